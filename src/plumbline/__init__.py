@@ -1,0 +1,1 @@
+"""From raw bars to portfolio risk in one reproducible, cached, columnar engine."""

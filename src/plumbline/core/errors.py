@@ -1,0 +1,127 @@
+"""Everything this package raises on purpose.
+
+* PlumblineError
+  * ParameterError       a function or plug-in was given values it cannot use; also a ValueError
+  * UnknownPluginError   no file of that name in the room; also a KeyError
+  * UnknownAssetError    an asset that the data do not hold; also a KeyError
+  * MissingDataError     the data lack a field, bar or file that is needed; also a LookupError
+  * MissingExtraError    a library of an optional extra is not installed; also an ImportError
+  * UnhashableError      a value has no canonical digest; also a TypeError
+  * CalendarError        a time that the trading calendar does not cover; also a ValueError
+  * SourceError          files that cannot be read as bars, every problem listed
+  * RecipeError          a recipe that cannot be run, every problem listed; also a ValueError
+  * ProjectError         no project here, or one that this version cannot open
+  * CorruptEntryError    a stored result whose bits differ from its digest
+  * StageError           a stage failed while it ran; its cause is chained
+  * GateError            a declared gate said no
+"""
+
+import difflib
+from collections.abc import Iterable, Sequence
+
+
+class PlumblineError(Exception):
+    """Root of everything this package raises on purpose."""
+
+
+class ParameterError(PlumblineError, ValueError):
+    """A function or plug-in was given values it cannot use."""
+
+
+class _NamedKeyError(PlumblineError, KeyError):
+    """A missing name; ``str`` gives the sentence instead of ``KeyError``'s quoted repr."""
+
+    def __str__(self) -> str:
+        return str(self.args[0]) if self.args else ""
+
+
+class UnknownPluginError(_NamedKeyError):
+    """No plug-in of that name in the room."""
+
+    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+        super().__init__(f"no {kind} named {name!r}; {nearest_names(name, known)}")
+
+
+class UnknownAssetError(_NamedKeyError):
+    """An asset that the data do not hold."""
+
+    def __init__(self, names: Sequence[str], known: Iterable[str]) -> None:
+        choices = sorted(known)
+        lines = [f"{name!r} ({nearest_names(name, choices)})" for name in names[:20]]
+        more = f" and {len(names) - 20} more" if len(names) > 20 else ""
+        super().__init__(f"unknown asset: {'; '.join(lines)}{more}")
+
+
+class MissingDataError(PlumblineError, LookupError):
+    """The data lack a field, bar or file that is needed."""
+
+
+class MissingExtraError(PlumblineError, ImportError):
+    """A library of an optional extra is not installed."""
+
+    def __init__(self, library: str, extra: str) -> None:
+        super().__init__(f"{library} is not installed; run: pip install 'plumbline[{extra}]'")
+
+
+class UnhashableError(PlumblineError, TypeError):
+    """A value has no canonical digest, so no result that depends on it may be cached."""
+
+
+class CalendarError(PlumblineError, ValueError):
+    """A time that the trading calendar does not cover."""
+
+
+class _ProblemsError(PlumblineError):
+    """Several problems found in one pass, shown together."""
+
+    def __init__(self, subject: str, problems: Sequence[str]) -> None:
+        self.subject = subject
+        self.problems = tuple(problems)
+        count = f"{len(problems)} problem" + ("s" if len(problems) != 1 else "")
+        super().__init__("\n".join([f"{subject}: {count}", *(f"  - {p}" for p in problems)]))
+
+    def __reduce__(self) -> tuple[type, tuple[str, tuple[str, ...]]]:
+        return type(self), (self.subject, self.problems)
+
+
+class SourceError(_ProblemsError):
+    """Files that cannot be read as bars."""
+
+
+class RecipeError(_ProblemsError, ValueError):
+    """A recipe that cannot be run."""
+
+
+class ProjectError(PlumblineError):
+    """No project here, or one that this version cannot open."""
+
+
+class CorruptEntryError(PlumblineError):
+    """A stored result whose bits differ from its digest."""
+
+    def __init__(self, digest: str, path: str, reason: str) -> None:
+        self.digest = digest
+        self.path = path
+        self.reason = reason
+        super().__init__(f"stored result {digest[:12]} at {path} is damaged: {reason}")
+
+    def __reduce__(self) -> tuple[type, tuple[str, str, str]]:
+        return type(self), (self.digest, self.path, self.reason)
+
+
+class StageError(PlumblineError, RuntimeError):
+    """A stage failed while it ran; its cause is chained."""
+
+
+class GateError(PlumblineError):
+    """A declared gate said no."""
+
+
+def nearest_names(name: str, known: Iterable[str]) -> str:
+    """Return ``did you mean 'x'?`` when a known name is close, else the list of known names."""
+    choices = sorted(known)
+    close = difflib.get_close_matches(name, choices, n=1, cutoff=0.6)
+    if close:
+        return f"did you mean {close[0]!r}?"
+    shown = ", ".join(choices[:20]) + (f", … ({len(choices)} in all)" if len(choices) > 20 else "")
+    return f"known: {shown or 'none'}"

@@ -1,0 +1,32 @@
+"""Checks shape annotations while tests run, and finds the shared market data."""
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+from jaxtyping import install_import_hook
+
+install_import_hook("plumbline", "beartype.beartype")
+
+settings.register_profile(
+    "plumbline",
+    deadline=None,  # the first example of a kernel compiles it
+    derandomize=True,
+    max_examples=50,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("plumbline")
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+SHARED_DATA = Path(
+    os.environ.get("PLUMBLINE_TEST_DATA", REPOSITORY.parent / "shared" / "data")
+)
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Return the folder of real market data; a test that needs it is skipped where it is absent."""
+    if not SHARED_DATA.is_dir():
+        pytest.skip(f"no market data at {SHARED_DATA}; set PLUMBLINE_TEST_DATA")
+    return SHARED_DATA
