@@ -1,0 +1,127 @@
+"""The one place that reads the environment."""
+
+import os
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import final
+
+from plumbline.core.errors import ParameterError
+
+ENVIRONMENT = {
+    "PLUMBLINE_CACHE_DIR": "folder for compiled kernels; default: the user's cache folder",
+    "PLUMBLINE_CACHE_BYTES": "size that stored results of a project may reach; default 20e9",
+    "PLUMBLINE_EXECUTOR": "executor of `plumbline run`: serial or processes; default serial",
+    "PLUMBLINE_NOW": "ISO time that replaces the clock wherever a time stamp enters a result",
+    "PLUMBLINE_OWNER": "name written to the ledger as owner of a run; default: the login name",
+    "PLUMBLINE_WORKERS": "worker processes of the executor `processes`; default: all cores",
+}
+
+
+@final
+@dataclass(frozen=True)
+class Settings:
+    """What the environment says, checked.
+
+    Parameters
+    ----------
+    cache_dir : folder for compiled kernels, shared by all projects of a user.
+    cache_bytes : size that the stored results of one project may reach, bytes.
+    executor : name of the executor.
+    now : fixed time, or None for the clock.
+    owner : who runs.
+    workers : number of worker processes.
+    """
+
+    cache_dir: Path
+    cache_bytes: int
+    executor: str
+    now: datetime | None
+    owner: str
+    workers: int
+
+
+def read_settings() -> Settings:
+    """Read ``PLUMBLINE_*`` from the environment.
+
+    Raises
+    ------
+    ParameterError
+        If a variable is unknown or has a value that cannot be used; every problem is named.
+    """
+    problems = [
+        f"{name} is not a setting; known: {', '.join(sorted(ENVIRONMENT))}"
+        for name in sorted(os.environ)
+        if name.startswith("PLUMBLINE_")
+        and name not in ENVIRONMENT
+        and not name.startswith("PLUMBLINE_TEST_")
+    ]
+    cache_bytes = _positive("PLUMBLINE_CACHE_BYTES", 20e9, problems)
+    workers = _positive("PLUMBLINE_WORKERS", os.cpu_count() or 1, problems)
+    now = _moment("PLUMBLINE_NOW", problems)
+    if problems:
+        raise ParameterError("; ".join(problems))
+    return Settings(
+        cache_dir=_cache_dir(),
+        cache_bytes=cache_bytes,
+        executor=os.environ.get("PLUMBLINE_EXECUTOR", "serial"),
+        now=now,
+        owner=os.environ.get("PLUMBLINE_OWNER") or _login(),
+        workers=workers,
+    )
+
+
+def current_time() -> datetime:
+    """Return the time in UTC: ``PLUMBLINE_NOW`` when it is set, else the clock's."""
+    return read_settings().now or datetime.now(UTC)
+
+
+def kernel_cache_dir() -> Path:
+    """Return the folder of compiled kernels; it exists."""
+    folder = _cache_dir() / "kernels"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _cache_dir() -> Path:
+    given = os.environ.get("PLUMBLINE_CACHE_DIR")
+    if given:
+        return Path(given).expanduser().resolve()
+    from platformdirs import user_cache_path
+
+    return user_cache_path("plumbline")
+
+
+def _positive(name: str, default: float, problems: list[str]) -> int:
+    text = os.environ.get(name)
+    if text is None:
+        return int(default)
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not 1 <= value < float("inf"):
+        problems.append(f"{name}={text!r} is not a number of at least 1")
+        return int(default)
+    return int(value)
+
+
+def _moment(name: str, problems: list[str]) -> datetime | None:
+    text = os.environ.get(name)
+    if text is None:
+        return None
+    try:
+        value = datetime.fromisoformat(text)
+    except ValueError:
+        problems.append(f"{name}={text!r} is not an ISO time such as 2024-01-31T21:00:00Z")
+        return None
+    return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+
+
+def _login() -> str:
+    import getpass
+
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user may have no name
+        return str(os.getuid())
