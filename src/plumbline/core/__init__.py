@@ -1,0 +1,1 @@
+"""Words that everyone shares: panel, calendar, plug-in, digest, error."""

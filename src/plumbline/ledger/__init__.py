@@ -1,0 +1,1 @@
+"""The ledger: what ran, when, on what, with what outcome, and who owns it."""

@@ -1,0 +1,169 @@
+"""Trading calendars: which bars exist, when they close, and which number each one has.
+
+A bar's number counts grid positions from a fixed epoch, so it never depends on where a data set
+begins: blocks of bars, and the window sums inside rolling kernels, are anchored on it.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, final
+
+import numpy as np
+from jaxtyping import Bool, Int
+
+from plumbline.core.errors import CalendarError, nearest_names
+
+ALWAYS_OPEN = "24/7"
+EPOCH = np.datetime64("1960-01-01")  # sessions are counted from here, or from the first on record
+_MINUTES = {"1m": 1, "5m": 5, "15m": 15, "30m": 30, "1h": 60, "4h": 240, "1d": 1440}
+
+
+@final
+@dataclass(frozen=True)
+class Calendar:
+    """A grid of bars.
+
+    Parameters
+    ----------
+    name : ``24/7``, or an exchange's ISO code known to ``exchange_calendars``, such as ``XNYS``.
+    frequency : ``1m 5m 15m 30m 1h 4h 1d`` for 24/7, where a day ends at 00:00 UTC;
+        ``1d`` for an exchange, where a bar is a session and closes with it.
+
+    Raises
+    ------
+    CalendarError
+        If the name or the frequency is not one of these.
+    """
+
+    name: str = ALWAYS_OPEN
+    frequency: str = "1d"
+
+    def __post_init__(self) -> None:
+        if self.frequency not in _MINUTES:
+            hint = nearest_names(self.frequency, _MINUTES)
+            raise CalendarError(f"no frequency {self.frequency!r}; {hint}")
+        if self.name == ALWAYS_OPEN:
+            return
+        if self.frequency != "1d":
+            raise CalendarError(
+                f"calendar {self.name} has bars of 1d, not {self.frequency}; "
+                f"for intraday bars use {ALWAYS_OPEN!r}"
+            )
+        import exchange_calendars
+
+        known = exchange_calendars.get_calendar_names()
+        if self.name not in known:
+            hint = nearest_names(self.name, [*known, ALWAYS_OPEN])
+            raise CalendarError(f"no calendar {self.name!r}; {hint}")
+
+    @property
+    def step(self) -> np.timedelta64:
+        """Return the length of a bar on a 24/7 grid."""
+        return np.timedelta64(_MINUTES[self.frequency] * 60_000_000, "us")
+
+    def closes(self, first: int, last: int) -> np.ndarray:
+        """Return the UTC close times of the bars numbered ``first`` … ``last``, both included."""
+        if self.name == ALWAYS_OPEN:
+            return np.datetime64(0, "us") + np.arange(first, last + 1) * self.step
+        sessions = self._sessions(_year_of_session(last))
+        if first < 0 or last >= len(sessions.closes):
+            raise CalendarError(
+                f"{self.name} has sessions 0 … {len(sessions.closes) - 1}, not {first} … {last}"
+            )
+        return sessions.closes[first : last + 1].copy()
+
+    def numbers(self, closes: np.ndarray) -> Int[np.ndarray, "bars"]:
+        """Return the number of each close time.
+
+        Raises
+        ------
+        CalendarError
+            If a time is no bar's close; the first few are named.
+        """
+        closes = np.asarray(closes, dtype="datetime64[us]")
+        numbers, on_grid = self.locate(closes)
+        if not on_grid.all():
+            wrong = closes[~on_grid]
+            shown = ", ".join(str(t) for t in wrong[:5])
+            raise CalendarError(
+                f"{wrong.size} times are no close of a {self.frequency} bar of {self.name}: {shown}"
+            )
+        return numbers
+
+    def locate(
+        self, closes: np.ndarray
+    ) -> tuple[Int[np.ndarray, "bars"], Bool[np.ndarray, "bars"]]:
+        """Return for each time the number of the last bar that has closed, and if it is then."""
+        closes = np.asarray(closes, dtype="datetime64[us]")
+        if closes.size == 0:
+            return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=bool)
+        if self.name == ALWAYS_OPEN:
+            since = closes.astype(np.int64)
+            step = int(self.step.astype(np.int64))
+            return since // step, since % step == 0
+        table = self._sessions(_year(closes.max())).closes
+        numbers = np.searchsorted(table, closes, side="right") - 1
+        return numbers, (numbers >= 0) & (table[np.maximum(numbers, 0)] == closes)
+
+    def session_closes(self, dates: np.ndarray) -> tuple[np.ndarray, Bool[np.ndarray, "bars"]]:
+        """Return the close time of each session date, and whether the date is a session.
+
+        On a 24/7 grid every date is one, and its bar closes at the following midnight UTC.
+        """
+        days = np.asarray(dates, dtype="datetime64[D]")
+        if self.name == ALWAYS_OPEN or days.size == 0:
+            one_day = np.timedelta64(1, "D")
+            return (days + one_day).astype("datetime64[us]"), np.ones(days.shape, dtype=bool)
+        sessions = self._sessions(_year(days.max()))
+        place = np.minimum(np.searchsorted(sessions.dates, days), len(sessions.dates) - 1)
+        return sessions.closes[place], sessions.dates[place] == days
+
+    def _sessions(self, last_year: int) -> "_Sessions":
+        return _sessions(self.name, max(last_year, 1970) // 10 * 10 + 9)
+
+
+@final
+@dataclass(frozen=True)
+class _Sessions:
+    dates: np.ndarray
+    closes: np.ndarray
+
+
+@lru_cache(maxsize=32)
+def _sessions(name: str, last_year: int) -> _Sessions:
+    """Return all sessions from the epoch to the end of a year, or of the calendar's record."""
+    import exchange_calendars
+    from exchange_calendars.errors import CalendarError as LibraryError
+
+    end = np.datetime64(f"{last_year}-12-31")
+    try:
+        earliest, latest = _bounds(name)
+        start = EPOCH if earliest is None else max(EPOCH, earliest)
+        end = end if latest is None else min(end, latest)
+        calendar = exchange_calendars.get_calendar(name, start=str(start), end=str(end))
+    except (ValueError, LibraryError) as error:
+        raise CalendarError(f"calendar {name} cannot be laid out to {end}: {error}") from error
+    closes = calendar.closes
+    return _Sessions(
+        dates=calendar.sessions.to_numpy().astype("datetime64[D]"),
+        closes=closes.dt.tz_convert(None).to_numpy().astype("datetime64[us]"),
+    )
+
+
+def _bounds(name: str) -> tuple[Any, Any]:
+    from exchange_calendars import calendar_utils
+
+    cls = calendar_utils._default_calendar_factories[calendar_utils.resolve_alias(name)]
+    earliest, latest = cls.bound_min(), cls.bound_max()
+    return (
+        None if earliest is None else np.datetime64(earliest.date()),
+        None if latest is None else np.datetime64(latest.date()),
+    )
+
+
+def _year(moment: np.datetime64) -> int:
+    return int(moment.astype("datetime64[Y]").astype(np.int64)) + 1970
+
+
+def _year_of_session(number: int) -> int:
+    return 1960 + max(number, 0) // 240
