@@ -4,6 +4,7 @@ A bar's number counts grid positions from a fixed epoch, so it never depends on 
 begins: blocks of bars, and the window sums inside rolling kernels, are anchored on it.
 """
 
+import warnings
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, final
@@ -140,7 +141,9 @@ def _sessions(name: str, last_year: int) -> _Sessions:
         earliest, latest = _bounds(name)
         start = EPOCH if earliest is None else max(EPOCH, earliest)
         end = end if latest is None else min(end, latest)
-        calendar = exchange_calendars.get_calendar(name, start=str(start), end=str(end))
+        with warnings.catch_warnings():  # pandas 3.1 warns of how the library calls it
+            warnings.filterwarnings("ignore", "Series.values returning", DeprecationWarning)
+            calendar = exchange_calendars.get_calendar(name, start=str(start), end=str(end))
     except (ValueError, LibraryError) as error:
         raise CalendarError(f"calendar {name} cannot be laid out to {end}: {error}") from error
     closes = calendar.closes
