@@ -7,7 +7,7 @@ begins: blocks of bars, and the window sums inside rolling kernels, are anchored
 import warnings
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, final
+from typing import final
 
 import numpy as np
 from jaxtyping import Bool, Int
@@ -16,6 +16,7 @@ from plumbline.core.errors import CalendarError, nearest_names
 
 ALWAYS_OPEN = "24/7"
 EPOCH = np.datetime64("1960-01-01")  # sessions are counted from here, or from the first on record
+_HORIZON = np.datetime64("2259-12-31")  # nanoseconds of the calendar library end in 2262
 _MINUTES = {"1m": 1, "5m": 5, "15m": 15, "30m": 30, "1h": 60, "4h": 240, "1d": 1440}
 
 
@@ -66,7 +67,7 @@ class Calendar:
         """Return the UTC close times of the bars numbered ``first`` … ``last``, both included."""
         if self.name == ALWAYS_OPEN:
             return np.datetime64(0, "us") + np.arange(first, last + 1) * self.step
-        sessions = self._sessions(_year_of_session(last))
+        sessions = self._first_sessions(last + 1)
         if first < 0 or last >= len(sessions.closes):
             raise CalendarError(
                 f"{self.name} has sessions 0 … {len(sessions.closes) - 1}, not {first} … {last}"
@@ -98,11 +99,15 @@ class Calendar:
         closes = np.asarray(closes, dtype="datetime64[us]")
         if closes.size == 0:
             return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=bool)
+        if np.isnat(closes).any():
+            raise CalendarError(
+                f"{np.isnat(closes).sum()} of {closes.size} times are missing (NaT)"
+            )
         if self.name == ALWAYS_OPEN:
             since = closes.astype(np.int64)
             step = int(self.step.astype(np.int64))
             return since // step, since % step == 0
-        table = self._sessions(_year(closes.max())).closes
+        table = self._sessions_to(_year(closes.max())).closes
         numbers = np.searchsorted(table, closes, side="right") - 1
         return numbers, (numbers >= 0) & (table[np.maximum(numbers, 0)] == closes)
 
@@ -115,12 +120,28 @@ class Calendar:
         if self.name == ALWAYS_OPEN or days.size == 0:
             one_day = np.timedelta64(1, "D")
             return (days + one_day).astype("datetime64[us]"), np.ones(days.shape, dtype=bool)
-        sessions = self._sessions(_year(days.max()))
+        if np.isnat(days).any():
+            raise CalendarError(f"{np.isnat(days).sum()} of {days.size} dates are missing (NaT)")
+        sessions = self._sessions_to(_year(days.max()))
         place = np.minimum(np.searchsorted(sessions.dates, days), len(sessions.dates) - 1)
         return sessions.closes[place], sessions.dates[place] == days
 
-    def _sessions(self, last_year: int) -> "_Sessions":
-        return _sessions(self.name, max(last_year, 1970) // 10 * 10 + 9)
+    def _sessions_to(self, year: int) -> "_Sessions":
+        """Return the sessions from the first on record to the end of a year's decade at least."""
+        first, last = _record(self.name)
+        if year > _year(last):
+            raise CalendarError(f"{self.name} is on record from {first} to {last}, not in {year}")
+        return _sessions(self.name, max(year, _year(first)) // 10 * 10 + 9)
+
+    def _first_sessions(self, count: int) -> "_Sessions":
+        """Return at least so many sessions from the first on record, or all if it has fewer."""
+        first, last = _record(self.name)
+        year = min(_year(first) + max(count, 0) // 262, _year(last))  # 262 weekdays a year at most
+        sessions = self._sessions_to(year)
+        while len(sessions.closes) < count and year < _year(last):
+            year = min(year + 10, _year(last))
+            sessions = self._sessions_to(year)
+        return sessions
 
 
 @final
@@ -132,20 +153,20 @@ class _Sessions:
 
 @lru_cache(maxsize=32)
 def _sessions(name: str, last_year: int) -> _Sessions:
-    """Return all sessions from the epoch to the end of a year, or of the calendar's record."""
+    """Return all sessions on record to the end of a year."""
     import exchange_calendars
     from exchange_calendars.errors import CalendarError as LibraryError
 
-    end = np.datetime64(f"{last_year}-12-31")
+    start, latest = _record(name)
+    end = min(np.datetime64(f"{last_year}-12-31"), latest)
     try:
-        earliest, latest = _bounds(name)
-        start = EPOCH if earliest is None else max(EPOCH, earliest)
-        end = end if latest is None else min(end, latest)
         with warnings.catch_warnings():  # pandas 3.1 warns of how the library calls it
             warnings.filterwarnings("ignore", "Series.values returning", DeprecationWarning)
             calendar = exchange_calendars.get_calendar(name, start=str(start), end=str(end))
-    except (ValueError, LibraryError) as error:
-        raise CalendarError(f"calendar {name} cannot be laid out to {end}: {error}") from error
+    except (ValueError, NotImplementedError, LibraryError) as error:
+        raise CalendarError(
+            f"exchange_calendars cannot lay out {name} from {start} to {end}: {error}"
+        ) from error
     closes = calendar.closes
     return _Sessions(
         dates=calendar.sessions.to_numpy().astype("datetime64[D]"),
@@ -153,20 +174,18 @@ def _sessions(name: str, last_year: int) -> _Sessions:
     )
 
 
-def _bounds(name: str) -> tuple[Any, Any]:
+@lru_cache(maxsize=32)
+def _record(name: str) -> tuple[np.datetime64, np.datetime64]:
+    """Return the first and last date of a calendar; all numbers hang on the first."""
     from exchange_calendars import calendar_utils
 
     cls = calendar_utils._default_calendar_factories[calendar_utils.resolve_alias(name)]
     earliest, latest = cls.bound_min(), cls.bound_max()
     return (
-        None if earliest is None else np.datetime64(earliest.date()),
-        None if latest is None else np.datetime64(latest.date()),
+        EPOCH if earliest is None else max(EPOCH, np.datetime64(earliest.date())),
+        _HORIZON if latest is None else min(_HORIZON, np.datetime64(latest.date())),
     )
 
 
 def _year(moment: np.datetime64) -> int:
     return int(moment.astype("datetime64[Y]").astype(np.int64)) + 1970
-
-
-def _year_of_session(number: int) -> int:
-    return 1960 + max(number, 0) // 240

@@ -13,15 +13,29 @@
   * ProjectError         no project here, or one that this version cannot open
   * CorruptEntryError    a stored result whose bits differ from its digest
   * StageError           a stage failed while it ran; its cause is chained
+    * WorkerLostError    the process of a block ended before the block did
+  * RunError             a run ended with failed blocks, every one listed
   * GateError            a declared gate said no
 """
 
 import difflib
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 
 class PlumblineError(Exception):
-    """Root of everything this package raises on purpose."""
+    """Root of everything this package raises on purpose; it pickles with all it says."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restored, (type(self), self.args, dict(vars(self)))
+
+
+def _restored(
+    cls: type[PlumblineError], arguments: tuple[Any, ...], state: dict[str, Any]
+) -> PlumblineError:
+    error = cls.__new__(cls, *arguments)  # without __init__, whose parameters may be others
+    vars(error).update(state)
+    return error
 
 
 class ParameterError(PlumblineError, ValueError):
@@ -80,9 +94,6 @@ class _ProblemsError(PlumblineError):
         count = f"{len(problems)} problem" + ("s" if len(problems) != 1 else "")
         super().__init__("\n".join([f"{subject}: {count}", *(f"  - {p}" for p in problems)]))
 
-    def __reduce__(self) -> tuple[type, tuple[str, tuple[str, ...]]]:
-        return type(self), (self.subject, self.problems)
-
 
 class SourceError(_ProblemsError):
     """Files that cannot be read as bars."""
@@ -105,12 +116,24 @@ class CorruptEntryError(PlumblineError):
         self.reason = reason
         super().__init__(f"stored result {digest[:12]} at {path} is damaged: {reason}")
 
-    def __reduce__(self) -> tuple[type, tuple[str, str, str]]:
-        return type(self), (self.digest, self.path, self.reason)
-
 
 class StageError(PlumblineError, RuntimeError):
-    """A stage failed while it ran; its cause is chained."""
+    """A stage failed while it ran; ``trace`` is the traceback of its cause."""
+
+    def __init__(self, message: str, trace: str = "") -> None:
+        self.trace = trace
+        super().__init__(message)
+
+    def __reduce__(self) -> tuple[type, tuple[str, str]]:
+        return type(self), (str(self), self.trace)
+
+
+class WorkerLostError(StageError):
+    """The process of a block ended before the block did: a crash, or no memory left."""
+
+
+class RunError(_ProblemsError):
+    """A run ended with failed blocks."""
 
 
 class GateError(PlumblineError):

@@ -8,7 +8,13 @@ import narwhals as nw
 import numpy as np
 
 from plumbline.core.calendar import Calendar
-from plumbline.core.errors import MissingDataError, MissingExtraError, ParameterError, nearest_names
+from plumbline.core.errors import (
+    CalendarError,
+    MissingDataError,
+    MissingExtraError,
+    ParameterError,
+    nearest_names,
+)
 from plumbline.core.panel import Panel
 
 _BACKENDS = ("polars", "pandas", "pyarrow")
@@ -110,7 +116,7 @@ def _closes(column: nw.Series[Any], calendar: Calendar | None) -> np.ndarray:
         closes, is_session = calendar.session_closes(days)
         if not is_session.all():
             shown = ", ".join(str(d) for d in days[~is_session][:5])
-            raise ParameterError(f"no sessions of {calendar.name}: {shown}")
+            raise CalendarError(f"no sessions of {calendar.name}: {shown}")
         return closes
     if not isinstance(column.dtype, nw.Datetime):
         raise ParameterError(

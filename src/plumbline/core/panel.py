@@ -1,6 +1,7 @@
 """The panel: named fields of float64 arrays over one axis of bars and one of assets."""
 
 import itertools
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, final
@@ -9,6 +10,8 @@ import numpy as np
 
 from plumbline.core.digest import digest
 from plumbline.core.errors import MissingDataError, ParameterError, UnknownAssetError, nearest_names
+
+_PERIOD = re.compile(r"\d{4}(-\d{2}){0,2}")  # a year, a month or a day
 
 
 @final
@@ -285,8 +288,11 @@ def _times(values: Any) -> np.ndarray:
 
 def _floats(name: str, values: Any) -> np.ndarray:
     array = np.asarray(values)
-    is_number = array.dtype.kind in "bfiu"
-    exact = array.dtype.kind in "bf" or (is_number and not np.any(np.abs(array) > 2.0**53))
+    exact = (
+        array.dtype.kind == "b"
+        or (array.dtype.kind == "f" and array.dtype.itemsize <= 8)
+        or (array.dtype.kind in "iu" and not np.any((array > 2**53) | (array < -(2**53))))
+    )
     if not exact:
         raise ParameterError(
             f"field {name!r} has dtype {array.dtype}, which does not become float64 exactly; "
@@ -308,6 +314,8 @@ def _axis_problems(panel: Panel) -> list[str]:
         return [f"bars and known_at must be (T,), got {bars.shape} and {known_at.shape}"]
     if np.isnat(bars).any() or np.any(bars[1:] <= bars[:-1]):
         problems.append("bars must be strictly increasing, without NaT; sort and deduplicate them")
+    elif np.isnat(known_at).any():
+        problems.append("known_at must not hold NaT")
     elif np.any(known_at < bars) or np.any(known_at[1:] < known_at[:-1]):
         problems.append("known_at must be non-decreasing and never before the close")
     if not all(isinstance(name, str) and name for name in assets):
@@ -318,20 +326,28 @@ def _axis_problems(panel: Panel) -> list[str]:
 
 
 def _field_problems(panel: Panel) -> list[str]:
+    unnamed = [name for name in panel if not (isinstance(name, str) and name)]
     return [
-        f"field {name!r} has shape {panel[name].shape}, expected {panel.shape}"
-        for name in panel
-        if panel[name].shape != panel.shape
+        *(f"fields must be named by non-empty text, got {name!r}" for name in unnamed),
+        *(
+            f"field {name!r} has shape {panel[name].shape}, expected {panel.shape}"
+            for name in panel
+            if panel[name].shape != panel.shape
+        ),
     ]
 
 
 def _bound(value: Any, *, late: bool) -> np.datetime64:
-    if isinstance(value, datetime) and value.tzinfo is not None:
-        value = value.astimezone(UTC).replace(tzinfo=None)
     try:
+        if isinstance(value, str) and not _PERIOD.fullmatch(value):
+            value = datetime.fromisoformat(value)
+        if isinstance(value, datetime) and value.tzinfo is not None:
+            value = value.astimezone(UTC).replace(tzinfo=None)
         moment = np.datetime64(value)
-    except ValueError as error:
+    except (TypeError, ValueError) as error:
         raise ParameterError(f"{value!r} is not a time such as 2024-01-31") from error
+    if np.isnat(moment):
+        raise ParameterError(f"{value!r} is not a time such as 2024-01-31")
     if late and np.datetime_data(moment.dtype)[0] in ("Y", "M", "W", "D"):
         moment = (moment + 1).astype("datetime64[us]") - np.timedelta64(1, "us")
     exact: np.datetime64 = moment.astype("datetime64[us]")

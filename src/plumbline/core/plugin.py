@@ -58,7 +58,15 @@ class Room(Mapping[str, type[P]], Generic[P]):
 
     @cached_property
     def _entry_points(self) -> dict[str, EntryPoint]:
-        return {point.name: point for point in entry_points(group=self.package)}
+        points: dict[str, EntryPoint] = {}
+        for point in entry_points(group=self.package):
+            if point.name in points or point.name in self._files:
+                raise ParameterError(
+                    f"{self.package} holds two plug-ins named {point.name!r}; one of them is "
+                    f"the entry point {point.value}: rename it or uninstall its package"
+                )
+            points[point.name] = point
+        return points
 
     def __iter__(self) -> Iterator[str]:
         return iter(sorted({*self._files, *self._entry_points}))
@@ -107,7 +115,7 @@ class Room(Mapping[str, type[P]], Generic[P]):
     def _checked(self, name: str, cls: Any) -> type[P]:
         if not (isinstance(cls, type) and issubclass(cls, self.kind)):
             raise ParameterError(f"{name} is not a {self.kind.__name__}: {cls!r}")
-        params = getattr(cls, "__dataclass_params__", None)
+        params = vars(cls).get("__dataclass_params__")  # its own: an inherited one omits its fields
         if params is None or not params.frozen:
             raise ParameterError(f"{cls.__name__} ({name}) must be a frozen dataclass")
         return cls

@@ -100,8 +100,8 @@ def _positive(name: str, default: float, problems: list[str]) -> int:
         value = float(text)
     except ValueError:
         value = float("nan")
-    if not 1 <= value < float("inf"):
-        problems.append(f"{name}={text!r} is not a number of at least 1")
+    if not (value >= 1 and value.is_integer()):
+        problems.append(f"{name}={text!r} is not a whole number of at least 1")
         return int(default)
     return int(value)
 
