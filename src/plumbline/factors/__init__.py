@@ -1,0 +1,35 @@
+"""Factors: what moves all assets, what is left of each, and whether a signal ranks what is left.
+
+The room promises that residual returns are causal (bar t is explained by coefficients that end
+before it), that what looks ahead on purpose lives in ``forward_returns`` alone, and that every
+evaluation carries the conventions of its figures.
+
+The factor models are found by name in ``plumbline.factors.model.models``; that room is not named
+here because ``plumbline.factors.models`` is the folder of its files.
+"""
+
+from importlib import import_module
+from typing import Any
+
+_EXPORTS = {
+    "Evaluation": "plumbline.factors.evaluation",
+    "EvaluationOptions": "plumbline.factors.options",
+    "FactorModel": "plumbline.factors.model",
+    "evaluate": "plumbline.factors.evaluation",
+    "factor_returns": "plumbline.factors.factor_returns",
+    "forward_returns": "plumbline.factors.forward_returns",
+    "neutralised_signal": "plumbline.factors.neutralisation",
+    "quantile_buckets": "plumbline.factors.quantiles",
+}
+
+__all__ = sorted(_EXPORTS)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _EXPORTS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_EXPORTS[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,1 @@
+"""Factor models, one file each; ``plumbline.factors.model.models`` finds them by file name."""

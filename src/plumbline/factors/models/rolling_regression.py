@@ -1,0 +1,104 @@
+"""Regression of each asset on the factors over a trailing window."""
+
+import math
+from dataclasses import dataclass
+from typing import final
+
+import numpy as np
+
+from plumbline.core.errors import ParameterError
+from plumbline.core.panel import Panel
+from plumbline.factors.model import FactorModel, require_same_bars
+from plumbline.kernels.regression import RollingOptions, rolling_ols
+
+
+@final
+@dataclass(frozen=True)
+class RollingRegression(FactorModel):
+    """Alpha and betas by least squares over the last ``window`` bars, per asset.
+
+    The residual return of bar t uses the coefficients of the window that ends at
+    t - ``as_of_lag``: nothing of bar t is in them. A bar where the asset's or a factor's return is
+    missing is left out of its window. A window with too few bars or factors that are linearly
+    dependent in it gives NaN.
+
+    Parameters
+    ----------
+    window : bars per fit, above the number of factors + 1. 252 is a year of sessions.
+    min_obs : returns a window needs; default: 60 % of it, rounded up.
+    as_of_lag : bars between the end of the window and the return it explains, at least 1.
+    ridge : penalty on the squared betas, in units of factor return squared; 0 is least squares.
+    half_life : bars in which a return's weight halves; default: equal weights.
+
+    Raises
+    ------
+    ParameterError
+        If a parameter is outside its range; every problem is named.
+
+    References
+    ----------
+    Fama and MacBeth, "Risk, return, and equilibrium: empirical tests", Journal of Political
+    Economy 81 (1973) 607-636 (betas from a trailing window, applied to what follows). Hoerl and
+    Kennard, "Ridge regression", Technometrics 12 (1970) 55-67.
+    """
+
+    window: int = 252
+    min_obs: int | None = None
+    as_of_lag: int = 1
+    ridge: float = 0.0
+    half_life: float | None = None
+
+    def __post_init__(self) -> None:
+        rules = (
+            (self.window >= 3, "window must be at least 3"),
+            (
+                self.min_obs is None or 1 <= self.min_obs <= self.window,
+                "min_obs must lie in 1 … window",
+            ),
+            (self.as_of_lag >= 1, "as_of_lag must be at least 1, or the residual is not causal"),
+            (0 <= self.ridge < math.inf, "ridge must be a number of at least 0"),
+            (
+                self.half_life is None or 0 < self.half_life < math.inf,
+                "half_life must be a number above 0",
+            ),
+        )
+        problems = [text for holds, text in rules if not holds]
+        if problems:
+            raise ParameterError(f"{'; '.join(problems)}; got {self}")
+
+    @property
+    def warm_up(self) -> int:
+        """Return the bars before a row that it depends on."""
+        return self.window - 1 + self.as_of_lag
+
+    def fit(self, returns: Panel, factors: Panel) -> Panel:
+        """Return alpha, betas, r2, n_obs and the causal residual of every bar and asset."""
+        y, x = returns["return"], factors["return"]
+        require_same_bars(returns, factors)
+        fit = rolling_ols(
+            y,
+            x,
+            self.window,
+            min_obs=self.min_obs,
+            options=RollingOptions(
+                as_of_lag=self.as_of_lag,
+                ridge=self.ridge,
+                half_life=self.half_life,
+                first_bar=returns.first_bar,
+            ),
+        )
+        betas = {f"beta_{name}": fit.beta[:, :, k] for k, name in enumerate(factors.assets)}
+        fields = {
+            "alpha": fit.alpha,
+            **betas,
+            "n_obs": fit.n_obs,
+            "r2": fit.r2,
+            "residual_return": fit.residual,
+        }
+        return Panel(
+            fields,
+            returns.bars,
+            returns.assets,
+            known_at=np.maximum(returns.known_at, factors.known_at),
+            first_bar=returns.first_bar,
+        )

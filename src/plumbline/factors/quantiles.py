@@ -1,0 +1,93 @@
+"""Groups of assets by rank of a signal, and what each group earns."""
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float, Int, Int8
+
+from plumbline.core.errors import ParameterError
+
+
+class QuantileReturns(NamedTuple):
+    """Mean forward return of each group, pooled over bars and assets.
+
+    Parameters
+    ----------
+    mean : (H, Q) decimal over the horizon; NaN for a group without returns.
+    mean_demeaned : (H, Q) the same after each bar's mean over all groups is taken out.
+    n : (H, Q) returns in the group.
+    """
+
+    mean: Float[np.ndarray, "horizons quantiles"]
+    mean_demeaned: Float[np.ndarray, "horizons quantiles"]
+    n: Int[np.ndarray, "horizons quantiles"]
+
+
+def quantile_buckets(
+    signal: Float[np.ndarray, "bars assets"], n_quantiles: int
+) -> Int8[np.ndarray, "bars assets"]:
+    """Return each asset's group on each bar: 1 holds the lowest values, n_quantiles the highest.
+
+    With n values on a bar, ranks 0 … n - 1 are cut at (n - 1)·k/Q, a value on a cut going to the
+    lower group; for distinct values this is what ``pandas.qcut`` and alphalens do, without the
+    rounding of an interpolated edge. Equal values share the group of their lowest rank, so ties
+    make the lower group larger and may leave a higher one empty.
+
+    Parameters
+    ----------
+    signal : (T, A) values; NaN and infinite ones are in no group.
+    n_quantiles : Q, 2 … 100.
+
+    Returns
+    -------
+    (T, A) groups 1 … Q; 0 for none, also on a bar with fewer than Q values. O(T·A log A).
+
+    Raises
+    ------
+    ParameterError
+        If Q is outside its range.
+    """
+    if not 2 <= n_quantiles <= 100:
+        raise ParameterError(f"n_quantiles={n_quantiles} must lie in 2 … 100")
+    is_there = np.isfinite(signal)
+    n = is_there.sum(axis=1)
+    buckets: Int8[np.ndarray, "bars assets"] = is_there.astype(np.int8)
+    ordered = np.sort(np.where(is_there, signal, np.inf), axis=1)
+    for k in range(1, n_quantiles):
+        # the value on or just below the cut: what exceeds it has all its ranks above the cut
+        cut = np.maximum(n - 1, 0) * k // n_quantiles
+        edge = np.take_along_axis(ordered, cut[:, None], axis=1) if ordered.size else ordered[:, :1]
+        buckets += is_there & (signal > edge)
+    buckets[n < n_quantiles] = 0
+    return buckets
+
+
+def quantile_returns(
+    buckets: Int8[np.ndarray, "bars assets"],
+    forwards: Float[np.ndarray, "horizons bars assets"],
+    n_quantiles: int,
+) -> QuantileReturns:
+    """Return what each group earns over each horizon.
+
+    Every (bar, asset) with a group and a forward return counts once, as alphalens counts, so a bar
+    with more assets weighs more.
+
+    Parameters
+    ----------
+    buckets : (T, A) groups 1 … Q, 0 for none.
+    forwards : (H, T, A) decimal returns; NaN where unknown.
+    n_quantiles : Q.
+    """
+    shape = (len(forwards), n_quantiles)
+    sums, demeaned, n = np.zeros(shape), np.zeros(shape), np.zeros(shape, dtype=np.int64)
+    for h, forward in enumerate(forwards):
+        counts = (buckets > 0) & np.isfinite(forward)
+        group = np.where(counts, buckets, 0).ravel()
+        value = np.where(counts, forward, 0.0)
+        per_bar = value.sum(axis=1) / np.maximum(counts.sum(axis=1), 1)
+        excess = np.where(counts, value - per_bar[:, None], 0.0)
+        n[h] = np.bincount(group, minlength=n_quantiles + 1)[1:]
+        sums[h] = np.bincount(group, value.ravel(), n_quantiles + 1)[1:]
+        demeaned[h] = np.bincount(group, excess.ravel(), n_quantiles + 1)[1:]
+    count = np.where(n > 0, n, np.nan)
+    return QuantileReturns(sums / count, demeaned / count, n)

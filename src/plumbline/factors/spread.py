@@ -1,0 +1,139 @@
+"""The return of the top group less the bottom group, held in overlapping books, after costs."""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Float, Int8
+
+from plumbline.factors.options import EvaluationOptions
+from plumbline.features.returns import positive_prices
+from plumbline.features.window import window_sum
+from plumbline.inference.hac import hac_mean
+
+
+class SpreadReturns(NamedTuple):
+    """What the spread earned on each bar from the one after its first book.
+
+    Parameters
+    ----------
+    row : number of the first bar; the arrays cover it and all later bars.
+    gross : decimal of the capital of one side, before costs.
+    cost : the same unit, at least 0.
+    net : gross - cost.
+    turnover : value traded at the close before the bar, both sides, over the capital of one side.
+    """
+
+    row: int
+    gross: Float[np.ndarray, " bars"]
+    cost: Float[np.ndarray, " bars"]
+    net: Float[np.ndarray, " bars"]
+    turnover: Float[np.ndarray, " bars"]
+
+
+class SpreadSummary(NamedTuple):
+    """A spread in one line; returns are decimal, sums without compounding; NaN without bars."""
+
+    gross_annual: float
+    cost_annual: float
+    net_annual: float
+    volatility_annual: float
+    sharpe_net: float
+    t_hac: float
+    p_value: float
+    max_drawdown: float
+    mean_turnover: float
+    n_bars: int
+
+
+def spread_returns(
+    buckets: Int8[np.ndarray, "bars assets"],
+    close: Float[np.ndarray, "bars assets"],
+    options: EvaluationOptions,
+) -> SpreadReturns:
+    """Return the spread of the highest over the lowest group, bar by bar.
+
+    At each close a book is formed: +1/n in each asset of the top group, -1/n in each of the bottom
+    group. The position is the mean of the books formed at the last ``spread_horizon`` closes, those
+    without both groups left out, so that about 1/h of it changes at a close. It earns from that
+    close to the next. The cost is ``cost_bps`` on the value traded to get from the position as
+    prices have moved it to the next one; capital stays at 1 a side (gains are taken out).
+
+    A position whose close is missing is marked at its last close, so the move over a gap is
+    earned when the price is back; a price that never comes back earns nothing more.
+
+    Parameters
+    ----------
+    buckets : (T, A) groups 1 … Q, 0 for none; an asset without a close must be in none.
+    close : (T, A) prices.
+    options : ``n_quantiles``, ``spread_horizon``, ``cost_bps``.
+
+    References
+    ----------
+    Jegadeesh and Titman (1993), Journal of Finance 48, 65-91 (overlapping books).
+    """
+    position, has_book = _position(buckets, options)
+    if not has_book[:-1].any():
+        empty = np.zeros(0)
+        return SpreadReturns(len(buckets), empty, empty, empty, empty)
+    first = int(has_book.argmax())
+    price = _carried(positive_prices(close))
+    with np.errstate(invalid="ignore"):
+        change = np.nan_to_num(price[1:] / price[:-1] - 1.0, nan=0.0, posinf=0.0, neginf=0.0)
+    held = position[:-1]
+    drifted = np.zeros_like(held)
+    drifted[1:] = held[:-1] * (1.0 + change[:-1])
+    turnover = np.abs(held - drifted).sum(axis=1)[first:]
+    gross = (held * change).sum(axis=1)[first:]
+    cost = options.cost_bps * 1e-4 * turnover
+    return SpreadReturns(first + 1, gross, cost, gross - cost, turnover)
+
+
+def spread_summary(spread: SpreadReturns, periods_per_year: float) -> SpreadSummary:
+    """Return mean, risk and significance of a spread.
+
+    Annual figures are the mean per bar times ``periods_per_year``; volatility has ddof 1 and grows
+    with its root; the Sharpe ratio is of net returns, no risk-free rate, as the spread costs no
+    capital; t and p are those of the mean net return (:func:`hac_mean`); the drawdown is the
+    largest fall of the running sum of net returns from its highest point, at least 0.
+    """
+    n_bars = len(spread.net)
+    if not n_bars:
+        return SpreadSummary(*(math.nan,) * 9, n_bars=0)
+    per_year = periods_per_year
+    volatility = float(spread.net.std(ddof=1)) * math.sqrt(per_year) if n_bars > 1 else math.nan
+    net_annual = float(spread.net.mean()) * per_year
+    test = hac_mean(spread.net)
+    path = np.concatenate([[0.0], np.cumsum(spread.net)])
+    return SpreadSummary(
+        gross_annual=float(spread.gross.mean()) * per_year,
+        cost_annual=float(spread.cost.mean()) * per_year,
+        net_annual=net_annual,
+        volatility_annual=volatility,
+        sharpe_net=net_annual / volatility if volatility > 0 else math.nan,
+        t_hac=float(test.t),
+        p_value=float(test.p_value),
+        max_drawdown=float((np.maximum.accumulate(path) - path).max()),
+        mean_turnover=float(spread.turnover.mean()),
+        n_bars=n_bars,
+    )
+
+
+def _position(
+    buckets: Int8[np.ndarray, "bars assets"], options: EvaluationOptions
+) -> tuple[Float[np.ndarray, "bars assets"], Bool[np.ndarray, " bars"]]:
+    """Return the mean of the last books, and whether a bar has one."""
+    top, bottom = buckets == options.n_quantiles, buckets == 1
+    n_top, n_bottom = top.sum(axis=1), bottom.sum(axis=1)
+    is_formed = (n_top > 0) & (n_bottom > 0)
+    share = is_formed / np.maximum([n_top, n_bottom], 1)
+    book = top * share[0][:, None] - bottom * share[1][:, None]
+    n_books = window_sum(is_formed[:, None].astype(np.float64), options.spread_horizon)
+    total = window_sum(book, options.spread_horizon)
+    return total / np.maximum(n_books, 1.0), is_formed
+
+
+def _carried(price: Float[np.ndarray, "bars assets"]) -> Float[np.ndarray, "bars assets"]:
+    """Return prices with the last one carried over gaps; NaN before the first."""
+    row = np.where(np.isfinite(price), np.arange(len(price))[:, None], 0)
+    return np.take_along_axis(price, np.maximum.accumulate(row, axis=0), axis=0)

@@ -1,0 +1,31 @@
+"""Returns that are known at the close of their bar."""
+
+import numpy as np
+from jaxtyping import Float
+
+
+def simple_returns(close: Float[np.ndarray, "bars assets"]) -> Float[np.ndarray, "bars assets"]:
+    """Return close / previous close - 1.
+
+    Parameters
+    ----------
+    close : (T, A) prices, any currency.
+
+    Returns
+    -------
+    (T, A) decimal returns per bar. Row 0 is NaN, and so is a row where this or the previous close
+    is missing, infinite or not positive: a return over a gap is not a return of one bar.
+    """
+    price = positive_prices(close)
+    returns = np.full_like(price, np.nan)
+    with np.errstate(over="ignore"):
+        np.divide(price[1:], price[:-1], out=returns[1:])
+    returns -= 1.0
+    return np.where(np.isfinite(returns), returns, np.nan)
+
+
+def positive_prices(close: Float[np.ndarray, "bars assets"]) -> Float[np.ndarray, "bars assets"]:
+    """Return a copy with NaN wherever a price is missing, infinite or not positive."""
+    price = np.array(close, dtype=np.float64)
+    price[~(np.isfinite(price) & (price > 0))] = np.nan
+    return price

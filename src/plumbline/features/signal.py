@@ -1,0 +1,59 @@
+"""What a signal is, and the room that holds them."""
+
+from abc import abstractmethod
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from plumbline.core.panel import Panel
+from plumbline.core.plugin import Plugin, Room
+
+
+@dataclass(frozen=True)
+class Signal(Plugin):
+    """A number per bar and asset, known at the close of the bar, high where one would buy.
+
+    A signal is a frozen dataclass in a file of its own in ``features/signals``; its fields are its
+    parameters and its docstring is its page, with the paper it comes from under ``References``.
+    """
+
+    @abstractmethod
+    def requires(self) -> frozenset[str]:
+        """Return the fields it reads.
+
+        Bars as loaded (``close``, ``volume``, …), or derived: ``return`` (simple return of the
+        bar), ``residual_return`` (causal residual of the study's factor model).
+        """
+
+    @property
+    @abstractmethod
+    def warm_up(self) -> int:
+        """Return how many bars before a row that row may depend on.
+
+        Rows computed from a panel that begins this many bars earlier have the same bits as rows of
+        the whole panel. A derived field's own warm-up is not in it.
+        """
+
+    @abstractmethod
+    def compute(self, panel: Panel) -> Float[np.ndarray, "bars assets"]:
+        """Return the signal of every bar and asset.
+
+        Parameters
+        ----------
+        panel : holds the fields of :meth:`requires`; others are ignored.
+
+        Returns
+        -------
+        (T, A) values, each asset from its own column or from the cross-section, whatever the
+        assets are called. NaN where the data do not suffice; never infinite. Row t reads rows
+        t - ``warm_up`` … t.
+
+        Raises
+        ------
+        MissingDataError
+            If the panel lacks a required field.
+        """
+
+
+signals: Room[Signal] = Room("plumbline.features.signals", Signal)
