@@ -12,7 +12,7 @@
   * RecipeError          a recipe that cannot be run, every problem listed; also a ValueError
   * ProjectError         no project here, or one that this version cannot open
   * CorruptEntryError    a stored result whose bits differ from its digest
-  * StageError           a stage failed while it ran; its cause is chained
+  * StageError           a stage failed while it ran; also a RuntimeError
     * WorkerLostError    the process of a block ended before the block did
   * RunError             a run ended with failed blocks, every one listed
   * GateError            a declared gate said no
@@ -123,9 +123,6 @@ class StageError(PlumblineError, RuntimeError):
     def __init__(self, message: str, trace: str = "") -> None:
         self.trace = trace
         super().__init__(message)
-
-    def __reduce__(self) -> tuple[type, tuple[str, str]]:
-        return type(self), (str(self), self.trace)
 
 
 class WorkerLostError(StageError):

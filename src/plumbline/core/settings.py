@@ -56,7 +56,7 @@ def read_settings() -> Settings:
         and name not in ENVIRONMENT
         and not name.startswith("PLUMBLINE_TEST_")
     ]
-    cache_bytes = _positive("PLUMBLINE_CACHE_BYTES", 20e9, problems)
+    cache_bytes = _positive("PLUMBLINE_CACHE_BYTES", 20_000_000_000, problems)
     workers = _positive("PLUMBLINE_WORKERS", os.cpu_count() or 1, problems)
     now = _moment("PLUMBLINE_NOW", problems)
     if problems:
@@ -92,17 +92,17 @@ def _cache_dir() -> Path:
     return user_cache_path("plumbline")
 
 
-def _positive(name: str, default: float, problems: list[str]) -> int:
+def _positive(name: str, default: int, problems: list[str]) -> int:
     text = os.environ.get(name)
     if text is None:
-        return int(default)
+        return default
     try:
         value = float(text)
     except ValueError:
         value = float("nan")
     if not (value >= 1 and value.is_integer()):
         problems.append(f"{name}={text!r} is not a whole number of at least 1")
-        return int(default)
+        return default
     return int(value)
 
 
