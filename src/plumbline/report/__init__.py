@@ -1,0 +1,32 @@
+"""Pages and their JSON twins made from results; nothing is computed here.
+
+``study_page`` and ``study_json`` turn the results of a factor study into text, ``write_report``
+puts both into a folder.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from plumbline.report.page import study_page
+    from plumbline.report.study import Provenance, StudyResults
+    from plumbline.report.twin import study_json
+    from plumbline.report.write import ReportPaths, write_report
+
+_HOMES = {
+    "Provenance": "plumbline.report.study",
+    "ReportPaths": "plumbline.report.write",
+    "StudyResults": "plumbline.report.study",
+    "study_json": "plumbline.report.twin",
+    "study_page": "plumbline.report.page",
+    "write_report": "plumbline.report.write",
+}
+
+__all__ = ["Provenance", "ReportPaths", "StudyResults", "study_json", "study_page", "write_report"]
+
+
+def __getattr__(name: str) -> object:
+    """Import the module that defines ``name`` on first use."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

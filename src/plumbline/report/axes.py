@@ -1,0 +1,32 @@
+"""Round tick positions for axes."""
+
+import math
+from collections.abc import Iterable
+
+
+def ticks(low: float, high: float, count: int = 4) -> list[float]:
+    """Return about ``count`` round values that enclose ``low`` to ``high``.
+
+    Steps are 1, 2, 2.5 or 5 times a power of ten, so labels need few digits.
+    """
+    if not high > low:
+        pad = abs(low) or 1.0
+        low, high = low - pad, high + pad
+    raw = (high - low) / max(count - 1, 1)
+    power = 10.0 ** math.floor(math.log10(raw))
+    step = next(power * m for m in (1, 2, 2.5, 5, 10) if power * m >= raw * (1 - 1e-9))
+    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
+    return [index * step for index in range(first, last + 1)]
+
+
+def digits_for(marks: Iterable[float]) -> int:
+    """Return how many decimals keep neighbouring ticks apart."""
+    values = list(marks)
+    step = min((abs(b - a) for a, b in zip(values, values[1:], strict=False)), default=1.0)
+    return next((d for d in range(10) if abs(round(step, d) - step) < step * 1e-6), 10)
+
+
+def span_with_zero(values: Iterable[float | None]) -> tuple[float, float]:
+    """Return least and greatest of the values that are there, and of zero."""
+    present = [value for value in values if value is not None]
+    return min([0.0, *present]), max([0.0, *present])

@@ -1,0 +1,87 @@
+"""Pieces that every part of a page is made of: figures, panels, conventions."""
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple, final
+
+import polars as pl
+
+from plumbline.report.markup import Html, join, tag
+from plumbline.report.study import StudyResults
+from plumbline.report.values import epoch_seconds, finite_column
+from plumbline.report.verdict import signal_colour
+
+
+@final
+class Section(NamedTuple):
+    """A part of the page with its anchor and its name in the table of contents."""
+
+    anchor: str
+    title: str
+    body: Html
+
+
+KEYS: Final = {
+    "summary": (
+        *("summary", "mean_ic", "sd_ic", "icir", "t_hac", "p_value", "critical_5pct"),
+        *("lag_bars", "n_bars", "mean_n_assets", "hit_rate"),
+    ),
+    "ic_rolling": ("ic_rolling",),
+    "ic": ("ic", "rank_ic"),
+    "ic_by_year": ("ic_by_year",),
+    "decay": ("decay", "lower", "upper"),
+    "quantiles": ("quantiles", "mean_return", "mean_return_demeaned"),
+    "spread": (
+        *("spread", "gross_return", "cost", "net_return", "turnover"),
+        *("gross_cumulative", "net_cumulative"),
+    ),
+    "drawdown": ("drawdown",),
+    "spread_summary": (
+        *("spread_summary", "gross_annual", "cost_annual", "net_annual", "volatility_annual"),
+        *("sharpe_net", "max_drawdown", "mean_turnover"),
+    ),
+    "factor_fit": ("factor_fit", "mean_r2", "mean_beta", "mean_n_obs", "n_assets"),
+    "coverage": ("coverage", "n_assets_priced"),
+    "quality": ("quality",),
+    "quality_examples": ("quality_examples",),
+}
+"""Part of the page to the keys of ``conventions`` that are shown beside it."""
+
+
+def convention(results: StudyResults, part: str) -> Html:
+    """Return the conventions of a part of the page; says so if the study states none."""
+    given = [(key, results.conventions[key]) for key in KEYS[part] if key in results.conventions]
+    if not given:
+        return tag("p", "Convention: not stated by the study.", class_="convention")
+    named = [
+        tag("span", text) if key in results.tables else tag("span", tag("code", key), " ", text)
+        for key, text in given
+    ]
+    return tag("p", join(named, " "), class_="convention")
+
+
+def figure(title: str, body: Html, caption: str, stated: Html) -> Html:
+    """Return a figure: heading, content, caption with units, convention."""
+    words = tag("figcaption", tag("p", caption), stated)
+    return tag("figure", tag("h3", title), body, words)
+
+
+def unavailable(results: StudyResults, part: str, signal: str | None = None) -> Html:
+    """Return the line that stands where a figure cannot be drawn."""
+    return tag("p", f"Not available: {results.reason(part, signal)}.", class_="unavailable")
+
+
+def panels(results: StudyResults, drawn: Sequence[tuple[str, Html]], kind: str = "") -> Html:
+    """Return one panel for each signal, side by side where there is room."""
+    boxes = []
+    for index, (name, content) in enumerate(drawn):
+        swatch = tag("i", class_="solid", style=f"color:var({signal_colour(index)})")
+        boxes.append(tag("div", tag("h4", swatch, name), content, class_="panel"))
+    return tag("div", *boxes, class_=f"panels {kind}".strip())
+
+
+def by_bar(frame: pl.DataFrame, column: str) -> dict[int, float | None]:
+    """Return a column by close time, seconds since 1970 UTC."""
+    if not frame.height:
+        return {}
+    timed = frame.filter(pl.col("bar_close").is_not_null())
+    return dict(zip(epoch_seconds(timed), finite_column(timed, column), strict=True))

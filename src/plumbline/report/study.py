@@ -1,0 +1,195 @@
+"""What a factor-research report is made from: tables, conventions and provenance."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Final, final
+
+import polars as pl
+
+from plumbline.core.errors import ParameterError, nearest_names
+
+TABLES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+    {
+        "summary": (
+            *("signal", "horizon_bars", "mean_ic", "sd_ic", "icir", "t_hac", "p_value"),
+            *("critical_5pct", "lag_bars", "n_bars", "mean_n_assets", "hit_rate"),
+        ),
+        "ic": ("bar_close", "signal", "horizon_bars", "rank_ic"),
+        "ic_rolling": ("bar_close", "signal", "horizon_bars", "mean_ic"),
+        "ic_by_year": ("year", "signal", "horizon_bars", "mean_ic", "n_bars"),
+        "decay": ("signal", "horizon_bars", "mean_ic", "lower", "upper"),
+        "quantiles": (
+            *("signal", "horizon_bars", "quantile", "mean_return"),
+            *("mean_return_demeaned", "n"),
+        ),
+        "spread": (
+            *("bar_close", "signal", "gross_return", "cost", "net_return", "turnover"),
+            *("gross_cumulative", "net_cumulative", "drawdown"),
+        ),
+        "spread_summary": (
+            *("signal", "gross_annual", "cost_annual", "net_annual", "volatility_annual"),
+            *("sharpe_net", "t_hac", "p_value", "max_drawdown", "mean_turnover", "n_bars"),
+        ),
+        "factor_fit": ("bar_close", "mean_r2", "mean_n_obs", "n_assets"),
+        "coverage": ("bar_close", "n_assets_priced"),
+        "quality": ("rule", "action", "count"),
+        "quality_examples": ("asset", "bar_close", "field", "rule", "action", "value"),
+    }
+)
+"""The tables of a study and the columns that each must have; further columns are kept."""
+
+_TEXT: Final = frozenset({"signal", "rule", "action", "asset", "field"})
+_ANY: Final = frozenset({"value"})
+
+
+@final
+@dataclass(frozen=True)
+class Provenance:
+    """Where the numbers of a report come from; every field is shown as it is given.
+
+    Parameters
+    ----------
+    run_id, owner : the run in the ledger and who started it.
+    started, finished : ISO 8601 text, UTC.
+    versions : library name to version: plumbline, python, numpy, numba, polars.
+    machine : processor, cores and system in words.
+    recipe_digest, code_digest : hex digests of the resolved recipe and of the code that ran.
+    dataset_name, dataset_id, dataset_rows, dataset_span : the data; the span is text, first to
+        last bar.
+    seed : seed of the run's random streams.
+    table_digests : table name to hex digest of its content.
+    stages_computed, stages_cached : counts of stages that ran and that came from the cache.
+    """
+
+    run_id: str
+    started: str
+    finished: str
+    owner: str
+    versions: Mapping[str, str]
+    machine: str
+    recipe_digest: str
+    dataset_name: str
+    dataset_id: str
+    dataset_rows: int
+    dataset_span: str
+    code_digest: str
+    seed: int
+    table_digests: Mapping[str, str]
+    stages_computed: int
+    stages_cached: int
+
+
+@final
+@dataclass(frozen=True)
+class StudyResults:
+    """Everything that the report of a factor study shows.
+
+    Returns, costs, turnover, drawdowns and rates are decimals (0.01 is one per cent); drawdowns
+    are zero or negative; ``bar_close`` is UTC, as a datetime or a date; ``*_annual`` is per year.
+    Whether ``*_cumulative`` is a sum or compounded is for ``conventions`` to say. A value that is
+    null, NaN or infinite counts as missing and is shown as such, never as zero.
+
+    Parameters
+    ----------
+    title : heading of the page.
+    recipe : resolved recipe, YAML text.
+    tables : one frame for each name in ``TABLES``. A frame without rows may lack columns.
+    conventions : table or quantity (column) name to one plain sentence.
+    provenance : where the numbers come from.
+    unavailable : table name, or ``table.signal``, to the reason why its numbers are missing.
+    headline_horizon_bars : horizon of the verdict and the headline numbers; None takes, for each
+        signal, the first horizon listed in ``summary``.
+
+    Raises
+    ------
+    ParameterError
+        If a table is missing or unknown, or a column is missing or of a wrong type; all problems
+        at once.
+    """
+
+    title: str
+    recipe: str
+    tables: Mapping[str, pl.DataFrame]
+    conventions: Mapping[str, str]
+    provenance: Provenance
+    unavailable: Mapping[str, str] = field(default_factory=dict)
+    headline_horizon_bars: int | None = None
+
+    def __post_init__(self) -> None:
+        problems = [
+            f"no table {name!r} ({nearest_names(name, TABLES)})"
+            for name in self.tables
+            if name not in TABLES
+        ]
+        for name, columns in TABLES.items():
+            if name not in self.tables:
+                problems.append(f"table {name!r} is missing; give it without rows if it is empty")
+            elif self.tables[name].height:
+                problems += _column_problems(name, self.tables[name], columns)
+        if problems:
+            raise ParameterError("study results: " + "; ".join(problems))
+
+    @property
+    def signals(self) -> tuple[str, ...]:
+        """Names of all signals, in order of first appearance; ``summary`` comes first."""
+        names: dict[str, None] = {}
+        for table in ("summary", "spread_summary", "decay", "quantiles", "ic_rolling", "spread"):
+            frame = self.tables[table]
+            if frame.height:
+                column = frame["signal"].drop_nulls().unique(maintain_order=True)
+                names |= dict.fromkeys(str(name) for name in column)
+        return tuple(names)
+
+    def headline(self, signal: str) -> int | None:
+        """Return the headline horizon of ``signal`` in bars; None if the study has no horizon."""
+        if self.headline_horizon_bars is not None:
+            return self.headline_horizon_bars
+        for table in ("summary", "decay", "ic_rolling"):
+            frame = self.tables[table]
+            if frame.height:
+                horizons = frame.filter(pl.col("signal") == signal)["horizon_bars"].drop_nulls()
+                if len(horizons):
+                    return int(horizons[0])
+        return None
+
+    def reason(self, table: str, signal: str | None = None) -> str:
+        """Return why numbers of ``table`` are missing: as the study says, or what is seen."""
+        for key in (f"{table}.{signal}", table):
+            if key in self.unavailable:
+                return self.unavailable[key]
+        frame = self.tables[table]
+        if not frame.height:
+            return f"the study gave no rows for {table}"
+        if signal is not None and not frame.filter(pl.col("signal") == signal).height:
+            return f"the study gave no rows of this signal for {table}"
+        return f"the study gave no finite value in {table}"
+
+
+def _column_problems(table: str, frame: pl.DataFrame, columns: tuple[str, ...]) -> list[str]:
+    problems = [
+        f"table {table!r} lacks column {name!r} ({nearest_names(name, frame.columns)})"
+        for name in columns
+        if name not in frame.columns
+    ]
+    checked = [name for name in frame.columns if name in columns or _is_count(table, name)]
+    for name in checked:
+        wanted = _wanted(name, frame.schema[name])
+        if wanted:
+            problems.append(f"{table}.{name} is {frame.schema[name]}; it must be {wanted}")
+    return problems
+
+
+def _is_count(table: str, column: str) -> bool:
+    return table == "coverage" or (table == "factor_fit" and column.startswith("mean_beta_"))
+
+
+def _wanted(column: str, dtype: pl.DataType) -> str:
+    """Return what a column must be, or an empty text if ``dtype`` will do."""
+    if column in _ANY or dtype == pl.Null:
+        return ""
+    if column in _TEXT:
+        return "" if dtype in (pl.String, pl.Categorical, pl.Enum) else "text"
+    if column == "bar_close":
+        return "" if dtype in (pl.Datetime, pl.Date) else "a datetime or date, UTC"
+    return "" if dtype.is_numeric() else "numeric"

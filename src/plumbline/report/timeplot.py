@@ -1,0 +1,262 @@
+"""Time series figures: a static drawing for print and for pages without scripts, and its data.
+
+The script of the page replaces the drawing by an interactive uPlot. Values travel as decimal
+integers (the value times a power of ten), each as its difference to the one before, which is
+short, exact to the stated decimals and readable. If all series of a page together have more than
+``VALUE_BUDGET`` values, every k-th bar is drawn, counted back from the last, and captions say so.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from math import ceil, gcd, isfinite
+from typing import Final, final
+
+from plumbline.report.axes import digits_for, span_with_zero, ticks
+from plumbline.report.markup import Html, join, json_block, tag
+from plumbline.report.study import StudyResults
+from plumbline.report.values import Style, epoch_seconds, number_text, with_unit
+
+VALUE_BUDGET: Final = 60_000
+_STATIC_POINTS: Final = 220
+_WIDTH, _HEIGHT = 1000, 400
+_DAY: Final = 86_400
+_SERIES: Final[Mapping[str, tuple[str, ...] | None]] = {
+    "ic_rolling": ("mean_ic",),
+    "spread": ("gross_cumulative", "net_cumulative", "drawdown"),
+    "factor_fit": None,
+    "coverage": None,
+}
+
+
+@final
+@dataclass(frozen=True)
+class TimeAxis:
+    """The bars that the plots of a page share.
+
+    Parameters
+    ----------
+    bars : close times in rising order, seconds since 1970 UTC.
+    step : every ``step``-th bar of a table is drawn.
+    intraday : whether labels need hours and minutes.
+    by_table : table name to the bars of it that are drawn.
+    n_bars : table name to how many bars it has.
+    """
+
+    bars: tuple[int, ...]
+    step: int
+    intraday: bool
+    by_table: Mapping[str, tuple[int, ...]]
+    n_bars: Mapping[str, int]
+
+    def block(self) -> Html:
+        """Return the shared bars as page data, in units of their common divisor."""
+        unit = gcd(*self.bars) or 1
+        record = {"unit": unit, "bars": _deltas([bar // unit for bar in self.bars])}
+        return json_block(record | {"intraday": self.intraday}, id="bars")
+
+    def note(self, table: str) -> str:
+        """Return the sentence on thinning that a caption carries."""
+        if self.step == 1:
+            return "Every bar is drawn."
+        shown, all_bars = len(self.by_table[table]), self.n_bars[table]
+        return (
+            f"Drawn: {shown:,} of {all_bars:,} bars (every {self.step}th, counted from the last)."
+        )
+
+
+@final
+@dataclass(frozen=True)
+class Line:
+    """One series of a plot; ``colour`` is the name of a style variable."""
+
+    label: str
+    colour: str
+    values: Mapping[int, float | None]
+    dashed: bool = False
+
+
+@final
+@dataclass(frozen=True)
+class TimePlot:
+    """Series of one table over its bars, on one scale that includes zero.
+
+    Parameters
+    ----------
+    label : what is drawn, read out by a screen reader.
+    table : the table, which gives the bars.
+    lines : the series.
+    style : digits and unit.
+    """
+
+    label: str
+    table: str
+    lines: Sequence[Line]
+    style: Style
+
+
+def time_axis(results: StudyResults) -> TimeAxis:
+    """Return the bars drawn on the page of ``results``."""
+    all_bars: dict[str, list[int]] = {}
+    n_values = 0
+    for table, columns in _SERIES.items():
+        frame = results.tables[table]
+        all_bars[table] = sorted(set(epoch_seconds(frame)))
+        n_values += frame.height * (len(columns) if columns else frame.width - 1)
+    step = max(1, ceil(n_values / VALUE_BUDGET))
+    drawn = {name: tuple(bars[(len(bars) - 1) % step :: step]) for name, bars in all_bars.items()}
+    union = tuple(sorted(set().union(*drawn.values())))
+    days = len({bar // _DAY for bars in all_bars.values() for bar in bars})
+    intraday = days < len(set().union(*all_bars.values()))
+    return TimeAxis(union, step, intraday, drawn, {name: len(b) for name, b in all_bars.items()})
+
+
+def time_plot(plot: TimePlot, axis: TimeAxis) -> Html | None:
+    """Return legend, static drawing and data of a plot; None if no series has a value."""
+    bars, series = _trimmed(plot, axis)
+    if not bars:
+        return None
+    return tag(
+        "div",
+        _legend(plot, series),
+        tag("div", _static(plot, bars, series, axis.intraday), class_="plot-static"),
+        json_block(_record(plot, bars, series, axis)),
+        class_="plot",
+        data_label=plot.label,
+    )
+
+
+def _trimmed(plot: TimePlot, axis: TimeAxis) -> tuple[list[int], list[list[float | None]]]:
+    """Return bars and scaled values without the empty bars at both ends."""
+    bars = axis.by_table[plot.table]
+    series = [[_scaled(line.values.get(bar), plot.style) for bar in bars] for line in plot.lines]
+    filled = [t for t in range(len(bars)) if any(values[t] is not None for values in series)]
+    if not filled:
+        return [], []
+    kept = slice(filled[0], filled[-1] + 1)
+    return list(bars[kept]), [values[kept] for values in series]
+
+
+def _scaled(value: float | None, style: Style) -> float | None:
+    if value is None:
+        return None
+    scaled = value * style.scale
+    return scaled if isfinite(scaled * 10.0 ** (style.digits + 1)) else None
+
+
+def _record(
+    plot: TimePlot, bars: list[int], series: list[list[float | None]], axis: TimeAxis
+) -> dict[str, object]:
+    """Return what the script draws; one decimal more than is shown."""
+    digits = plot.style.digits + 1
+    index = {bar: i for i, bar in enumerate(axis.bars)}
+    return {
+        "at": _deltas([index[bar] for bar in bars]) if len(axis.bars) != len(bars) else "",
+        "digits": digits,
+        "show": plot.style.digits,
+        "unit": plot.style.unit if plot.style.unit in {"%", "bps"} else "",
+        "lines": [
+            {"label": line.label, "colour": line.colour, "dashed": line.dashed, "y": coded}
+            for line, coded in zip(plot.lines, _coded(series, digits), strict=True)
+        ],
+    }
+
+
+def _coded(series: list[list[float | None]], digits: int) -> list[str]:
+    unit = 10**digits
+    return [_deltas([None if v is None else round(v * unit) for v in values]) for values in series]
+
+
+def _deltas(values: Sequence[int | None]) -> str:
+    """Return the first value, then differences, by commas; an empty place is a missing value."""
+    parts, before = [], 0
+    for value in values:
+        parts.append("" if value is None else str(value - before))
+        before = before if value is None else value
+    return ",".join(parts)
+
+
+def _legend(plot: TimePlot, series: list[list[float | None]]) -> Html:
+    keys = []
+    unscaled = plot.style._replace(scale=1.0)
+    for line, values in zip(plot.lines, series, strict=True):
+        last = next((v for v in reversed(values) if v is not None), None)
+        swatch = tag(
+            "i", class_="dash" if line.dashed else "solid", style=f"color:var({line.colour})"
+        )
+        value = tag("output", with_unit(last, unscaled))
+        keys.append(tag("li", tag("button", swatch, line.label, value, type="button", disabled="")))
+    return tag("div", tag("ul", *keys), tag("span", "last value", class_="when"), class_="keys")
+
+
+def _static(
+    plot: TimePlot, bars: list[int], series: list[list[float | None]], intraday: bool
+) -> Html:
+    marks = ticks(*span_with_zero(v for values in series for v in values))
+    low, high = marks[0], marks[-1]
+    style = plot.style._replace(scale=1.0, digits=digits_for(marks))
+    labels, grid = [], []
+    for mark in marks:
+        share = (high - mark) / (high - low)
+        labels.append(tag("span", number_text(mark, style), style=f"top:{share * 100:.1f}%"))
+        zero = "zero" if abs(mark) < 1e-9 * (high - low) else "grid"
+        y = f"{share * _HEIGHT:.0f}"
+        grid.append(tag("line", x1="0", x2=str(_WIDTH), y1=y, y2=y, class_=zero))
+    first, span = bars[0], max(bars[-1] - bars[0], 1)
+    stride = ceil(len(bars) / _STATIC_POINTS)
+    chosen = sorted({*range(0, len(bars), stride), len(bars) - 1})
+    points = [(t, round((bars[t] - first) / span * _WIDTH)) for t in chosen]
+    paths = []
+    for line, values in zip(plot.lines, series, strict=True):
+        drawn = [(x, values[t]) for t, x in points]
+        heights = [(x, None if v is None else (high - v) / (high - low)) for x, v in drawn]
+        dash = "line dashed" if line.dashed else "line"
+        paths.append(tag("path", d=_path(heights), class_=dash, style=f"stroke:var({line.colour})"))
+    svg = tag(
+        "svg",
+        *grid,
+        *paths,
+        viewBox=f"0 0 {_WIDTH} {_HEIGHT}",
+        preserveAspectRatio="none",
+        role="img",
+        aria_label=_described(plot, bars, series, intraday),
+    )
+    ends = [tag("span", moment_text(bar, intraday)) for bar in (bars[0], bars[-1])]
+    scale = tag("div", *labels, class_="y-labels", aria_hidden="true")
+    return join([scale, svg, tag("div", *ends, class_="x-labels", aria_hidden="true")])
+
+
+def _path(points: Sequence[tuple[int, float | None]]) -> str:
+    parts, pen = [], "M"
+    for x, share in points:
+        if share is None:
+            pen = "M"
+        else:
+            parts.append(f"{pen}{x} {share * _HEIGHT:.0f}")
+            pen = "L"
+    return "".join(parts)
+
+
+def _described(
+    plot: TimePlot, bars: list[int], series: list[list[float | None]], intraday: bool
+) -> str:
+    """Return the plot in words: span, and least, greatest and last value of each series."""
+    unscaled = plot.style._replace(scale=1.0)
+    span = f"{moment_text(bars[0], intraday)} to {moment_text(bars[-1], intraday)}"
+    sentences = [f"{plot.label}, {span}."]
+    for line, values in zip(plot.lines, series, strict=True):
+        there = [v for v in values if v is not None]
+        if there:
+            least, most, last = (
+                with_unit(v, unscaled) for v in (min(there), max(there), there[-1])
+            )
+            sentences.append(f"{line.label}: between {least} and {most}, last {last}.")
+        else:
+            sentences.append(f"{line.label}: not available.")
+    return " ".join(sentences)
+
+
+def moment_text(seconds: int, intraday: bool) -> str:
+    """Return a bar's close, UTC: a date, with hours and minutes if bars are intraday."""
+    moment = datetime.fromtimestamp(seconds, UTC)
+    return moment.strftime("%Y-%m-%d %H:%M" if intraday else "%Y-%m-%d")
