@@ -1,0 +1,32 @@
+"""Executors: where blocks are computed. The bits of a result never depend on the choice."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+from plumbline.core.plugin import Plugin, Room
+from plumbline.engine.work import Outcome, Work
+
+
+class Pool(Protocol):
+    """Workers in use: accepts blocks, and gives back what became of them in any order."""
+
+    def submit(self, work: Work) -> None:
+        """Accept a block."""
+
+    def finished(self) -> Iterator[tuple[Work, Outcome | Exception]]:
+        """Wait for at least one accepted block to end, and yield all that did."""
+
+
+@dataclass(frozen=True)
+class Executor(Plugin, ABC):
+    """A way to compute blocks; its fields are its settings and never part of a key."""
+
+    @abstractmethod
+    def open(self) -> AbstractContextManager[Pool]:
+        """Start workers; leaving the context ends them, at once if an exception leaves it."""
+
+
+executors: Room[Executor] = Room("plumbline.engine.executors", Executor)

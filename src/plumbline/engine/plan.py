@@ -1,0 +1,234 @@
+"""Plans: what will run, what is there already, and why.
+
+A key needs the digests of its inputs. Where an input will itself be computed, its digest is not
+known yet: such a block *follows*, and runs only if its input comes out different.
+"""
+
+import enum
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, final
+
+from sqlalchemy import func, select
+
+from plumbline.core.errors import UnhashableError
+from plumbline.engine.blocks import Task
+from plumbline.engine.cache import Cache, Entry
+from plumbline.engine.key import Key, KeyMaker
+from plumbline.ledger.database import Database
+from plumbline.ledger.models import Artefact, CodeRecord, TaskRecord
+
+
+class State(enum.Enum):
+    """What is to be done with a block."""
+
+    CACHED = "cached"
+    KEPT = "kept"
+    RUN = "run"
+    FOLLOWS = "follows"
+
+
+@final
+@dataclass(frozen=True)
+class Decision:
+    """What is to be done with one block, and why.
+
+    Parameters
+    ----------
+    task : the block.
+    state : cached, kept, run or follows.
+    reason : one sentence.
+    key : its key; None while an input is unknown or if it cannot be cached.
+    entry : the stored result, if there is one.
+    """
+
+    task: Task
+    state: State
+    reason: str
+    key: Key | None = None
+    entry: Entry | None = None
+
+
+@final
+@dataclass(frozen=True)
+class Plan:
+    """Decisions on every block, producers first."""
+
+    decisions: tuple[Decision, ...]
+    seconds: Mapping[str, float] = field(default_factory=dict)
+
+    def count(self, *states: State) -> int:
+        """Return how many blocks have one of these states."""
+        return sum(d.state in states for d in self.decisions)
+
+    @property
+    def is_done(self) -> bool:
+        """Return whether nothing is left to compute."""
+        return self.count(State.RUN, State.FOLLOWS) == 0
+
+    @property
+    def expected_seconds(self) -> float | None:
+        """Return the time that past timings suggest for one worker, or None without any."""
+        waiting = [
+            d.task.node.name for d in self.decisions if d.state in (State.RUN, State.FOLLOWS)
+        ]
+        known = [self.seconds[name] for name in waiting if name in self.seconds]
+        return sum(known) * len(waiting) / len(known) if known else None
+
+
+@final
+class Planner:
+    """Decides, block by block, as the outputs of producers become known.
+
+    Parameters
+    ----------
+    pipeline : its name in the ledger.
+    keys : makes keys.
+    cache : finds results.
+    keep_code : whether results that differ by code alone are kept.
+    use_cache : False computes everything again.
+    """
+
+    def __init__(
+        self,
+        pipeline: str,
+        keys: KeyMaker,
+        cache: Cache,
+        *,
+        keep_code: bool = False,
+        use_cache: bool = True,
+    ) -> None:
+        self._pipeline = pipeline
+        self._keys = keys
+        self._cache = cache
+        self._keep_code = keep_code
+        self._use_cache = use_cache
+        self._known: Mapping[tuple[str, str], Mapping[str, Any]] | None = None
+
+    def plan(self, tasks: Sequence[Task]) -> Plan:
+        """Decide on every block without computing any."""
+        self._cache.preload(self._pipeline)
+        outputs: dict[int, str] = {}
+        states: dict[int, str | None] = {}
+        decisions = []
+        for task in tasks:
+            unknown = [n for n in task.needs if n not in outputs]
+            if unknown:
+                names = dict.fromkeys(tasks[n].node.name for n in unknown)
+                reason = f"runs if {', '.join(names)} comes out different"
+                decisions.append(Decision(task, State.FOLLOWS, reason))
+                continue
+            decision = self.decide(task, outputs, states)
+            if decision.entry is not None:
+                outputs[task.number] = decision.entry.digest
+                states[task.number] = decision.entry.state_digest
+            decisions.append(decision)
+        return Plan(tuple(decisions), past_seconds(self._cache.database, self._pipeline))
+
+    def decide(
+        self, task: Task, outputs: Mapping[int, str], states: Mapping[int, str | None]
+    ) -> Decision:
+        """Decide on a block whose inputs are known."""
+        state = None if task.before is None else states[task.before]
+        try:
+            key = self._keys.key_of(task, outputs, state)
+        except UnhashableError as error:
+            return Decision(task, State.RUN, f"cannot be cached: {error}")
+        if not self._use_cache:
+            return Decision(task, State.RUN, "the cache is off", key)
+        entry = self._cache.lookup(key.digest)
+        if entry is not None:
+            return Decision(task, State.CACHED, "nothing changed", key, entry)
+        if self._keep_code:
+            entry = self._cache.lookup_basis(key.basis)
+            if entry is not None:
+                return Decision(task, State.KEPT, "only code changed: kept", key, entry)
+        return Decision(task, State.RUN, "; ".join(self.explain(task, key)), key)
+
+    def explain(self, task: Task, key: Key) -> list[str]:
+        """Return how a key differs from that of the newest result of the same block."""
+        if self._known is None:
+            self._known = newest_parts(self._cache.database, self._pipeline)
+        before = self._known.get(task.place)
+        if before is None:
+            return ["never computed"]
+        return differences(before, key, self._cache.database) or ["its stored result is gone"]
+
+
+def newest_parts(database: Database, pipeline: str) -> dict[tuple[str, str], Mapping[str, Any]]:
+    """Return the key parts of the newest result of every block of a pipeline."""
+    query = (
+        select(Artefact.node, Artefact.block, Artefact.parts)
+        .where(Artefact.pipeline == pipeline)
+        .order_by(Artefact.created)
+    )
+    with database.read() as connection:
+        rows = connection.execute(query).all()
+    newest = {(row[0], row[1]): row[2] for row in rows}
+    return {place: json.loads(parts) for place, parts in newest.items()}
+
+
+def differences(before: Mapping[str, Any], key: Key, database: Database) -> list[str]:
+    """Return, one sentence each, the parts in which a key differs from an earlier one."""
+    after = key.parts
+    found = []
+    if before["stage"] != after["stage"]:
+        found.append(f"another stage: {before['stage']} -> {after['stage']}")
+    found += _parameter_differences(before["parameters"], after["parameters"])
+    if before["code"] != after["code"]:
+        found += _code_differences(before["code"], key, database)
+    if before["device"] != after["device"]:
+        found.append(f"another processor: {before['device']} -> {after['device']}")
+    if list(before["block"]) != list(after["block"]):
+        found.append("the block has another extent")
+    names = sorted({*before["inputs"], *after["inputs"]})
+    found += [
+        f"input {name} changed"
+        for name in names
+        if before["inputs"].get(name) != after["inputs"].get(name)
+    ]
+    if before["state"] != after["state"]:
+        found.append("the block before it ended in another state")
+    return found
+
+
+def _parameter_differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+    absent = {"digest": "", "value": "absent"}
+    return [
+        f"parameter {name}: {before.get(name, absent)['value']} -> "
+        f"{after.get(name, absent)['value']}"
+        for name in sorted({*before, *after})
+        if before.get(name, absent)["digest"] != after.get(name, absent)["digest"]
+    ]
+
+
+def _code_differences(before: str, key: Key, database: Database) -> list[str]:
+    query = select(CodeRecord.files, CodeRecord.libraries).where(CodeRecord.digest == before)
+    with database.read() as connection:
+        row = connection.execute(query).first()
+    if row is None:
+        return ["code changed"]
+    files = [
+        f"code of {name} changed"
+        for name in sorted({*row[0], *key.code.files})
+        if row[0].get(name) != key.code.files.get(name)
+    ]
+    libraries = [
+        f"library {name}: {row[1].get(name, 'absent')} -> {key.code.libraries.get(name, 'absent')}"
+        for name in sorted({*row[1], *key.code.libraries})
+        if row[1].get(name) != key.code.libraries.get(name)
+    ]
+    return files + libraries
+
+
+def past_seconds(database: Database, pipeline: str) -> dict[str, float]:
+    """Return the mean time of a block of each node, over the results of a pipeline."""
+    query = (
+        select(TaskRecord.node, func.avg(TaskRecord.seconds))
+        .join(Artefact, Artefact.key == TaskRecord.key)
+        .where(Artefact.pipeline == pipeline, TaskRecord.seconds.is_not(None))
+        .group_by(TaskRecord.node)
+    )
+    with database.read() as connection:
+        return {row[0]: float(row[1]) for row in connection.execute(query)}

@@ -1,0 +1,164 @@
+"""Running a pipeline: plan, compute what is missing, commit each block once, plan again.
+
+A run holds no state of its own: what is finished is in the ledger, so resuming after a crash is
+planning again, and so is going on after a damaged result was found.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import final
+
+from plumbline.core.errors import MissingDataError, RunError, nearest_names
+from plumbline.engine.blocks import Selection, Task, tasks_of
+from plumbline.engine.cache import Cache, Entry
+from plumbline.engine.code_digest import CodeDigests
+from plumbline.engine.executor import Executor
+from plumbline.engine.key import KeyMaker
+from plumbline.engine.pipeline import Pipeline
+from plumbline.engine.plan import Plan, Planner
+from plumbline.engine.session import Books, Session, Tools
+from plumbline.engine.stage import Value
+from plumbline.engine.watcher import Silent, Watcher
+from plumbline.engine.work import join
+from plumbline.ledger.session import Ledger
+
+
+@final
+@dataclass(frozen=True)
+class RunOptions:
+    """How to run; nothing here changes a result.
+
+    Parameters
+    ----------
+    recipe : resolved text, and its digest, for the ledger.
+    watcher : told of progress.
+    use_cache : False computes every block again.
+    prepare : called once with the plan, before the first block is computed.
+    """
+
+    recipe: tuple[str, str] = ("", "")
+    watcher: Watcher = field(default_factory=Silent)
+    use_cache: bool = True
+    prepare: Callable[[Plan], None] = lambda _plan: None
+
+
+@final
+@dataclass(frozen=True)
+class RunResult:
+    """What a run did.
+
+    Parameters
+    ----------
+    run_id : its name in the ledger.
+    counts : state -> number of blocks.
+    digests : (node, block) -> digest of the output.
+    pieces : node -> kind of its blocks, and their stored results in order.
+    seconds : wall-clock time.
+    """
+
+    run_id: str
+    counts: Mapping[str, int]
+    digests: Mapping[tuple[str, str], str]
+    pieces: Mapping[str, tuple[str, tuple[Entry, ...]]]
+    seconds: float
+
+
+@final
+@dataclass(frozen=True)
+class Engine:
+    """Plans and runs pipelines on one cache and one ledger."""
+
+    cache: Cache
+    ledger: Ledger
+    codes: CodeDigests
+
+    def planner(self, pipeline: Pipeline, *, use_cache: bool = True) -> Planner:
+        """Return a planner for a pipeline."""
+        return Planner(
+            pipeline.name,
+            KeyMaker(self.codes),
+            self.cache,
+            keep_code=pipeline.on_code_change == "keep",
+            use_cache=use_cache,
+        )
+
+    def plan(self, pipeline: Pipeline, *, use_cache: bool = True) -> Plan:
+        """Say what a run would do, without doing it."""
+        plan = self.planner(pipeline, use_cache=use_cache).plan(tasks_of(pipeline))
+        self.codes.save()
+        return plan
+
+    def run(
+        self, pipeline: Pipeline, executor: Executor, options: RunOptions | None = None
+    ) -> RunResult:
+        """Compute what is missing and say where everything is.
+
+        Raises
+        ------
+        RunError
+            If blocks failed; those that do not depend on them were computed all the same.
+        """
+        started = time.perf_counter()
+        options = options or RunOptions()
+        tools = Tools(
+            self.cache, self.ledger, self.codes, executor, options.watcher, options.prepare
+        )
+        tasks = tasks_of(pipeline)
+        run_id = self.ledger.start_run(pipeline.name, *options.recipe, repr(executor))
+        with self._closing(run_id):
+            # what a run computes itself is found again, also when the cache is off
+            books = Session(run_id, pipeline.name, tasks, tools).complete(
+                lambda attempt: self.planner(pipeline, use_cache=options.use_cache or attempt > 0)
+            )
+            if books.problems:
+                raise RunError(f"run {run_id}", books.problems)
+        return _result(run_id, tasks, books, time.perf_counter() - started)
+
+    def output(self, result: RunResult, node: str) -> Value:
+        """Return the whole output of a node: a panel, memory-mapped if one block, or tables.
+
+        Raises
+        ------
+        MissingDataError
+            If the run has no such node.
+        CorruptEntryError
+            If a file is missing or damaged.
+        """
+        if node not in result.pieces:
+            hint = nearest_names(node, result.pieces)
+            raise MissingDataError(f"run {result.run_id} has no node {node!r}; {hint}")
+        kind, entries = result.pieces[node]
+        values = [self.cache.objects.read(entry.manifest) for entry in entries]
+        return join(values, kind, Selection())
+
+    @contextmanager
+    def _closing(self, run_id: str) -> Iterator[None]:
+        state = "interrupted"
+        try:
+            yield
+            state = "done"
+        except Exception:
+            state = "failed"
+            raise
+        finally:
+            self.ledger.finish_run(run_id, state)
+
+
+def _result(run_id: str, tasks: Sequence[Task], books: Books, seconds: float) -> RunResult:
+    counts: dict[str, int] = {}
+    kinds: dict[str, str] = {}
+    entries: dict[str, list[Entry]] = {}
+    for task in tasks:
+        state = books.states[task.number]
+        counts[state] = counts.get(state, 0) + 1
+        kinds[task.node.name] = task.block.kind
+        entries.setdefault(task.node.name, []).append(books.entries[task.number])
+    return RunResult(
+        run_id,
+        counts,
+        {task.place: books.outputs[task.number] for task in tasks},
+        {name: (kinds[name], tuple(found)) for name, found in entries.items()},
+        seconds,
+    )

@@ -1,0 +1,138 @@
+"""Tables of the ledger: runs, tasks, attempts that failed, results and what they were made from."""
+
+from datetime import datetime
+from typing import final
+
+from sqlalchemy import JSON, DateTime, Float, ForeignKey, Index, Integer, String, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from plumbline.ledger.database import Base
+
+
+@final
+class Run(Base):
+    """One call of ``plumbline run``; ``state`` is running, done, failed or interrupted."""
+
+    __tablename__ = "runs"
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    pipeline: Mapped[str] = mapped_column(String(200), index=True)
+    state: Mapped[str] = mapped_column(String(16))
+    owner: Mapped[str] = mapped_column(String(200))
+    started: Mapped[datetime] = mapped_column(DateTime, index=True)
+    finished: Mapped[datetime | None] = mapped_column(DateTime)
+    recipe: Mapped[str] = mapped_column(Text)
+    recipe_digest: Mapped[str] = mapped_column(String(64))
+    executor: Mapped[str] = mapped_column(String(200))
+    machine: Mapped[dict[str, object]] = mapped_column(JSON)
+    process: Mapped[str] = mapped_column(String(200))
+
+
+@final
+class TaskRecord(Base):
+    """What a run did with one block of one stage: computed, cached, kept, failed or blocked."""
+
+    __tablename__ = "tasks"
+    __table_args__ = (Index("tasks_by_place", "node", "block"),)
+
+    run_id: Mapped[str] = mapped_column(ForeignKey("runs.id"), primary_key=True)
+    node: Mapped[str] = mapped_column(String(200), primary_key=True)
+    block: Mapped[str] = mapped_column(String(64), primary_key=True)
+    key: Mapped[str | None] = mapped_column(String(64), index=True)
+    state: Mapped[str] = mapped_column(String(16))
+    reason: Mapped[str] = mapped_column(Text)
+    finished: Mapped[datetime] = mapped_column(DateTime)
+    seconds: Mapped[float | None] = mapped_column(Float)
+    peak_bytes: Mapped[int | None] = mapped_column(Integer)
+    worker: Mapped[str | None] = mapped_column(String(200))
+
+
+@final
+class FailureRecord(Base):
+    """One attempt that failed, or one stored result that was found damaged, with its cause."""
+
+    __tablename__ = "failures"
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)
+    run_id: Mapped[str] = mapped_column(ForeignKey("runs.id"), index=True)
+    node: Mapped[str] = mapped_column(String(200))
+    block: Mapped[str] = mapped_column(String(64))
+    attempt: Mapped[int] = mapped_column(Integer)
+    kind: Mapped[str] = mapped_column(String(200))
+    message: Mapped[str] = mapped_column(Text)
+    trace: Mapped[str] = mapped_column(Text)
+    at: Mapped[datetime] = mapped_column(DateTime)
+
+
+@final
+class Artefact(Base):
+    """A stored result: its key, what the key was made of, and where its bits are.
+
+    ``basis`` is the key without code and libraries: results that share it differ by code alone.
+    """
+
+    __tablename__ = "artefacts"
+    __table_args__ = (Index("artefacts_by_place", "pipeline", "node", "block"),)
+
+    key: Mapped[str] = mapped_column(String(64), primary_key=True)
+    basis: Mapped[str] = mapped_column(String(64), index=True)
+    digest: Mapped[str] = mapped_column(String(64), index=True)
+    manifest: Mapped[str] = mapped_column(Text)
+    n_bytes: Mapped[int] = mapped_column(Integer)
+    pipeline: Mapped[str] = mapped_column(String(200))
+    node: Mapped[str] = mapped_column(String(200))
+    block: Mapped[str] = mapped_column(String(64))
+    parts: Mapped[str] = mapped_column(Text)
+    run_id: Mapped[str] = mapped_column(ForeignKey("runs.id"))
+    created: Mapped[datetime] = mapped_column(DateTime)
+    used: Mapped[datetime] = mapped_column(DateTime)
+
+
+@final
+class Lineage(Base):
+    """One input of a stored result: another result by its digest, or blocks of a data set."""
+
+    __tablename__ = "lineage"
+
+    key: Mapped[str] = mapped_column(
+        ForeignKey("artefacts.key", ondelete="CASCADE"), primary_key=True
+    )
+    position: Mapped[int] = mapped_column(Integer, primary_key=True)
+    name: Mapped[str] = mapped_column(String(200))
+    dataset_id: Mapped[str | None] = mapped_column(String(64))
+    digest: Mapped[str] = mapped_column(String(64), index=True)
+
+
+@final
+class Metric(Base):
+    """One number of a run's results, such as a mean rank IC, for lists and comparisons."""
+
+    __tablename__ = "metrics"
+
+    run_id: Mapped[str] = mapped_column(ForeignKey("runs.id"), primary_key=True)
+    name: Mapped[str] = mapped_column(String(200), primary_key=True)
+    subject: Mapped[str] = mapped_column(String(200), primary_key=True)
+    value: Mapped[float | None] = mapped_column(Float)
+
+
+@final
+class CodeRecord(Base):
+    """What a code digest stands for: files and libraries."""
+
+    __tablename__ = "codes"
+
+    digest: Mapped[str] = mapped_column(String(64), primary_key=True)
+    files: Mapped[dict[str, str]] = mapped_column(JSON)
+    libraries: Mapped[dict[str, str]] = mapped_column(JSON)
+
+
+@final
+class SourceFile(Base):
+    """What the code digest read out of one version of a source file."""
+
+    __tablename__ = "source_files"
+
+    content: Mapped[str] = mapped_column(String(64), primary_key=True)
+    python: Mapped[str] = mapped_column(String(16), primary_key=True)
+    syntax: Mapped[str] = mapped_column(String(64))
+    imports: Mapped[str] = mapped_column(Text)

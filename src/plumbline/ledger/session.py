@@ -1,0 +1,209 @@
+"""Writing to the ledger: a run begins, blocks are committed with their results, a run ends."""
+
+import os
+import platform
+import socket
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.metadata import version
+from typing import Any, final
+
+from sqlalchemy import Connection, Table, bindparam, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from plumbline.core.settings import current_time, read_settings
+from plumbline.ledger.database import Base, Database
+from plumbline.ledger.models import (
+    Artefact,
+    CodeRecord,
+    FailureRecord,
+    Lineage,
+    Metric,
+    Run,
+    TaskRecord,
+)
+
+
+@final
+@dataclass(frozen=True)
+class Completion:
+    """One finished block, and the result to store with it if it was computed.
+
+    Parameters
+    ----------
+    node, block : which block.
+    key : its key, or None if it has none.
+    state : computed, cached, kept, uncached, failed or blocked.
+    reason : why it was in that state.
+    artefact : columns of the result's row, or None if there is nothing new to store.
+    lineage : rows of its inputs.
+    seconds, peak_bytes, worker : how it went, if it ran.
+    """
+
+    node: str
+    block: str
+    key: str | None
+    state: str
+    reason: str
+    artefact: Mapping[str, Any] | None = None
+    lineage: Sequence[Mapping[str, Any]] = ()
+    seconds: float | None = None
+    peak_bytes: int | None = None
+    worker: str | None = None
+
+
+@final
+@dataclass(frozen=True)
+class Mishap:
+    """One attempt that failed, or one stored result found damaged."""
+
+    node: str
+    block: str
+    attempt: int
+    kind: str
+    message: str
+    trace: str
+
+
+@final
+class Ledger:
+    """The writer of one run.
+
+    Each call is one transaction, so a crash leaves a block's result and its row either both
+    there or both absent.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+    def start_run(self, pipeline: str, recipe: str, recipe_digest: str, executor: str) -> str:
+        """Open a run and return its id."""
+        run_id = f"{current_time():%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:6]}"
+        row = {
+            "id": run_id,
+            "pipeline": pipeline,
+            "state": "running",
+            "owner": read_settings().owner,
+            "started": _now(),
+            "recipe": recipe,
+            "recipe_digest": recipe_digest,
+            "executor": executor,
+            "machine": machine(),
+            "process": f"{socket.gethostname()}:{os.getpid()}",
+        }
+        with self.database.begin() as connection:
+            connection.execute(Base.metadata.tables["runs"].insert(), row)
+        return run_id
+
+    def finish_run(self, run_id: str, state: str) -> None:
+        """Close a run as done, failed or interrupted."""
+        with self.database.begin() as connection:
+            connection.execute(
+                update(Run).where(Run.id == run_id).values(state=state, finished=_now())
+            )
+
+    def commit(
+        self, run_id: str, completions: Sequence[Completion], codes: Mapping[str, Any]
+    ) -> None:
+        """Commit finished blocks with their results, all or nothing.
+
+        Parameters
+        ----------
+        completions : the blocks.
+        codes : code digest -> code, for the digests that the results name.
+        """
+        now = _now()
+        results = [c for c in completions if c.artefact is not None]
+        artefacts = [
+            {**(c.artefact or {}), "run_id": run_id, "created": now, "used": now} for c in results
+        ]
+        tasks = [
+            {
+                "run_id": run_id,
+                "node": c.node,
+                "block": c.block,
+                "key": c.key,
+                "state": c.state,
+                "reason": c.reason,
+                "finished": now,
+                "seconds": c.seconds,
+                "peak_bytes": c.peak_bytes,
+                "worker": c.worker,
+            }
+            for c in completions
+        ]
+        with self.database.begin() as connection:
+            _insert_absent(connection, CodeRecord, [_code_row(codes[d]) for d in sorted(codes)])
+            _insert_absent(connection, Artefact, artefacts)
+            _insert_absent(connection, Lineage, [row for c in results for row in c.lineage])
+            _insert_absent(connection, TaskRecord, tasks)
+
+    def touch(self, keys: Sequence[str]) -> None:
+        """Note that results were used, so that the least recently used can be told."""
+        if not keys:
+            return
+        table = _table(Artefact)
+        statement = table.update().where(table.c.key == bindparam("this")).values(used=_now())
+        with self.database.begin() as connection:
+            connection.execute(statement, [{"this": key} for key in keys])
+
+    def record_mishap(self, run_id: str, mishap: Mishap) -> None:
+        """Write one failed attempt or damaged result."""
+        with self.database.begin() as connection:
+            connection.execute(
+                _table(FailureRecord).insert(), {"run_id": run_id, "at": _now(), **vars(mishap)}
+            )
+
+    def record_metrics(self, run_id: str, metrics: Mapping[tuple[str, str], float | None]) -> None:
+        """Write numbers of a run's results: (name, subject) -> value."""
+        rows = [
+            {"run_id": run_id, "name": name, "subject": subject, "value": value}
+            for (name, subject), value in metrics.items()
+        ]
+        with self.database.begin() as connection:
+            _insert_absent(connection, Metric, rows)
+
+    def drop_artefacts(self, keys: Sequence[str]) -> None:
+        """Forget results, for instance because a file of theirs is damaged."""
+        table = _table(Artefact)
+        with self.database.begin() as connection:
+            for key in keys:
+                connection.execute(table.delete().where(table.c.key == key))
+
+
+def machine() -> dict[str, Any]:
+    """Return what a reader of a number must know of the machine and the libraries."""
+    libraries = ("plumbline", "numpy", "numba", "polars", "scipy", "pyarrow", "duckdb")
+    return {
+        "system": platform.platform(),
+        "processor": platform.machine(),
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+        "libraries": {name: version(name) for name in libraries},
+    }
+
+
+def _table(model: type[Base]) -> Table:
+    return Base.metadata.tables[model.__tablename__]
+
+
+def _insert_absent(
+    connection: Connection, model: type[Base], rows: Sequence[Mapping[str, Any]]
+) -> None:
+    if rows:
+        dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+        connection.execute(dialect.insert(_table(model)).on_conflict_do_nothing(), list(rows))
+
+
+def _code_row(code: Any) -> dict[str, Any]:
+    return {
+        "digest": code.digest,
+        "files": dict(code.files),
+        "libraries": dict(code.libraries),
+    }
+
+
+def _now() -> datetime:
+    return current_time().replace(tzinfo=None)
