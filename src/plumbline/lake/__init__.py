@@ -1,0 +1,29 @@
+"""The lake: immutable, content-addressed datasets of bars, made from files that nobody trusts."""
+
+from importlib import import_module
+from typing import Any
+
+_EXPORTS = {
+    "CleaningRules": "plumbline.lake.cleaning_rules",
+    "Dataset": "plumbline.lake.dataset",
+    "Ingested": "plumbline.lake.prepared",
+    "Lake": "plumbline.lake.lake",
+    "PreparedDataset": "plumbline.lake.prepared",
+    "Source": "plumbline.lake.source",
+    "clean": "plumbline.lake.cleaning",
+    "diff": "plumbline.lake.dataset",
+    "open_lake": "plumbline.lake.lake",
+    "sources": "plumbline.lake.source",
+}
+
+__all__ = sorted(_EXPORTS)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _EXPORTS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_EXPORTS[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

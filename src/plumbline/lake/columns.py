@@ -1,0 +1,160 @@
+"""Which column of a file is the time, which the asset, and which are fields."""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, final
+
+from plumbline.core.errors import nearest_names
+
+if TYPE_CHECKING:
+    from plumbline.lake.table_source import TableSource
+
+BAR_NAMES = (
+    "bar_close",
+    "close_time",
+    "date",
+    "datetime",
+    "day",
+    "open_time",
+    "session",
+    "time",
+    "timestamp",
+)
+ASSET_NAMES = ("asset", "instrument", "isin", "permno", "ric", "symbol", "ticker")
+_OPENING = ("open_time",)
+_VALUE = re.compile(r"^\s*[+-]?(\d[\d.,:eE+/TZ -]*|\d{4}-\d{2}-\d{2}.*)\s*$")
+
+
+@final
+@dataclass(frozen=True)
+class Roles:
+    """Columns of a file by what they mean.
+
+    Parameters
+    ----------
+    bar : column of times.
+    asset : column of asset names; None if the table is wide or one file is one asset.
+    values : our name -> column: fields of a long table, assets of a wide one.
+    """
+
+    bar: str
+    asset: str | None
+    values: dict[str, str]
+
+
+def field_name(column: str) -> str:
+    """Return our name of a column: lowered, words joined by underscores."""
+    return re.sub(r"[\s\-./]+", "_", column.strip()).lower()
+
+
+def find_roles(
+    header: Sequence[str], source: "TableSource", name: str, problems: list[str]
+) -> Roles | None:
+    """Return the role of each column, or None; append what is wrong.
+
+    Parameters
+    ----------
+    header : the file's column names.
+    source : its ``columns``, ``fields``, ``form`` and ``asset`` say what is meant.
+    name : how messages call the file.
+    problems : list that problems are appended to.
+    """
+    before = len(problems)
+    twice = [column for column, count in Counter(header).items() if count > 1]
+    if twice:
+        problems.append(f"{name}: columns stand twice: {', '.join(map(repr, twice))}")
+    if any(_VALUE.match(column) for column in header) and source.form == "long":
+        problems.append(
+            f"{name}: the header is missing: the first line holds values ({', '.join(header[:8])})"
+        )
+        return None
+    for word, column in source.columns.items():
+        if column not in header:
+            hint = nearest_names(column, header)
+            problems.append(f"{name}: no column {column!r} for {word!r}; {hint}")
+    bar = _one_of("bar", BAR_NAMES, header, source, name, problems)
+    if bar is not None and field_name(bar) in _OPENING and source.time_label == "close":
+        problems.append(
+            f"{name}: column {bar!r} looks like opening times; say time_label='open', "
+            "or columns={'bar': …} if it is not"
+        )
+    if source.form == "wide":
+        values = _wide_values(header, bar, name, problems)
+        return None if len(problems) > before or bar is None else Roles(bar, None, values)
+    asset = None
+    if source.asset is None:
+        asset = _one_of("asset", ASSET_NAMES, header, source, name, problems)
+    values = _long_values(header, (bar, asset), source, name, problems)
+    return None if len(problems) > before or bar is None else Roles(bar, asset, values)
+
+
+def _one_of(
+    word: str,
+    usual: Sequence[str],
+    header: Sequence[str],
+    source: "TableSource",
+    name: str,
+    problems: list[str],
+) -> str | None:
+    if word in source.columns:
+        column = source.columns[word]
+        return column if column in header else None
+    mapped = set(source.columns.values())
+    found = [c for c in header if field_name(c) in usual and c not in mapped]
+    if len(found) == 1:
+        return found[0]
+    advice = f"say which with columns={{{word!r}: …}}"
+    if found:
+        problems.append(f"{name}: {word} could be {' or '.join(map(repr, found))}; {advice}")
+        return None
+    near = [f"{c!r} ({h})" for c in header if (h := _near(c, usual))]
+    hint = f"; near: {', '.join(near)}" if near else ""
+    problems.append(
+        f"{name}: no {word} column; found: {', '.join(map(repr, header[:20]))}; "
+        f"known: {', '.join(usual)}{hint}; {advice}"
+    )
+    return None
+
+
+def _near(column: str, usual: Sequence[str]) -> str:
+    hint = nearest_names(field_name(column), usual)
+    return hint if hint.startswith("did you mean") else ""
+
+
+def _wide_values(
+    header: Sequence[str], bar: str | None, name: str, problems: list[str]
+) -> dict[str, str]:
+    assets = [column for column in header if column != bar]
+    if any(not asset.strip() for asset in assets):
+        problems.append(f"{name}: an asset column has an empty name")
+    if not assets:
+        problems.append(f"{name}: a wide table needs a column for each asset; it has none")
+    return {asset: asset for asset in assets}
+
+
+def _long_values(
+    header: Sequence[str],
+    taken: tuple[str | None, str | None],
+    source: "TableSource",
+    name: str,
+    problems: list[str],
+) -> dict[str, str]:
+    ours = {column: word for word, column in source.columns.items()}
+    named = [(ours.get(c, field_name(c)), c) for c in header if c not in taken]
+    for word, count in Counter(word for word, _ in named).items():
+        if count > 1 or not word:
+            same = ", ".join(repr(c) for w, c in named if w == word)
+            problems.append(f"{name}: columns {same} would all be the field {word!r}; rename them")
+    values = dict(named)
+    if source.fields is not None:
+        lacking = [word for word in source.fields if word not in values]
+        problems.extend(
+            f"{name}: no column for field {word!r}; {nearest_names(word, values)}"
+            for word in lacking
+        )
+        values = {word: values[word] for word in source.fields if word in values}
+    if not values and None not in taken:
+        problems.append(f"{name}: no column is left for a field")
+    return values

@@ -1,0 +1,152 @@
+"""Delimited text into a table of cells, every broken line named."""
+
+import csv
+import gzip
+import io
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import polars as pl
+from jaxtyping import Int
+
+from plumbline.lake.raw_table import RawTable
+
+DELIMITERS = (",", ";", "\t", "|")
+_QUOTE = 0x22
+_SHOWN = 20
+_MARK = b"\xef\xbb\xbf"  # byte order mark of UTF-8
+
+
+class _Lines(NamedTuple):
+    """Records of a text: first byte, byte after the last, number of cells, line it starts on."""
+
+    start: Int[np.ndarray, "records"]
+    stop: Int[np.ndarray, "records"]
+    cells: Int[np.ndarray, "records"]
+    line: Int[np.ndarray, "records"]
+
+
+def read_delimited(
+    path: Path, name: str, delimiter: str | None, decimal: str, problems: list[str]
+) -> RawTable | None:
+    """Return the cells of a text file, all as text, or None.
+
+    Parameters
+    ----------
+    path : a file, UTF-8, plain or ``.gz``; the first line that is not blank is the header.
+    name : how messages call it.
+    delimiter : mark between cells; None takes the one of ``, ; tab |`` that the header has most of.
+    decimal : decimal mark of its numbers.
+    problems : list that problems are appended to. Lines with too many or too few cells are
+        named and left out, so that the rest can be checked too.
+    """
+    data = _content(path, name, problems)
+    if data is None:
+        return None
+    first = data.lstrip(b"\r\n").split(b"\n", 1)[0].decode()
+    mark = delimiter or max(DELIMITERS, key=first.count)
+    lines = _lines(data, mark)
+    if lines is None:
+        problems.append(f"{name}: a quotation mark is opened and never closed")
+        return None
+    header = next(
+        csv.reader(io.StringIO(data[lines.start[0] : lines.stop[0]].decode()), delimiter=mark)
+    )
+    header = [column.strip() for column in header]
+    is_good = lines.cells == len(header)
+    problems.extend(_width_problems(lines, len(header), name))
+    kept = _Lines(*(part[1:][is_good[1:]] for part in lines))
+    if not kept.start.size:
+        problems.append(f"{name}: the file is empty: it has a header and no row")
+        return None
+    body = _body(data, lines, kept)
+    frame = _cells(body, header, mark)
+    if frame.height != kept.start.size:
+        problems.append(
+            f"{name}: {kept.start.size} lines gave {frame.height} rows; check its quotes"
+        )
+        return None
+    return RawTable(name, frame, kept.line, decimal)
+
+
+def _content(path: Path, name: str, problems: list[str]) -> bytes | None:
+    try:
+        data = path.read_bytes()
+        if path.suffix == ".gz":
+            data = gzip.decompress(data)
+    except (OSError, EOFError, zlib.error) as error:
+        problems.append(f"{name}: cannot be read: {error}")
+        return None
+    data = data.removeprefix(_MARK)
+    if not data.strip():
+        problems.append(f"{name}: the file is empty")
+        return None
+    try:
+        data.decode()
+        place = data.find(b"\0")
+    except UnicodeDecodeError as error:
+        place = error.start
+    if place >= 0:
+        line = data.count(b"\n", 0, place) + 1
+        problems.append(
+            f"{name}, line {line}: byte {data[place]:#04x} is no UTF-8 text; save the file as UTF-8"
+        )
+        return None
+    return data
+
+
+def _lines(data: bytes, delimiter: str) -> _Lines | None:
+    buffer = np.frombuffer(data, dtype=np.uint8)
+    ends = np.flatnonzero(buffer == 0x0A)
+    marks = np.flatnonzero(buffer == ord(delimiter))
+    newlines = ends
+    quotes = np.flatnonzero(buffer == _QUOTE) if b'"' in data else np.zeros(0, dtype=np.int64)
+    if quotes.size % 2:
+        return None
+    if quotes.size:  # what stands inside quotation marks separates nothing
+        ends = ends[np.searchsorted(quotes, ends) % 2 == 0]
+        marks = marks[np.searchsorted(quotes, marks) % 2 == 0]
+    stop = np.append(ends, buffer.size)
+    start = np.append(0, ends + 1)
+    cells = np.diff(np.searchsorted(marks, np.append(0, stop))) + 1
+    line = np.searchsorted(newlines, start) + 1
+    length = stop - start
+    is_return = (length == 1) & (buffer[np.minimum(start, buffer.size - 1)] == 0x0D)
+    is_text = (length > 0) & ~is_return
+    return _Lines(start[is_text], stop[is_text], cells[is_text], line[is_text])
+
+
+def _width_problems(lines: _Lines, width: int, name: str) -> list[str]:
+    wrong = np.flatnonzero(lines.cells != width)
+    shown = [
+        f"{name}, line {lines.line[i]}: {lines.cells[i]} cells, the header has {width}"
+        for i in wrong[:_SHOWN]
+    ]
+    if wrong.size > _SHOWN:
+        shown.append(f"{name}: {wrong.size - _SHOWN} more lines like these")
+    return shown
+
+
+def _body(data: bytes, lines: _Lines, kept: _Lines) -> bytes:
+    is_whole = kept.start.size == lines.start.size - 1
+    is_dense = np.array_equal(kept.stop[:-1] + 1, kept.start[1:])
+    if is_whole and is_dense:
+        return data[kept.start[0] : kept.stop[-1]]
+    return b"\n".join(data[a:b] for a, b in zip(kept.start, kept.stop, strict=True))
+
+
+def _cells(body: bytes, header: Sequence[str], delimiter: str) -> pl.DataFrame:
+    columns = [f"{i}" for i in range(len(header))]
+    frame = pl.read_csv(
+        io.BytesIO(body),
+        has_header=False,
+        new_columns=columns,
+        schema_overrides=dict.fromkeys(columns, pl.String),
+        infer_schema=False,
+        separator=delimiter,
+    )
+    unique = [f"{c}" if header.index(c) == i else f"{c}#{i}" for i, c in enumerate(header)]
+    return frame.rename(dict(zip(columns, unique, strict=True)))

@@ -1,0 +1,137 @@
+"""Digests of source files, with a memory that spares reading a file that has not changed."""
+
+import json
+import os
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from plumbline.core.digest import digest, digest_bytes
+from plumbline.core.errors import SourceError
+from plumbline.lake.source import Source, path_name
+
+RACY_NS = 2_000_000_000  # a file may change twice within one tick of a file system's clock
+
+
+class FileState(NamedTuple):
+    """What a file looked like when its content was digested.
+
+    Parameters
+    ----------
+    size : bytes.
+    mtime_ns, seen_ns : time of the last change, and of the digest, nanoseconds since 1970.
+    inode : number of the file in its file system.
+    digest : digest of the bytes.
+    """
+
+    size: int
+    mtime_ns: int
+    seen_ns: int
+    inode: int
+    digest: str
+
+    def is_current(self, stat: os.stat_result) -> bool:
+        """Return whether the file is surely the same.
+
+        Equal size, time and inode are no proof if the file was written less than two seconds
+        before it was digested: a second write then may not move its time.
+        """
+        same = (self.size, self.mtime_ns, self.inode) == (
+            stat.st_size,
+            stat.st_mtime_ns,
+            stat.st_ino,
+        )
+        return same and self.is_settled
+
+    @property
+    def is_settled(self) -> bool:
+        """Return whether a later write must have moved the file's time."""
+        return self.seen_ns - self.mtime_ns > RACY_NS
+
+
+class Listing(NamedTuple):
+    """The files of a source, and the digest of their names and contents.
+
+    Parameters
+    ----------
+    digest : digest over the sorted pairs of relative path and content digest.
+    states : absolute path -> state.
+    fresh : the part of ``states`` that was read from disk and not remembered.
+    """
+
+    digest: str
+    states: dict[str, FileState]
+    fresh: dict[str, FileState]
+
+
+def list_files(paths: Sequence[Path], base: Path, known: Mapping[str, FileState]) -> Listing:
+    """Digest the files of a source.
+
+    Parameters
+    ----------
+    paths : the files.
+    base : folder that they are named from.
+    known : absolute path -> state remembered from before; what is current there is not read.
+
+    Raises
+    ------
+    SourceError
+        If a file cannot be read; all such are named.
+    """
+    states: dict[str, FileState] = {}
+    fresh: dict[str, FileState] = {}
+    pairs, problems = [], []
+    for path in paths:
+        key = str(path.absolute())
+        try:
+            state = known.get(key)
+            if state is None or not state.is_current(path.stat()):
+                state = fresh[key] = _state(path)
+        except OSError as error:
+            problems.append(f"{path_name(path, base)}: cannot be read: {error}")
+            continue
+        states[key] = state
+        pairs.append((path_name(path, base), state.digest))
+    if problems:
+        raise SourceError(f"files below {base}", problems)
+    return Listing(digest(("source", sorted(pairs))), states, fresh)
+
+
+def _state(path: Path) -> FileState:
+    seen_ns = time.time_ns()
+    stat = path.stat()
+    return FileState(
+        stat.st_size, stat.st_mtime_ns, seen_ns, stat.st_ino, digest_bytes(path.read_bytes())
+    )
+
+
+def refuse_moved_files(listing: Listing) -> None:
+    """Refuse files that changed since they were listed, because what was read may be a mixture.
+
+    Raises
+    ------
+    SourceError
+        If a file's size, time or number differs; all such are named.
+    """
+    problems = []
+    for name, state in listing.states.items():
+        try:
+            stat = Path(name).stat()
+        except OSError as error:
+            problems.append(f"{name}: went away while it was read: {error}")
+            continue
+        if (state.size, state.mtime_ns, state.inode) != (
+            stat.st_size,
+            stat.st_mtime_ns,
+            stat.st_ino,
+        ):
+            problems.append(f"{name}: changed while it was read; run again when it is written")
+    if problems:
+        raise SourceError("files that do not hold still", problems)
+
+
+def describe(source: Source, base: Path, listing: Listing) -> str:
+    """Return who and what a source is, as JSON text: kind, fields, and each file's digest."""
+    files = {path_name(Path(name), base.absolute()): s.digest for name, s in listing.states.items()}
+    return json.dumps({"source": repr(source), "digest": listing.digest, "files": files})

@@ -1,0 +1,363 @@
+"""The lake of a project: ingest sources, name datasets, read panels."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, final
+
+from plumbline.core.calendar import Calendar
+from plumbline.core.digest import digest
+from plumbline.core.errors import MissingDataError, ParameterError, nearest_names
+from plumbline.core.panel import Panel
+from plumbline.core.settings import current_time
+from plumbline.lake import catalogue
+from plumbline.lake.cleaning_rules import CleaningRules
+from plumbline.lake.dataset import Dataset, grid_of
+from plumbline.lake.fingerprint import Listing, describe, list_files, refuse_moved_files
+from plumbline.lake.segments import (
+    Segment,
+    encode_segments,
+    lacking,
+    put_segment,
+    sync_folder,
+    verified_paths,
+)
+from plumbline.lake.prepared import Ingested, PreparedDataset, Progress, report_of, silent
+from plumbline.lake.source import Source
+from plumbline.ledger.database import Database, open_database
+
+if TYPE_CHECKING:
+    import polars
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]{0,99}")
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+
+
+@final
+class Lake:
+    r"""A folder of segments and its catalogue.
+
+    Parameters
+    ----------
+    root : folder; segments lie in ``root/segments``.
+    database : metadata database with the catalogue's tables.
+    code : digest of the code that reads and cleans, if the caller knows it. What a source gave
+        under another code is not taken for what it gives under this one.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from plumbline.lake import open_lake, sources
+    >>> with TemporaryDirectory() as folder:
+    ...     text = "date,symbol,close\n2024-01-02,AAA,10\n2024-01-03,AAA,11\n"
+    ...     _ = Path(folder, "prices.csv").write_text(text)
+    ...     lake = open_lake(Path(folder, "lake"))
+    ...     csv = sources["csv"]("prices.csv")
+    ...     done = lake.ingest("demo", csv, calendar="24/7", base=Path(folder))
+    ...     lake.panel(done.dataset)["close"]
+    array([[10.],
+           [11.]])
+    """
+
+    def __init__(self, root: Path, database: Database, code: str = "") -> None:
+        self.root = Path(root)
+        self.database = database
+        self.code = code
+
+    @property
+    def segment_folder(self) -> Path:
+        """Return the folder of the Parquet files."""
+        return self.root / "segments"
+
+    def ingest(
+        self,
+        name: str,
+        source: Source,
+        *,
+        calendar: Calendar | str,
+        rules: CleaningRules | None = None,
+        base: Path | None = None,
+        progress: Progress | None = None,
+    ) -> Ingested:
+        """Read, clean and store a source under a name.
+
+        Parameters
+        ----------
+        name : letters, digits, ``_ . -``.
+        source : where the bars are.
+        calendar : the grid; as text ``XNYS``, ``24/7`` or with a frequency, ``24/7 1h``.
+        rules : cleaning rules; default: ``CleaningRules()``.
+        base : folder that the source's paths start from; default: the working folder.
+        progress : called with what is being done, how much of it is done, and how much there is.
+
+        Returns
+        -------
+        The dataset and its quality report. Content that the name already has, from whatever
+        files, gives the same dataset_id and no new version.
+
+        Raises
+        ------
+        SourceError
+            If anything in the files is wrong; every problem is listed and nothing is stored.
+        """
+        prepared = self.prepare(
+            name, source, calendar=calendar, rules=rules, base=base, progress=progress
+        )
+        return self.commit(prepared, progress)
+
+    def prepare(
+        self,
+        name: str,
+        source: Source,
+        *,
+        calendar: Calendar | str,
+        rules: CleaningRules | None = None,
+        base: Path | None = None,
+        progress: Progress | None = None,
+    ) -> PreparedDataset:
+        """Do all of :meth:`ingest` but the writing; files that are recognised are not read."""
+        if not _NAME.fullmatch(name) or _DIGEST.fullmatch(name):
+            raise ParameterError(
+                f"name {name!r} must be 1 … 100 letters, digits, '_', '.' or '-', and no digest"
+            )
+        base = Path() if base is None else Path(base)
+        rules = CleaningRules() if rules is None else rules
+        grid = grid_of(calendar)
+        listing = self.source_listing(source, base)
+        key = digest(("ingest", listing.digest, source.fingerprint, rules, grid, self.code))
+        note = describe(source, base, listing)
+        known = self._recall(name, key)
+        if known is not None:
+            return PreparedDataset(known[0], note, key, known[1], None)
+        from plumbline.lake.preparation import read_clean
+
+        made = read_clean(source, base, Calendar(*grid), rules, progress or silent)
+        refuse_moved_files(listing)
+        dataset = replace(made.dataset, name=name, version=self._version_of(name, made.dataset))
+        return PreparedDataset(dataset, note, key, made.quality, made.bars)
+
+    def commit(self, prepared: PreparedDataset, progress: Progress | None = None) -> Ingested:
+        """Store what was prepared.
+
+        Segments become durable first; then one transaction writes all rows. A crash before it
+        ends leaves the catalogue as it was, and at most files that nothing refers to.
+        """
+        dataset = prepared.dataset
+        segments = None
+        if prepared.bars is not None and not self._is_stored(dataset.dataset_id):
+            segments = self._write_segments(prepared.bars, dataset.frequency, progress or silent)
+        created = current_time()
+        with self.database.begin() as connection:
+            if segments is not None:
+                catalogue.add_dataset(connection, dataset, segments)
+            if prepared.bars is not None:
+                catalogue.remember_ingest(
+                    connection,
+                    prepared.key,
+                    dataset.dataset_id,
+                    prepared.quality_bytes,
+                    prepared.source,
+                    created,
+                )
+            latest = catalogue.find_version(connection, dataset.name)
+            is_new = latest is None or latest[0] != dataset.dataset_id
+            version = latest[1] if latest is not None else 0
+            if is_new:
+                version = catalogue.add_version(
+                    connection, dataset.name, dataset.dataset_id, created, prepared.source
+                )
+        return Ingested(replace(dataset, version=version), is_new, prepared.quality_bytes)
+
+    def source_listing(self, source: Source, base: Path) -> Listing:
+        """Return a source's files and their digest; files known from before are not read."""
+        paths = source.files(base)
+        with self.database.read() as connection:
+            known = catalogue.get_files(connection, [str(path.absolute()) for path in paths])
+        listing = list_files(paths, base, known)
+        settled = {k: s for k, s in listing.fresh.items() if s.is_settled and known.get(k) != s}
+        if settled:
+            with self.database.begin() as connection:
+                catalogue.put_files(connection, settled)
+        return listing
+
+    def source_digest(self, source: Source, base: Path | None = None) -> str:
+        """Return the digest over the sorted pairs of a source's file names and contents."""
+        return self.source_listing(source, Path() if base is None else Path(base)).digest
+
+    def dataset(self, name_or_id: str, version: int | None = None) -> Dataset:
+        """Return a dataset by its name, the latest version unless one is given, or by its id.
+
+        Raises
+        ------
+        MissingDataError
+            If there is none; the nearest name is given.
+        """
+        with self.database.read() as connection:
+            found = None
+            if _DIGEST.fullmatch(name_or_id):
+                found = catalogue.get_dataset(connection, name_or_id, "", 0)
+            else:
+                place = catalogue.find_version(connection, name_or_id, version)
+                if place is not None:
+                    found = catalogue.get_dataset(connection, place[0], name_or_id, place[1])
+            if found is not None:
+                return found
+            versions = catalogue.list_versions(connection)
+        numbers = [str(v["version"]) for v in versions if v["name"] == name_or_id]
+        if numbers:
+            raise MissingDataError(
+                f"dataset {name_or_id!r} has no version {version}; it has {', '.join(numbers)}"
+            )
+        hint = nearest_names(name_or_id, {v["name"] for v in versions})
+        raise MissingDataError(f"the lake has no dataset {name_or_id!r}; {hint}")
+
+    def datasets(self) -> list[dict[str, Any]]:
+        """Return all versions of all names: name, version, dataset_id, created, source, span."""
+        with self.database.read() as connection:
+            return catalogue.list_versions(connection)
+
+    def quality(self, name_or_id: str, version: int | None = None) -> "polars.DataFrame":
+        """Return the quality report of the ingest that first gave a dataset."""
+        found = self.dataset(name_or_id, version)
+        with self.database.read() as connection:
+            content = catalogue.get_quality(connection, found.dataset_id)
+        if content is None:
+            raise MissingDataError(f"dataset {name_or_id!r} has no quality report")
+        return report_of(content)
+
+    def panel(
+        self,
+        dataset: Dataset | str,
+        fields: Sequence[str] | None = None,
+        assets: Sequence[str] | None = None,
+        first_bar: int | None = None,
+        last_bar: int | None = None,
+    ) -> Panel:
+        """Return bars as dense arrays on the grid.
+
+        Parameters
+        ----------
+        dataset : the dataset, its name, or its id.
+        fields, assets : names; default: all.
+        first_bar, last_bar : calendar numbers, both included, cut to the dataset's own span;
+            default: all of it.
+
+        Returns
+        -------
+        Panel with one row for every grid bar of the span, NaN where nothing is known; its
+        ``first_bar`` is a calendar number.
+
+        Raises
+        ------
+        UnknownAssetError, MissingDataError
+            If an asset, a field, or any bar of the span is not there.
+        CorruptEntryError
+            If a segment's bytes differ from its digest.
+        """
+        from plumbline.lake.panels import load_panel
+
+        found = self._dataset_of(dataset)
+        blocks = found.blocks
+        names = found.fields if fields is None else tuple(dict.fromkeys(fields))
+        chosen = found.assets if assets is None else tuple(sorted(set(assets)))
+        blocks.field_rows(names)
+        blocks.asset_columns(chosen)
+        first = max(found.first_bar, found.first_bar if first_bar is None else first_bar)
+        last = min(found.last_bar, found.last_bar if last_bar is None else last_bar)
+        if first > last:
+            raise MissingDataError(
+                f"dataset {found.name or found.dataset_id[:12]} has bars {found.first_bar} … "
+                f"{found.last_bar}, none of {first_bar} … {last_bar}"
+            )
+        start, stop = found.closes(first, first)[0], found.closes(last, last)[0]
+        paths = self._paths(found, int(start.astype("int64")), int(stop.astype("int64")))
+        return load_panel(paths, found, names, chosen, (first, last))
+
+    def scan(self, dataset: Dataset | str) -> "polars.LazyFrame":
+        """Return a polars query over the segments: bar_close, asset, then one column a field."""
+        import polars as pl
+
+        return pl.scan_parquet(self.segment_paths(dataset), glob=False)
+
+    def segment_paths(self, dataset: Dataset | str) -> list[Path]:
+        """Return the Parquet files of a dataset in order of time, checked."""
+        return self._paths(self._dataset_of(dataset))
+
+    def duckdb(self, dataset: Dataset | str, connection: Any = None) -> Any:
+        """Return a DuckDB relation over the segments."""
+        from plumbline.lake.scan import duckdb_relation
+
+        return duckdb_relation(self.segment_paths(dataset), connection)
+
+    def _dataset_of(self, dataset: Dataset | str) -> Dataset:
+        return self.dataset(dataset) if isinstance(dataset, str) else dataset
+
+    def _paths(
+        self, dataset: Dataset, start: int | None = None, stop: int | None = None
+    ) -> list[Path]:
+        with self.database.read() as connection:
+            segments = catalogue.get_segments(connection, dataset.dataset_id)
+        chosen = [
+            segment.digest
+            for segment in segments
+            if (start is None or segment.last_close >= start)
+            and (stop is None or segment.first_close <= stop)
+        ]
+        return verified_paths(self.segment_folder, chosen)
+
+    def _recall(self, name: str, key: str) -> tuple[Dataset, bytes] | None:
+        with self.database.read() as connection:
+            known = catalogue.recall_ingest(connection, key)
+            if known is None:
+                return None
+            segments = catalogue.get_segments(connection, known[0])
+            if lacking(self.segment_folder, segments, read=False):
+                return None
+            latest = catalogue.find_version(connection, name)
+            version = latest[1] if latest is not None and latest[0] == known[0] else 0
+            dataset = catalogue.get_dataset(connection, known[0], name, version)
+        return None if dataset is None else (dataset, known[1])
+
+    def _version_of(self, name: str, dataset: Dataset) -> int:
+        with self.database.read() as connection:
+            latest = catalogue.find_version(connection, name)
+        is_same = latest is not None and latest[0] == dataset.dataset_id
+        return latest[1] if latest is not None and is_same else 0
+
+    def _is_stored(self, dataset_id: str) -> bool:
+        with self.database.read() as connection:
+            if not catalogue.has_dataset(connection, dataset_id):
+                return False
+            segments = catalogue.get_segments(connection, dataset_id)
+        return not lacking(self.segment_folder, segments, read=True)
+
+    def _write_segments(
+        self, bars: "polars.DataFrame", frequency: str, progress: Progress
+    ) -> list[Segment]:
+        self.segment_folder.mkdir(parents=True, exist_ok=True)
+        segments = []
+        done = 0
+        for segment, content in encode_segments(bars, frequency):
+            put_segment(self.segment_folder, segment.digest, content)
+            segments.append(segment)
+            done += segment.n_rows
+            progress("write", done, bars.height)
+        sync_folder(self.segment_folder)
+        return segments
+
+
+def open_lake(path: Path | str, database: Database | None = None, code: str = "") -> Lake:
+    """Open the lake in a folder, which is made if it is not there.
+
+    Parameters
+    ----------
+    path : folder of the lake.
+    database : metadata database; default: ``path/plumbline.db``.
+    code : digest of the code that reads and cleans; see :class:`Lake`.
+    """
+    root = Path(path)
+    (root / "segments").mkdir(parents=True, exist_ok=True)
+    database = database or open_database(root / "plumbline.db")
+    catalogue.create_missing(database)
+    return Lake(root, database, code)

@@ -1,0 +1,79 @@
+"""From a source to a clean dataset in memory."""
+
+import io
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import polars as pl
+
+from plumbline.core.calendar import ALWAYS_OPEN, Calendar
+from plumbline.core.errors import SourceError
+from plumbline.lake.blocks import make_blocks
+from plumbline.lake.cleaning import clean
+from plumbline.lake.cleaning_rules import CleaningRules
+from plumbline.lake.dataset import Dataset
+from plumbline.lake.prepared import Progress
+from plumbline.lake.source import Source
+
+
+class Made(NamedTuple):
+    """A dataset in memory, its clean bars, and its quality report as Parquet."""
+
+    dataset: Dataset
+    bars: pl.DataFrame
+    quality: bytes
+
+
+def read_clean(
+    source: Source, base: Path, calendar: Calendar, rules: CleaningRules, progress: Progress
+) -> Made:
+    """Read and clean a source, and digest what is left.
+
+    Raises
+    ------
+    SourceError
+        If a file cannot be read, rows conflict, or no bar is left.
+    """
+    n_files = len(source.files(base))
+    progress("read", 0, n_files)
+    frames = source.bars(base, calendar)
+    progress("read", n_files, n_files)
+    rows = sum(frame.height for frame in frames)
+    if not rows:
+        raise SourceError(f"bars of {source}", ["no file holds a bar with a value"])
+    progress("clean", 0, rows)
+    bars, quality = clean(pl.concat(frames, how="diagonal"), rules, calendar)
+    if not bars.height:
+        raise SourceError(f"bars of {source}", ["no bar is left after cleaning"])
+    progress("clean", rows, rows)
+    buffer = io.BytesIO()
+    quality.write_parquet(buffer, compression="zstd")
+    return Made(make_dataset(bars, calendar), bars, buffer.getvalue())
+
+
+def make_dataset(bars: pl.DataFrame, calendar: Calendar) -> Dataset:
+    """Return the unnamed dataset of clean bars.
+
+    Parameters
+    ----------
+    bars : as :func:`plumbline.lake.cleaning.clean` returns them, at least one row.
+    calendar : the grid.
+    """
+    stamps = bars["bar_close"].dt.replace_time_zone(None)
+    ends = np.array([stamps.min(), stamps.max()], dtype="datetime64[us]")
+    first, last = (int(number) for number in calendar.numbers(ends))
+    closes = calendar.closes(first, last)
+    blocks = make_blocks(bars, (calendar.name, calendar.frequency), first, closes)
+    return Dataset(
+        blocks.digest_of(),
+        "",
+        0,
+        calendar.name,
+        calendar.frequency,
+        first,
+        last,
+        bars.height,
+        blocks,
+        None if calendar.name == ALWAYS_OPEN else closes,
+    )

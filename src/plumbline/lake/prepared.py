@@ -1,0 +1,72 @@
+"""What an ingest is about to write, and what it gave."""
+
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, final
+
+from plumbline.lake.dataset import Dataset
+
+if TYPE_CHECKING:
+    import polars
+
+Progress = Callable[[str, int, int], None]
+
+
+@final
+@dataclass(frozen=True)
+class PreparedDataset:
+    """Everything that an ingest would write, before it is written.
+
+    Parameters
+    ----------
+    dataset : what it would be; version 0 unless the name already means this content.
+    source : description of the source, as JSON text.
+    key : digest of the files, the source, the rules, the calendar and the code.
+    quality_bytes : the quality report, as Parquet.
+    bars : clean bars; None if the files were recognised and not read.
+    """
+
+    dataset: Dataset
+    source: str
+    key: str
+    quality_bytes: bytes
+    bars: "polars.DataFrame | None"
+
+    @property
+    def quality(self) -> "polars.DataFrame":
+        """Return the quality report."""
+        return report_of(self.quality_bytes)
+
+
+@final
+@dataclass(frozen=True)
+class Ingested:
+    """What an ingest gave.
+
+    Parameters
+    ----------
+    dataset : the dataset.
+    created : whether the name got a version that it did not have.
+    quality_bytes : the quality report, as Parquet.
+    """
+
+    dataset: Dataset
+    created: bool
+    quality_bytes: bytes
+
+    @property
+    def quality(self) -> "polars.DataFrame":
+        """Return the quality report."""
+        return report_of(self.quality_bytes)
+
+
+def report_of(content: bytes) -> "polars.DataFrame":
+    """Return a quality report from its Parquet bytes."""
+    import polars as pl
+
+    return pl.read_parquet(io.BytesIO(content))
+
+
+def silent(_what: str, _done: int, _of: int) -> None:
+    """Show no progress."""

@@ -1,0 +1,51 @@
+"""The quality report: one row for each thing that cleaning found, and what it did about it."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import polars as pl
+
+SCHEMA: dict[str, Any] = {
+    "asset": pl.String,
+    "bar_close": pl.Datetime("us", "UTC"),
+    "field": pl.String,
+    "rule": pl.String,
+    "action": pl.String,
+    "value": pl.Float64,
+}
+
+
+def finding(
+    rows: pl.DataFrame, rule: str, action: str, field: str | None, value: pl.Expr
+) -> pl.DataFrame:
+    """Return rows of the report from rows of bars that a rule found.
+
+    Parameters
+    ----------
+    rows : bars, at least with bar_close and asset.
+    rule, action : what was found, what was done.
+    field : the field meant, or None for the whole bar.
+    value : what was found there: the value, or a count.
+    """
+    return rows.select(
+        pl.col("asset").cast(pl.String),
+        pl.col("bar_close"),
+        pl.lit(field, dtype=pl.String).alias("field"),
+        pl.lit(rule).alias("rule"),
+        pl.lit(action).alias("action"),
+        value.cast(pl.Float64).alias("value"),
+    )
+
+
+def report(findings: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """Join findings into one report, sorted by rule, asset, bar and field."""
+    joined = pl.concat([pl.DataFrame(schema=SCHEMA), *findings])
+    return joined.sort("rule", "asset", "bar_close", "field", "value", nulls_last=True)
+
+
+def summarise(quality: pl.DataFrame) -> pl.DataFrame:
+    """Return rule, action, rows of the report, and assets concerned, most frequent first."""
+    counts = quality.group_by("rule", "action").agg(
+        pl.len().alias("count"), pl.col("asset").n_unique().alias("assets")
+    )
+    return counts.sort("count", "rule", "action", descending=[True, False, False])

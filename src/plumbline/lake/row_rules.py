@@ -1,0 +1,147 @@
+"""Rules about rows: on the calendar, in order, each bar of an asset once."""
+
+from typing import Literal
+
+import polars as pl
+
+from plumbline.core.calendar import Calendar
+from plumbline.core.errors import SourceError
+from plumbline.lake.quality import finding
+
+_KEYS = ("asset", "bar_close")
+_LISTED = 1000
+
+
+def drop_off_calendar(
+    bars: pl.DataFrame, calendar: Calendar, max_share: float, findings: list[pl.DataFrame]
+) -> pl.DataFrame:
+    """Drop rows whose time is no bar's close; refuse if they are more than a share of all.
+
+    Raises
+    ------
+    SourceError
+        If no row, or too few, stand on the grid.
+    """
+    times = bars["bar_close"].unique()
+    _, on_grid = calendar.locate(times.dt.replace_time_zone(None).to_numpy())
+    wrong = times.filter(pl.Series(~on_grid))
+    off = bars.filter(pl.col("bar_close").is_in(wrong.implode())) if wrong.len() else bars.head(0)
+    if off.height > max_share * bars.height or off.height == bars.height:
+        shown = ", ".join(str(time) for time in wrong.sort().head(3))
+        problem = (
+            f"{off.height} of {bars.height} rows are no close of a bar, such as {shown}; check "
+            "the calendar, the time zone, and time_label (dates with a time of day that name "
+            "sessions need time_label='session')"
+        )
+        subject = f"bars of {calendar.frequency} on the calendar {calendar.name}"
+        raise SourceError(subject, [problem])
+    if not off.height:
+        return bars
+    findings.append(finding(off, "off_calendar", "dropped", None, pl.lit(1.0)))
+    return bars.filter(~pl.col("bar_close").is_in(wrong.implode()))
+
+
+def sort_rows(bars: pl.DataFrame, findings: list[pl.DataFrame]) -> pl.DataFrame:
+    """Sort by asset, then bar, stably; report for each asset how many rows stood too late.
+
+    The asset becomes an enumeration, so that later steps compare numbers and not text.
+    """
+    names = sorted(bars["asset"].unique().to_list())
+    coded = bars.with_columns(pl.col("asset").cast(pl.Enum(names)))
+    ordered = coded.sort(*_KEYS, maintain_order=True)
+    late = (
+        coded.lazy()
+        .select(
+            "asset",
+            "bar_close",
+            late=pl.col("bar_close") < pl.col("bar_close").shift(1).over("asset"),
+        )
+        .filter("late")
+        .group_by("asset")
+        .agg(pl.col("bar_close").first(), pl.len().alias("rows"))
+        .collect()
+    )
+    if late.height:
+        findings.append(finding(late, "unsorted", "sorted", None, pl.col("rows")))
+    return ordered
+
+
+def merge_duplicates(
+    bars: pl.DataFrame,
+    conflicts: Literal["refuse", "first", "last"],
+    findings: list[pl.DataFrame],
+) -> pl.DataFrame:
+    """Keep one row for each asset and bar.
+
+    Rows that say the same are merged, and so are rows of files that hold different fields. Rows
+    that differ, a missing value against a present one included, conflict.
+
+    Raises
+    ------
+    SourceError
+        If rows conflict and ``conflicts`` is ``refuse``; the bars and values are listed.
+    """
+    same = (pl.col("asset") == pl.col("asset").shift(1)) & (
+        pl.col("bar_close") == pl.col("bar_close").shift(1)
+    )
+    repeated = bars.filter((same | same.shift(-1)).fill_null(value=False))
+    if not repeated.height:
+        return bars
+    fields = [name for name in bars.columns if name not in _KEYS]
+    said = [pl.col(name).drop_nulls() for name in fields]
+    groups = repeated.group_by(*_KEYS, maintain_order=True)
+    differs = [s.n_unique().gt(1).alias(n) for n, s in zip(fields, said, strict=True)]
+    spread = groups.agg(*differs, pl.len().alias("rows"))
+    is_conflict = pl.any_horizontal(fields)
+    clashing = spread.filter(is_conflict)
+    if clashing.height and conflicts == "refuse":
+        raise SourceError("conflicting rows of one bar and asset", _listed(repeated, clashing))
+    _report_duplicates(repeated, spread, conflicts, findings)
+    take = [s.last() if conflicts == "last" else s.first() for s in said]
+    merged = groups.agg(*(t.alias(n) for n, t in zip(fields, take, strict=True)))
+    once = bars.filter(~(same | same.shift(-1)).fill_null(value=False))
+    return pl.concat([once, merged.select(once.columns)]).sort(*_KEYS)
+
+
+def _report_duplicates(
+    repeated: pl.DataFrame, spread: pl.DataFrame, conflicts: str, findings: list[pl.DataFrame]
+) -> None:
+    fields = [name for name in repeated.columns if name not in _KEYS]
+    overlaps = pl.max_horizontal(pl.col(name).count() for name in fields)
+    rows = repeated.group_by(*_KEYS, maintain_order=True).agg(overlaps.alias("said"))
+    spread = spread.with_columns(rows["said"])
+    exact = spread.filter(~pl.any_horizontal(fields) & (pl.col("said") > 1))
+    clashing = spread.filter(pl.any_horizontal(fields))
+    extra = pl.col("said") - 1
+    findings.append(finding(exact, "duplicate", "dropped", None, extra))
+    findings.append(finding(clashing, "conflict", f"kept_{conflicts}", None, extra))
+
+
+def _listed(repeated: pl.DataFrame, clashing: pl.DataFrame) -> list[str]:
+    fields = [name for name in repeated.columns if name not in _KEYS]
+    problems = []
+    for row in clashing.head(_LISTED).iter_rows(named=True):
+        is_it = (pl.col("asset") == row["asset"]) & (pl.col("bar_close") == row["bar_close"])
+        values = repeated.filter(is_it)
+        said = "; ".join(f"{name}: {_alternatives(values[name])}" for name in fields if row[name])
+        problems.append(f"{row['asset']}, {row['bar_close']}: {said}")
+    if clashing.height > _LISTED:
+        problems.append(f"{clashing.height - _LISTED} more bars like these")
+    problems[-1] += "; mend the files, or take the first or last row with conflicts='first'|'last'"
+    return problems
+
+
+def _alternatives(values: pl.Series) -> str:
+    return " or ".join(str(value) for value in values.drop_nulls().unique(maintain_order=True))
+
+
+def drop_unsaid(bars: pl.DataFrame, findings: list[pl.DataFrame]) -> pl.DataFrame:
+    """Turn NaN into null, and drop and report rows that hold no value at all."""
+    fields = [name for name in bars.columns if name not in _KEYS]
+    bars = bars.with_columns(pl.col(fields).fill_nan(None))
+    is_empty = pl.all_horizontal(pl.col(name).is_null() for name in fields)
+    empty = bars.filter(is_empty)
+    if not empty.height:
+        return bars
+    findings.append(finding(empty, "empty_bar", "dropped", None, pl.lit(0.0)))
+    return bars.filter(~is_empty)

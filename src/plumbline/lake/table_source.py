@@ -1,0 +1,122 @@
+"""Sources that are files of tables: what CSV and Parquet share."""
+
+import dataclasses
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from plumbline.core.calendar import Calendar
+from plumbline.core.errors import ParameterError, SourceError, nearest_names
+from plumbline.lake.source import Source, find_files, path_name
+
+if TYPE_CHECKING:
+    import polars
+
+    from plumbline.lake.raw_table import RawTable
+
+_FORMS = ("long", "wide")
+_TIME_LABELS = ("close", "open", "session")
+STEM = "{stem}"
+
+
+@dataclass(frozen=True)
+class TableSource(Source):
+    """Files of tables in long form (a row a bar and asset) or wide (a row a bar).
+
+    Parameters
+    ----------
+    paths : files or glob patterns, relative to the base folder; one text or several.
+    form : ``long`` or ``wide``, which has one column an asset and one field a file.
+    columns : our word -> column of the file: ``bar`` (the time), ``asset``, or a field's name.
+        Usual names (``date``, ``timestamp``, ``symbol``, ``ticker`` …) are found by themselves.
+    fields : long form: the fields to take; default: all other columns, whose names are
+        lowered and joined by underscores (``Adj Close`` is ``adj_close``).
+    field : wide form: the field that the cells hold; ``{stem}`` is the name of the file up to
+        its first dot.
+    asset : long form without an asset column: the asset of the whole file; may hold ``{stem}``.
+    time_label : what a time stamp marks: the ``close`` of a bar, its ``open`` (24/7 only), or
+        the ``session`` whose date it falls on. A column of dates always marks sessions.
+    time_zone : zone of time stamps that name none, such as ``America/New_York``.
+    time_format : ``iso``; ``s ms us ns`` for counts since 1970; or a pattern such as
+        ``%d/%m/%Y``.
+
+    Raises
+    ------
+    ParameterError
+        If a value is none of these.
+    """
+
+    paths: Sequence[str]
+    form: Literal["long", "wide"] = "long"
+    columns: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    fields: Sequence[str] | None = None
+    field: str = "close"
+    asset: str | None = None
+    time_label: Literal["close", "open", "session"] = "close"
+    time_zone: str = "UTC"
+    time_format: str = "iso"
+
+    def __post_init__(self) -> None:
+        paths = (self.paths,) if isinstance(self.paths, str) else tuple(self.paths)
+        object.__setattr__(self, "paths", paths)
+        object.__setattr__(self, "columns", dict(self.columns))
+        if self.fields is not None:
+            object.__setattr__(self, "fields", tuple(self.fields))
+        problems = self._parameter_problems()
+        if problems:
+            raise ParameterError("; ".join(problems))
+
+    def files(self, base: Path) -> tuple[Path, ...]:
+        """Return the files that the paths find."""
+        return find_files(self.paths, base)
+
+    def bars(self, base: Path, calendar: Calendar) -> "list[polars.DataFrame]":
+        """Read all files; see :meth:`Source.bars`."""
+        from plumbline.lake.long_table import long_table
+
+        problems: list[str] = []
+        frames = []
+        for path in self.files(base):
+            table = self.table(path, path_name(path, base), problems)
+            frame = None if table is None else long_table(table, self, calendar, problems)
+            if frame is not None:
+                frames.append(frame)
+        if problems:
+            raise SourceError(f"{type(self).__name__} files below {base}", problems)
+        return frames
+
+    @abstractmethod
+    def table(self, path: Path, name: str, problems: list[str]) -> "RawTable | None":
+        """Return a file's table as it is written, or None; append what is wrong with it.
+
+        Parameters
+        ----------
+        path : file to read.
+        name : how messages call it.
+        problems : list that problems are appended to.
+        """
+
+    def _parameter_problems(self) -> list[str]:
+        problems = []
+        if not self.paths or not all(self.paths):
+            problems.append("paths must name at least one file or pattern")
+        if self.form not in _FORMS:
+            problems.append(f"form={self.form!r}: {nearest_names(self.form, _FORMS)}")
+        if self.time_label not in _TIME_LABELS:
+            hint = nearest_names(self.time_label, _TIME_LABELS)
+            problems.append(f"time_label={self.time_label!r}: {hint}")
+        try:
+            ZoneInfo(self.time_zone)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            problems.append(f"time_zone={self.time_zone!r} is no zone such as 'America/New_York'")
+        if self.time_format not in ("iso", "s", "ms", "us", "ns") and "%" not in self.time_format:
+            problems.append(
+                f"time_format={self.time_format!r} is none of iso, s, ms, us, ns and no pattern "
+                "such as '%d/%m/%Y'"
+            )
+        if self.form == "wide" and not self.field:
+            problems.append("a wide table needs the name of its field")
+        return problems
