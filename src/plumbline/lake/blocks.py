@@ -181,7 +181,6 @@ def _digest_field(
     edges = (np.append(starts, values.size) * 16).tolist()
     content = memoryview(records.tobytes())
     joined = b"".join(
-        blake3(content[a:b]).digest(DIGEST_BYTES)
-        for a, b in itertools.pairwise(edges)
+        blake3(content[a:b]).digest(DIGEST_BYTES) for a, b in itertools.pairwise(edges)
     )
     out[block[starts]] = np.frombuffer(joined, dtype=np.uint8).reshape(-1, DIGEST_BYTES)

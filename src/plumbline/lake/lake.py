@@ -15,6 +15,7 @@ from plumbline.lake import catalogue
 from plumbline.lake.cleaning_rules import CleaningRules
 from plumbline.lake.dataset import Dataset, grid_of
 from plumbline.lake.fingerprint import Listing, describe, list_files, refuse_moved_files
+from plumbline.lake.prepared import Ingested, PreparedDataset, Progress, report_of, silent
 from plumbline.lake.segments import (
     Segment,
     encode_segments,
@@ -23,7 +24,6 @@ from plumbline.lake.segments import (
     sync_folder,
     verified_paths,
 )
-from plumbline.lake.prepared import Ingested, PreparedDataset, Progress, report_of, silent
 from plumbline.lake.source import Source
 from plumbline.ledger.database import Database, open_database
 
