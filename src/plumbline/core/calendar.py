@@ -117,11 +117,11 @@ class Calendar:
         On a 24/7 grid every date is one, and its bar closes at the following midnight UTC.
         """
         days = np.asarray(dates, dtype="datetime64[D]")
+        if np.isnat(days).any():
+            raise CalendarError(f"{np.isnat(days).sum()} of {days.size} dates are missing (NaT)")
         if self.name == ALWAYS_OPEN or days.size == 0:
             one_day = np.timedelta64(1, "D")
             return (days + one_day).astype("datetime64[us]"), np.ones(days.shape, dtype=bool)
-        if np.isnat(days).any():
-            raise CalendarError(f"{np.isnat(days).sum()} of {days.size} dates are missing (NaT)")
         sessions = self._sessions_to(_year(days.max()))
         place = np.minimum(np.searchsorted(sessions.dates, days), len(sessions.dates) - 1)
         return sessions.closes[place], sessions.dates[place] == days
@@ -160,8 +160,8 @@ def _sessions(name: str, last_year: int) -> _Sessions:
     start, latest = _record(name)
     end = min(np.datetime64(f"{last_year}-12-31"), latest)
     try:
-        with warnings.catch_warnings():  # pandas 3.1 warns of how the library calls it
-            warnings.filterwarnings("ignore", "Series.values returning", DeprecationWarning)
+        with warnings.catch_warnings():  # of pandas, about calls that the library makes
+            warnings.simplefilter("ignore", DeprecationWarning)
             calendar = exchange_calendars.get_calendar(name, start=str(start), end=str(end))
     except (ValueError, NotImplementedError, LibraryError) as error:
         raise CalendarError(

@@ -12,6 +12,7 @@ from plumbline.core.digest import digest
 from plumbline.core.errors import MissingDataError, ParameterError, UnknownAssetError, nearest_names
 
 _PERIOD = re.compile(r"\d{4}(-\d{2}){0,2}")  # a year, a month or a day
+_MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}[T ]")  # a day and a time
 
 
 @final
@@ -339,8 +340,10 @@ def _field_problems(panel: Panel) -> list[str]:
 
 def _bound(value: Any, *, late: bool) -> np.datetime64:
     try:
-        if isinstance(value, str) and not _PERIOD.fullmatch(value):
+        if isinstance(value, str) and _MOMENT.match(value):
             value = datetime.fromisoformat(value)
+        elif isinstance(value, str) and not _PERIOD.fullmatch(value):
+            raise ValueError(value)
         if isinstance(value, datetime) and value.tzinfo is not None:
             value = value.astimezone(UTC).replace(tzinfo=None)
         moment = np.datetime64(value)
