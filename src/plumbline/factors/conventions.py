@@ -22,7 +22,8 @@ def conventions(options: EvaluationOptions) -> dict[str, str]:
         "icir": "Mean over standard deviation of the rank IC, per bar, not annualised.",
         "t_hac": (
             "Newey-West t with Bartlett weights up to lag_bars, the larger of the automatic rule "
-            "of 1994 and three horizons; missing bars keep their place in time."
+            "of 1994 and three horizons; the variance that those weights lose on overlapping "
+            "returns is put back; missing bars keep their place in time."
         ),
         "p_value": (
             "Two-sided, zero mean, by the fixed-b law of Kiefer and Vogelsang (2005), whose tail "

@@ -56,7 +56,10 @@ def neutralised_signal(
         raise ParameterError(
             "nothing to take out: the panel has no field beta_<factor> and at most one sector"
         )
-    return neutralise(signal, np.stack(columns, axis=2), weights)
+    residual: Float[np.ndarray, "bars assets"] = neutralise(
+        signal, np.stack(columns, axis=2), weights
+    )
+    return residual
 
 
 def _dummies(sectors: Mapping[str, str], panel: Panel) -> Float[np.ndarray, "sectors bars assets"]:

@@ -18,6 +18,7 @@ Craig, "A new, simple and exact result for calculating the probability of error"
 import numpy as np
 from jaxtyping import Float
 from numpy.polynomial.chebyshev import chebval2d
+from numpy.typing import ArrayLike
 from scipy.special import ndtr, ndtri
 
 from plumbline.core.errors import ParameterError
@@ -38,9 +39,7 @@ _LAST = 10.0  # c√b where the fit ends
 _BISECTIONS = 60
 
 
-def fixed_b_p_value(
-    t: Float[np.ndarray, "..."], b: Float[np.ndarray, "..."]
-) -> Float[np.ndarray, "..."]:
+def fixed_b_p_value(t: ArrayLike, b: ArrayLike) -> Float[np.ndarray, "..."]:
     """Return the two-sided probability of a t at least this large under a zero mean.
 
     Parameters
@@ -58,14 +57,12 @@ def fixed_b_p_value(
     ParameterError
         If a ``b`` lies outside 0 … 1.
     """
-    size, share = np.broadcast_arrays(np.abs(t), _checked(b))
+    size, share = np.broadcast_arrays(np.abs(np.asarray(t, dtype=np.float64)), _checked(b))
     p_value: Float[np.ndarray, "..."] = np.asarray(2 * ndtr(-_normal_score(size, share)))
     return p_value
 
 
-def fixed_b_critical_value(
-    b: Float[np.ndarray, "..."], level: float = 0.05
-) -> Float[np.ndarray, "..."]:
+def fixed_b_critical_value(b: ArrayLike, level: float = 0.05) -> Float[np.ndarray, "..."]:
     """Return the |t| that a two-sided test of this level rejects above.
 
     Parameters
@@ -84,10 +81,10 @@ def fixed_b_critical_value(
     score = -ndtri(level / 2)
     low, high = np.zeros_like(share), np.full_like(share, 64.0)
     for _ in range(_BISECTIONS):
-        middle = (low + high) / 2
+        middle = np.asarray((low + high) / 2)
         is_below = _normal_score(middle, share) < score
         low, high = np.where(is_below, middle, low), np.where(is_below, high, middle)
-    return np.where(np.isnan(share), np.nan, (low + high) / 2)
+    return np.asarray(np.where(np.isnan(share), np.nan, (low + high) / 2))
 
 
 def _normal_score(
@@ -101,10 +98,11 @@ def _normal_score(
     # b = 0 is the normal law, which the fit meets to a thousandth only
     score = c * np.where(b == 0, 1.0, np.minimum(ratio, 1.0))
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(reach > _LAST, score * np.sqrt(inside / reach), score)
+        tail = score * np.sqrt(inside / reach)
+    return np.asarray(np.where(reach > _LAST, tail, score))
 
 
-def _checked(b: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
+def _checked(b: ArrayLike) -> Float[np.ndarray, "..."]:
     share = np.asarray(b, dtype=np.float64)
     if np.any((share < 0) | (share > 1)):
         raise ParameterError(f"b must lie in 0 … 1, got {np.nanmin(share)} … {np.nanmax(share)}")
