@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 from sqlalchemy import (
     BigInteger,
+    Column,
     Connection,
     DateTime,
     ForeignKey,
     Integer,
     LargeBinary,
     String,
+    Table,
     Text,
     delete,
     func,
@@ -21,7 +23,6 @@ from sqlalchemy import (
     inspect,
     select,
 )
-from sqlalchemy.orm import Mapped, mapped_column
 
 from plumbline.core.calendar import ALWAYS_OPEN
 from plumbline.lake.blocks import DIGEST_BYTES, Blocks
@@ -30,110 +31,100 @@ from plumbline.lake.fingerprint import FileState
 from plumbline.lake.segments import Segment
 from plumbline.ledger.database import Base, Database
 
+_ID = String(64)
 
-class DatasetRow(Base):
-    """Content of a dataset, and the digests of its blocks as one matrix."""
-
-    __tablename__ = "lake_datasets"
-    dataset_id: Mapped[str] = mapped_column(String(64), primary_key=True)
-    calendar: Mapped[str] = mapped_column(String(40))
-    frequency: Mapped[str] = mapped_column(String(8))
-    fields: Mapped[str] = mapped_column(Text)
-    assets: Mapped[str] = mapped_column(Text)
-    first_bar: Mapped[int] = mapped_column(BigInteger)
-    last_bar: Mapped[int] = mapped_column(BigInteger)
-    n_rows: Mapped[int] = mapped_column(BigInteger)
-    first_month: Mapped[int] = mapped_column(Integer)
-    month_bars: Mapped[bytes] = mapped_column(LargeBinary)
-    digests: Mapped[bytes] = mapped_column(LargeBinary)
-    session_closes: Mapped[bytes | None] = mapped_column(LargeBinary)
-
-
-class SegmentRow(Base):
-    """A Parquet file."""
-
-    __tablename__ = "lake_segments"
-    digest: Mapped[str] = mapped_column(String(64), primary_key=True)
-    first_close: Mapped[int] = mapped_column(BigInteger)
-    last_close: Mapped[int] = mapped_column(BigInteger)
-    n_rows: Mapped[int] = mapped_column(BigInteger)
-    n_bytes: Mapped[int] = mapped_column(BigInteger)
-
-
-class DatasetSegmentRow(Base):
-    """Which files hold a dataset, in order of time."""
-
-    __tablename__ = "lake_dataset_segments"
-    dataset_id: Mapped[str] = mapped_column(
-        ForeignKey("lake_datasets.dataset_id"), primary_key=True
-    )
-    position: Mapped[int] = mapped_column(primary_key=True)
-    digest: Mapped[str] = mapped_column(ForeignKey("lake_segments.digest"))
-
-
-class VersionRow(Base):
-    """What a name meant, from when."""
-
-    __tablename__ = "lake_versions"
-    name: Mapped[str] = mapped_column(String(200), primary_key=True)
-    version: Mapped[int] = mapped_column(primary_key=True)
-    dataset_id: Mapped[str] = mapped_column(ForeignKey("lake_datasets.dataset_id"))
-    created: Mapped[datetime] = mapped_column(DateTime(timezone=True))
-    source: Mapped[str] = mapped_column(Text)
-
-
-class IngestRow(Base):
-    """Which source, read by which rules and code, gave which dataset, and what was found."""
-
-    __tablename__ = "lake_ingests"
-    key: Mapped[str] = mapped_column(String(64), primary_key=True)
-    dataset_id: Mapped[str] = mapped_column(ForeignKey("lake_datasets.dataset_id"), index=True)
-    position: Mapped[int] = mapped_column(Integer)
-    created: Mapped[datetime] = mapped_column(DateTime(timezone=True))
-    source: Mapped[str] = mapped_column(Text)
-    quality: Mapped[bytes] = mapped_column(LargeBinary)
-
-
-class FileRow(Base):
-    """State of a source file when its content was digested."""
-
-    __tablename__ = "lake_files"
-    path: Mapped[str] = mapped_column(Text, primary_key=True)
-    size: Mapped[int] = mapped_column(BigInteger)
-    mtime_ns: Mapped[int] = mapped_column(BigInteger)
-    seen_ns: Mapped[int] = mapped_column(BigInteger)
-    inode: Mapped[int] = mapped_column(BigInteger)
-    digest: Mapped[str] = mapped_column(String(64))
+datasets = Table(  # content of a dataset, and the digests of its blocks as one matrix
+    "lake_datasets",
+    Base.metadata,
+    Column("dataset_id", _ID, primary_key=True),
+    Column("calendar", String(40), nullable=False),
+    Column("frequency", String(8), nullable=False),
+    Column("fields", Text, nullable=False),
+    Column("assets", Text, nullable=False),
+    Column("first_bar", BigInteger, nullable=False),
+    Column("last_bar", BigInteger, nullable=False),
+    Column("n_rows", BigInteger, nullable=False),
+    Column("first_month", Integer, nullable=False),
+    Column("month_bars", LargeBinary, nullable=False),
+    Column("digests", LargeBinary, nullable=False),
+    Column("session_closes", LargeBinary),
+)
+segments = Table(  # Parquet files
+    "lake_segments",
+    Base.metadata,
+    Column("digest", _ID, primary_key=True),
+    Column("first_close", BigInteger, nullable=False),
+    Column("last_close", BigInteger, nullable=False),
+    Column("n_rows", BigInteger, nullable=False),
+    Column("n_bytes", BigInteger, nullable=False),
+)
+dataset_segments = Table(  # which files hold a dataset, in order of time
+    "lake_dataset_segments",
+    Base.metadata,
+    Column("dataset_id", ForeignKey(datasets.c.dataset_id), primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("digest", ForeignKey(segments.c.digest), nullable=False),
+)
+versions = Table(  # what a name meant, from when
+    "lake_versions",
+    Base.metadata,
+    Column("name", String(200), primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("dataset_id", ForeignKey(datasets.c.dataset_id), nullable=False),
+    Column("created", DateTime(timezone=True), nullable=False),
+    Column("source", Text, nullable=False),
+)
+ingests = Table(  # which source, read by which rules and code, gave what
+    "lake_ingests",
+    Base.metadata,
+    Column("key", _ID, primary_key=True),
+    Column("dataset_id", ForeignKey(datasets.c.dataset_id), nullable=False, index=True),
+    Column("position", Integer, nullable=False),
+    Column("created", DateTime(timezone=True), nullable=False),
+    Column("source", Text, nullable=False),
+    Column("quality", LargeBinary, nullable=False),
+)
+files = Table(  # states of source files when their contents were digested
+    "lake_files",
+    Base.metadata,
+    Column("path", Text, primary_key=True),
+    Column("size", BigInteger, nullable=False),
+    Column("mtime_ns", BigInteger, nullable=False),
+    Column("seen_ns", BigInteger, nullable=False),
+    Column("inode", BigInteger, nullable=False),
+    Column("digest", _ID, nullable=False),
+)
 
 
 def create_missing(database: Database) -> None:
     """Create the catalogue's tables if they are not there; a look costs no lock."""
-    if not inspect(database.engine).has_table(FileRow.__tablename__):
+    if not inspect(database.engine).has_table(files.name):
         database.create_tables()
 
 
-def add_dataset(connection: Connection, dataset: Dataset, segments: Iterable[Segment]) -> None:
+def add_dataset(connection: Connection, dataset: Dataset, parts: Iterable[Segment]) -> None:
     """Write a dataset and its segments, as far as they are not there."""
-    _add_segments(connection, segments := list(segments))
+    held = list(parts)
+    _add_segments(connection, held)
     if has_dataset(connection, dataset.dataset_id):
-        key = DatasetSegmentRow.dataset_id == dataset.dataset_id
-        connection.execute(delete(DatasetSegmentRow).where(key))
+        key = dataset_segments.c.dataset_id == dataset.dataset_id
+        connection.execute(delete(dataset_segments).where(key))
     else:
-        connection.execute(insert(DatasetRow), [_row_of(dataset)])
+        connection.execute(insert(datasets), [_row_of(dataset)])
     links = [
         {"dataset_id": dataset.dataset_id, "position": i, "digest": segment.digest}
-        for i, segment in enumerate(segments)
+        for i, segment in enumerate(held)
     ]
-    connection.execute(insert(DatasetSegmentRow), links)
+    connection.execute(insert(dataset_segments), links)
 
 
-def _add_segments(connection: Connection, segments: Iterable[Segment]) -> None:
-    rows = {segment.digest: vars(segment) for segment in segments}
-    there = select(SegmentRow.digest).where(SegmentRow.digest.in_(list(rows)))
+def _add_segments(connection: Connection, parts: Iterable[Segment]) -> None:
+    rows = {segment.digest: vars(segment) for segment in parts}
+    there = select(segments.c.digest).where(segments.c.digest.in_(list(rows)))
     for digest in connection.scalars(there):
         del rows[digest]
     if rows:
-        connection.execute(insert(SegmentRow), list(rows.values()))
+        connection.execute(insert(segments), list(rows.values()))
 
 
 def _row_of(dataset: Dataset) -> dict[str, Any]:
@@ -156,13 +147,13 @@ def _row_of(dataset: Dataset) -> dict[str, Any]:
 
 def has_dataset(connection: Connection, dataset_id: str) -> bool:
     """Return whether the catalogue holds a dataset."""
-    query = select(DatasetRow.dataset_id).where(DatasetRow.dataset_id == dataset_id)
+    query = select(datasets.c.dataset_id).where(datasets.c.dataset_id == dataset_id)
     return connection.scalar(query) is not None
 
 
 def get_dataset(connection: Connection, dataset_id: str, name: str, version: int) -> Dataset | None:
     """Return a dataset with the digests of its blocks, or None."""
-    query = select(DatasetRow.__table__).where(DatasetRow.dataset_id == dataset_id)
+    query = select(datasets).where(datasets.c.dataset_id == dataset_id)
     row = connection.execute(query).one_or_none()
     if row is None:
         return None
@@ -195,10 +186,10 @@ def get_dataset(connection: Connection, dataset_id: str, name: str, version: int
 def get_segments(connection: Connection, dataset_id: str) -> list[Segment]:
     """Return the segments of a dataset in order of time."""
     query = (
-        select(SegmentRow.__table__)
-        .join(DatasetSegmentRow, DatasetSegmentRow.digest == SegmentRow.digest)
-        .where(DatasetSegmentRow.dataset_id == dataset_id)
-        .order_by(DatasetSegmentRow.position)
+        select(segments)
+        .join(dataset_segments, dataset_segments.c.digest == segments.c.digest)
+        .where(dataset_segments.c.dataset_id == dataset_id)
+        .order_by(dataset_segments.c.position)
     )
     return [Segment(**row._mapping) for row in connection.execute(query)]
 
@@ -207,10 +198,10 @@ def find_version(
     connection: Connection, name: str, version: int | None = None
 ) -> tuple[str, int] | None:
     """Return dataset_id and number of a version of a name, the latest if no number is given."""
-    query = select(VersionRow.dataset_id, VersionRow.version).where(VersionRow.name == name)
+    query = select(versions.c.dataset_id, versions.c.version).where(versions.c.name == name)
     if version is not None:
-        query = query.where(VersionRow.version == version)
-    row = connection.execute(query.order_by(VersionRow.version.desc()).limit(1)).one_or_none()
+        query = query.where(versions.c.version == version)
+    row = connection.execute(query.order_by(versions.c.version.desc()).limit(1)).one_or_none()
     return None if row is None else (row.dataset_id, row.version)
 
 
@@ -218,15 +209,15 @@ def list_versions(connection: Connection) -> list[dict[str, Any]]:
     """Return all versions of all names with the size of their content, by name and number."""
     query = (
         select(
-            VersionRow.__table__,
-            DatasetRow.calendar,
-            DatasetRow.frequency,
-            DatasetRow.first_bar,
-            DatasetRow.last_bar,
-            DatasetRow.n_rows,
+            versions,
+            datasets.c.calendar,
+            datasets.c.frequency,
+            datasets.c.first_bar,
+            datasets.c.last_bar,
+            datasets.c.n_rows,
         )
-        .join(DatasetRow, DatasetRow.dataset_id == VersionRow.dataset_id)
-        .order_by(VersionRow.name, VersionRow.version)
+        .join(datasets, datasets.c.dataset_id == versions.c.dataset_id)
+        .order_by(versions.c.name, versions.c.version)
     )
     rows = [dict(row._mapping) for row in connection.execute(query)]
     for row in rows:
@@ -239,7 +230,7 @@ def add_version(
     connection: Connection, name: str, dataset_id: str, created: datetime, source: str
 ) -> int:
     """Write that a name means a dataset from here on; return the number of the version."""
-    last = connection.scalar(select(func.max(VersionRow.version)).where(VersionRow.name == name))
+    last = connection.scalar(select(func.max(versions.c.version)).where(versions.c.name == name))
     version = (last or 0) + 1
     row = {
         "name": name,
@@ -248,13 +239,13 @@ def add_version(
         "created": created,
         "source": source,
     }
-    connection.execute(insert(VersionRow), [row])
+    connection.execute(insert(versions), [row])
     return version
 
 
 def recall_ingest(connection: Connection, key: str) -> tuple[str, bytes] | None:
     """Return dataset_id and quality report of an ingest done before, or None."""
-    query = select(IngestRow.dataset_id, IngestRow.quality).where(IngestRow.key == key)
+    query = select(ingests.c.dataset_id, ingests.c.quality).where(ingests.c.key == key)
     row = connection.execute(query).one_or_none()
     return None if row is None else (row.dataset_id, row.quality)
 
@@ -268,8 +259,8 @@ def remember_ingest(
     created: datetime,
 ) -> None:
     """Write what an ingest gave, replacing what the same key gave before."""
-    connection.execute(delete(IngestRow).where(IngestRow.key == key))
-    position = connection.scalar(select(func.max(IngestRow.position))) or 0
+    connection.execute(delete(ingests).where(ingests.c.key == key))
+    position = connection.scalar(select(func.max(ingests.c.position))) or 0
     row = {
         "key": key,
         "dataset_id": dataset_id,
@@ -278,22 +269,21 @@ def remember_ingest(
         "source": source,
         "quality": quality,
     }
-    connection.execute(insert(IngestRow), [row])
+    connection.execute(insert(ingests), [row])
 
 
 def get_quality(connection: Connection, dataset_id: str) -> bytes | None:
     """Return the quality report of the ingest that first gave a dataset."""
-    query = select(IngestRow.quality).where(IngestRow.dataset_id == dataset_id)
-    return connection.scalar(query.order_by(IngestRow.position).limit(1))
+    query = select(ingests.c.quality).where(ingests.c.dataset_id == dataset_id)
+    return connection.scalar(query.order_by(ingests.c.position).limit(1))
 
 
 def get_files(connection: Connection, paths: Iterable[str]) -> dict[str, FileState]:
     """Return the remembered states of files."""
-    table = FileRow.__table__
     states: dict[str, FileState] = {}
     wanted = list(paths)
     for start in range(0, len(wanted), 500):  # SQLite binds a limited number of values
-        query = select(table).where(FileRow.path.in_(wanted[start : start + 500]))
+        query = select(files).where(files.c.path.in_(wanted[start : start + 500]))
         for row in connection.execute(query):
             states[row.path] = FileState(row.size, row.mtime_ns, row.seen_ns, row.inode, row.digest)
     return states
@@ -302,5 +292,5 @@ def get_files(connection: Connection, paths: Iterable[str]) -> dict[str, FileSta
 def put_files(connection: Connection, states: Mapping[str, FileState]) -> None:
     """Remember the states of files."""
     for path, state in states.items():
-        connection.execute(delete(FileRow).where(FileRow.path == path))
-        connection.execute(insert(FileRow), [{"path": path, **state._asdict()}])
+        connection.execute(delete(files).where(files.c.path == path))
+        connection.execute(insert(files), [{"path": path, **state._asdict()}])
