@@ -1,0 +1,152 @@
+"""What every factor model of the room promises; an added file is tested without an edit here."""
+
+import inspect
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from tests.contracts.made_panels import FACTORS, factor_panel, ragged_panel, renamed, spliced
+
+from plumbline.core.errors import MissingDataError, ParameterError
+from plumbline.core.panel import Panel
+from plumbline.factors.model import FactorModel, models
+
+FIELDS = {"alpha", "r2", "n_obs", "residual_return", *(f"beta_{name}" for name in FACTORS)}
+
+
+@pytest.fixture(params=list(models))
+def model(request) -> FactorModel:
+    return models[request.param]()
+
+
+@pytest.fixture
+def returns(model) -> Panel:
+    return ragged_panel(model.warm_up + 120).only(["return"])
+
+
+@pytest.fixture
+def factors(model) -> Panel:
+    return factor_panel(model.warm_up + 120)
+
+
+def assert_same(panel: Panel, other: Panel, rows: slice = slice(None)) -> None:
+    for name in FIELDS:
+        assert_array_equal(panel[name][rows], other[name][rows], err_msg=name)
+
+
+def test_the_room_is_not_empty():
+    assert "rolling_regression" in set(models)
+
+
+def test_gives_its_fields_on_the_axes_of_the_returns(model, returns, factors):
+    fitted = model.fit(returns, factors)
+    assert set(fitted) == FIELDS
+    assert fitted.assets == returns.assets
+    assert fitted.first_bar == returns.first_bar
+    assert_array_equal(fitted.bars, returns.bars)
+    assert np.isfinite(fitted["residual_return"][model.warm_up :]).mean() > 0.4
+
+
+def test_a_longer_panel_never_changes_earlier_rows(model, returns, factors):
+    whole = model.fit(returns, factors)
+    for n_bars in (1, 2, model.warm_up, model.warm_up + 1, model.warm_up + 57):
+        part = model.fit(returns.head(n_bars), factors.head(n_bars))
+        assert_same(part, whole.head(n_bars))
+
+
+def test_other_data_after_a_bar_change_nothing_at_or_before_it(model, returns, factors):
+    n_bars = returns.n_bars
+    other = ragged_panel(n_bars, seed=99).only(["return"])
+    other_factors = factor_panel(n_bars, seed=99)
+    whole = model.fit(returns, factors)
+    for cut in (model.warm_up // 2, model.warm_up + 3, model.warm_up + 80):
+        fitted = model.fit(spliced(returns, other, cut), spliced(factors, other_factors, cut))
+        assert_same(fitted, whole, slice(0, cut + 1))
+
+
+def test_the_residual_of_a_bar_is_its_return_less_what_was_known_before(model, returns, factors):
+    """A shock to a return moves that bar's residual one for one: no coefficient has seen it."""
+    row, asset = model.warm_up + 40, 2
+    shocked = returns["return"].copy()
+    shocked[row, asset] = 0.5
+    before = returns["return"][row, asset]
+    residual = model.fit(returns, factors)["residual_return"][row, asset]
+    after = model.fit(returns.with_fields({"return": shocked}), factors)["residual_return"]
+    assert np.isfinite([before, residual]).all()
+    assert_allclose(after[row, asset] - residual, 0.5 - before, rtol=1e-9)
+
+
+def test_rows_after_the_warm_up_have_the_bits_of_the_whole_panel(model, returns, factors):
+    whole = model.fit(returns, factors)
+    for start, stop in ((1, None), (7, None), (53, -20), (119, None)):
+        part = model.fit(returns.rows(start, stop), factors.rows(start, stop))
+        assert_same(part, whole.rows(start, stop), slice(model.warm_up, None))
+
+
+def test_order_of_assets_does_not_matter(model, returns, factors):
+    order = np.random.default_rng(1).permutation(returns.n_assets)
+    assert_same(
+        model.fit(renamed(returns, order), factors), renamed(model.fit(returns, factors), order)
+    )
+
+
+def test_planted_betas_are_found(model):
+    n_bars = model.warm_up + 200
+    factors = factor_panel(n_bars)
+    rng = np.random.default_rng(5)
+    beta = np.array([1.2, -0.4, 0.3])
+    noise = 1e-4 * rng.standard_normal((n_bars, 2))
+    returns = Panel(
+        {"return": (factors["return"] @ beta)[:, None] + noise},
+        factors.bars,
+        ["X", "Y"],
+        first_bar=factors.first_bar,
+    )
+    fitted = model.fit(returns, factors)
+    for k, name in enumerate(FACTORS):
+        assert_allclose(fitted[f"beta_{name}"][-1], beta[k], atol=0.01)
+    assert (fitted["r2"][-1] > 0.99).all()
+
+
+def test_an_asset_without_data_has_no_value_and_disturbs_no_other(model, returns, factors):
+    values = returns["return"].copy()
+    values[:, 1] = np.nan
+    fitted = model.fit(returns.with_fields({"return": values}), factors)
+    whole = model.fit(returns, factors)
+    others = np.arange(returns.n_assets) != 1
+    assert np.isnan(fitted["residual_return"][:, 1]).all()
+    for name in FIELDS:
+        assert_array_equal(fitted[name][:, others], whole[name][:, others], err_msg=name)
+
+
+@pytest.mark.parametrize("n_bars", [0, 1])
+def test_short_panels_give_a_result_of_their_length(model, returns, factors, n_bars):
+    fitted = model.fit(returns.head(n_bars), factors.head(n_bars))
+    assert fitted.shape == (n_bars, returns.n_assets)
+    assert np.isnan(fitted["residual_return"]).all()
+
+
+def test_panels_that_do_not_fit_are_refused(model, returns, factors):
+    with pytest.raises(ParameterError, match="same bars"):
+        model.fit(returns, factors.head(50))
+    with pytest.raises(ParameterError, match="at least one factor"):
+        model.fit(returns, factors.select([]))
+    with pytest.raises(MissingDataError, match="return"):
+        model.fit(ragged_panel(returns.n_bars).only(["close"]), factors)
+
+
+def test_a_result_is_known_when_the_later_of_its_inputs_is(model, returns, factors):
+    late = Panel(
+        {"return": factors["return"]},
+        factors.bars,
+        factors.assets,
+        known_at=factors.bars + np.timedelta64(2, "h"),
+        first_bar=factors.first_bar,
+    )
+    assert_array_equal(model.fit(returns, late).known_at, late.known_at)
+
+
+def test_has_a_page_and_its_source(model):
+    page = inspect.getdoc(type(model))
+    assert page is not None
+    assert "References\n----------" in page
