@@ -1,0 +1,27 @@
+"""The one place that configures numba; every kernel is compiled through ``compiled``.
+
+Kernels run in strict IEEE arithmetic (no ``fastmath``, no contraction): each lane of a vector
+loop gives what the scalar loop would give. An asset's bits then depend neither on its place in
+the panel nor on the vector width of the machine, and its windows may take any code path that
+does the same operations in the same order.
+"""
+
+import inspect
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
+import numba
+
+from plumbline.kernels.kernel_cache import cache_folder
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+numba.config.CACHE_DIR = str(cache_folder())
+
+
+def compiled(function: Callable[P, R]) -> Callable[P, R]:
+    """Compile a function on first call, release the lock while it runs, keep it on disk."""
+    plain = inspect.unwrap(function)  # annotation checks of a test run are no machine code
+    kernel: Callable[P, R] = numba.njit(cache=True, error_model="numpy", nogil=True)(plain)
+    return kernel

@@ -1,0 +1,206 @@
+"""What the kernels of a rolling fit hand to each other: inputs, rules, outputs, scratch."""
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from plumbline.kernels.compilation import compiled
+
+# States of a window; the middle three are positions in the counts of windows without a fit.
+FITTED, TOO_FEW, MISSING, DEFICIENT, UNSTABLE = 0, 1, 2, 3, 4
+
+# Below this share of its diagonal a Cholesky pivot costs the normal equations more digits than
+# a result may lose (eps / 1e-7 is 2e-9); such windows are solved by QR.
+SMALLEST_PIVOT = 1e-7
+
+# A residual sum of squares below this share of the total lost too many digits to cancellation.
+SMALLEST_RESIDUAL = 1e-6
+
+
+class Rules(NamedTuple):
+    """What a rolling fit does, as the kernels read it; flags are 0 or 1.
+
+    ``offset`` is the place of row 0 in its block, ``level`` 0 for coefficients, 1 with residual
+    and R2, 2 with inference.
+    """
+
+    window: int
+    offset: int
+    min_obs: int
+    intercept: int
+    propagate: int
+    minimum_norm: int
+    level: int
+    lag: int
+    ridge: float
+
+
+class Panels(NamedTuple):
+    """Inputs of a rolling fit, checked; a row weight of 0 marks a row that no asset may use.
+
+    ``decay[i]`` is the weight of a row i bars before the end of its window. ``cell_weight`` is
+    empty unless weights differ between assets.
+    """
+
+    y: Float[np.ndarray, "bars assets"]
+    x: Float[np.ndarray, "bars factors"]
+    row_weight: Float[np.ndarray, " bars"]
+    cell_weight: Float[np.ndarray, "cell_bars cells"]
+    decay: Float[np.ndarray, " ages"]
+
+
+class Results(NamedTuple):
+    """Outputs of a rolling fit; one that was not asked for has no rows.
+
+    A window that is left to QR has the negative of its count in ``n_obs`` until then.
+    """
+
+    alpha: Float[np.ndarray, "bars assets"]
+    beta: Float[np.ndarray, "factors bars assets"]
+    n_obs: Int[np.ndarray, "bars assets"]
+    residual: Float[np.ndarray, "fit_bars fit_assets"]
+    r2: Float[np.ndarray, "fit_bars fit_assets"]
+    stderr: Float[np.ndarray, "coefficients inference_bars inference_assets"]
+    tstat: Float[np.ndarray, "coefficients inference_bars inference_assets"]
+    condition: Float[np.ndarray, "inference_bars inference_assets"]
+    reasons: Int[np.ndarray, " reasons"]
+
+
+class Shared(NamedTuple):
+    """What all assets share over the blocks of one group, by block and by row of the group.
+
+    ``tail`` holds a row's products as seen from the block after it, ``head`` from its own, both
+    n, w, wx, wxx'; ``sums`` and ``facts`` belong to the window that ends in the row.
+    """
+
+    shift: Float[np.ndarray, "blocks factors"]
+    tail: Float[np.ndarray, "entries rows"]
+    head: Float[np.ndarray, "entries rows"]
+    sums: Float[np.ndarray, "entries rows"]
+    facts: Float[np.ndarray, "n_facts rows"]
+
+
+class Group(NamedTuple):
+    """A run of blocks worked on together: first block's start (may lie before row 0) and rows."""
+
+    start: int
+    stop: int
+
+
+class Block(NamedTuple):
+    """One head block and the tail before it, cut to rows that exist; anchor is the head's first."""
+
+    number: int
+    tail: int
+    head: int
+    stop: int
+
+
+class Facts(NamedTuple):
+    """Where each fact of a factorised window lies."""
+
+    weight: int
+    mean: int
+    gram: int
+    inverse: int
+    state: int
+    spread: int
+    condition: int
+    size: int
+
+
+@compiled
+def facts_layout(n_factors: int) -> Facts:
+    """Return where each fact lies for a number of factors."""
+    square = n_factors * n_factors
+    gram = 1 + n_factors
+    inverse = gram + square
+    state = inverse + square
+    spread = state + 1
+    condition = spread + n_factors + 1
+    return Facts(0, 1, gram, inverse, state, spread, condition, condition + 1)
+
+
+@compiled
+def block_at(group: Group, number: int, window: int) -> Block:
+    """Return a block of a group."""
+    start = group.start + number * window
+    return Block(number, max(start - window, 0), max(start, 0), min(start + window, group.stop))
+
+
+@compiled
+def n_blocks(group: Group, window: int) -> int:
+    """Return the number of blocks of a group."""
+    return (group.stop - group.start + window - 1) // window
+
+
+class Places(NamedTuple):
+    """Rows of a tile's scratch: what each lane holds while one bar is read and solved.
+
+    ``value`` to ``square`` describe a row of y: shifted by ``shift`` and 0 where missing; 1 where
+    usable; weight, 0 where missing; weight times value; weight times value squared.
+    """
+
+    value: int
+    usable: int
+    weight: int
+    product: int
+    square: int
+    shift: int
+    count: int
+    state: int
+    total: int
+    rest: int
+    sigma: int
+    centred: int
+
+
+PLACES = Places(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11)
+
+
+class Scratch(NamedTuple):
+    """Working memory of one tile of assets.
+
+    The sums of a window are those of ``Shared.sums``, weighted by the asset, followed by Σwy,
+    Σwxy and, when asked for, Σwy²; assets without gaps keep only the latter, so their first sum
+    is number ``base``.
+    """
+
+    room: Float[np.ndarray, "places lanes"]
+    facts: Float[np.ndarray, "n_facts lanes"]
+    suffix: Float[np.ndarray, "tail_rows kept lanes"]
+    prefix: Float[np.ndarray, "kept lanes"]
+    sums: Float[np.ndarray, "kept lanes"]
+    work: Float[np.ndarray, "n_work lanes"]
+    base: int
+
+
+class Tile(NamedTuple):
+    """Assets ``first`` to ``stop`` over one block; ``begin`` is the first row of the tables."""
+
+    block: Block
+    begin: int
+    first: int
+    stop: int
+
+
+@compiled
+def n_own_sums(n_factors: int) -> int:
+    """Return how many sums the Gram matrix of a window needs: n, Σw, Σwx, Σwxx'."""
+    return 2 + n_factors + n_factors * (n_factors + 1) // 2
+
+
+@compiled
+def new_scratch(rules: Rules, n_factors: int, rows: int, lanes: int, base: int) -> Scratch:
+    """Return working memory for tiles of a width, with tails of ``rows`` rows."""
+    kept = n_own_sums(n_factors) + n_factors + (2 if rules.level else 1) - base
+    return Scratch(
+        np.zeros((PLACES.centred + n_factors, lanes)),
+        np.zeros((facts_layout(n_factors).size, lanes)),
+        np.empty((rows, kept, lanes)),
+        np.empty((kept, lanes)),
+        np.empty((kept, lanes)),
+        np.empty(((n_factors + 1) * (n_factors + 1) + 2, lanes)),
+        base,
+    )

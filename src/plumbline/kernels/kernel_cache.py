@@ -1,0 +1,72 @@
+"""Where compiled kernels lie on disk: one folder per state of this package's source.
+
+Numba's own cache looks at the file of the kernel alone and does not notice an edit in another
+file that the kernel calls. The folder is therefore named by a digest of every file here, of
+the versions that compile them and of the processor they are compiled for.
+"""
+
+import hashlib
+import platform
+import shutil
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+
+from plumbline.core.settings import kernel_cache_dir
+
+KEPT_FOLDERS = 5
+_MARKER = "warm"
+
+
+@cache
+def kernel_digest() -> str:
+    """Return 16 hex digits that change with any kernel source, compiler or processor."""
+    digest = hashlib.sha256()
+    for part in (version("numba"), version("llvmlite"), version("numpy"), _processor()):
+        digest.update(part.encode() + b"\0")
+    here = Path(__file__).parent
+    for path in sorted(here.rglob("*.py")):
+        digest.update(path.relative_to(here).as_posix().encode() + b"\0")
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()[:16]
+
+
+def cache_folder() -> Path:
+    """Return the folder of the kernels as their source is; it exists."""
+    folder = kernel_cache_dir() / kernel_digest()
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def has_marker() -> bool:
+    """Return whether every production variant has been compiled into this folder."""
+    return (kernel_cache_dir() / kernel_digest() / _MARKER).is_file()
+
+
+def write_marker() -> None:
+    """Record that every production variant is compiled, and drop folders of old source.
+
+    The ``KEPT_FOLDERS`` most recently used folders stay; only folders whose name is a digest are
+    touched, so nothing else in the cache can be lost.
+    """
+    (cache_folder() / _MARKER).write_text(f"{version('numba')} {_processor()}\n")
+    digits = set("0123456789abcdef")
+    siblings = [
+        path
+        for path in kernel_cache_dir().iterdir()
+        if path.is_dir() and len(path.name) == 16 and set(path.name) <= digits
+    ]
+    siblings.sort(key=lambda path: path.stat().st_mtime, reverse=True)
+    for path in siblings[KEPT_FOLDERS:]:
+        if path.name != kernel_digest():
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _processor() -> str:
+    """Return the processor's name and features; two machines with equal text share kernels."""
+    listing = Path("/proc/cpuinfo")
+    if not listing.is_file():
+        return f"{platform.machine()} {platform.processor()}"
+    wanted = ("model name", "flags", "CPU part", "Features")
+    first = listing.read_text().split("\n\n", 1)[0].splitlines()
+    return "\n".join(line for line in first if line.startswith(wanted))

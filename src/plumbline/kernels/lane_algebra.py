@@ -1,0 +1,272 @@
+"""Small symmetric systems solved for many lanes at once; a lane is one bar or one asset.
+
+Entry ``e`` of lane ``j`` lies at ``[e, j]``, so that every inner loop runs over neighbours and
+compiles to vector instructions. Bars of the shared path and assets of the masked path go through
+the same functions, so a window gets the same bits wherever it is solved.
+"""
+
+import numpy as np
+from jaxtyping import Float
+
+from plumbline.kernels.compilation import compiled
+from plumbline.kernels.fit_layout import SMALLEST_PIVOT, Rules, facts_layout
+
+_SWEEPS = 12
+
+
+@compiled
+def factorise(
+    sums: Float[np.ndarray, "entries lanes"],
+    facts: Float[np.ndarray, "n_facts lanes"],
+    work: Float[np.ndarray, "n_work lanes"],
+    shift: Float[np.ndarray, " factors"],
+    rules: Rules,
+    span: tuple[int, int],
+) -> None:
+    """Turn the window sums of the lanes in ``span`` into centred Gram matrices and inverses.
+
+    ``sums`` holds n, Σw, Σwx, Σwxx' (upper triangle by rows) of factors shifted by ``shift``.
+    A pivot below SMALLEST_PIVOT of its diagonal, or one that is not a number, marks the lane.
+    ``work`` needs (K + 1)² + 2 rows.
+    """
+    n = shift.shape[0]
+    at = facts_layout(n)
+    first, stop = span
+    weight, inverse_weight = sums[1], facts[at.weight]
+    for j in range(first, stop):
+        inverse_weight[j] = 1.0 / weight[j]
+    centring = float(rules.intercept)
+    pair = 2 + n
+    for k in range(n):
+        mean, total = facts[at.mean + k], sums[2 + k]
+        for j in range(first, stop):
+            mean[j] = centring * (total[j] * inverse_weight[j])
+        for i in range(k, n):
+            upper, lower = facts[at.gram + k * n + i], facts[at.gram + i * n + k]
+            product, other = sums[pair], sums[2 + i]
+            ridge = rules.ridge if i == k else 0.0
+            for j in range(first, stop):
+                upper[j] = product[j] - mean[j] * other[j] + ridge
+            for j in range(first, stop):
+                lower[j] = upper[j]
+            pair += 1
+    _invert(facts, work, n, span)
+    if rules.level == 2:
+        _leave_spreads(facts, shift, rules, span)
+        _leave_conditions(sums, facts, work, shift, rules, span)
+
+
+@compiled
+def _invert(
+    facts: Float[np.ndarray, "n_facts lanes"],
+    work: Float[np.ndarray, "n_work lanes"],
+    n: int,
+    span: tuple[int, int],
+) -> None:
+    """Invert every lane's Gram matrix by the sweep operator, then refine the inverse once.
+
+    A refined inverse serves all assets of a bar, where a refined solution would cost each one.
+    """
+    at = facts_layout(n)
+    first, stop = span
+    state, scale = facts[at.state], work[0]
+    for j in range(first, stop):
+        state[j] = 0.0
+    for e in range(n * n):
+        source, target = facts[at.gram + e], facts[at.inverse + e]
+        for j in range(first, stop):
+            target[j] = source[j]
+    for k in range(n):
+        pivot, diagonal = facts[at.inverse + k * n + k], facts[at.gram + k * n + k]
+        for j in range(first, stop):
+            stable = pivot[j] > SMALLEST_PIVOT * diagonal[j]
+            state[j] = state[j] if stable else 1.0
+        for j in range(first, stop):
+            scale[j] = 1.0 / pivot[j]
+            pivot[j] = scale[j]
+        for i in range(n):
+            if i != k:
+                scaled = facts[at.inverse + i * n + k]
+                for j in range(first, stop):
+                    scaled[j] = -scaled[j] * scale[j]
+        for i in range(n):
+            for m in range(n):
+                if i != k and m != k:
+                    target = facts[at.inverse + i * n + m]
+                    scaled, row = facts[at.inverse + i * n + k], facts[at.inverse + k * n + m]
+                    for j in range(first, stop):
+                        target[j] += scaled[j] * row[j]
+        for m in range(n):
+            if m != k:
+                row = facts[at.inverse + k * n + m]
+                for j in range(first, stop):
+                    row[j] *= scale[j]
+    if n > 1:
+        _refine(facts, work, n, span)
+
+
+@compiled
+def _refine(
+    facts: Float[np.ndarray, "n_facts lanes"],
+    work: Float[np.ndarray, "n_work lanes"],
+    n: int,
+    span: tuple[int, int],
+) -> None:
+    """Add M·(I - S·M) to the inverse M of S (one step of Newton's method)."""
+    at = facts_layout(n)
+    first, stop = span
+    for i in range(n):
+        for m in range(n):
+            rest = work[i * n + m]
+            unit = 1.0 if i == m else 0.0
+            for j in range(first, stop):
+                rest[j] = unit
+            for k in range(n):
+                gram, inverse = facts[at.gram + i * n + k], facts[at.inverse + k * n + m]
+                for j in range(first, stop):
+                    rest[j] -= gram[j] * inverse[j]
+    for i in range(n):
+        for m in range(n):
+            target = facts[at.spread + m]  # free until the standard errors are computed
+            for j in range(first, stop):
+                target[j] = 0.0
+            for k in range(n):
+                inverse, rest = facts[at.inverse + i * n + k], work[k * n + m]
+                for j in range(first, stop):
+                    target[j] += inverse[j] * rest[j]
+        for m in range(n):
+            target, step = facts[at.inverse + i * n + m], facts[at.spread + m]
+            for j in range(first, stop):
+                target[j] += step[j]
+
+
+@compiled
+def _leave_spreads(
+    facts: Float[np.ndarray, "n_facts lanes"],
+    shift: Float[np.ndarray, " factors"],
+    rules: Rules,
+    span: tuple[int, int],
+) -> None:
+    """Leave the standard errors for a residual variance of one, alpha first.
+
+    With a ridge penalty the variance is M·S·M for M the inverse of S + penalty, which is
+    M - penalty·M·M; without one it is M.
+    """
+    n = shift.shape[0]
+    at = facts_layout(n)
+    first, stop = span
+    alpha, inverse_weight = facts[at.spread], facts[at.weight]
+    for j in range(first, stop):
+        alpha[j] = inverse_weight[j] if rules.intercept else np.nan
+    for k in range(n):
+        mean_k, spread = facts[at.mean + k], facts[at.spread + 1 + k]
+        for i in range(n):
+            mean_i, entry = facts[at.mean + i], facts[at.inverse + k * n + i]
+            for j in range(first, stop):
+                variance = entry[j]
+                if rules.ridge > 0.0:
+                    for m in range(n):
+                        left = facts[at.inverse + k * n + m, j]
+                        variance -= rules.ridge * left * facts[at.inverse + i * n + m, j]
+                alpha[j] += (mean_k[j] + shift[k]) * (mean_i[j] + shift[i]) * variance
+                if i == k:
+                    spread[j] = np.sqrt(variance)
+    for j in range(first, stop):
+        alpha[j] = np.sqrt(alpha[j])
+
+
+@compiled
+def _leave_conditions(
+    sums: Float[np.ndarray, "entries lanes"],
+    facts: Float[np.ndarray, "n_facts lanes"],
+    work: Float[np.ndarray, "n_work lanes"],
+    shift: Float[np.ndarray, " factors"],
+    rules: Rules,
+    span: tuple[int, int],
+) -> None:
+    """Leave the 2-norm condition number of each lane's design matrix, in the caller's units."""
+    n = shift.shape[0]
+    first, stop = span
+    edge = rules.intercept
+    size = n + edge
+    weight = sums[1]
+    if edge:
+        for j in range(first, stop):
+            work[0, j] = weight[j]
+    pair = 2 + n
+    for k in range(n):
+        mine = sums[2 + k]
+        if edge:
+            right, below = work[k + 1], work[(k + 1) * size]
+            for j in range(first, stop):
+                right[j] = mine[j] + shift[k] * weight[j]
+                below[j] = right[j]
+        for i in range(k, n):
+            other, product = sums[2 + i], sums[pair]
+            upper, lower = work[(k + edge) * size + i + edge], work[(i + edge) * size + k + edge]
+            ridge = rules.ridge if i == k else 0.0
+            for j in range(first, stop):
+                cross = shift[k] * other[j] + shift[i] * mine[j]
+                upper[j] = product[j] + cross + shift[k] * shift[i] * weight[j] + ridge
+                lower[j] = upper[j]
+            pair += 1
+    _diagonalise(work, size, span)
+    condition = facts[facts_layout(n).condition]
+    for j in range(first, stop):
+        largest = work[0, j]
+        smallest = work[0, j]
+        for k in range(1, size):
+            largest = max(largest, work[k * (size + 1), j])
+            smallest = min(smallest, work[k * (size + 1), j])
+        condition[j] = np.sqrt(largest / smallest) if smallest > 0.0 else np.inf
+
+
+@compiled
+def _diagonalise(work: Float[np.ndarray, "n_work lanes"], size: int, span: tuple[int, int]) -> None:
+    """Rotate every lane's symmetric matrix until its diagonal holds the eigenvalues (Jacobi).
+
+    A lane whose entry is negligible beside its diagonal is rotated by nothing, so a lane that
+    finishes early keeps its bits whatever its neighbours need.
+    """
+    first, stop = span
+    cosine, sine = work[size * size], work[size * size + 1]
+    for _ in range(_SWEEPS):
+        turned = 0
+        for k in range(size):
+            for i in range(k + 1, size):
+                off, mirror = work[k * size + i], work[i * size + k]
+                upper, lower = work[k * size + k], work[i * size + i]
+                for j in range(first, stop):
+                    scale = np.sqrt(np.abs(upper[j] * lower[j]))
+                    turns = np.abs(off[j]) > 2e-16 * scale
+                    ratio = (lower[j] - upper[j]) / (2.0 * off[j])
+                    tangent = 1.0 / (np.abs(ratio) + np.sqrt(ratio * ratio + 1.0))
+                    tangent = tangent if ratio >= 0.0 else -tangent
+                    c = 1.0 / np.sqrt(tangent * tangent + 1.0)
+                    cosine[j] = c if turns else 1.0
+                    sine[j] = tangent * c if turns else 0.0
+                    turned += turns
+                for m in range(size):
+                    _rotate(work[m * size + k], work[m * size + i], cosine, sine, span)
+                for m in range(size):
+                    _rotate(work[k * size + m], work[i * size + m], cosine, sine, span)
+                for j in range(first, stop):
+                    off[j] = 0.0
+                    mirror[j] = 0.0
+        if turned == 0:
+            return
+
+
+@compiled
+def _rotate(
+    left: Float[np.ndarray, " lanes"],
+    right: Float[np.ndarray, " lanes"],
+    cosine: Float[np.ndarray, " lanes"],
+    sine: Float[np.ndarray, " lanes"],
+    span: tuple[int, int],
+) -> None:
+    """Rotate two entries of every lane."""
+    for j in range(span[0], span[1]):
+        a, b = left[j], right[j]
+        left[j] = cosine[j] * a - sine[j] * b
+        right[j] = sine[j] * a + cosine[j] * b
