@@ -36,7 +36,6 @@ class EvaluationOptions:
     every_bars: int = 1
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "horizons", tuple(self.horizons))
         increasing = all(a < b for a, b in zip(self.horizons, self.horizons[1:], strict=False))
         rules = (
             (

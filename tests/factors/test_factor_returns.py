@@ -1,0 +1,64 @@
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+from tests.contracts.made_panels import axis
+
+from plumbline.core.errors import MissingDataError, ParameterError
+from plumbline.core.panel import Panel
+from plumbline.factors.factor_returns import factor_returns, legs_of
+
+
+@pytest.fixture
+def funds():
+    values = 0.01 * np.random.default_rng(0).standard_normal((5, 4))
+    values[2, 1] = np.nan
+    return Panel({"return": values}, axis(5), ["BRK-B", "IWM", "SPY", "TLT"], first_bar=7)
+
+
+def test_legs_are_taken_and_subtracted_and_factors_sorted(funds):
+    factors = factor_returns({"size": "IWM - SPY", "market": " SPY ", "berkshire": "BRK-B"}, funds)
+    assert factors.assets == ("berkshire", "market", "size")
+    assert (factors.first_bar, list(factors)) == (7, ["return"])
+    values = funds["return"]
+    assert_array_equal(factors["return"][:, 0], values[:, 0])
+    assert_array_equal(factors["return"][:, 1], values[:, 2])
+    assert_array_equal(factors["return"][:, 2], values[:, 1] - values[:, 2])
+    assert np.isnan(factors["return"][2, 2])
+
+
+def test_every_problem_is_named_with_the_nearest_asset(funds):
+    definitions = {
+        "market": "SPX",
+        "size": "IWM-SPY",
+        "rates": "TLT - ",
+        "nothing": "SPY - SPY",
+        "many": "SPY - IWM - TLT",
+        "sum": "SPY + TLT",
+    }
+    with pytest.raises(ParameterError) as caught:
+        factor_returns(definitions, funds)
+    message = str(caught.value)
+    assert "'market' needs 'SPX'" in message
+    assert "did you mean 'SPY'?" in message
+    assert "'IWM - SPY'" in message
+    for name in ("rates", "nothing", "many", "sum"):
+        assert f"{name!r} is defined as" in message
+
+
+def test_no_definition_and_no_name_are_refused(funds):
+    with pytest.raises(ParameterError, match="no factor"):
+        factor_returns({}, funds)
+    with pytest.raises(ParameterError, match="without a name"):
+        factor_returns({" ": "SPY"}, funds)
+
+
+def test_legs_are_listed_so_that_they_can_be_loaded():
+    assert legs_of({"size": "IWM - SPY", "market": "SPY"}) == ("IWM", "SPY")
+    with pytest.raises(ParameterError, match="'A' or 'A - B'"):
+        legs_of({"size": "- SPY"})
+
+
+def test_a_panel_without_returns_is_refused():
+    panel = Panel({"close": np.ones((2, 1))}, axis(2), ["SPY"])
+    with pytest.raises(MissingDataError, match="return"):
+        factor_returns({"market": "SPY"}, panel)
