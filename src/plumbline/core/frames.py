@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Context, Decimal
 from typing import Any, final
 
 import narwhals as nw
 import numpy as np
 
-from plumbline.core.calendar import Calendar
+from plumbline.core.calendar import ALWAYS_OPEN, Calendar
 from plumbline.core.errors import (
     CalendarError,
     MissingDataError,
@@ -18,6 +19,7 @@ from plumbline.core.errors import (
 from plumbline.core.panel import Panel
 
 _BACKENDS = ("polars", "pandas", "pyarrow")
+_DIGITS = Context(prec=400)  # room for every float64 and every decimal written out
 
 
 @final
@@ -51,7 +53,8 @@ def panel_from_frame(
     ----------
     frame : polars, pandas or pyarrow table.
     bar : column of close times (UTC if naive), or of dates, which are midnight UTC without a
-        calendar and session dates with one.
+        calendar and session dates with one; with an exchange's calendar, times without a zone
+        that are all midnight are dates too.
     asset : column of asset names (long table), or None (wide table: one column an asset).
     fields : columns to take; default: all the others. For a wide table, one name for the field.
     calendar : lays the rows on the grid of a calendar, with a row of NaN for a missing bar; without
@@ -59,19 +62,26 @@ def panel_from_frame(
 
     Returns
     -------
-    A panel. Integers and decimals become float64 if that is exact, else are refused; null is NaN.
+    A panel. Integers and decimals become float64 if they can be read back from it, else are
+    refused; null is NaN.
 
     Raises
     ------
     MissingDataError
         If a column is missing.
     ParameterError
-        If a (bar, asset) stands twice, a value does not become float64, or a time is null.
+        If the frame is no table in memory, a (bar, asset) stands twice, a value does not become
+        float64, or a time is null.
     CalendarError
         If a time is off the calendar's grid.
     """
     columns = Columns(bar, asset, None if fields is None else tuple(fields))
-    table = nw.from_native(frame, eager_only=True)
+    try:
+        table = nw.from_native(frame, eager_only=True)
+    except TypeError as error:
+        raise ParameterError(
+            f"{type(frame).__name__} is not a table of {', '.join(_BACKENDS)} in memory"
+        ) from error
     needed = [name for name in (columns.bar, columns.asset) if name is not None]
     wanted = needed + (list(columns.fields or ()) if asset is not None else [])
     missing = [name for name in wanted if name not in table.columns]
@@ -109,22 +119,33 @@ def frame_from_panel(panel: Panel, backend: str = "polars") -> Any:
 def _closes(column: nw.Series[Any], calendar: Calendar | None) -> np.ndarray:
     if column.null_count():
         raise ParameterError(f"column {column.name!r} has {column.null_count()} missing times")
+    if column.dtype == nw.Unknown and str(column.to_native().dtype).startswith("datetime64["):
+        # narwhals does not read the names of pandas zones such as America/New_York
+        column = nw.from_native(column.to_native().dt.tz_convert("UTC"), series_only=True)
     if column.dtype == nw.Date:
-        days = column.to_numpy().astype("datetime64[D]")
-        if calendar is None:
-            return days.astype("datetime64[us]")
-        closes, is_session = calendar.session_closes(days)
-        if not is_session.all():
-            shown = ", ".join(str(d) for d in days[~is_session][:5])
-            raise CalendarError(f"no sessions of {calendar.name}: {shown}")
-        return closes
+        return _closes_of_days(column.to_numpy().astype("datetime64[D]"), calendar)
     if not isinstance(column.dtype, nw.Datetime):
         raise ParameterError(
             f"column {column.name!r} holds {column.dtype}; expected dates or date-times"
         )
     if column.dtype.time_zone is not None:
         column = column.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
-    return column.to_numpy().astype("datetime64[us]")
+        return column.to_numpy().astype("datetime64[us]")
+    times = column.to_numpy().astype("datetime64[us]")
+    days = times.astype("datetime64[D]")
+    if calendar is not None and calendar.name != ALWAYS_OPEN and (times == days).all():
+        return _closes_of_days(days, calendar)  # pandas has no type for a date
+    return times
+
+
+def _closes_of_days(days: np.ndarray, calendar: Calendar | None) -> np.ndarray:
+    if calendar is None:
+        return days.astype("datetime64[us]")
+    closes, is_session = calendar.session_closes(days)
+    if not is_session.all():
+        shown = ", ".join(str(d) for d in days[~is_session][:5])
+        raise CalendarError(f"no sessions of {calendar.name}: {shown}")
+    return closes
 
 
 def _from_long(
@@ -186,16 +207,30 @@ def _refuse_duplicates(
 
 
 def _exact_floats(column: nw.Series[Any]) -> np.ndarray:
+    """Return float64, null as NaN; refuse values that could not be read back from it."""
     dtype = column.dtype
     if dtype.is_float() or dtype == nw.Boolean:
         return column.cast(nw.Float64).to_numpy().astype(np.float64)
     if not dtype.is_numeric():
         raise ParameterError(f"column {column.name!r} holds {dtype}, not numbers")
-    floats = column.cast(nw.Float64)
-    inexact = (floats.cast(dtype) != column).fill_null(False).sum()
+    missing = column.is_null().to_numpy()
+    if dtype.is_integer():
+        exact = column.fill_null(0).to_numpy()
+        floats = exact.astype(np.float64)
+        large = (exact > 2**53) | (exact < -(2**53))
+        pairs = zip(exact[large].tolist(), floats[large].tolist(), strict=True)
+        inexact = sum(int(number) != whole for whole, number in pairs)
+    else:
+        decimals = column.fill_null(Decimal(0)).to_list()
+        floats = np.array([float(value) for value in decimals], dtype=np.float64)
+        pairs = zip(decimals, floats.tolist(), strict=True)
+        inexact = sum(
+            Decimal(number).quantize(value, None, _DIGITS) != value for value, number in pairs
+        )
     if inexact:
         raise ParameterError(
             f"column {column.name!r} of {dtype} has {inexact} values that float64 cannot hold; "
             "convert it yourself if that loss is meant"
         )
-    return floats.to_numpy().astype(np.float64)
+    floats[missing] = np.nan
+    return floats
