@@ -1,5 +1,6 @@
 """Study results of a believable shape, from a seed: 2,700 daily bars, 2 signals, 4 horizons."""
 
+import math
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -12,8 +13,8 @@ HORIZONS = (21, 1, 5, 63)
 EDGES = {"momentum_12_1": 0.012, "residual_momentum": 0.021}
 
 CONVENTIONS = {
-    "summary": "Rank IC is the Spearman correlation of a signal at the close of bar t with the simple "
-    "return from t+1 to t+h, over the members of the universe at t.",
+    "summary": "Rank IC is the Spearman correlation of a signal at the close of bar t with the "
+    "simple return from t+1 to t+h, over the members of the universe at t.",
     "t_hac": "Newey-West with the stated lag, at least three horizons.",
     "critical_5pct": "Two-sided fixed-b critical value for that lag and sample.",
     "ic_rolling": "Mean of the rank IC of the last 252 bars; the first value needs all of them.",
@@ -101,7 +102,7 @@ def study(n_bars: int = 2700, seed: int = 1) -> StudyResults:
             }
         ),
     }
-    recipe = "study: momentum\nsignals:\n  - momentum_12_1\n  - residual_momentum\nhorizons: [21, 1, 5, 63]\n"
+    recipe = "study: momentum\nsignals: [momentum_12_1, residual_momentum]\nhorizons: [21, 1]\n"
     title = "Momentum in large US shares"
     return StudyResults(title, recipe, tables, CONVENTIONS, provenance())
 
@@ -144,7 +145,7 @@ def _summary(ic: dict[tuple[str, int], np.ndarray]) -> pl.DataFrame:
                 "sd_ic": x.std(ddof=1),
                 "icir": x.mean() / x.std(ddof=1),
                 "t_hac": t,
-                "p_value": float(np.exp(-abs(t))),
+                "p_value": math.erfc(abs(t) / math.sqrt(2)),
                 "critical_5pct": 1.97 + 0.002 * h,
                 "lag_bars": max(12, 3 * h),
                 "n_bars": len(x),
@@ -231,7 +232,7 @@ def _spread(rng: np.random.Generator, bars: list[datetime]) -> dict[str, pl.Data
                 "volatility_annual": sd * np.sqrt(252),
                 "sharpe_net": annual / (sd * np.sqrt(252)),
                 "t_hac": t,
-                "p_value": float(np.exp(-abs(t))),
+                "p_value": math.erfc(abs(t) / math.sqrt(2)),
                 "max_drawdown": drawdown.min(),
                 "mean_turnover": turnover.mean(),
                 "n_bars": n_bars,

@@ -2,15 +2,23 @@
 
 import math
 from collections.abc import Iterable
+from itertools import pairwise
+from typing import Final
+
+_LARGEST: Final = 1e300
+_NARROWEST: Final = 1e-9  # relative distance of ends that are drawn as one value
 
 
 def ticks(low: float, high: float, count: int = 4) -> list[float]:
-    """Return about ``count`` round values that enclose ``low`` to ``high``.
+    """Return about ``count`` round values that enclose ``low`` to ``high``, at least two.
 
-    Steps are 1, 2, 2.5 or 5 times a power of ten, so labels need few digits.
+    Steps are 1, 2, 2.5 or 5 times a power of ten, so labels need few digits. Ends are held within
+    ±1e300, so that their distance is finite.
     """
-    if not high > low:
-        pad = abs(low) or 1.0
+    low, high = max(low, -_LARGEST), min(high, _LARGEST)
+    if high - low <= max(_NARROWEST * max(abs(low), abs(high)), 1 / _LARGEST):
+        pad = max(abs(low), abs(high))
+        pad = pad if pad > 1 / _LARGEST else 1.0
         low, high = low - pad, high + pad
     raw = (high - low) / max(count - 1, 1)
     power = 10.0 ** math.floor(math.log10(raw))
@@ -22,7 +30,7 @@ def ticks(low: float, high: float, count: int = 4) -> list[float]:
 def digits_for(marks: Iterable[float]) -> int:
     """Return how many decimals keep neighbouring ticks apart."""
     values = list(marks)
-    step = min((abs(b - a) for a, b in zip(values, values[1:], strict=False)), default=1.0)
+    step = min((abs(b - a) for a, b in pairwise(values)), default=1.0)
     return next((d for d in range(10) if abs(round(step, d) - step) < step * 1e-6), 10)
 
 

@@ -24,7 +24,7 @@ def factor_section(results: StudyResults, axis: TimeAxis) -> Section:
     """Return fit, betas and counts of the factor model over time."""
     columns = results.tables["factor_fit"].columns
     betas = {name: name.removeprefix(_BETA) for name in columns if name.startswith(_BETA)}
-    counts = {"n_assets": "assets fitted", "mean_n_obs": "observations a fit"}
+    counts = {"n_assets": "assets", "mean_n_obs": "bars a fit"}
     drawn = [
         ("R²", _series(results, axis, "factor_fit", {"mean_r2": "mean R²"}, RATIO)),
         ("Betas", _series(results, axis, "factor_fit", betas, RATIO)),
@@ -33,11 +33,12 @@ def factor_section(results: StudyResults, axis: TimeAxis) -> Section:
     boxes = [tag("div", tag("h4", name), plot, class_="panel") for name, plot in drawn]
     body = tag("div", *boxes, class_="panels three")
     caption = (
-        "Means over the assets of a bar: share of variance explained (no unit), beta to each factor "
-        f"(no unit), assets with a fit and bars used by one fit (counts). {axis.note('factor_fit')}"
+        "Means over the assets of a bar: share of variance explained (no unit), beta to each "
+        "factor (no unit), assets with a fit and bars that a fit uses (counts). "
+        f"{axis.note('factor_fit')}"
     )
-    shown = figure("Factor model over time", body, caption, convention(results, "factor_fit"))
-    return Section("factors", "Factor model", shown)
+    shown = figure("", body, caption, convention(results, "factor_fit"))
+    return Section("factors", "Factor model", "Factor model over time", shown)
 
 
 def coverage_section(results: StudyResults, axis: TimeAxis) -> Section:
@@ -46,7 +47,9 @@ def coverage_section(results: StudyResults, axis: TimeAxis) -> Section:
     plot = _series(results, axis, "coverage", {name: _count_name(name) for name in columns}, COUNT)
     caption = f"Number of assets at each bar. {axis.note('coverage')}"
     shown = figure("Coverage", plot, caption, convention(results, "coverage"))
-    return Section("data", "Data", join([shown, _quality(results), _examples(results)]))
+    return Section(
+        "data", "Data", "Data and cleaning", join([shown, _quality(results), _examples(results)])
+    )
 
 
 def _series(
@@ -54,12 +57,20 @@ def _series(
 ) -> Html:
     frame = results.tables[part]
     lines = [
-        Line(label, signal_colour(i + 2), by_bar(frame, name))
+        Line(label, _colour(results, name, i), by_bar(frame, name))
         for i, (name, label) in enumerate(columns.items())
     ]
     names = ", ".join(columns.values())
     plot = time_plot(TimePlot(names, part, lines, style), axis)
     return plot or unavailable(results, part)
+
+
+def _colour(results: StudyResults, column: str, index: int) -> str:
+    """Return the colour of a signal where a column belongs to one, else one of no signal."""
+    signal = column.removeprefix(_SIGNAL)
+    if signal in results.signals:
+        return signal_colour(results.signals.index(signal))
+    return signal_colour(len(results.signals) + index)
 
 
 def _count_name(column: str) -> str:
@@ -75,7 +86,7 @@ def _quality(results: StudyResults) -> Html:
     if frame.height:
         body = table("What cleaning found and did", columns, {"": frame.to_dicts()})
     caption = "How often each cleaning rule applied, and what was done."
-    return figure("Data quality", body, caption, convention(results, "quality"))
+    return figure("Cleaning", body, caption, convention(results, "quality"))
 
 
 def _examples(results: StudyResults) -> Html:
@@ -83,7 +94,10 @@ def _examples(results: StudyResults) -> Html:
     if not frame.height:
         body = unavailable(results, "quality_examples")
         return figure(
-            "Examples", body, "Cells that a rule touched.", convention(results, "quality_examples")
+            "Examples of cleaning",
+            body,
+            "Cells that a rule touched.",
+            convention(results, "quality_examples"),
         )
     shown = frame.head(_EXAMPLES_SHOWN)
     moments = utc_text(shown["bar_close"]) if shown["bar_close"].dtype.is_temporal() else []
@@ -103,7 +117,7 @@ def _examples(results: StudyResults) -> Html:
     caption = (
         f"The first {shown.height} of {frame.height:,} cells that the study lists; values as found."
     )
-    return figure("Examples", body, caption, convention(results, "quality_examples"))
+    return figure("Examples of cleaning", body, caption, convention(results, "quality_examples"))
 
 
 def _value_text(value: object) -> str | None:
@@ -111,5 +125,5 @@ def _value_text(value: object) -> str | None:
         return value
     number = finite(value)
     if number is None:
-        return None if value is None else str(value)
+        return None
     return number_text(number, MEAN_COUNT) if number != round(number, 6) else f"{number:g}"

@@ -150,9 +150,9 @@ def histogram_chart(label: str, bins: Histogram, mean: float | None, colour: str
         text = number_text(mark, style)
         drawn.append(tag("text", text, x=f"{x:.1f}", y=f"{frame.height - 20}", class_="mid"))
     if mean is not None and low <= mean <= high:
-        x = f"{_LEFT + (mean - low) / (high - low) * inner:.1f}"
+        at = f"{_LEFT + (mean - low) / (high - low) * inner:.1f}"
         foot = f"{frame.height - _BOTTOM}"
-        drawn.append(tag("line", x1=x, x2=x, y1=f"{_TOP - 6}", y2=foot, class_="mean"))
+        drawn.append(tag("line", x1=at, x2=at, y1=f"{_TOP - 6}", y2=foot, class_="mean"))
     words = f"{label}. {sum(bins.counts)} bars between {low:.3g} and {high:.3g}."
     return frame.drawing(drawn, "rank IC of a bar", f"{words} Mean {number_text(mean, IC)}.")
 

@@ -49,10 +49,13 @@ def summary_section(results: StudyResults, axis: TimeAxis) -> Section:
     caption = (
         "IC: Spearman rank correlation, no unit. Hit rate: share of bars with an IC above zero."
     )
-    shown = figure(
-        "Information coefficient by horizon", body, caption, convention(results, "summary")
+    shown = figure("By horizon", body, caption, convention(results, "summary"))
+    return Section(
+        "ic",
+        "IC",
+        "Information coefficient",
+        join([shown, _rolling(results, axis), _distribution(results)]),
     )
-    return Section("ic", "IC", join([shown, _rolling(results, axis), _distribution(results)]))
 
 
 def _rolling(results: StudyResults, axis: TimeAxis) -> Html:
@@ -72,9 +75,9 @@ def _rolling(results: StudyResults, axis: TimeAxis) -> Html:
             TimePlot(f"Trailing mean rank IC of {name}", "ic_rolling", lines, IC), axis
         )
         drawn.append((name, plot or unavailable(results, "ic_rolling", name)))
-    body = panels(results, drawn) if drawn else unavailable(results, "ic_rolling")
+    body = panels(drawn) if drawn else unavailable(results, "ic_rolling")
     caption = f"Trailing mean of rank IC, one line a horizon; no unit. {axis.note('ic_rolling')}"
-    return figure("IC over time", body, caption, convention(results, "ic_rolling"))
+    return figure("Over time", body, caption, convention(results, "ic_rolling"))
 
 
 def _distribution(results: StudyResults) -> Html:
@@ -91,13 +94,13 @@ def _distribution(results: StudyResults) -> Html:
         mean = first_row(rows_of(results.tables["summary"], name, horizon)).get("mean_ic")
         label = f"Rank IC of {name} by bar at {horizon} bars"
         drawn.append((name, fig.histogram_chart(label, bins, mean, signal_colour(index))))
-    body = panels(results, drawn) if drawn else unavailable(results, "ic")
+    body = panels(drawn) if drawn else unavailable(results, "ic")
     binned = f" in bins of {', '.join(dict.fromkeys(widths))}" if widths else ""
     caption = (
         f"Number of bars by rank IC at the headline horizon, counted for display{binned}. "
         "The upright line is the mean IC of the table above."
     )
-    return figure("Distribution of IC", body, caption, convention(results, "ic"))
+    return figure("Distribution by bar", body, caption, convention(results, "ic"))
 
 
 def year_section(results: StudyResults, axis: TimeAxis) -> Section:
@@ -110,13 +113,13 @@ def year_section(results: StudyResults, axis: TimeAxis) -> Section:
         (name, _heat_table(results, name, rows_of(frame, name), largest))
         for name in results.signals
     ]
-    body = panels(results, drawn) if drawn else unavailable(results, "ic_by_year")
+    body = panels(drawn) if drawn else unavailable(results, "ic_by_year")
     caption = (
-        "Mean rank IC of the bars of a year, no unit; shaded by sign and size, darkest at the largest "
-        "of all signals. The last column counts the bars of the first horizon."
+        "Mean rank IC of the bars of a year, no unit; shaded by sign and size, darkest at the "
+        "largest of all signals. The last column counts the bars of the first horizon."
     )
-    shown = figure("IC by year", body, caption, convention(results, "ic_by_year"))
-    return Section("years", "Years", shown)
+    shown = figure("", body, caption, convention(results, "ic_by_year"))
+    return Section("years", "Years", "IC by year", shown)
 
 
 def _heat_table(results: StudyResults, name: str, frame: pl.DataFrame, largest: float) -> Html:
@@ -170,7 +173,10 @@ def decay_section(results: StudyResults, axis: TimeAxis) -> Section:
             drawn.append((name, fig.interval_chart(label, points, span, signal_colour(index))))
         else:
             drawn.append((name, unavailable(results, "decay", name)))
-    body = panels(results, drawn) if drawn else unavailable(results, "decay")
-    caption = "Mean rank IC (dot) with its 95 % interval at each horizon; no unit, one scale for all signals."
-    shown = figure("Decay over horizons", body, caption, convention(results, "decay"))
-    return Section("decay", "Decay", shown)
+    body = panels(drawn) if drawn else unavailable(results, "decay")
+    caption = (
+        "Mean rank IC (dot) with its 95 % interval at each horizon; no unit, one scale for all "
+        "signals."
+    )
+    shown = figure("", body, caption, convention(results, "decay"))
+    return Section("decay", "Decay", "Decay over horizons", shown)

@@ -11,9 +11,13 @@
 
   const decode = (text, unit) => {
     let sum = 0;
-    return text === "" ? [] : text.split(",").map((part) => (part === "" ? null : (sum += Number(part)) / unit));
+    const parts = text.split(",").flatMap((part) => {
+      const [value, times] = part.split("*");
+      return Array(Number(times ?? 1)).fill(value);
+    });
+    return parts.map((part) => (part === "" ? null : (sum += Number(part)) / unit));
   };
-  const bars = decode(shared.bars, 1).map((bar) => bar * shared.unit);
+  const bars = decode(shared.since, 1).map((bar) => shared.first + bar * shared.unit);
   const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const number = (value, digits) =>
     (Number(value.toFixed(digits)) + 0)
@@ -37,7 +41,7 @@
 
   function options(plot, width) {
     const { spec } = plot;
-    const axis = { stroke: () => colour("--soft"), font: "11.5px system-ui, sans-serif" };
+    const axis = { stroke: () => colour("--soft"), font: "12px system-ui, sans-serif" };
     const grid = { stroke: () => colour("--grid"), width: 1 };
     const ticks = { show: false };
     return {
@@ -59,7 +63,7 @@
       },
       axes: [
         {
-          ...axis, grid: { show: false }, ticks, space: 56, size: 36,
+          ...axis, grid: { show: false }, ticks, space: width > 640 ? 72 : 42, size: 34,
           values: [
             [YEAR - 86400, "{YYYY}", null, null, null, null, null, null, 1],
             [86400 * 28, "{MMM}", "\n{YYYY}", null, null, null, null, null, 1],
@@ -220,7 +224,9 @@
     const hint = document.createElement("span");
     hint.textContent = matchMedia("(hover: hover)").matches ? "drag to zoom, double-click for all" : "";
     group.append(hint);
-    figure.querySelector("h3").after(group);
+    const heading = figure.querySelector(":scope > h3");
+    if (heading) heading.after(group);
+    else figure.prepend(group);
   }
 
   function followSections() {

@@ -43,22 +43,22 @@ def study_page(results: StudyResults) -> str:
     axis = time_axis(results)
     sections = [build(results, axis) for build in _SECTIONS]
     sections.append(_recipe_section(results))
-    head = Section("verdict", "Verdict", verdict(results))
+    head = Section("verdict", "Verdict", "What the numbers say", verdict(results))
     drawn = [
         tag(
             "section",
-            tag("h2", part.title),
+            tag("h2", part.heading),
             part.body,
             id=part.anchor,
             class_=f"part {part.anchor}",
         )
-        for part in [head._replace(title="What the numbers say"), *sections]
+        for part in [head, *sections]
     ]
     body = tag(
         "body",
         tag("a", "Skip to the numbers", href="#verdict", class_="skip"),
         _header(results),
-        _contents([head, *sections, Section("provenance", "Provenance", Html())]),
+        _contents([head, *sections, Section("provenance", "Provenance", "", Html())]),
         tag("main", *drawn),
         _footer(results),
         _script("assets/uPlot.iife.min.js"),
@@ -131,7 +131,7 @@ def _recipe_section(results: StudyResults) -> Section:
     further = join([tag("h3", "Further conventions"), tag("dl", *terms, class_="facts-list")])
     code = tag("pre", tag("code", results.recipe), tabindex="0", role="region", aria_label="Recipe")
     recipe = tag("details", tag("summary", "Resolved recipe, YAML"), code)
-    return Section("recipe", "Recipe", join([recipe, further if terms else Html()]))
+    return Section("recipe", "Recipe", "Recipe", join([recipe, further if terms else Html()]))
 
 
 def _footer(results: StudyResults) -> Html:

@@ -13,10 +13,11 @@ from plumbline.report.verdict import signal_colour
 
 @final
 class Section(NamedTuple):
-    """A part of the page with its anchor and its name in the table of contents."""
+    """A part of the page: anchor, name in the table of contents, heading and content."""
 
     anchor: str
     title: str
+    heading: str
     body: Html
 
 
@@ -60,9 +61,9 @@ def convention(results: StudyResults, part: str) -> Html:
 
 
 def figure(title: str, body: Html, caption: str, stated: Html) -> Html:
-    """Return a figure: heading, content, caption with units, convention."""
+    """Return a figure: content, caption with units, convention; a heading if the part has more."""
     words = tag("figcaption", tag("p", caption), stated)
-    return tag("figure", tag("h3", title), body, words)
+    return tag("figure", tag("h3", title) if title else Html(), body, words)
 
 
 def unavailable(results: StudyResults, part: str, signal: str | None = None) -> Html:
@@ -70,13 +71,13 @@ def unavailable(results: StudyResults, part: str, signal: str | None = None) -> 
     return tag("p", f"Not available: {results.reason(part, signal)}.", class_="unavailable")
 
 
-def panels(results: StudyResults, drawn: Sequence[tuple[str, Html]], kind: str = "") -> Html:
+def panels(drawn: Sequence[tuple[str, Html]]) -> Html:
     """Return one panel for each signal, side by side where there is room."""
     boxes = []
     for index, (name, content) in enumerate(drawn):
         swatch = tag("i", class_="solid", style=f"color:var({signal_colour(index)})")
         boxes.append(tag("div", tag("h4", swatch, name), content, class_="panel"))
-    return tag("div", *boxes, class_=f"panels {kind}".strip())
+    return tag("div", *boxes, class_="panels")
 
 
 def by_bar(frame: pl.DataFrame, column: str) -> dict[int, float | None]:

@@ -34,7 +34,7 @@ def quantile_section(results: StudyResults, axis: TimeAxis) -> Section:
         ]
         content = tag("div", *charts, class_="multiples")
         drawn.append((name, content if any(charts) else unavailable(results, "quantiles", name)))
-    body = panels(results, drawn) if drawn else unavailable(results, "quantiles")
+    body = panels(drawn) if drawn else unavailable(results, "quantiles")
     columns = (
         Column("Quantile", "quantile", COUNT),
         Column("Horizon, bars", "horizon_bars", COUNT),
@@ -52,8 +52,8 @@ def quantile_section(results: StudyResults, axis: TimeAxis) -> Section:
         "Demeaned mean forward return of each quantile (1 holds the lowest signals), basis points "
         "over the horizon; each chart has its own scale."
     )
-    shown = figure("Returns by quantile", body, caption, convention(results, "quantiles"))
-    return Section("quantiles", "Quantiles", shown)
+    shown = figure("", body, caption, convention(results, "quantiles"))
+    return Section("quantiles", "Quantiles", "Returns by quantile", shown)
 
 
 def _quantile_chart(frame: pl.DataFrame, name: str, horizon: int, colour: str) -> Html:
@@ -93,9 +93,12 @@ def spread_section(results: StudyResults, axis: TimeAxis) -> Section:
         "Top against bottom quantile. Returns, costs and volatility are per year, turnover per bar."
     )
     stated = convention(results, "spread_summary")
-    shown = figure("Spread after costs", body, caption, stated)
+    shown = figure("By signal", body, caption, stated)
     return Section(
-        "spread", "Spread", join([shown, _cumulative(results, axis), _drawdown(results, axis)])
+        "spread",
+        "Spread",
+        "Spread after costs",
+        join([shown, _cumulative(results, axis), _drawdown(results, axis)]),
     )
 
 
@@ -111,7 +114,7 @@ def _cumulative(results: StudyResults, axis: TimeAxis) -> Html:
     caption = (
         f"Cumulative return, %: net of costs (solid) and gross (dashed). {axis.note('spread')}"
     )
-    return figure("Cumulative spread", body, caption, convention(results, "spread"))
+    return figure("Cumulative return", body, caption, convention(results, "spread"))
 
 
 def _drawdown(results: StudyResults, axis: TimeAxis) -> Html:

@@ -174,7 +174,7 @@ def _column_problems(table: str, frame: pl.DataFrame, columns: tuple[str, ...]) 
     ]
     checked = [name for name in frame.columns if name in columns or _is_count(table, name)]
     for name in checked:
-        wanted = _wanted(name, frame.schema[name])
+        wanted = _wanted(frame[name])
         if wanted:
             problems.append(f"{table}.{name} is {frame.schema[name]}; it must be {wanted}")
     return problems
@@ -184,8 +184,9 @@ def _is_count(table: str, column: str) -> bool:
     return table == "coverage" or (table == "factor_fit" and column.startswith("mean_beta_"))
 
 
-def _wanted(column: str, dtype: pl.DataType) -> str:
-    """Return what a column must be, or an empty text if ``dtype`` will do."""
+def _wanted(values: pl.Series) -> str:
+    """Return what a column must be, or an empty text if its type will do."""
+    column, dtype = values.name, values.dtype
     if column in _ANY or dtype == pl.Null:
         return ""
     if column in _TEXT:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple, final
 
 from plumbline.report.markup import Html, join, tag
-from plumbline.report.values import MISSING, Style, number_text
+from plumbline.report.values import MISSING, Style, finite, number_text
 
 
 @final
@@ -75,9 +75,9 @@ def number_cell(value: float | None, style: Style, /, **attributes: str) -> Html
 def _cell(row: Row, column: Column, first: bool) -> Html:
     value = row.get(column.key)
     if column.style is not None and not first:
-        return number_cell(value if isinstance(value, int | float) else None, column.style)
+        return number_cell(finite(value), column.style)
     text = MISSING if value is None else str(value)
     if column.style is not None:
-        text = number_text(value if isinstance(value, int | float) else None, column.style)
-    kind = "num" if column.style else "text"
+        text = number_text(finite(value), column.style)
+    kind = "num" if column.style else f"text {column.key}"
     return tag("th", text, scope="row", class_=kind) if first else tag("td", text, class_=kind)

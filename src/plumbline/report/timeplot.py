@@ -9,6 +9,7 @@ short, exact to the stated decimals and readable. If all series of a page togeth
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import groupby
 from math import ceil, gcd, isfinite
 from typing import Final, final
 
@@ -51,12 +52,16 @@ class TimeAxis:
 
     def block(self) -> Html:
         """Return the shared bars as page data, in units of their common divisor."""
-        unit = gcd(*self.bars) or 1
-        record = {"unit": unit, "bars": _deltas([bar // unit for bar in self.bars])}
+        first = self.bars[0] if self.bars else 0
+        since = [bar - first for bar in self.bars]
+        unit = gcd(*since) or 1
+        record = {"first": first, "unit": unit, "since": _deltas([bar // unit for bar in since])}
         return json_block(record | {"intraday": self.intraday}, id="bars")
 
     def note(self, table: str) -> str:
         """Return the sentence on thinning that a caption carries."""
+        if not self.n_bars[table]:
+            return ""
         if self.step == 1:
             return "Every bar is drawn."
         shown, all_bars = len(self.by_table[table]), self.n_bars[table]
@@ -168,12 +173,16 @@ def _coded(series: list[list[float | None]], digits: int) -> list[str]:
 
 
 def _deltas(values: Sequence[int | None]) -> str:
-    """Return the first value, then differences, by commas; an empty place is a missing value."""
+    """Return the first value, then differences, by commas.
+
+    An empty place is a missing value; ``1*9`` is ``1`` nine times.
+    """
     parts, before = [], 0
     for value in values:
         parts.append("" if value is None else str(value - before))
         before = before if value is None else value
-    return ",".join(parts)
+    runs = ((part, len(list(group))) for part, group in groupby(parts))
+    return ",".join(f"{part}*{n}" if n > 1 else part for part, n in runs)
 
 
 def _legend(plot: TimePlot, series: list[list[float | None]]) -> Html:

@@ -1,6 +1,7 @@
 """Cells of result tables as Python values, and numbers as text for people."""
 
 import math
+from decimal import Decimal
 from typing import Final, NamedTuple
 
 import polars as pl
@@ -28,11 +29,10 @@ BPS: Final = Style(1e4, 1, "bps")
 
 
 def finite(value: object) -> float | None:
-    """Return a number as float; None if it is missing, NaN or infinite."""
-    if value is None or isinstance(value, str):
+    """Return a number as float; None if it is no number, NaN or infinite."""
+    if not isinstance(value, int | float | Decimal):
         return None
-    number = float(value)  # type: ignore[arg-type]  # contract: numeric cells only
-    return number if math.isfinite(number) else None
+    return float(value) if math.isfinite(value) else None
 
 
 def finite_column(frame: pl.DataFrame, column: str) -> list[float | None]:
@@ -53,7 +53,7 @@ def rows_of(frame: pl.DataFrame, signal: str, horizon_bars: int | None = None) -
 def first_row(frame: pl.DataFrame) -> dict[str, float | None]:
     """Return the numeric cells of the first row, None where missing; empty without rows."""
     row = frame.row(0, named=True) if frame.height else {}
-    return {name: finite(cell) for name, cell in row.items() if not isinstance(cell, str)}
+    return {name: finite(cell) for name, cell in row.items()}
 
 
 def horizons_of(frame: pl.DataFrame) -> list[int]:

@@ -90,10 +90,10 @@ def _caveat(results: StudyResults) -> str:
         else "the first horizon that the study lists, not the best one"
     )
     return (
-        f"Many looks: this page shows {n_tests} tests of a mean IC ({len(results.signals)} signals, "
-        f"{horizons} horizons) and {spreads.height} spreads. Each is judged at 5 % on its own and "
-        "no correction for the number of looks is made here, so one beyond its critical value among "
-        f"many is weak evidence. The sentences above use {rule}."
+        f"Many looks: this page shows {n_tests} tests of a mean IC ({len(results.signals)} signals "
+        f"by {horizons} horizons) and {spreads.height} spreads. Each is judged at 5 % on its own "
+        "and no correction for the number of looks is made here, so one beyond its critical value "
+        f"among many is weak evidence. The sentences above use {rule}."
     )
 
 
@@ -110,17 +110,22 @@ def _signal_block(results: StudyResults, signal: str, index: int) -> Html:
     gross, volatility = spread.get("gross_annual"), spread.get("volatility_annual")
     cards = [
         Card("Mean rank IC", ic.get("mean_ic"), IC, f"at {bars_text(horizon)}" if horizon else ""),
-        Card("HAC t of IC", ic.get("t_hac"), RATIO, f"p {number_text(p, P_VALUE)}"),
         Card(
-            "Net spread a year",
+            "HAC t of IC",
+            ic.get("t_hac"),
+            RATIO,
+            f"±{number_text(critical, RATIO)} critical; p {number_text(p, P_VALUE)}",
+        ),
+        Card(
+            "Net spread",
             spread.get("net_annual"),
             PERCENT,
-            f"gross {with_unit(gross, PERCENT)}",
+            f"a year; gross {with_unit(gross, PERCENT)}",
         ),
         Card(
             "Sharpe, net", spread.get("sharpe_net"), RATIO, f"vol {with_unit(volatility, PERCENT)}"
         ),
-        Card("Max drawdown", spread.get("max_drawdown"), PERCENT, "net spread"),
+        Card("Drawdown", spread.get("max_drawdown"), PERCENT, "deepest, net"),
         Card("Bars", ic.get("n_bars"), COUNT, "with an IC"),
     ]
     drawn = [
