@@ -2,6 +2,7 @@
 
 import math
 from datetime import UTC, datetime, timedelta
+from functools import cache
 
 import numpy as np
 import polars as pl
@@ -65,6 +66,7 @@ def provenance() -> Provenance:
     )
 
 
+@cache
 def study(n_bars: int = 2700, seed: int = 1) -> StudyResults:
     """Return a study; ``n_bars`` below 300 leaves no trailing mean."""
     rng = np.random.default_rng(seed)

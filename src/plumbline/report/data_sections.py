@@ -30,7 +30,9 @@ def factor_section(results: StudyResults, axis: TimeAxis) -> Section:
         ("Betas", _series(results, axis, "factor_fit", betas, RATIO)),
         ("Counts", _series(results, axis, "factor_fit", counts, COUNT)),
     ]
-    boxes = [tag("div", tag("h4", name), plot, class_="panel") for name, plot in drawn]
+    boxes = [
+        tag("div", tag("p", name, class_="name"), plot, class_="panel") for name, plot in drawn
+    ]
     body = tag("div", *boxes, class_="panels three")
     caption = (
         "Means over the assets of a bar: share of variance explained (no unit), beta to each "

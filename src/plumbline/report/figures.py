@@ -140,7 +140,8 @@ def histogram_chart(label: str, bins: Histogram, mean: float | None, colour: str
     drawn = frame.axes(PLAIN)
     for i, count in enumerate(bins.counts):
         x, y = _LEFT + i / len(bins.counts) * inner, frame.y(float(count))
-        words = f"{bins.first + i * bins.width:.3g} and more: {count} bars"
+        start = round(bins.first / bins.width + i) * bins.width
+        words = f"{start:.3g} and more: {count} bars"
         box = (x + 0.5, y, inner / len(bins.counts) - 1, frame.y(0.0) - y)
         drawn.append(_bar(box, colour, words))
     marks = [mark for mark in ticks(low, high, 5) if low <= mark <= high]

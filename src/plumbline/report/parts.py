@@ -76,7 +76,7 @@ def panels(drawn: Sequence[tuple[str, Html]]) -> Html:
     boxes = []
     for index, (name, content) in enumerate(drawn):
         swatch = tag("i", class_="solid", style=f"color:var({signal_colour(index)})")
-        boxes.append(tag("div", tag("h4", swatch, name), content, class_="panel"))
+        boxes.append(tag("div", tag("p", swatch, name, class_="name"), content, class_="panel"))
     return tag("div", *boxes, class_="panels")
 
 

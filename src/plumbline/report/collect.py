@@ -1,0 +1,99 @@
+"""From a run to what its report shows; tables are passed on as they are."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, final
+
+import polars as pl
+
+from plumbline.core.digest import digest
+from plumbline.engine.run import RunResult
+from plumbline.factors.conventions import conventions
+from plumbline.factors.options import EvaluationOptions
+from plumbline.lake.dataset import Dataset
+from plumbline.lake.quality import summarise
+from plumbline.ledger.database import Database
+from plumbline.ledger.queries import get_run
+from plumbline.report.study import TABLES, Provenance, StudyResults
+from plumbline.stages.recipe import Recipe
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+_EXAMPLES = 50
+
+
+@final
+@dataclass(frozen=True)
+class StudyInputs:
+    """A run, its recipe, its data and its tables."""
+
+    recipe: Recipe
+    dataset: Dataset
+    quality: pl.DataFrame
+    tables: Mapping[str, pl.DataFrame]
+    result: RunResult
+    database: Database
+
+
+def collect(inputs: StudyInputs) -> StudyResults:
+    """Return what the report shows."""
+    full = inputs.recipe.resolved
+    options = EvaluationOptions(**full["evaluation"])
+    tables = {name: inputs.tables.get(name, pl.DataFrame()) for name in TABLES}
+    tables["quality"] = summarise(inputs.quality)
+    tables["quality_examples"] = inputs.quality.head(_EXAMPLES)
+    window = full["rolling_bars"]
+    told = conventions(options) | {
+        "ic_rolling": f"Mean of the rank IC over the last {window} bars that have one.",
+        "ic_by_year": "Mean of the rank IC over the bars of a calendar year, UTC.",
+        "gross_cumulative": "Running sum of gross returns, without compounding.",
+        "net_cumulative": "Running sum of net returns, without compounding.",
+        "drawdown": "Running sum of net returns less its highest value so far, zero included.",
+        "factor_fit": (
+            "Means over the assets of a bar that have a fit; the window ends at the bar, and the "
+            "residual that signals read uses coefficients known before it."
+        ),
+        "coverage": "Assets with a close on the bar, and of these, assets with a signal.",
+        "quality": "Rows of the data that cleaning reported; missing bars are never filled.",
+    }
+    return StudyResults(
+        title=full["title"],
+        recipe=inputs.recipe.text,
+        tables=tables,
+        conventions=told,
+        provenance=_provenance(inputs, full),
+        headline_horizon_bars=full["headline_horizon_bars"],
+    )
+
+
+def _provenance(inputs: StudyInputs, full: Mapping[str, Any]) -> Provenance:
+    run = get_run(inputs.database, inputs.result.run_id)
+    machine = run["machine"]
+    dataset, counts = inputs.dataset, inputs.result.counts
+    span = (
+        dataset.closes(dataset.first_bar, dataset.first_bar)[0],
+        dataset.closes(dataset.last_bar, dataset.last_bar)[0],
+    )
+    return Provenance(
+        run_id=inputs.result.run_id,
+        started=_text(run["started"]),
+        finished=_text(run["finished"]),
+        owner=run["owner"],
+        versions={"python": machine["python"], **machine["libraries"]},
+        machine=f"{machine['processor']}, {machine['cores']} cores, {machine['system']}",
+        recipe_digest=inputs.recipe.digest,
+        dataset_name=dataset.name,
+        dataset_id=dataset.dataset_id,
+        dataset_rows=dataset.n_rows,
+        dataset_span=f"{span[0]} to {span[1]}",
+        code_digest=digest(sorted(run["codes"])),
+        seed=full["seed"],
+        table_digests={name: digest(table) for name, table in sorted(inputs.tables.items())},
+        stages_computed=counts.get("computed", 0),
+        stages_cached=sum(n for state, n in counts.items() if state != "computed"),
+    )
+
+
+def _text(moment: "datetime | None") -> str:
+    return "" if moment is None else f"{moment.isoformat(timespec='seconds')}Z"

@@ -1,0 +1,298 @@
+import base64
+import hashlib
+import os
+import re
+import subprocess
+import sys
+from dataclasses import replace
+from importlib.resources import files
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.report.markup_check import StrictReader
+from tests.report.samples import CONVENTIONS, empty_study, study
+
+from plumbline.report.page import study_page
+from plumbline.report.parts import KEYS
+from plumbline.report.study import TABLES, StudyResults
+from plumbline.report.twin import study_json
+
+HOSTILE = "</script><img src=x onerror=\"alert('1')\">&amp;<!--"
+
+
+@pytest.fixture(scope="module")
+def page() -> str:
+    return study_page(study())
+
+
+@pytest.fixture(scope="module")
+def reader(page) -> StrictReader:
+    return StrictReader(page)
+
+
+def test_the_page_of_eleven_years_is_below_400_kb(page):
+    assert len(page.encode()) < 400_000
+
+
+def test_every_link_has_its_target(reader):
+    targets = [attrs["href"] for attrs in reader.of("a")]
+    assert len(targets) >= 10
+    assert all(target.startswith("#") and target[1:] in reader.ids for target in targets)
+
+
+def test_nothing_is_loaded_from_elsewhere(page, reader):
+    assert set(re.findall(r"https?://[^\s\"'<]*", page)) == {"https://github.com/leeoniya/uPlot"}
+    assert not any("src" in attrs for _, attrs, _ in reader.elements)
+    assert [attrs["href"] for attrs in reader.of("link")] == ["data:,"]
+    assert "url(" not in page
+    assert "@import" not in page
+
+
+def test_the_policy_allows_exactly_the_scripts_of_the_page(page, reader):
+    bodies = re.findall(r"<script>(.*?)</script>", page, re.S)
+    digests = {base64.b64encode(hashlib.sha256(b.encode()).digest()).decode() for b in bodies}
+    policy = reader.of("meta")[1]["content"]
+    assert len(bodies) == 2
+    assert set(re.findall(r"'sha256-([^']+)'", policy)) == digests
+    assert policy.startswith("default-src 'none'; script-src 'sha256-")
+    assert not any(name.startswith("on") for _, attrs, _ in reader.elements for name in attrs)
+
+
+def test_tables_and_figures_speak_to_a_screen_reader(reader):
+    n_captions = len(reader.of("caption"))
+    assert n_captions == len(reader.of("table")) > 5
+    assert all("scope" in attrs for attrs in reader.of("th"))
+    assert all(attrs.get("role") == "img" and attrs["aria-label"] for attrs in reader.of("svg"))
+    assert len(reader.of("figcaption")) == len(reader.of("figure")) >= 10
+    assert reader.of("html")[0]["lang"] == "en"
+
+
+def test_headings_do_not_skip_a_level(reader):
+    levels = [int(tag[1]) for tag, _, _ in reader.elements if re.fullmatch(r"h[1-6]", tag)]
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(after - before <= 1 for before, after in pairwise(levels))
+
+
+def test_every_convention_stands_on_the_page_once(reader):
+    text = " ".join(text for _, text in reader.texts)
+    for sentence in CONVENTIONS.values():
+        assert text.count(sentence) == 1, sentence
+
+
+def test_every_table_has_a_place_for_its_convention():
+    shown = {key for keys in KEYS.values() for key in keys}
+    assert set(TABLES) <= shown
+
+
+def test_the_footer_gives_the_whole_provenance(reader):
+    source = study().provenance
+    text = reader.text_in("dd", "dt")
+    for value in (
+        *(source.run_id, source.started, source.finished, source.owner, source.machine),
+        *(source.recipe_digest, source.code_digest, source.dataset_id, "309,412 rows"),
+        *("numba 0.61.0", "4 computed, 9 from the cache", *source.table_digests.values()),
+    ):
+        assert value in text
+
+
+def test_numbers_carry_the_unit_of_their_header():
+    results = study(60)
+    frame = results.tables["spread_summary"].with_columns(
+        gross_annual=pl.lit(0.0456), sharpe_net=pl.lit(-0.004), mean_turnover=pl.lit(0.01234)
+    )
+    text = study_page(replace(results, tables={**results.tables, "spread_summary": frame}))
+    row = re.search(r'<tr><th scope="row" class="text signal">momentum_12_1</th>(.*?)</tr>', text)
+    cells = re.findall(r">([^<]+)</td>", row[1])
+    assert cells[0] == "4.6"
+    assert cells[4] == "0.00"
+    assert cells[8] == "1.2"
+    assert "Gross a year <small>%</small></th>" in text
+
+
+def test_quantile_returns_are_in_basis_points():
+    results = study(60)
+    frame = results.tables["quantiles"].with_columns(mean_return_demeaned=pl.lit(0.00123))
+    text = study_page(replace(results, tables={**results.tables, "quantiles": frame}))
+    assert "1: 12.3 bps." in text
+    assert '<td class="num">12.3</td>' in text
+
+
+def test_equal_results_give_equal_bytes_in_any_process(tmp_path):
+    code = (
+        "from tests.report.samples import study\n"
+        "from plumbline.report.page import study_page\n"
+        "from plumbline.report.twin import study_json\n"
+        "import hashlib\n"
+        "text = study_page(study(90)) + study_json(study(90))\n"
+        "print(hashlib.sha256(text.encode()).hexdigest())"
+    )
+    digests = set()
+    for seed, zone in (("1", "UTC"), ("2", "Asia/Tokyo")):
+        environment = os.environ | {"PYTHONHASHSEED": seed, "TZ": zone}
+        root = Path(__file__).resolve().parents[2]
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            env=environment,
+            cwd=root,
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        digests.add(done.stdout)
+    text = study_page(study(90)) + study_json(study(90))
+    assert digests == {hashlib.sha256(text.encode()).hexdigest() + "\n"}
+
+
+def hostile_study() -> StudyResults:
+    results = study(300)
+    tables = {}
+    for name, frame in results.tables.items():
+        texts = [c for c in frame.columns if frame.schema[c] == pl.String]
+        tables[name] = frame.with_columns(pl.concat_str(pl.col(c), pl.lit(HOSTILE)) for c in texts)
+    coverage = results.tables["coverage"].rename(
+        {"n_assets_with_signal_momentum_12_1": f"n_assets_with_signal_momentum_12_1{HOSTILE}"}
+    )
+    source = replace(
+        results.provenance,
+        run_id=HOSTILE,
+        machine=HOSTILE,
+        dataset_span=HOSTILE,
+        versions={HOSTILE: HOSTILE},
+        table_digests={HOSTILE: HOSTILE},
+    )
+    return StudyResults(
+        HOSTILE,
+        HOSTILE,
+        {**tables, "coverage": coverage},
+        dict.fromkeys((*TABLES, "t_hac", HOSTILE), HOSTILE),
+        source,
+        dict.fromkeys(TABLES, HOSTILE),
+    )
+
+
+def test_hostile_text_stays_text():
+    text = study_page(hostile_study())
+    reader = StrictReader(text)
+    plain = StrictReader(study_page(study(300)))
+    assert not reader.of("img")
+    assert len(reader.of("script")) == len(plain.of("script"))
+    assert reader.text_in("h1").strip() == HOSTILE
+    assert next(text for tag, text in reader.texts if tag == "title") == HOSTILE
+    assert HOSTILE not in text
+
+
+@pytest.mark.parametrize("missing", list(TABLES))
+def test_any_table_may_be_empty(missing):
+    results = study(300)
+    for empty in (pl.DataFrame(), results.tables[missing].clear()):
+        text = study_page(replace(results, tables={**results.tables, missing: empty}))
+        StrictReader(text)
+        assert f"the study gave no rows for {missing}" in text
+
+
+def test_a_study_of_nothing_has_a_page():
+    reader = StrictReader(study_page(empty_study()))
+    said = sum("ot available: the study gave no rows" in text for _, text in reader.texts)
+    assert said >= len(TABLES)
+    assert not reader.of("svg")
+
+
+@pytest.mark.parametrize("lost", [None, float("nan"), float("inf")])
+def test_missing_numbers_are_said_to_be_missing_and_never_zero(lost):
+    results = study(300)
+    tables = {}
+    for name, frame in results.tables.items():
+        floats = [c for c in frame.columns if frame.schema[c].is_float()]
+        tables[name] = frame.with_columns(pl.lit(lost, pl.Float64).alias(c) for c in floats)
+    reasons = {"summary": "history is too short", "ic_rolling": "needs 252 bars"}
+    text = study_page(replace(results, tables=tables, unavailable=reasons))
+    reader = StrictReader(text)
+    assert "n/a: not available: history is too short." in text
+    assert "Not available: needs 252 bars." in text
+    assert "Not available: the study gave no finite value in decay." in text
+    cells = [text for tag, text in reader.texts if tag in {"td", "dd", "output"}]
+    assert "n/a" in cells
+    assert not any(re.fullmatch(r"[−-]?0\.0+( %)?", cell) for cell in cells)
+    assert "nan" not in reader.text_in("td", "dd", "p", "text", "output").lower().split()
+
+
+def test_a_signal_without_rows_is_said_to_be_missing_beside_one_that_is_there():
+    results = study(300)
+    frame = results.tables["decay"].filter(pl.col("signal") == "momentum_12_1")
+    text = study_page(replace(results, tables={**results.tables, "decay": frame}))
+    assert "Not available: the study gave no rows of this signal for decay." in text
+    assert "Mean rank IC of momentum_12_1 over horizons" in text
+
+
+@settings(max_examples=15)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    n_bars=st.sampled_from([2, 3, 40, 260]),
+    scale=st.sampled_from([0.0, 1e-320, 1e-30, 1.0, 1e12, 1e307]),
+)
+def test_ragged_results_of_any_scale_have_a_page(seed, n_bars, scale):
+    rng = np.random.default_rng(seed)
+    results = study(n_bars, seed)
+    tables = {}
+    for name, frame in results.tables.items():
+        kept = frame.filter(pl.Series(rng.random(frame.height) < 0.8))
+        floats = [c for c in frame.columns if frame.schema[c].is_float()]
+        holes = [
+            pl.when(pl.Series(rng.random(kept.height) < 0.7))
+            .then(pl.col(c) * scale)
+            .otherwise(pl.lit(rng.choice([np.nan, np.inf, -np.inf])))
+            .alias(c)
+            for c in floats
+        ]
+        tables[name] = kept.with_columns(holes)
+    ragged = replace(results, tables=tables)
+    reader = StrictReader(study_page(ragged))
+    drawn = " ".join(
+        f"{v}" for t, a, _ in reader.elements for k, v in a.items() if t != "meta" and k in "dxy"
+    )
+    assert "nan" not in drawn
+    study_json(ragged)
+
+
+def luminance(colour: tuple[float, ...]) -> float:
+    linear = [c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in colour]
+    return float(np.dot([0.2126, 0.7152, 0.0722], linear))
+
+
+def contrast(one: tuple[float, ...], other: tuple[float, ...]) -> float:
+    light, dark = sorted((luminance(one), luminance(other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+def palettes() -> list[dict[str, tuple[float, ...]]]:
+    style = (files("plumbline.report") / "style.css").read_text("utf-8")
+    found = []
+    for block in re.findall(r":root \{(.*?)\}", style, re.S):
+        colours = {}
+        for name, text in re.findall(r"--([\w]+): ([^;]+);", block):
+            if text.startswith("#"):
+                digits = text[1:] if len(text) == 7 else "".join(c * 2 for c in text[1:])
+                colours[name] = tuple(int(digits[i : i + 2], 16) / 255 for i in (0, 2, 4))
+            else:
+                colours[name] = tuple(int(part) / 255 for part in text.split())
+        found.append(colours)
+    return found
+
+
+@pytest.mark.parametrize("scheme", [0, 1, 2], ids=["light", "dark", "print"])
+def test_text_and_lines_stand_out_from_their_ground(scheme):
+    colours = palettes()[scheme]
+    for ground in ("paper", "sheet", "shade"):
+        for text in ("ink", "soft", "link"):
+            assert contrast(colours[text], colours[ground]) >= 4.5, (text, ground)
+    for line in [name for name in colours if re.fullmatch(r"[sh]\d", name)]:
+        assert contrast(colours[line], colours["paper"]) >= 3, line
+    for tint in ("pos", "neg"):
+        mixed = tuple((a + b) / 2 for a, b in zip(colours[tint], colours["paper"], strict=True))
+        assert contrast(colours["ink"], mixed) >= 4.5, tint
