@@ -62,9 +62,6 @@ def find_roles(
     problems : list that problems are appended to.
     """
     before = len(problems)
-    twice = [column for column, count in Counter(header).items() if count > 1]
-    if twice:
-        problems.append(f"{name}: columns stand twice: {', '.join(map(repr, twice))}")
     if any(_VALUE.match(column) for column in header) and source.form == "long":
         problems.append(
             f"{name}: the header is missing: the first line holds values ({', '.join(header[:8])})"

@@ -120,7 +120,11 @@ def to_closes(
     )
     times = _times(table, column, source, problems)
     lost = times.is_null() & ~is_null
-    problems.extend(table.cell_problems(column, lost.to_numpy(), _allowed(source, cells.dtype)))
+    problems.extend(
+        table.cell_problems(
+            column, lost.to_numpy(), _allowed(source, is_text=cells.dtype == pl.String)
+        )
+    )
     if times.dtype == pl.Date:
         return _closes_of_sessions(table, times, calendar, problems)
     if source.time_label == "session":
@@ -137,8 +141,8 @@ def to_closes(
     return times.dt.replace_time_zone("UTC")
 
 
-def _allowed(source: "TableSource", dtype: pl.DataType) -> str:
-    if dtype.is_temporal():
+def _allowed(source: "TableSource", *, is_text: bool) -> str:
+    if not is_text and source.time_format == "iso":
         return f"has no one moment in {source.time_zone}, or lies outside 1900 … 2099"
     if source.time_format == "iso":
         return (

@@ -4,6 +4,7 @@ import csv
 import gzip
 import io
 import zlib
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -56,6 +57,9 @@ def read_delimited(
         csv.reader(io.StringIO(data[lines.start[0] : lines.stop[0]].decode()), delimiter=mark)
     )
     header = [column.strip() for column in header]
+    twice = [column for column, count in Counter(header).items() if count > 1]
+    if twice:
+        problems.append(f"{name}: columns stand twice: {', '.join(map(repr, twice))}")
     is_good = lines.cells == len(header)
     problems.extend(_width_problems(lines, len(header), name))
     kept = _Lines(*(part[1:][is_good[1:]] for part in lines))

@@ -1,0 +1,236 @@
+"""Bad files: every problem of every file at once, and the lake as it was."""
+
+import gzip
+from datetime import date
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from plumbline.core.errors import ParameterError, SourceError
+from plumbline.lake.cleaning_rules import CleaningRules
+from plumbline.lake.sources.csv import Csv
+from plumbline.lake.sources.parquet import Parquet
+
+GOOD = "date,symbol,close\n2024-01-01,AAA,1\n2024-01-02,AAA,2\n"
+
+
+def state(lake) -> tuple[object, ...]:
+    files = sorted((p.name, p.stat().st_size) for p in lake.segment_folder.iterdir())
+    return files, lake.datasets()
+
+
+def refused(lake, source, base: Path, calendar: str = "24/7") -> tuple[str, ...]:
+    """Return the problems of a refused ingest, after checking that it left nothing behind."""
+    before = state(lake)
+    with pytest.raises(SourceError) as caught:
+        lake.ingest("bad", source, calendar=calendar, base=base)
+    assert state(lake) == before
+    return caught.value.problems
+
+
+def test_all_problems_of_all_files_are_listed_at_once(lake, write, tmp_path):
+    lake_before = Csv("good.csv")
+    write("good.csv", GOOD)
+    lake.ingest("good", lake_before, calendar="24/7", base=tmp_path)
+    write(
+        "in/a.csv",
+        "date,symbol,close\n2024-01-01,AAA,abc\n2024-13-01,AAA,2\n2024-01-03,,3\n,BBB,1\n",
+    )
+    write("in/b.csv", "")
+    write("in/c.csv", "date,symbol,close\n")
+    write("in/d.csv", "date,ticket,close\n2024-01-01,AAA,1\n")
+    write("in/e.csv", b"date,symbol,close\n2024-01-01,M\xfcller,1\n")
+    write("in/f.csv", "date,symbol,close\n2024-01-01,AAA,1,9\n2024-01-02,AAA\n2024-01-03,AAA,x\n")
+    write("in/g.csv", "2024-01-01,AAA,1\n2024-01-02,AAA,2\n")
+    write("in/h.csv", GOOD)
+    problems = refused(lake, Csv("in/*.csv"), tmp_path)
+    expected = [
+        "in/a.csv, line 3, column 'date': '2024-13-01' is no time",
+        "in/a.csv, line 5, column 'date': '' is no time; none may be left out",
+        "in/a.csv, line 2, column 'close': 'abc' is no number",
+        "in/a.csv, line 4, column 'symbol': '' is no asset name",
+        "in/b.csv: the file is empty",
+        "in/c.csv: the file is empty: it has a header and no row",
+        "in/d.csv: no asset column; found: 'date', 'ticket', 'close'; known: asset, ",
+        "in/e.csv, line 2: byte 0xfc is no UTF-8 text",
+        "in/f.csv, line 2: 4 cells, the header has 3",
+        "in/f.csv, line 3: 2 cells, the header has 3",
+        "in/f.csv, line 4, column 'close': 'x' is no number",
+        "in/g.csv: the header is missing",
+    ]
+    assert all(any(p.startswith(want) for p in problems) for want in expected), problems
+    assert len(problems) == len(expected), problems
+    assert "did you mean 'ticker'" in next(p for p in problems if "in/d.csv" in p)
+    assert lake.panel("good")["close"].tolist() == [[1.0], [2.0]]
+
+
+def test_a_file_that_is_not_there_is_named_with_the_nearest_one(lake, write, tmp_path):
+    write("data/prices.csv", GOOD)
+    source = Csv(("data/price.csv", "data/*.tsv", "data", "none/x.csv"))
+    problems = refused(lake, source, tmp_path)
+    assert "'data/price.csv' not found" in problems[0]
+    assert "did you mean 'prices.csv'" in problems[0]
+    assert "no file matches the pattern 'data/*.tsv'" in problems[1]
+    assert "'data' is a folder" in problems[2]
+    assert "no folder" in problems[3]
+
+
+@pytest.mark.parametrize("content", [b"", b"no parquet at all", b"PAR1 and PAR1"])
+def test_a_file_that_is_no_parquet_is_refused(lake, write, tmp_path, content):
+    write("p.parquet", content)
+    (problem,) = refused(lake, Parquet("p.parquet"), tmp_path)
+    assert problem.startswith("p.parquet: cannot be read as Parquet")
+
+
+def test_a_broken_gzip_is_refused(lake, write, tmp_path):
+    whole = gzip.compress(GOOD.encode() * 50)
+    write("a.csv.gz", whole[:-20])
+    write("b.csv.gz", b"no gzip")
+    problems = refused(lake, Csv("*.csv.gz"), tmp_path)
+    assert [p.split(":")[0] for p in problems] == ["a.csv.gz", "b.csv.gz"]
+
+
+def test_a_quotation_mark_that_stays_open_is_refused(lake, write, tmp_path):
+    write("p.csv", 'date,symbol,close\n2024-01-01,"AAA,1\n2024-01-02,AAA,1\n')
+    assert "never closed" in refused(lake, Csv("p.csv"), tmp_path)[0]
+
+
+def test_text_in_utf_16_is_refused(lake, write, tmp_path):
+    write("p.csv", GOOD.encode("utf-16"))
+    write("q.csv", GOOD.encode("utf-16-le"))
+    problems = refused(lake, Csv("*.csv"), tmp_path)
+    assert [p.rsplit("; ", 1)[1] for p in problems] == ["save the file as UTF-8"] * 2
+
+
+@pytest.mark.parametrize(
+    ("header", "what"),
+    [
+        ("date,timestamp,symbol,close", "bar could be 'date' or 'timestamp'"),
+        ("date,symbol,ticker,close", "asset could be 'symbol' or 'ticker'"),
+        ("date,symbol,Close,close", "would all be the field 'close'"),
+        ("date,symbol,close,close", "columns stand twice: 'close'"),
+        ("dat,symbol,close,x", "did you mean 'date'"),
+        ("open_time,symbol,close,x", "looks like opening times"),
+    ],
+)
+def test_columns_that_cannot_be_told_are_refused(lake, write, tmp_path, header, what):
+    write("p.csv", f"{header}\n2024-01-01,AAA,1,1\n")
+    assert any(what in p for p in refused(lake, Csv("p.csv"), tmp_path))
+
+
+def test_a_mapping_to_an_absent_column_names_the_nearest(lake, write, tmp_path):
+    write("p.csv", GOOD)
+    source = Csv("p.csv", columns={"close": "Close"}, fields=("close", "volum"))
+    problems = refused(lake, source, tmp_path)
+    assert any("no column 'Close' for 'close'; did you mean 'close'" in p for p in problems)
+    assert any("no column for field 'volum'" in p for p in problems)
+
+
+def test_a_decimal_comma_is_explained(lake, write, tmp_path):
+    write("p.csv", "date;symbol;close\n2024-01-01;AAA;1,5\n")
+    (problem,) = refused(lake, Csv("p.csv"), tmp_path)
+    assert "'1,5' is no number" in problem
+    assert "decimal mark is '.'" in problem
+
+
+def test_times_mixed_with_dates_are_refused(lake, write, tmp_path):
+    write("p.csv", "date,symbol,close\n2024-01-01,A,1\n2024-01-02 00:00:00,A,1\n2024-01-03,A,1\n")
+    (problem,) = refused(lake, Csv("p.csv"), tmp_path)
+    assert "line 3, column 'date': '2024-01-02 00:00:00'" in problem
+
+
+def test_a_local_time_that_happens_twice_is_refused(lake, write, tmp_path):
+    write("p.csv", "time,symbol,close\n2023-11-05 01:00,A,1\n2023-11-05 04:00,A,1\n")
+    source = Csv("p.csv", time_zone="America/New_York")
+    (problem,) = refused(lake, source, tmp_path, "24/7 1h")
+    assert "unambiguous in America/New_York" in problem
+
+
+def test_dates_cannot_label_hours(lake, write, tmp_path):
+    write("p.csv", GOOD)
+    assert "dates cannot label bars of 1h" in refused(lake, Csv("p.csv"), tmp_path, "24/7 1h")[0]
+
+
+def test_whole_numbers_without_a_unit_are_no_times(lake, tmp_path):
+    table = {"time": [1_706_716_800_000], "asset": ["A"], "close": [1.0]}
+    pl.DataFrame(table).write_parquet(tmp_path / "p.parquet")
+    assert "time_format='ms'" in refused(lake, Parquet("p.parquet"), tmp_path)[0]
+
+
+def test_columns_of_another_type_are_refused(lake, tmp_path):
+    table = {"date": [date(2024, 1, 1)], "asset": [1.5], "close": [True], "note": [[1]]}
+    pl.DataFrame(table).write_parquet(tmp_path / "p.parquet")
+    problems = refused(lake, Parquet("p.parquet"), tmp_path)
+    assert len(problems) == 3
+    assert any("holds Float64, not names of assets" in p for p in problems)
+
+
+def test_wide_files_need_names_and_numbers(lake, write, tmp_path):
+    write("p.csv", "date,AAA,\n2024-01-01,1,2\n")
+    write("q.csv", "date,AAA,BBB\n2024-01-01,1,x\n")
+    problems = refused(lake, Csv("*.csv", form="wide"), tmp_path)
+    assert "empty name" in problems[0]
+    assert "line 2, column 'BBB': 'x'" in problems[1]
+
+
+def test_conflicting_rows_are_all_listed_and_refused(lake, write, tmp_path):
+    write("a.csv", "date,symbol,close\n2024-01-01,AAA,1\n2024-01-01,BBB,5\n2024-01-02,AAA,2\n")
+    write("b.csv", "date,symbol,close\n2024-01-01,AAA,1.5\n2024-01-02,AAA,2\n2024-01-01,BBB,6\n")
+    problems = refused(lake, Csv("*.csv"), tmp_path)
+    assert problems[0].startswith("AAA, 2024-01-02 00:00:00+00:00: close: 1.0 or 1.5")
+    assert problems[1].startswith("BBB, 2024-01-02 00:00:00+00:00: close: 5.0 or 6.0")
+    assert len(problems) == 2
+
+
+def test_rows_off_the_calendar_altogether_are_refused_with_advice(lake, write, tmp_path):
+    write("p.csv", "date,symbol,close\n2024-01-02 00:00:00,A,1\n2024-01-03 00:00:00,A,2\n")
+    (problem,) = refused(lake, Csv("p.csv"), tmp_path, "XNYS")
+    assert "2 of 2 rows are no close of a bar" in problem
+    assert "time_label='session'" in problem
+
+
+def test_a_file_without_any_value_is_refused(lake, write, tmp_path):
+    write("p.csv", "date,symbol,close\n2024-01-02,A,\n2024-01-03,A,nan\n")
+    assert "no bar is left" in refused(lake, Csv("p.csv"), tmp_path)[0]
+
+
+def test_many_bad_cells_are_counted(lake, write, tmp_path):
+    rows = "".join(f"2024-01-01,A{i},x\n" for i in range(50))
+    write("p.csv", "date,symbol,close\n" + rows)
+    problems = refused(lake, Csv("p.csv"), tmp_path)
+    assert len(problems) == 21
+    assert "30 more cells like these, the last on line 51" in problems[-1]
+
+
+def test_a_file_that_changes_while_it_is_read_is_refused(lake, write, tmp_path, monkeypatch):
+    path = write("p.csv", GOOD)
+    read = Csv.table
+
+    def read_and_touch(self, *arguments):
+        table = read(self, *arguments)
+        path.write_text(GOOD + "2024-01-03,AAA,3\n")
+        return table
+
+    monkeypatch.setattr(Csv, "table", read_and_touch)
+    assert "changed while it was read" in refused(lake, Csv("p.csv"), tmp_path)[0]
+
+
+@pytest.mark.parametrize("name", ["", "a b", "../x", "f" * 64])
+def test_a_name_that_is_none_is_refused(lake, write, tmp_path, name):
+    write("p.csv", GOOD)
+    with pytest.raises(ParameterError, match="name"):
+        lake.ingest(name, Csv("p.csv"), calendar="24/7", base=tmp_path)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"max_off_calendar": 1.5},
+        {"outlier_tolerance": 0.0},
+        {"frozen_bars": 1},
+    ],
+)
+def test_rules_that_cannot_be_are_refused(options):
+    with pytest.raises(ParameterError, match=next(iter(options))):
+        CleaningRules(**options)
