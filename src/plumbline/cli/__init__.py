@@ -1,0 +1,8 @@
+"""The command line ``plumbline``: speaks to people, computes nothing."""
+
+
+def main() -> None:
+    """Run the command line and exit with 0 done, 1 failed, 2 usage, 3 a gate said no."""
+    from plumbline.cli.app import call
+
+    raise SystemExit(call())

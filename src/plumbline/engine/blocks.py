@@ -89,22 +89,22 @@ def tasks_of(pipeline: Pipeline) -> tuple[Task, ...]:
     axes: dict[str, Axes] = {}
     made: dict[str, list[Task]] = {}
     for node in pipeline.nodes:
-        extents = {
-            name: source.axes if isinstance(source, DataInput) else axes[source]
-            for name, source in node.inputs.items()
-        }
+        names = [n for n in (*node.stage.reads, *node.stage.optional) if n in node.inputs]
+        extents = {name: _extent(node.inputs[name], axes) for name in names}
         axes[node.name] = node.stage.axes(extents)
         made[node.name] = []
         for block in _blocks(node, axes[node.name]):
-            reads = tuple(
-                _read(node, name, block, extents[name], made) for name in node.stage.reads
-            )
+            reads = tuple(_read(node, name, block, extents[name], made) for name in names)
             is_scan = isinstance(node.stage.partition, Scan)
             before = made[node.name][-1].number if is_scan and made[node.name] else None
             task = Task(len(tasks), node, block, reads, before)
             tasks.append(task)
             made[node.name].append(task)
     return tuple(tasks)
+
+
+def _extent(source: str | DataInput, axes: Mapping[str, Axes]) -> Axes:
+    return source.axes if isinstance(source, DataInput) else axes[source]
 
 
 def _blocks(node: Node, axes: Axes) -> list[Block]:

@@ -12,7 +12,7 @@ import json
 import sys
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from importlib import metadata
+from importlib import import_module, metadata
 from pathlib import Path
 from typing import Any, final
 
@@ -87,6 +87,13 @@ class CodeDigests:
                     )
             self._by_roots[key] = self._closure(key)
         return self._by_roots[key]
+
+    def of_package(self, package: str) -> str:
+        """Return the digest of the syntax of all files of an imported package."""
+        folder = Path(import_module(package).__path__[0])
+        stems = [path.relative_to(folder).with_suffix("").parts for path in folder.rglob("*.py")]
+        modules = sorted(".".join((package, *parts)) for parts in stems if parts[-1] != "__init__")
+        return digest([(module, self._syntax_of(module).digest) for module in modules])
 
     def save(self) -> None:
         """Write what was read out of unseen files into the ledger."""

@@ -1,5 +1,6 @@
 """Pipelines: named stages wired to each other and to data sets."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
@@ -126,32 +127,33 @@ def _sorted_names(nodes: tuple[Node, ...]) -> list[str]:
 
 def _problems(pipeline: Pipeline) -> list[str]:
     names = [node.name for node in pipeline.nodes]
-    problems = (
-        [f"two nodes named {name!r}" for name in sorted({n for n in names if names.count(n) > 1})]
-        if len(set(names)) < len(names)
-        else []
-    )
+    known = set(names)
+    twice = sorted(n for n, count in Counter(names).items() if count > 1)
+    problems = [f"two nodes named {name!r}" for name in twice]
     if pipeline.on_code_change not in ("recompute", "keep"):
         problems.append(f"on_code_change={pipeline.on_code_change!r} must be recompute or keep")
-    known = set(names)
     for node in pipeline.nodes:
-        reads = set(node.stage.reads)
-        problems += [
-            f"node {node.name!r} lacks its input {name!r}"
-            for name in sorted(reads - set(node.inputs))
-        ]
-        problems += [
-            f"node {node.name!r} has no input {name!r}; {nearest_names(name, reads)}"
-            for name in sorted(set(node.inputs) - reads)
-        ]
-        problems += [
-            f"node {node.name!r} reads the unknown node {source!r}; {nearest_names(source, known)}"
-            for source in node.inputs.values()
-            if isinstance(source, str) and source not in known
-        ]
+        problems += _node_problems(node, known)
     if not problems:
         try:
             _sorted_names(pipeline.nodes)
         except CycleError as error:
             problems.append(f"nodes read each other in a circle: {' -> '.join(error.args[1])}")
     return problems
+
+
+def _node_problems(node: Node, known: set[str]) -> list[str]:
+    reads = set(node.stage.reads)
+    allowed = reads | set(node.stage.optional)
+    given = set(node.inputs)
+    missing = [f"node {node.name!r} lacks its input {n!r}" for n in sorted(reads - given)]
+    foreign = [
+        f"node {node.name!r} has no input {name!r}; {nearest_names(name, allowed)}"
+        for name in sorted(given - allowed)
+    ]
+    unknown = [
+        f"node {node.name!r} reads the unknown node {source!r}; {nearest_names(source, known)}"
+        for source in node.inputs.values()
+        if isinstance(source, str) and source not in known
+    ]
+    return missing + foreign + unknown

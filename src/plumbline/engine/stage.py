@@ -132,7 +132,8 @@ class Stage(Plugin, ABC):
     """A pure function from named inputs to one output.
 
     A concrete stage is a frozen dataclass: its fields are its parameters. It names its inputs in
-    ``reads`` and implements ``run``; blocks, keys, storage and retries are the engine's.
+    ``reads``, those that a pipeline may leave out in ``optional``, and implements ``run``; blocks,
+    keys, storage and retries are the engine's.
 
     ``whole`` names the inputs that every block reads whole along the axis of the partition
     (factor returns beside a block of assets). A stage whose output has other axes than its first
@@ -140,6 +141,7 @@ class Stage(Plugin, ABC):
     """
 
     reads: ClassVar[tuple[str, ...]] = ()
+    optional: ClassVar[tuple[str, ...]] = ()
     whole: ClassVar[frozenset[str]] = frozenset()
     resources: ClassVar[Resources] = Resources()
 
@@ -150,7 +152,7 @@ class Stage(Plugin, ABC):
 
     def axes(self, inputs: Mapping[str, Axes]) -> Axes:
         """Return the axes of the whole output from those of the whole inputs."""
-        return inputs[self.reads[0]] if self.reads else Axes()
+        return next(iter(inputs.values()), Axes())
 
     @abstractmethod
     def run(self, inputs: Mapping[str, Any]) -> Value | Step:

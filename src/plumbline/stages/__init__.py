@@ -1,0 +1,1 @@
+"""Where finance and machinery meet: stages wire pure functions to the engine."""

@@ -1,0 +1,1 @@
+"""One file, one command; each is loaded when it is called."""

@@ -1,0 +1,99 @@
+"""The command line's edge: finds the commands, and turns errors into messages and exit codes."""
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+
+import typer
+
+from plumbline.cli import console
+from plumbline.core.errors import GateError, ParameterError, PlumblineError, RecipeError
+
+ORDER = ("init", "demo", "ingest", "data", "plan", "run", "explain", "verify", "runs", "report")
+
+DONE, FAILED, USAGE, GATE = 0, 1, 2, 3
+
+_HELP = """From raw bars to portfolio risk: reproducible, cached, point in time.
+
+Start with `plumbline demo`, or with `plumbline init` and a recipe (YAML) of your own;
+`plumbline plan` says what a run would compute and why, `plumbline run` does it.
+Exit codes: 0 done, 1 failed, 2 wrong usage or recipe, 3 a gate of the recipe said no.
+"""
+
+
+def build() -> typer.Typer:
+    """Return the application: one command for each file in ``cli/commands``."""
+    app = typer.Typer(
+        help=_HELP,
+        no_args_is_help=True,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        add_completion=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_root)
+    for name in command_names():
+        module = import_module(f"plumbline.cli.commands.{name}")
+        app.command(name)(module.command)
+    return app
+
+
+def command_names() -> list[str]:
+    """Return the commands in the order of the help page."""
+    folder = Path(__file__).parent / "commands"
+    names = {path.stem for path in folder.glob("*.py") if not path.stem.startswith("_")}
+    return [*(n for n in ORDER if n in names), *sorted(names - set(ORDER))]
+
+
+def call(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    as_json = "--json" in words
+    try:
+        code = build()(args=words, prog_name="plumbline", standalone_mode=False)
+    except PlumblineError as error:
+        console.fail(error, as_json=as_json)
+        return exit_code(error)
+    except KeyboardInterrupt:
+        console.note("interrupted; what was finished is kept, the same command goes on from there")
+        return 130
+    except BrokenPipeError:
+        return FAILED
+    except Exception as error:
+        return _usage(error, as_json=as_json)
+    return int(code or DONE)
+
+
+def exit_code(error: PlumblineError) -> int:
+    """Return the exit code that tells a script what kind of error this is."""
+    if isinstance(error, GateError):
+        return GATE
+    return USAGE if isinstance(error, (RecipeError, ParameterError)) else FAILED
+
+
+def _usage(error: Exception, *, as_json: bool) -> int:
+    """Show an error of the command line's own syntax; anything else is a bug and is raised."""
+    shown = getattr(error, "format_message", None)
+    if shown is None:
+        raise error
+    context = getattr(error, "ctx", None)
+    hint = "" if context is None else f"\nhelp: {context.command_path} --help"
+    console.fail(ParameterError(shown() + hint), as_json=as_json)
+    return USAGE
+
+
+def _version(value: bool) -> None:
+    if value:
+        from importlib.metadata import version
+
+        print(f"plumbline {version('plumbline')}")
+        raise typer.Exit
+
+
+def _root(
+    version: bool = typer.Option(
+        False, "--version", callback=_version, is_eager=True, help="Show the version and exit."
+    ),
+) -> None:
+    pass

@@ -1,0 +1,60 @@
+"""Check the installation and the project."""
+
+from typing import Annotated, Any
+
+import typer
+
+from plumbline.cli import console
+from plumbline.cli.options import AsJson, ProjectFolder
+from plumbline.core.errors import ProjectError, RunError
+
+
+def command(
+    deep: Annotated[
+        bool, typer.Option("--deep", help="Compare every stored file with its digest.")
+    ] = False,
+    project: ProjectFolder = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check the installation, and the project if there is one. Exit code 1 if something is wrong.
+
+    With --deep every stored result and segment is read and compared with its digest.
+    """
+    from plumbline.cli.workspace import find_project
+    from plumbline.core.settings import ENVIRONMENT, read_settings
+    from plumbline.engine.health import checks_of
+    from plumbline.kernels.kernel_cache import cache_folder, has_marker
+    from plumbline.ledger.session import machine
+
+    settings = read_settings()
+    facts: dict[str, Any] = {
+        **machine(),
+        "kernels": f"{'compiled' if has_marker() else 'not compiled yet'} in {cache_folder()}",
+        "settings": {name: str(getattr(settings, name)) for name in vars(settings)},
+    }
+    checks: list[dict[str, Any]] = []
+    try:
+        opened = find_project(project)
+    except ProjectError as error:
+        if project is not None:
+            raise
+        facts["project"] = str(error)
+    else:
+        facts["project"] = str(opened.root)
+        checks = [vars(check) for check in checks_of(opened, deep=deep)]
+    data = {"facts": facts, "checks": checks, "environment": ENVIRONMENT}
+    console.emit(data, lambda: _text(facts, checks), as_json=as_json)
+    wrong = [f"{c['name']}: {c['found']}" for c in checks if not c["ok"]]
+    if wrong:
+        raise RunError("doctor", wrong)
+
+
+def _text(facts: dict[str, Any], checks: list[dict[str, Any]]) -> str:
+    lines = []
+    for name, value in facts.items():
+        if isinstance(value, dict):
+            lines += [f"{name}:", *(f"  {k:14}{v}" for k, v in value.items())]
+        else:
+            lines.append(f"{name:16}{value}")
+    lines += [f"{'ok' if c['ok'] else 'WRONG':7}{c['name']}: {c['found']}" for c in checks]
+    return "\n".join(lines)

@@ -1,0 +1,102 @@
+"""Read files into the lake."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from plumbline.cli import console
+from plumbline.cli.options import AsJson, ProjectFolder
+from plumbline.core.errors import ParameterError
+
+
+def command(
+    name: Annotated[str, typer.Argument(help="Name of the data set.")],
+    files: Annotated[list[str], typer.Argument(help="Files, or patterns in quotes.")],
+    calendar: Annotated[
+        str, typer.Option("--calendar", help="Grid of bars: XNYS, '24/7 1h' ...")
+    ] = "24/7",
+    source: Annotated[
+        str | None,
+        typer.Option("--source", help="csv or parquet. Default: by the files' ending."),
+    ] = None,
+    options: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--option",
+            metavar="KEY=VALUE",
+            help="Parameter of the source, such as form=wide or columns.bar=Date.",
+        ),
+    ] = None,
+    rules: Annotated[
+        list[str] | None,
+        typer.Option("--rule", metavar="KEY=VALUE", help="Cleaning rule, such as ohlc=missing."),
+    ] = None,
+    project: ProjectFolder = None,
+    as_json: AsJson = False,
+) -> None:
+    """Read price files into the lake: checked, cleaned by stated rules, stored by content.
+
+    Files that cannot be read as bars are refused with every problem listed, and then nothing is
+    stored. The same content gives the same data set, whatever the files are called.
+    """
+    from plumbline.cli.progress import progress
+    from plumbline.cli.workspace import find_project
+    from plumbline.lake.cleaning_rules import CleaningRules
+    from plumbline.lake.quality import summarise
+    from plumbline.lake.source import sources
+    from plumbline.stages.recipe import parse_overrides
+    from plumbline.stages.validation import made
+
+    kind = source or _kind_of(files)
+    parameters = {"paths": files, **parse_overrides(options or ())}
+    reader = made(sources[kind], parameters, kind)
+    cleaning = made(CleaningRules, parse_overrides(rules or ()), "rules")
+    opened = find_project(project)
+    with progress(quiet=as_json) as watcher:
+        done = opened.lake.ingest(
+            name,
+            reader,
+            calendar=calendar,
+            rules=cleaning,
+            base=Path.cwd(),
+            progress=watcher.step,
+        )
+    opened.codes.save()
+    dataset = done.dataset
+    quality = summarise(done.quality).to_dicts()
+    data: dict[str, Any] = {
+        "name": dataset.name,
+        "version": dataset.version,
+        "dataset_id": dataset.dataset_id,
+        "created": done.created,
+        "rows": dataset.n_rows,
+        "assets": len(dataset.assets),
+        "fields": list(dataset.fields),
+        "quality": quality,
+    }
+    console.emit(data, lambda: _text(data), as_json=as_json)
+
+
+def _kind_of(files: list[str]) -> str:
+    endings = {"".join(Path(f).suffixes[-2:]).lower() for f in files}
+    if all(e.endswith((".parquet", ".pq")) for e in endings):
+        return "parquet"
+    if all(e.endswith((".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz")) for e in endings):
+        return "csv"
+    raise ParameterError(
+        f"cannot tell from the endings {sorted(endings)} how to read the files; "
+        "say --source csv or --source parquet"
+    )
+
+
+def _text(data: dict[str, Any]) -> str:
+    state = "stored" if data["created"] else "was there already"
+    head = (
+        f"{data['name']} version {data['version']} {state}: {data['rows']} rows, "
+        f"{data['assets']} assets, fields {', '.join(data['fields'])}\n"
+        f"id {data['dataset_id']}"
+    )
+    if not data["quality"]:
+        return head + "\nquality: nothing to report"
+    return f"{head}\nquality report:\n{console.table(data['quality'])}"

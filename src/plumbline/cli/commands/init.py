@@ -1,0 +1,44 @@
+"""Make a folder a project."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from plumbline.cli import console
+from plumbline.cli.options import AsJson
+
+
+def command(
+    folder: Annotated[Path, typer.Argument(help="Folder of the project; made if absent.")] = Path(),
+    as_json: AsJson = False,
+) -> None:
+    """Make a folder a project, with a recipe to start from.
+
+    Everything that Plumbline keeps (data sets, results, ledger) lies in its .plumbline folder;
+    delete that folder and the project is gone, your files are not. A project that is there
+    already is left as it is.
+    """
+    from plumbline.api import RECIPE
+    from plumbline.cli.templates import STUDY
+    from plumbline.engine.project import create_project
+
+    project = create_project(folder)
+    recipe = project.root / RECIPE
+    is_new = not recipe.exists()
+    if is_new:
+        recipe.write_text(STUDY, encoding="utf-8")
+    ignore = project.root / ".gitignore"
+    if not ignore.exists():
+        ignore.write_text(".plumbline/\nreports/\n", encoding="utf-8")
+    data = {"project": str(project.root), "recipe": str(recipe), "recipe_written": is_new}
+    console.emit(
+        data,
+        lambda: (
+            f"project in {project.root}\n"
+            f"recipe: {recipe}\n"
+            "next: put price files beside it, name them in the recipe, then\n"
+            f"  cd {project.root} && plumbline plan && plumbline run"
+        ),
+        as_json=as_json,
+    )

@@ -1,0 +1,87 @@
+"""Say what a run would compute, and why."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from plumbline.cli import console
+from plumbline.cli.options import AsJson, Overrides, ProjectFolder, RecipePath
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from plumbline.engine.plan import Plan
+
+
+def command(
+    recipe: RecipePath = None,
+    overrides: Overrides = None,
+    project: ProjectFolder = None,
+    show_all: Annotated[
+        bool, typer.Option("--all", help="Also show blocks that are there already.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Say which blocks a run would compute, and why. Nothing is computed or stored.
+
+    A block that "follows" reads one that will run; it runs only if that comes out different.
+    """
+    from plumbline.cli.progress import progress
+    from plumbline.cli.workspace import find_workspace
+
+    with progress(quiet=as_json) as watcher:
+        workspace = find_workspace(recipe, project, overrides, watcher.step)
+        changes = workspace.changes()
+        plan = workspace.project.engine.plan(workspace.pipeline)
+    console.emit(_data(plan, changes), lambda: _text(plan, changes, show_all), as_json=as_json)
+
+
+def _data(plan: "Plan", changes: "dict[str, pl.DataFrame]") -> dict[str, Any]:
+    blocks = [
+        {"node": d.task.node.name, "block": d.task.block.label, "state": d.state.value}
+        | {"reason": d.reason, "key": d.key.digest if d.key else None}
+        for d in plan.decisions
+    ]
+    counts: dict[str, int] = {}
+    for block in blocks:
+        counts[str(block["state"])] = counts.get(str(block["state"]), 0) + 1
+    return {
+        "counts": counts,
+        "expected_seconds": plan.expected_seconds,
+        "data_changes": {name: table.to_dicts() for name, table in changes.items()},
+        "blocks": blocks,
+    }
+
+
+def _text(plan: "Plan", changes: "dict[str, pl.DataFrame]", show_all: bool) -> str:
+    lines = []
+    for name, table in changes.items():
+        lines.append(f"data {name}: {table.height} blocks of field, asset and month differ")
+        for row in table.head(10).to_dicts():
+            month = f"{row['month']:%Y-%m}"
+            lines.append(f"  {row['change']} {row['field']} of {row['asset']} in {month}")
+        if table.height > 10:
+            lines.append(f"  … {table.height - 10} more")
+    for node, state, reason, blocks in _grouped(plan, show_all=show_all):
+        lines.append(f"{state:8}{node}: {_shown(blocks)}\n          {reason}")
+    data = _data(plan, {})
+    counts = ", ".join(f"{n} {state}" for state, n in sorted(data["counts"].items()))
+    seconds = plan.expected_seconds
+    guess = "" if seconds is None else f"; about {seconds:.1f} s on one worker by past timings"
+    tail = "nothing to compute" if plan.is_done else f"to compute{guess}"
+    return "\n".join([*lines, f"{len(plan.decisions)} blocks: {counts}; {tail}"])
+
+
+def _grouped(plan: "Plan", *, show_all: bool) -> list[tuple[str, str, str, list[str]]]:
+    groups: dict[tuple[str, str, str], list[str]] = {}
+    for d in plan.decisions:
+        if show_all or d.state.value != "cached":
+            key = (d.task.node.name, d.state.value, d.reason)
+            groups.setdefault(key, []).append(d.task.block.label)
+    return [(*key, blocks) for key, blocks in groups.items()]
+
+
+def _shown(blocks: list[str]) -> str:
+    if len(blocks) <= 4:
+        return ", ".join(blocks)
+    return f"{blocks[0]}, {blocks[1]}, … {blocks[-1]} ({len(blocks)} blocks)"

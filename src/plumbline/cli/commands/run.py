@@ -1,0 +1,46 @@
+"""Compute what is missing of a recipe."""
+
+from typing import Annotated
+
+import typer
+
+from plumbline.cli import console
+from plumbline.cli.options import (
+    AsJson,
+    ExecutorName,
+    Overrides,
+    ProjectFolder,
+    RecipePath,
+    Workers,
+)
+
+
+def command(
+    recipe: RecipePath = None,
+    overrides: Overrides = None,
+    project: ProjectFolder = None,
+    executor: ExecutorName = None,
+    workers: Workers = None,
+    no_cache: Annotated[
+        bool, typer.Option("--no-cache", help="Compute everything again, and store it.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Run a recipe: compute what is missing, then write its report.
+
+    What did not change is not computed again. An interrupted run goes on where it stopped when
+    the same command is given again. Exit code 3 says that a gate of the recipe said no.
+    """
+    from plumbline.api import run_workspace
+    from plumbline.cli.progress import progress
+    from plumbline.cli.study_text import summary_data, summary_text
+    from plumbline.cli.workspace import find_workspace, run_options
+    from plumbline.report.publish import publish
+
+    with progress(quiet=as_json) as watcher:
+        workspace = find_workspace(recipe, project, overrides, watcher.step)
+        options = run_options(watcher, executor, workers, use_cache=not no_cache)
+        study = run_workspace(workspace, options)
+        paths = publish(study)
+    console.emit(summary_data(study, paths), lambda: summary_text(study, paths), as_json=as_json)
+    study.check_gates()

@@ -1,0 +1,65 @@
+"""Show runs."""
+
+from typing import Annotated, Any
+
+import typer
+
+from plumbline.cli import console
+from plumbline.cli.options import AsJson, ProjectFolder
+
+
+def command(
+    run: Annotated[
+        str | None,
+        typer.Argument(help="Run to show, or 'last'. Default: list them.", show_default=False),
+    ] = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="How many to list.")] = 20,
+    recipe: Annotated[
+        bool, typer.Option("--recipe", help="Print the resolved recipe of the run.")
+    ] = False,
+    project: ProjectFolder = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the newest runs, or show one: what it did with each block, failures, numbers."""
+    from plumbline.cli.workspace import find_project
+    from plumbline.ledger import queries
+
+    database = find_project(project).database
+    if run is None:
+        rows = queries.list_runs(database, limit)
+        console.emit(rows, lambda: console.table([_line(r) for r in rows]), as_json=as_json)
+        return
+    found = queries.get_run(database, run)
+    if recipe:
+        console.emit({"recipe": found["recipe"]}, lambda: found["recipe"], as_json=as_json)
+        return
+    shown = {
+        "run": found,
+        "blocks": queries.tasks_of_run(database, found["id"]),
+        "failures": queries.failures_of_run(database, found["id"]),
+        "metrics": queries.metrics_of_run(database, found["id"]),
+    }
+    console.emit(shown, lambda: _text(shown), as_json=as_json)
+
+
+def _line(run: dict[str, Any]) -> dict[str, Any]:
+    counts = ", ".join(f"{n} {state}" for state, n in sorted(run["counts"].items()))
+    kept = ("id", "pipeline", "state", "owner", "started", "executor")
+    return {name: run[name] for name in kept} | {"blocks": counts}
+
+
+def _text(shown: dict[str, Any]) -> str:
+    run = shown["run"]
+    lines = [
+        f"run       {run['id']}  {run['state']}",
+        f"recipe    {run['pipeline']}  {run['recipe_digest'][:12]}",
+        f"owner     {run['owner']}   executor {run['executor']}",
+        f"started   {run['started']}   finished {run['finished']}",
+        "",
+        console.table(shown["blocks"], ("node", "block", "state", "seconds", "reason")),
+    ]
+    for failure in shown["failures"]:
+        lines += ["", f"{failure['kind']}: {failure['message']}", failure["trace"].rstrip()]
+    if shown["metrics"]:
+        lines += ["", console.table(shown["metrics"], ("subject", "name", "value"))]
+    return "\n".join(lines)

@@ -1,0 +1,64 @@
+"""What the command line prints: results to standard output, everything else to standard error."""
+
+import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date, datetime
+from typing import Any
+
+from plumbline.core.errors import PlumblineError
+
+
+def note(text: str) -> None:
+    """Print a line for the person at the terminal."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def emit(data: Any, text: Callable[[], str], *, as_json: bool) -> None:
+    """Print a result: as one JSON document, or as text."""
+    print(json.dumps(data, default=_plain, indent=2, allow_nan=False) if as_json else text())
+
+
+def fail(error: PlumblineError, *, as_json: bool) -> None:
+    """Print an error; with ``--json`` also as a document with its problems in a list."""
+    if as_json:
+        problems = list(getattr(error, "problems", ())) or [str(error)]
+        document = {"error": type(error).__name__, "message": str(error), "problems": problems}
+        print(json.dumps(document, indent=2))
+    note(f"plumbline: {error}")
+
+
+def table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str] | None = None) -> str:
+    """Return rows as aligned columns; numbers to the right."""
+    if not rows:
+        return "(none)"
+    names = list(columns or rows[0])
+    cells = [[_cell(row.get(name)) for name in names] for row in rows]
+    widths = [max(len(n), *(len(line[i]) for line in cells)) for i, n in enumerate(names)]
+    right = [all(isinstance(row.get(n), (int, float, type(None))) for row in rows) for n in names]
+    lines = [names, *cells]
+    return "\n".join(
+        "  ".join(
+            text.rjust(width) if to_right else text.ljust(width)
+            for text, width, to_right in zip(line, widths, right, strict=True)
+        ).rstrip()
+        for line in lines
+    )
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, datetime):
+        return value.isoformat(sep=" ", timespec="seconds")
+    return str(value)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, (datetime, date)):
+        return value.isoformat()
+    if isinstance(value, (set, frozenset)):
+        return sorted(value)
+    return str(value)

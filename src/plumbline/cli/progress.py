@@ -1,0 +1,109 @@
+"""Progress of long work: a bar with rate and time left on a terminal, plain lines elsewhere."""
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, final
+
+from plumbline.cli import console
+from plumbline.core.errors import CorruptEntryError
+from plumbline.engine.blocks import Task
+from plumbline.engine.plan import Plan, State
+
+_LINE_SECONDS = 5.0
+
+
+@final
+class ProgressWatcher:
+    """Shows how many blocks are done, how fast, and how long the rest will take.
+
+    Parameters
+    ----------
+    bar : a rich progress bar, or None for plain lines.
+    """
+
+    def __init__(self, bar: Any = None) -> None:
+        self._bar = bar
+        self._line: Any = None
+        self._total = 0
+        self._done = 0
+        self._started = self._told = time.monotonic()
+
+    def planned(self, plan: Plan) -> None:
+        """Open the bar."""
+        self._total = plan.count(State.RUN, State.FOLLOWS)
+        if not self._total:
+            return
+        seconds = plan.expected_seconds
+        guess = "" if seconds is None else f", about {seconds:.1f} s by past timings on one worker"
+        console.note(f"{self._total} of {len(plan.decisions)} blocks to compute{guess}")
+        self._started = self._told = time.monotonic()
+        if self._bar is not None:
+            self._line = self._bar.add_task("blocks", total=self._total, node="")
+
+    def finished(self, task: Task, state: str, seconds: float | None) -> None:
+        """Advance by a block that was not there before."""
+        if seconds is None and state in ("cached", "kept") and self._done >= self._total:
+            return
+        if state not in ("cached", "kept"):
+            self._done += 1
+        if self._line is not None:
+            self._bar.update(self._line, completed=self._done, node=task.node.name)
+        elif self._total and time.monotonic() - self._told > _LINE_SECONDS:
+            self._told = time.monotonic()
+            rate = self._done / (self._told - self._started)
+            left = (self._total - self._done) / rate if rate else float("inf")
+            console.note(
+                f"{self._done} of {self._total} blocks, {rate:.1f} a second, {left:.0f} s left"
+            )
+
+    def damaged(self, task: Task, error: CorruptEntryError) -> None:
+        """Report a damaged result."""
+        console.note(f"{task.place[0]} [{task.place[1]}]: {error}; it is computed again")
+
+    def step(self, what: str, done: int, total: int) -> None:
+        """Show progress of reading files or compiling kernels."""
+        if self._bar is not None:
+            label = f"{what}"
+            known = next((t for t in self._bar.tasks if t.description == label), None)
+            line = known.id if known else self._bar.add_task(label, total=total, node="")
+            self._bar.update(line, completed=done, total=total)
+        elif time.monotonic() - self._told > _LINE_SECONDS or done == total:
+            self._told = time.monotonic()
+            console.note(f"{what}: {done} of {total}")
+
+    def compiling(self, name: str, done: int, total: int) -> None:
+        """Show progress of compiling kernels."""
+        if self._bar is not None:
+            self.step("compiling kernels", done, total)
+        else:
+            console.note(f"compiling kernels: {name} ({done} of {total})")
+
+
+@contextmanager
+def progress(*, quiet: bool) -> Iterator[ProgressWatcher]:
+    """Open a progress display on standard error; ``quiet`` or no terminal gives plain lines."""
+    if quiet or not sys.stderr.isatty():
+        yield ProgressWatcher()
+        return
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TaskProgressColumn,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TaskProgressColumn(show_speed=True),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[node]}"),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        yield ProgressWatcher(bar)

@@ -1,0 +1,45 @@
+"""A finished study in a few lines, and as data."""
+
+from typing import TYPE_CHECKING, Any
+
+from plumbline.cli import console
+
+if TYPE_CHECKING:
+    from plumbline.api import Study
+    from plumbline.report.publish import Published
+
+_COLUMNS = ("signal", "horizon_bars", "mean_ic", "t_hac", "critical_5pct", "n_bars")
+
+
+def summary_data(study: "Study", published: "Published") -> dict[str, Any]:
+    """Return what ``--json`` prints of a run."""
+    return {
+        "run_id": study.result.run_id,
+        "recipe": study.workspace.recipe.name,
+        "recipe_digest": study.workspace.recipe.digest,
+        "seconds": study.result.seconds,
+        "blocks": dict(study.result.counts),
+        "digests": {f"{n} [{b}]": d for (n, b), d in study.result.digests.items()},
+        "report": str(published.html),
+        "report_json": str(published.json),
+        "report_written": published.is_new,
+    }
+
+
+def summary_text(study: "Study", published: "Published") -> str:
+    """Return what a person reads of a run."""
+    counts = study.result.counts
+    total = sum(counts.values())
+    computed = counts.get("computed", 0)
+    lines = []
+    if published.is_new:
+        lines += [console.table(study.tables["summary"].to_dicts(), _COLUMNS), ""]
+    if computed:
+        lines.append(
+            f"run {study.result.run_id}: {computed} of {total} blocks computed in "
+            f"{study.result.seconds:.1f} s, {total - computed} were there"
+        )
+    else:
+        lines.append(f"run {study.result.run_id}: nothing changed, all {total} blocks were there")
+    lines.append(f"report: {published.html}")
+    return "\n".join(lines)

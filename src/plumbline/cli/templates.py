@@ -1,0 +1,34 @@
+"""Recipes that commands write."""
+
+STUDY = """\
+# A factor study. Every key: docs/recipes.md. Check it with: plumbline plan
+name: my_study
+data:
+  stocks:                      # long table: date, symbol, close (and more if you have it)
+    source: csv
+    paths: [prices/*.csv]
+    calendar: XNYS             # or 24/7, or 24/7 1h
+  etfs:                        # wide table: date, then one column an asset
+    source: csv
+    paths: [etfs.csv]
+    form: wide
+    field: close
+    calendar: XNYS
+universe:
+  prices: stocks
+factors:
+  data: etfs
+  definitions:
+    market: SPY
+    size: IWM - SPY            # long IWM, short SPY
+model:
+  model: rolling_regression
+  window: 252
+signals:
+  momentum: {lookback_bars: 252, skip_bars: 21}
+  residual_momentum: {lookback_bars: 252, skip_bars: 21}
+evaluation:
+  horizons: [1, 5, 21, 63]
+  cost_bps: 5
+headline_horizon_bars: 21
+"""

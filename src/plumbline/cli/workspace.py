@@ -1,0 +1,46 @@
+"""From the words of a command to a project and a recipe."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from plumbline.api import RECIPE, Options, Workspace, prepare
+from plumbline.cli.progress import ProgressWatcher
+from plumbline.core.errors import ParameterError, ProjectError
+from plumbline.engine.project import Project, open_project
+from plumbline.stages.recipe import load_recipe
+
+
+def find_project(project: Path | None, near: Path | None = None) -> Project:
+    """Open the project named, else that of the working folder, else that near a recipe."""
+    if project is not None:
+        return open_project(project)
+    try:
+        return open_project(Path.cwd())
+    except ProjectError:
+        if near is None:
+            raise
+    return open_project(near)
+
+
+def find_workspace(
+    recipe: Path | None, project: Path | None, overrides: Sequence[str] | None, reading: Any = None
+) -> Workspace:
+    """Load a recipe and look at its data."""
+    if recipe is None:
+        opened = find_project(project)
+        recipe = opened.root / RECIPE
+        if not recipe.is_file():
+            raise ParameterError(f"name a recipe: {recipe} does not exist")
+    loaded = load_recipe(recipe, overrides or ())
+    opened = find_project(project, loaded.base)
+    return prepare(loaded, project=opened, reading=reading)
+
+
+def run_options(
+    watcher: ProgressWatcher, executor: str | None, workers: int | None, *, use_cache: bool = True
+) -> Options:
+    """Return how to run, as the command says."""
+    if workers is not None and executor is None:
+        executor = "processes"
+    return Options(executor, workers, watcher, use_cache, watcher.compiling)

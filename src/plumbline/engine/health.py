@@ -1,0 +1,70 @@
+"""Whether a project's parts are whole."""
+
+import json
+from dataclasses import dataclass
+from typing import final
+
+from sqlalchemy import select
+
+from plumbline.core.errors import CorruptEntryError
+from plumbline.engine.objects import names_in
+from plumbline.engine.project import Project
+from plumbline.ledger.models import Artefact
+
+
+@final
+@dataclass(frozen=True)
+class Check:
+    """One thing looked at."""
+
+    name: str
+    ok: bool
+    found: str
+
+
+def checks_of(project: Project, *, deep: bool = False) -> list[Check]:
+    """Check the database, the stored results and the data sets; ``deep`` reads every file."""
+    return [_database(project), _results(project, deep=deep), _data(project, deep=deep)]
+
+
+def _database(project: Project) -> Check:
+    if project.database.engine.dialect.name != "sqlite":
+        return Check("database", ok=True, found=project.database.engine.dialect.name)
+    with project.database.read() as connection:
+        found = str(connection.exec_driver_sql("PRAGMA quick_check").scalar_one())
+    return Check("database", ok=found == "ok", found=found)
+
+
+def _results(project: Project, *, deep: bool) -> Check:
+    cache = project.engine.cache
+    with project.database.read() as connection:
+        manifests = connection.execute(select(Artefact.manifest)).scalars().all()
+    names = sorted({name for text in manifests for name in names_in(json.loads(text))})
+    wrong = []
+    for name in names:
+        try:
+            if deep:
+                cache.objects.check(name)
+            elif not cache.objects.path(name).exists():
+                raise CorruptEntryError(name, str(cache.objects.path(name)), "the file is missing")
+        except CorruptEntryError as error:
+            wrong.append(str(error))
+    held = cache.statistics()
+    found = f"{held.n_results} results in {held.n_files} files, {held.n_bytes / 1e6:.1f} MB"
+    if wrong:
+        found = f"{len(wrong)} of {len(names)} files are wrong; a run makes them again: {wrong[0]}"
+    return Check("results", ok=not wrong, found=found)
+
+
+def _data(project: Project, *, deep: bool) -> Check:
+    wrong = []
+    versions = project.lake.datasets()
+    for row in versions if deep else ():
+        try:
+            project.lake.segment_paths(row["dataset_id"])
+        except CorruptEntryError as error:
+            wrong.append(str(error))
+    if wrong:
+        return Check("data sets", ok=False, found=f"ingest again: {wrong[0]}")
+    names = {row["name"] for row in versions}
+    return Check("data sets", ok=True, found=f"{len(versions)} versions of {len(names)} names")

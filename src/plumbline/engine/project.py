@@ -1,0 +1,94 @@
+"""A project: a folder whose ``.plumbline`` holds the lake, the cache and the ledger."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, final
+
+from plumbline.core.errors import ProjectError
+from plumbline.engine.cache import Cache
+from plumbline.engine.code_digest import CodeDigests
+from plumbline.engine.objects import ObjectStore
+from plumbline.engine.run import Engine
+from plumbline.ledger.database import Database, open_database
+from plumbline.ledger.session import Ledger
+
+if TYPE_CHECKING:
+    from plumbline.lake.lake import Lake
+
+STORE = ".plumbline"
+FORMAT = "1"
+
+
+@final
+@dataclass(frozen=True)
+class Project:
+    """An open project.
+
+    Parameters
+    ----------
+    root : the folder; paths in recipes start from the recipe's own folder, not from here.
+    database : lake catalogue, cache index and ledger, in one file, so that they commit together.
+    """
+
+    root: Path
+    database: Database
+
+    @property
+    def store(self) -> Path:
+        """Return the folder of everything that Plumbline keeps."""
+        return self.root / STORE
+
+    @cached_property
+    def codes(self) -> CodeDigests:
+        """Return the code digests of this process."""
+        return CodeDigests(self.database)
+
+    @cached_property
+    def lake(self) -> "Lake":
+        """Return the lake."""
+        from plumbline.lake.lake import open_lake
+
+        return open_lake(self.store, self.database, self.codes.of_package("plumbline.lake"))
+
+    @cached_property
+    def engine(self) -> Engine:
+        """Return the engine."""
+        objects = ObjectStore(self.store / "objects")
+        return Engine(Cache(self.database, objects), Ledger(self.database), self.codes)
+
+
+def create_project(root: Path) -> Project:
+    """Make a folder a project; one that is there already is opened."""
+    store = root / STORE
+    try:
+        store.mkdir(parents=True, exist_ok=True)
+    except (OSError, FileExistsError) as error:
+        raise ProjectError(f"cannot create {store}: {error}") from error
+    mark = store / "format"
+    if not mark.exists():
+        open_database(store / "plumbline.db").create_tables()
+        mark.write_text(FORMAT + "\n")
+    return open_project(root)
+
+
+def open_project(folder: Path) -> Project:
+    """Open the project of a folder, or of the nearest folder above that has one.
+
+    Raises
+    ------
+    ProjectError
+        If there is none, or it was made by a version with another format.
+    """
+    start = folder.resolve()
+    root = next((f for f in (start, *start.parents) if (f / STORE / "format").is_file()), None)
+    if root is None:
+        raise ProjectError(
+            f"no project in {start} or above it; make one with: plumbline init {folder}"
+        )
+    found = (root / STORE / "format").read_text().strip()
+    if found != FORMAT:
+        raise ProjectError(
+            f"{root / STORE} has format {found!r}; this version of Plumbline reads {FORMAT!r}"
+        )
+    return Project(root, open_database(root / STORE / "plumbline.db"))

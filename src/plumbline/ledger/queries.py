@@ -1,0 +1,77 @@
+"""Reading the ledger."""
+
+import json
+from typing import Any
+
+from sqlalchemy import func, select
+
+from plumbline.core.errors import MissingDataError, nearest_names
+from plumbline.ledger.database import Database
+from plumbline.ledger.models import Artefact, FailureRecord, Lineage, Metric, Run, TaskRecord
+
+
+def list_runs(database: Database, limit: int = 50) -> list[dict[str, Any]]:
+    """Return the newest runs with their counts of blocks by state."""
+    columns = (Run.id, Run.pipeline, Run.state, Run.owner, Run.started, Run.finished, Run.executor)
+    query = select(*columns).order_by(Run.started.desc(), Run.id.desc()).limit(limit)
+    counting = select(TaskRecord.run_id, TaskRecord.state, func.count()).group_by(
+        TaskRecord.run_id, TaskRecord.state
+    )
+    with database.read() as connection:
+        runs = [dict(row._mapping) for row in connection.execute(query)]
+        ids = [run["id"] for run in runs]
+        counts = connection.execute(counting.where(TaskRecord.run_id.in_(ids))).all()
+    for run in runs:
+        run["counts"] = {state: n for run_id, state, n in counts if run_id == run["id"]}
+    return runs
+
+
+def get_run(database: Database, run_id: str) -> dict[str, Any]:
+    """Return a run with the digests of the code that made its results.
+
+    Raises
+    ------
+    MissingDataError
+        If there is no such run; ``last`` names the newest.
+    """
+    query = select(Run).order_by(Run.started.desc(), Run.id.desc()).limit(1)
+    if run_id != "last":
+        query = select(Run).where(Run.id == run_id)
+    parts = select(Artefact.parts).join(TaskRecord, TaskRecord.key == Artefact.key)
+    with database.read() as connection:
+        row = connection.execute(query).first()
+        if row is None:
+            known = connection.execute(select(Run.id)).scalars().all()
+            raise MissingDataError(f"no run {run_id!r}; {nearest_names(run_id, known)}")
+        run = dict(row._mapping)
+        texts = connection.execute(parts.where(TaskRecord.run_id == run["id"])).scalars().all()
+    run["codes"] = sorted({json.loads(text)["code"] for text in texts})
+    return run
+
+
+def tasks_of_run(database: Database, run_id: str) -> list[dict[str, Any]]:
+    """Return what a run did with each block, in the order of completion."""
+    query = select(TaskRecord).where(TaskRecord.run_id == run_id).order_by(TaskRecord.finished)
+    with database.read() as connection:
+        return [dict(row._mapping) for row in connection.execute(query)]
+
+
+def failures_of_run(database: Database, run_id: str) -> list[dict[str, Any]]:
+    """Return the failed attempts and damaged results of a run, with their causes."""
+    query = select(FailureRecord).where(FailureRecord.run_id == run_id).order_by(FailureRecord.id)
+    with database.read() as connection:
+        return [dict(row._mapping) for row in connection.execute(query)]
+
+
+def metrics_of_run(database: Database, run_id: str) -> list[dict[str, Any]]:
+    """Return the numbers that a run recorded."""
+    query = select(Metric).where(Metric.run_id == run_id).order_by(Metric.subject, Metric.name)
+    with database.read() as connection:
+        return [dict(row._mapping) for row in connection.execute(query)]
+
+
+def lineage_of(database: Database, key: str) -> list[dict[str, Any]]:
+    """Return the inputs of a result: results by digest, or blocks of a data set."""
+    query = select(Lineage).where(Lineage.key == key).order_by(Lineage.position)
+    with database.read() as connection:
+        return [dict(row._mapping) for row in connection.execute(query)]

@@ -1,0 +1,79 @@
+"""A study's report on disk, written again only when what it shows has changed."""
+
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+from plumbline.core.digest import digest, digest_bytes
+from plumbline.engine.code_digest import CodeDigests
+from plumbline.engine.run import RunResult
+from plumbline.report.write import HTML_NAME, JSON_NAME, ReportPaths
+from plumbline.stages.recipe import Recipe
+
+_STAMP = ".made_from"
+
+
+class Published(NamedTuple):
+    """The files of a report, and whether they were written by this call."""
+
+    html: Path
+    json: Path
+    is_new: bool
+
+
+class Reportable(Protocol):
+    """What this module needs of a study."""
+
+    @property
+    def result(self) -> RunResult:
+        """Return what the run did."""
+
+    @property
+    def recipe(self) -> Recipe:
+        """Return the recipe."""
+
+    @property
+    def folder(self) -> Path:
+        """Return where the project keeps this study's report."""
+
+    @property
+    def codes(self) -> CodeDigests:
+        """Return the code digests of this process."""
+
+    def write_report(self, folder: Path | None = None) -> ReportPaths:
+        """Write the report."""
+
+
+def publish(study: Reportable) -> Published:
+    """Write a study's report unless the one on disk shows the same.
+
+    The stamp beside the report holds the digests of the results, the recipe and the page's code,
+    and those of the two files, so that a report that was edited or damaged is written again.
+    """
+    folder = study.folder
+    made_from = digest(
+        (
+            study.recipe.digest,
+            sorted(study.result.digests.items()),
+            study.codes.of_package("plumbline.report"),
+            _assets_digest(),
+        )
+    )
+    paths = ReportPaths(folder / HTML_NAME, folder / JSON_NAME)
+    stamp = folder / _STAMP
+    if stamp.is_file() and stamp.read_text() == _stamp(made_from, paths):
+        return Published(*paths, is_new=False)
+    paths = study.write_report(folder)
+    stamp.write_text(_stamp(made_from, paths))
+    study.codes.save()
+    return Published(*paths, is_new=True)
+
+
+def _assets_digest() -> str:
+    here = Path(__file__).parent
+    files = [p for p in sorted(here.rglob("*")) if p.suffix in (".css", ".js")]
+    return digest([(p.name, digest_bytes(p.read_bytes())) for p in files])
+
+
+def _stamp(made_from: str, paths: ReportPaths) -> str:
+    files = [digest_bytes(p.read_bytes()) if p.is_file() else "absent" for p in paths]
+    return "\n".join([made_from, *files]) + "\n"

@@ -1,0 +1,38 @@
+"""Stage: one signal."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, final
+
+from plumbline.core.alignment import conform
+from plumbline.core.panel import Panel
+from plumbline.engine.stage import Partition, Stage, TimeBlocks
+from plumbline.features.signal import Signal
+
+
+@final
+@dataclass(frozen=True)
+class ComputeSignal(Stage):
+    """Field ``signal`` of every bar and asset, in blocks of ``block_bars``.
+
+    The pipeline wires only the inputs that hold a field the signal requires, so that a change of
+    the others leaves it alone.
+    """
+
+    signal: Signal
+    block_bars: int
+    optional: ClassVar[tuple[str, ...]] = ("prices", "returns", "model")
+
+    @property
+    def partition(self) -> Partition:
+        """Return blocks of bars with the signal's warm-up before them."""
+        return TimeBlocks(self.block_bars, warm_up=self.signal.warm_up)
+
+    def run(self, inputs: Mapping[str, Panel]) -> Panel:
+        """Compute one block from the union of the inputs' fields."""
+        panels = list(inputs.values())
+        first = panels[0]
+        fields = {name: array for p in panels for name, array in conform(p, first).items()}
+        needed = {name: fields[name] for name in sorted(self.signal.requires())}
+        panel = first.only([]).with_fields(needed)
+        return panel.only([]).with_fields({"signal": self.signal.compute(panel)})

@@ -1,0 +1,90 @@
+"""What a kind of recipe is: its schema, the data it needs, and the graph it stands for."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, final
+
+from plumbline.core.plugin import Plugin, Room
+from plumbline.engine.pipeline import DataSet, Pipeline
+from plumbline.lake.cleaning_rules import CleaningRules
+from plumbline.lake.source import Source
+
+
+@final
+@dataclass(frozen=True)
+class DataSpec:
+    """A data set that a recipe needs.
+
+    Parameters
+    ----------
+    source : where its bars come from; None takes the data set of that name from the lake.
+    calendar : the grid, such as ``XNYS`` or ``24/7 1h``.
+    rules : how it is cleaned.
+    dataset : name in the lake.
+    """
+
+    source: Source | None
+    calendar: str
+    rules: CleaningRules
+    dataset: str
+
+
+@final
+@dataclass(frozen=True)
+class Problem:
+    """Something wrong at a place of a document."""
+
+    place: tuple[str, ...]
+    text: str
+
+
+@final
+@dataclass(frozen=True)
+class Gate:
+    """A demand on a result: ``metric`` of ``subject`` must be ``at_least`` or ``at_most``."""
+
+    metric: str
+    subject: str
+    at_least: float | None = None
+    at_most: float | None = None
+
+
+@dataclass(frozen=True)
+class Kind(Plugin, ABC):
+    """A kind of recipe; a file in ``stages/pipelines`` adds one."""
+
+    @abstractmethod
+    def schema(self, document: Mapping[str, Any]) -> tuple[dict[str, Any], list[Problem]]:
+        """Return the JSON schema for a document, given the plug-ins it names.
+
+        Plug-ins that do not exist are the problems returned beside it.
+        """
+
+    @abstractmethod
+    def resolved(self, document: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a valid document with every default filled in."""
+
+    @abstractmethod
+    def data(self, document: Mapping[str, Any]) -> Mapping[str, DataSpec]:
+        """Return the data sets that a valid document needs, by its names for them."""
+
+    @abstractmethod
+    def build(
+        self, document: Mapping[str, Any], datasets: Mapping[str, DataSet], base: Path
+    ) -> Pipeline:
+        """Return the graph of a valid document over its data sets.
+
+        Raises
+        ------
+        RecipeError
+            If the document asks for what the data lack; every problem is listed.
+        """
+
+    @abstractmethod
+    def gates(self, document: Mapping[str, Any]) -> tuple[Gate, ...]:
+        """Return the demands on the results."""
+
+
+kinds: Room[Kind] = Room("plumbline.stages.pipelines", Kind)

@@ -1,0 +1,1 @@
+"""One file, one pipeline: a recipe becomes a graph of stages."""

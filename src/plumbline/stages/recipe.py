@@ -1,0 +1,205 @@
+"""Recipes: YAML documents that say which data, which stages and which parameters."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, final
+
+import yaml
+
+from plumbline.core.digest import digest
+from plumbline.core.errors import RecipeError, UnknownPluginError
+from plumbline.engine.pipeline import DataSet, Pipeline
+from plumbline.stages.kind import DataSpec, Kind, Problem, kinds
+from plumbline.stages.validation import problems_of
+
+DEFAULT_KIND = "factor_study"
+
+
+@final
+@dataclass(frozen=True)
+class Recipe:
+    """A valid recipe.
+
+    Parameters
+    ----------
+    name : says in the ledger which results belong together.
+    base : folder that the recipe's paths start from.
+    kind : the pipeline it describes.
+    document : what was written, with overrides.
+    resolved : the same with every default filled in.
+    """
+
+    name: str
+    base: Path
+    kind: Kind
+    document: Mapping[str, Any]
+    resolved: Mapping[str, Any]
+
+    @property
+    def text(self) -> str:
+        """Return the resolved recipe as YAML."""
+        return yaml.safe_dump(_plain(self.resolved), sort_keys=False, allow_unicode=True)
+
+    @property
+    def digest(self) -> str:
+        """Return the digest of the resolved recipe; order of keys does not count."""
+        return digest(json.dumps(_plain(self.resolved), sort_keys=True))
+
+    @property
+    def data(self) -> Mapping[str, DataSpec]:
+        """Return the data sets it needs, and how to ingest them."""
+        return self.kind.data(self.document)
+
+    def pipeline(self, datasets: Mapping[str, DataSet]) -> Pipeline:
+        """Return the graph of stages over data sets that are there.
+
+        Raises
+        ------
+        RecipeError
+            If the recipe and the data do not fit, such as an asset that the data lack.
+        """
+        return self.kind.build(self.document, datasets, self.base)
+
+
+def load_recipe(
+    source: str | Path | Mapping[str, Any], overrides: Sequence[str] = (), base: Path | None = None
+) -> Recipe:
+    """Read, override and validate a recipe.
+
+    Parameters
+    ----------
+    source : a file, or the document itself.
+    overrides : ``key=value`` with dots for nesting, such as ``model.window=126``; values are YAML.
+    base : folder that paths start from; default: the file's own, or the working folder.
+
+    Raises
+    ------
+    RecipeError
+        If anything is wrong; every problem is listed, with its line and the nearest right name.
+    """
+    if isinstance(source, Mapping):
+        document, subject = _plain(source), "recipe"
+        lines: dict[tuple[str, ...], int] = {}
+        base = base or Path.cwd()
+    else:
+        path = Path(source)
+        subject = f"recipe {path}"
+        document, lines = _parse(_read(path), subject)
+        base = base or path.resolve().parent
+    problems = _override(document, overrides)
+    name = str(document.get("kind", DEFAULT_KIND))
+    try:
+        kind = kinds[name]()
+    except UnknownPluginError as error:
+        raise RecipeError(subject, [*problems, f"kind: {error}"]) from error
+    found = [Problem((), text) for text in problems] + problems_of(kind, document)
+    if found:
+        raise RecipeError(subject, [_located(problem, lines) for problem in found])
+    return Recipe(str(document["name"]), base, kind, document, kind.resolved(document))
+
+
+def parse_overrides(overrides: Sequence[str]) -> dict[str, Any]:
+    """Return ``key=value`` texts as a nested document.
+
+    Raises
+    ------
+    RecipeError
+        If a text cannot be read; every problem is listed.
+    """
+    document: dict[str, Any] = {}
+    problems = _override(document, overrides)
+    if problems:
+        raise RecipeError("command line", problems)
+    return document
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        folder = path.parent if path.parent.is_dir() else Path()
+        near = ", ".join(sorted(p.name for p in folder.glob("*.y*ml"))) or "none"
+        message = f"there is no such file; recipes in {folder.resolve()}: {near}"
+        raise RecipeError(f"recipe {path}", [message]) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise RecipeError(f"recipe {path}", [f"cannot be read: {error}"]) from error
+
+
+def _parse(text: str, subject: str) -> tuple[dict[str, Any], dict[tuple[str, ...], int]]:
+    try:
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        document = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise RecipeError(subject, [f"is not YAML: {' '.join(str(error).split())}"]) from error
+    if not isinstance(document, dict):
+        raise RecipeError(subject, ["must be a mapping with keys such as name, data and signals"])
+    lines: dict[tuple[str, ...], int] = {}
+    problems: list[str] = []
+    _walk(root, (), lines, problems)
+    if problems:
+        raise RecipeError(subject, problems)
+    return document, lines
+
+
+def _walk(
+    node: Any, place: tuple[str, ...], lines: dict[tuple[str, ...], int], problems: list[str]
+) -> None:
+    """Note the line of every key, and keys that stand twice, of which YAML keeps the last."""
+    if isinstance(node, yaml.SequenceNode):
+        for i, item in enumerate(node.value):
+            _walk(item, (*place, str(i)), lines, problems)
+    if not isinstance(node, yaml.MappingNode):
+        return
+    for key, value in node.value:
+        here = (*place, str(key.value))
+        line = key.start_mark.line + 1
+        if here in lines:
+            problems.append(f"line {line}: {'.'.join(here)} stands twice (line {lines[here]})")
+        lines[here] = line
+        _walk(value, here, lines, problems)
+
+
+def _override(document: dict[str, Any], overrides: Sequence[str]) -> list[str]:
+    problems = []
+    for text in overrides:
+        key, equals, value = text.partition("=")
+        if not equals or not key.strip():
+            problems.append(f"{text!r} must read key=value, such as model.window=126")
+            continue
+        try:
+            parsed = yaml.safe_load(value)
+        except yaml.YAMLError as error:
+            problems.append(f"{text!r}: the value is not YAML: {' '.join(str(error).split())}")
+            continue
+        place: Any = document
+        *path, last = key.strip().split(".")
+        for step in path:
+            if place.get(step) is None:
+                place[step] = {}
+            place = place[step]
+            if not isinstance(place, dict):
+                problems.append(f"{text!r}: {step} has no keys of its own")
+                break
+        else:
+            place[last] = parsed
+    return problems
+
+
+def _located(problem: Problem, lines: Mapping[tuple[str, ...], int]) -> str:
+    place = problem.place
+    while place and place not in lines:
+        place = place[:-1]
+    where = f"line {lines[place]}: " if place else ""
+    name = ".".join(problem.place)
+    return f"{where}{name}: {problem.text}" if name else f"{where}{problem.text}"
+
+
+def _plain(value: Any) -> Any:
+    """Return nested mappings and sequences as dicts and lists."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return value

@@ -1,0 +1,34 @@
+"""The tables of a run, joined over its nodes."""
+
+from typing import TYPE_CHECKING
+
+from plumbline.core.panel import Panel
+from plumbline.engine.run import Engine, RunResult
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+def study_tables(engine: Engine, result: RunResult) -> "dict[str, pl.DataFrame]":
+    """Return every table that the nodes of a run made.
+
+    Tables of one name are stacked in the order of the nodes; ``coverage``, which has one column a
+    signal, is joined on ``bar_close``.
+    """
+    import polars as pl
+
+    found: dict[str, list[pl.DataFrame]] = {}
+    for node in result.pieces:
+        if node.startswith("evaluation:") or node == "factor_fit":
+            value = engine.output(result, node)
+            for name, table in {} if isinstance(value, Panel) else value.items():
+                found.setdefault(name, []).append(table)
+    coverage = found.pop("coverage", [])
+    joined = {name: pl.concat(tables, how="vertical") for name, tables in found.items()}
+    if coverage:
+        keys = ["bar_close", "n_assets_priced"]
+        wide = coverage[0]
+        for table in coverage[1:]:
+            wide = wide.join(table, on=keys, how="full", coalesce=True)
+        joined["coverage"] = wide.sort("bar_close")
+    return joined

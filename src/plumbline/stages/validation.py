@@ -1,0 +1,120 @@
+"""Documents against their JSON schema, and plug-ins made from plain values."""
+
+import dataclasses
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any, TypeVar
+
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import ValidationError as SchemaError
+from pydantic import TypeAdapter, ValidationError
+
+from plumbline.core.errors import RecipeError, UnknownPluginError, nearest_names
+from plumbline.core.plugin import Plugin, Room
+from plumbline.stages.kind import Kind, Problem
+
+T = TypeVar("T")
+P = TypeVar("P", bound=Plugin)
+
+
+def problems_of(kind: Kind, document: Mapping[str, Any]) -> list[Problem]:
+    """Return everything wrong with a document: its shape first, then its plug-ins' own checks.
+
+    The plug-ins' checks (a window below its minimum, two values that exclude each other) run only
+    on a document that has the right shape.
+    """
+    schema, found = kind.schema(document)
+    validator = Draft202012Validator(schema)
+    for error in sorted(validator.iter_errors(document), key=lambda e: [str(p) for p in e.path]):
+        found += _problems(error)
+    if found:
+        return found
+    try:
+        kind.resolved(document)
+        kind.data(document)
+    except RecipeError as error:
+        return [Problem((), text) for text in error.problems]
+    return []
+
+
+def schema_of(cls: type) -> dict[str, Any]:
+    """Return the JSON schema of a dataclass's fields, closed to other names."""
+    return dict(_schema_of(cls))
+
+
+@lru_cache(maxsize=256)
+def _schema_of(cls: type) -> dict[str, Any]:
+    schema = TypeAdapter(cls).json_schema()
+    schema["additionalProperties"] = False
+    return schema
+
+
+def plugin_schema(
+    room: Room[P], name: object, place: tuple[str, ...]
+) -> tuple[dict[str, Any], list[Problem]]:
+    """Return the schema of a plug-in's parameters, or an open one and why there is no plug-in."""
+    if not isinstance(name, str):
+        return {}, [Problem(place, f"{name!r} must be the name of a {room.kind.__name__}")]
+    try:
+        return schema_of(room[name]), []
+    except UnknownPluginError as error:
+        return {}, [Problem(place, str(error))]
+
+
+def made(cls: type[T], values: Mapping[str, Any], place: str) -> T:
+    """Return an instance from plain values.
+
+    Raises
+    ------
+    RecipeError
+        If the class refuses them; every problem is listed with its place.
+    """
+    try:
+        return TypeAdapter(cls).validate_python(dict(values))
+    except ValidationError as error:
+        texts = [
+            f"{'.'.join([place, *(str(p) for p in e['loc'])])}: "
+            f"{e['msg'].removeprefix('Value error, ')}"
+            for e in error.errors()
+        ]
+        raise RecipeError("recipe", texts) from error
+
+
+def filled(instance: object) -> dict[str, Any]:
+    """Return all fields of a dataclass instance as plain values."""
+    return {
+        field.name: _plain(getattr(instance, field.name))
+        for field in dataclasses.fields(instance)  # type: ignore[arg-type]  # any dataclass
+    }
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return filled(value)
+    if isinstance(value, (tuple, list)):
+        return [_plain(item) for item in value]
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    return value
+
+
+def _problems(error: SchemaError) -> list[Problem]:
+    place = tuple(str(step) for step in error.absolute_path)
+    schema: Any = error.schema
+    value: Any = error.validator_value
+    if error.validator == "additionalProperties":
+        allowed = schema["properties"]
+        return [
+            Problem((*place, name), f"is no name here; {nearest_names(name, allowed)}")
+            for name in error.instance
+            if name not in allowed
+        ]
+    if error.validator == "required":
+        known = ", ".join(schema.get("properties", {}))
+        name = error.message.split("'")[1]
+        return [Problem(place, f"lacks {name!r}; its keys are {known}")]
+    if error.validator in ("enum", "const"):
+        choices = [str(a) for a in (value if isinstance(value, list) else [value])]
+        hint = nearest_names(str(error.instance), choices)
+        return [Problem(place, f"{error.instance!r} is not allowed; {hint}")]
+    return [Problem(place, error.message)]
