@@ -4,8 +4,9 @@ The room promises that residual returns are causal (bar t is explained by coeffi
 before it), that what looks ahead on purpose lives in ``forward_returns`` alone, and that every
 evaluation carries the conventions of its figures.
 
-The factor models are found by name in ``plumbline.factors.model.models``; that room is not named
-here because ``plumbline.factors.models`` is the folder of its files.
+The factor models are found by name in ``plumbline.factors.model.models``. A name that is also a
+file's or a folder's (``models``, ``factor_returns``, ``forward_returns``) is not given here: import
+it from its module.
 """
 
 from importlib import import_module
@@ -16,8 +17,6 @@ _EXPORTS = {
     "EvaluationOptions": "plumbline.factors.options",
     "FactorModel": "plumbline.factors.model",
     "evaluate": "plumbline.factors.evaluation",
-    "factor_returns": "plumbline.factors.factor_returns",
-    "forward_returns": "plumbline.factors.forward_returns",
     "neutralised_signal": "plumbline.factors.neutralisation",
     "quantile_buckets": "plumbline.factors.quantiles",
 }

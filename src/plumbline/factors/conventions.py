@@ -5,9 +5,11 @@ from plumbline.factors.options import EvaluationOptions
 
 def conventions(options: EvaluationOptions) -> dict[str, str]:
     """Return quantity -> how it was computed, with the options' own numbers."""
-    o = options
+    return _ranks(options) | _groups(options) | _spread(options)
+
+
+def _ranks(o: EvaluationOptions) -> dict[str, str]:
     every = "every bar" if o.every_bars == 1 else f"every {o.every_bars}th bar of the calendar"
-    year = f"{o.periods_per_year:g} bars a year"
     return {
         "forward_return": (
             "Simple return from the close of the signal's bar to the close h bars later, not "
@@ -34,6 +36,11 @@ def conventions(options: EvaluationOptions) -> dict[str, str]:
         "n_bars": "Bars that have the figure.",
         "mean_n_assets": "Mean number of assets with both a signal and a forward return.",
         "hit_rate": "Share of bars with a rank IC above zero.",
+    }
+
+
+def _groups(o: EvaluationOptions) -> dict[str, str]:
+    return {
         "quantile": (
             f"{o.n_quantiles} groups per bar of equal count by rank, 1 lowest; equal values share "
             "the group of the lowest of them; formed from assets that have a close on the bar."
@@ -44,6 +51,12 @@ def conventions(options: EvaluationOptions) -> dict[str, str]:
         "mean_return_demeaned": (
             "The same after the mean return of all groups is taken out of each bar."
         ),
+    }
+
+
+def _spread(o: EvaluationOptions) -> dict[str, str]:
+    year = f"{o.periods_per_year:g} bars a year"
+    return {
         "gross_return": (
             f"Top group less bottom group, equal weights, each side worth 1; mean of the books of "
             f"the last {o.spread_horizon} closes; earned from a close to the next and dated by the "

@@ -1,6 +1,6 @@
 """What a factor model is, and the room that holds them."""
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +11,7 @@ from plumbline.core.plugin import Plugin, Room
 
 
 @dataclass(frozen=True)
-class FactorModel(Plugin):
+class FactorModel(Plugin, ABC):
     """A way to split every asset's return into factors and a residual.
 
     A model is a frozen dataclass in a file of its own in ``factors/models``; its fields are its

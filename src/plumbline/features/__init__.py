@@ -3,8 +3,8 @@
 The room promises causality: row t reads nothing after bar t, a longer panel never changes an
 earlier row, and rows computed from a panel that begins ``warm_up`` bars earlier have the same bits.
 
-The signals are found by name in ``plumbline.features.signal.signals``; that room is not named here
-because ``plumbline.features.signals`` is the folder of its files.
+The signals are found by name in ``plumbline.features.signal.signals``. That name is not given here,
+because ``plumbline.features.signals`` is the folder of the signals' files.
 """
 
 from importlib import import_module

@@ -1,6 +1,6 @@
 """What a signal is, and the room that holds them."""
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +11,7 @@ from plumbline.core.plugin import Plugin, Room
 
 
 @dataclass(frozen=True)
-class Signal(Plugin):
+class Signal(Plugin, ABC):
     """A number per bar and asset, known at the close of the bar, high where one would buy.
 
     A signal is a frozen dataclass in a file of its own in ``features/signals``; its fields are its
