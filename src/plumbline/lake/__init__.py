@@ -1,4 +1,11 @@
-"""The lake: immutable, content-addressed datasets of bars, made from files that nobody trusts."""
+"""The lake: immutable, content-addressed datasets of bars, made from files that nobody trusts.
+
+The room promises that equal content has one id whatever files it came from, that bad input leaves
+no trace, that a crash leaves the old state or the new one, and that no price is made up.
+
+The sources are found by name in ``plumbline.lake.source.sources``. That name is not given here,
+because ``plumbline.lake.sources`` is the folder of the sources' files.
+"""
 
 from importlib import import_module
 from typing import Any
@@ -13,7 +20,6 @@ _EXPORTS = {
     "clean": "plumbline.lake.cleaning",
     "diff": "plumbline.lake.dataset",
     "open_lake": "plumbline.lake.lake",
-    "sources": "plumbline.lake.source",
 }
 
 __all__ = sorted(_EXPORTS)

@@ -48,7 +48,8 @@ class Lake:
     Examples
     --------
     >>> from tempfile import TemporaryDirectory
-    >>> from plumbline.lake import open_lake, sources
+    >>> from plumbline.lake import open_lake
+    >>> from plumbline.lake.source import sources
     >>> with TemporaryDirectory() as folder:
     ...     text = "date,symbol,close\n2024-01-02,AAA,10\n2024-01-03,AAA,11\n"
     ...     _ = Path(folder, "prices.csv").write_text(text)
