@@ -1,117 +1,143 @@
-"""Window sums of a tile of assets, read row by row: suffixes of a tail, prefixes of a head."""
+"""Window sums of a tile of assets, read row by row: suffixes of a tail, prefixes of a head.
+
+The sums of a window are n, Σw, Σwx, Σwxx' of the asset's own rows, then Σwy, Σwxy and, when asked
+for, Σwy². Assets without gaps share the former and keep only the latter, from number ``base`` on.
+Functions called once a bar take plain arrays: unpacking a record there costs more than the work.
+"""
 
 import numpy as np
 from jaxtyping import Float
 
 from plumbline.kernels.compilation import compiled
-from plumbline.kernels.fit_layout import PLACES, Panels, Rules, Scratch, Shared, Tile, n_own_sums
+from plumbline.kernels.fit_layout import PLACES, Panels, Rules, Scratch, Shared, Tile
 
 
 @compiled
-def anchor(
-    panels: Panels, rules: Rules, tile: Tile, room: Float[np.ndarray, "places lanes"]
+def sum_tail(panels: Panels, rules: Rules, shared: Shared, tile: Tile, scratch: Scratch) -> None:
+    """Shift every lane by its value in the head's first row and leave the tail's suffix sums."""
+    room, suffix, tail = scratch.room, scratch.suffix, shared.tail
+    y, cell_weight, base = panels.y, panels.cell_weight, scratch.base
+    first, stop, anchor = tile.first, tile.stop, tile.block.head
+    shifts = panels.row_weight[anchor] > 0.0 and rules.intercept == 1
+    for j in range(stop - first):
+        value = y[anchor, first + j]
+        room[PLACES.shift, j] = value if shifts and np.abs(value) < np.inf else 0.0
+    n_tail = anchor - tile.block.tail
+    suffix[n_tail] = 0.0
+    for row in range(n_tail - 1, -1, -1):
+        bar = tile.block.tail + row
+        if base:
+            load_row(room, y[bar], first, stop, rules.level)
+        else:
+            load_weighted_row(room, y[bar], cell_weight, bar, first, stop)
+        add_tail_row(suffix[row], suffix[row + 1], room, tail[bar - tile.begin], base)
+
+
+@compiled
+def load_row(
+    room: Float[np.ndarray, "places lanes"],
+    y: Float[np.ndarray, " assets"],
+    first: int,
+    stop: int,
+    level: int,
 ) -> None:
-    """Set every lane's shift: its value in the head's first row, or 0 where that is missing."""
-    row = tile.block.head
-    shifts = panels.row_weight[row] > 0.0 and rules.intercept == 1
-    y, shift = panels.y[row, tile.first : tile.stop], room[PLACES.shift]
-    for j in range(tile.stop - tile.first):
-        shift[j] = y[j] if shifts and np.abs(y[j]) < np.inf else 0.0
+    """Bring a row of assets without gaps into the lanes; an unusable row may hold anything."""
+    shift = room[PLACES.shift]
+    product = room[PLACES.product]
+    source = y[first:stop]
+    for j in range(stop - first):
+        value = source[j]
+        product[j] = value - shift[j] if np.abs(value) < np.inf else 0.0
+    if level:
+        square = room[PLACES.square]
+        for j in range(stop - first):
+            square[j] = product[j] * product[j]
 
 
 @compiled
-def sum_tail(panels: Panels, shared: Shared, tile: Tile, scratch: Scratch) -> None:
-    """Leave the suffix sums of the tail, last row first."""
-    n = shared.shift.shape[1]
-    lanes = tile.stop - tile.first
-    suffix, room = scratch.suffix, scratch.room
-    last = tile.block.head - tile.block.tail - 1
-    for row in range(last, -1, -1):
-        place = tile.block.tail + row - tile.begin
-        _load(panels, tile.block.tail + row, tile, scratch)
-        for e in range(suffix.shape[1]):
-            column, source = _source(e + scratch.base, n)
-            entry, lane = shared.tail[column, place], room[source]
-            target = suffix[row, e]
-            if row == last:
-                for j in range(lanes):
-                    target[j] = entry * lane[j]
-            else:
-                total = suffix[row + 1, e]
-                for j in range(lanes):
-                    target[j] = total[j] + entry * lane[j]
+def load_weighted_row(
+    room: Float[np.ndarray, "places lanes"],
+    y: Float[np.ndarray, " assets"],
+    cell_weight: Float[np.ndarray, "cell_bars cells"],
+    bar: int,
+    first: int,
+    stop: int,
+) -> None:
+    """Bring a row of assets with gaps into the lanes, with weight 0 where missing."""
+    shift, product, square = room[PLACES.shift], room[PLACES.product], room[PLACES.square]
+    weight, usable = room[PLACES.weight], room[PLACES.usable]
+    source = y[first:stop]
+    for j in range(stop - first):
+        weight[j] = 1.0 if np.abs(source[j]) < np.inf else 0.0
+    if cell_weight.shape[0]:
+        given = cell_weight[bar, first:stop]
+        for j in range(stop - first):
+            weight[j] *= given[j]
+    for j in range(stop - first):
+        usable[j] = 1.0 if weight[j] > 0.0 else 0.0
+    for j in range(stop - first):
+        shifted = source[j] - shift[j] if weight[j] > 0.0 else 0.0
+        product[j] = weight[j] * shifted
+        square[j] = weight[j] * shifted * shifted
 
 
 @compiled
-def sum_head(panels: Panels, shared: Shared, tile: Tile, scratch: Scratch, bar: int) -> None:
-    """Add a bar to the prefix sums of the head and leave the sums of its window."""
-    n = shared.shift.shape[1]
-    lanes = tile.stop - tile.first
-    block = tile.block
-    window = panels.decay.shape[0] - 1
-    first = max(bar - window + 1, block.tail) - block.tail
-    _load(panels, bar, tile, scratch)
-    for e in range(scratch.prefix.shape[0]):
-        column, source = _source(e + scratch.base, n)
-        entry, lane = shared.head[column, bar - tile.begin], scratch.room[source]
-        fade = panels.decay[1] if column else 1.0
-        faded = panels.decay[bar - block.head + 1] if column else 1.0
-        prefix, sums = scratch.prefix[e], scratch.sums[e]
-        if bar == block.head:
-            for j in range(lanes):
-                prefix[j] = entry * lane[j]
-        else:
-            for j in range(lanes):
-                prefix[j] = fade * prefix[j] + entry * lane[j]
-        if first < block.head - block.tail:
-            ends = scratch.suffix[first, e]
-            for j in range(lanes):
-                sums[j] = prefix[j] + faded * ends[j]
-        else:
-            for j in range(lanes):
-                sums[j] = prefix[j]
+def add_tail_row(
+    target: Float[np.ndarray, "kept lanes"],
+    source: Float[np.ndarray, "kept lanes"],
+    room: Float[np.ndarray, "places lanes"],
+    products: Float[np.ndarray, " entries"],
+    base: int,
+) -> None:
+    """Add one row of the tail to the suffix sums of the row after it."""
+    n_factors = room.shape[0] - PLACES.centred
+    for e in range(target.shape[0]):
+        column, place = _term(e + base, products.shape[0], n_factors)
+        entry = products[column]
+        lane = room[place]
+        out = target[e]
+        total = source[e]
+        for j in range(lane.shape[0]):
+            out[j] = total[j] + entry * lane[j]
 
 
 @compiled
-def _source(number: int, n: int) -> tuple[int, int]:
-    """Return the factors' product and the lanes that a sum's terms are made of."""
-    own = n_own_sums(n)
+def add_head_row(
+    sums: Float[np.ndarray, "two kept lanes"],
+    ends: Float[np.ndarray, "kept lanes"],
+    room: Float[np.ndarray, "places lanes"],
+    products: Float[np.ndarray, " entries"],
+    fades: tuple[float, float],
+    base: int,
+) -> None:
+    """Add one row of the head to its prefix sums and leave the sums of the window it ends.
+
+    ``sums`` holds prefixes, then windows; ``fades`` are the weights of the prefix and of the tail
+    in it. Counts do not fade.
+    """
+    n_factors = room.shape[0] - PLACES.centred
+    for e in range(ends.shape[0]):
+        column, place = _term(e + base, products.shape[0], n_factors)
+        entry = products[column]
+        keep = fades[0] if column else 1.0
+        faded = fades[1] if column else 1.0
+        lane = room[place]
+        prefix = sums[0, e]
+        window = sums[1, e]
+        end = ends[e]
+        for j in range(lane.shape[0]):
+            total = keep * prefix[j] + entry * lane[j]
+            prefix[j] = total
+            window[j] = total + faded * end[j]
+
+
+@compiled
+def _term(number: int, n_own: int, n_factors: int) -> tuple[int, int]:
+    """Return the factors' product and the lanes whose product is a sum's term."""
     if number == 0:
         return 0, PLACES.usable
-    if number < own:
+    if number < n_own:
         return number, PLACES.weight
-    if number <= own + n:
-        return 1 + number - own, PLACES.product
+    if number <= n_own + n_factors:
+        return 1 + number - n_own, PLACES.product
     return 1, PLACES.square
-
-
-@compiled
-def _load(panels: Panels, row: int, tile: Tile, scratch: Scratch) -> None:
-    """Bring one row of a tile into the lanes; assets without gaps need no weights."""
-    room = scratch.room
-    lanes = tile.stop - tile.first
-    value, shift = room[PLACES.value], room[PLACES.shift]
-    product, square = room[PLACES.product], room[PLACES.square]
-    y = panels.y[row, tile.first : tile.stop]
-    for j in range(lanes):
-        value[j] = y[j] - shift[j] if np.abs(y[j]) < np.inf else 0.0
-    if scratch.base:
-        for j in range(lanes):
-            product[j] = value[j]
-    else:
-        usable, weight = room[PLACES.usable], room[PLACES.weight]
-        for j in range(lanes):
-            weight[j] = 1.0 if np.abs(y[j]) < np.inf else 0.0
-        if panels.cell_weight.shape[0]:
-            given = panels.cell_weight[row, tile.first : tile.stop]
-            for j in range(lanes):
-                weight[j] *= given[j]
-        for j in range(lanes):
-            usable[j] = 1.0 if weight[j] > 0.0 else 0.0
-            product[j] = weight[j] * value[j]
-    if (
-        scratch.prefix.shape[0] + scratch.base
-        > n_own_sums(panels.x.shape[1]) + panels.x.shape[1] + 1
-    ):
-        for j in range(lanes):
-            square[j] = product[j] * value[j]

@@ -111,11 +111,11 @@ def leave_residuals(panels: Panels, rules: Rules, results: Results, rows: tuple[
         if source < 0:
             residual[:] = np.nan
             continue
-        y, alpha = panels.y[bar], results.alpha[source]
+        y, alpha = panels.y[bar], results.coefficients[0, source]
         for a in range(n_assets):
             residual[a] = y[a] - alpha[a]
         for k in range(panels.x.shape[1]):
-            factor, beta = panels.x[bar, k], results.beta[k, source]
+            factor, beta = panels.x[bar, k], results.coefficients[1 + k, source]
             for a in range(n_assets):
                 residual[a] -= factor * beta[a]
         for a in range(n_assets):
@@ -327,11 +327,10 @@ def _write(
 ) -> None:
     """Write one window; ``quality`` is rest, total (both root sums of squares), condition, dof."""
     bar, asset = cell
-    n = results.beta.shape[0]
+    n = results.coefficients.shape[0] - 1
     rest, total, condition, dof = quality
-    results.alpha[bar, asset] = coefficients[0]
-    for k in range(n):
-        results.beta[k, bar, asset] = coefficients[1 + k]
+    for k in range(n + 1):
+        results.coefficients[k, bar, asset] = coefficients[k]
     if rules.level > 0:
         results.r2[bar, asset] = 1.0 - (rest / total) ** 2 if total > 0.0 else np.nan
     if rules.level == 2:

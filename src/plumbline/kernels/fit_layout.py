@@ -56,13 +56,12 @@ class Results(NamedTuple):
     A window that is left to QR has the negative of its count in ``n_obs`` until then.
     """
 
-    alpha: Float[np.ndarray, "bars assets"]
-    beta: Float[np.ndarray, "factors bars assets"]
+    coefficients: Float[np.ndarray, "coefficients bars assets"]
     n_obs: Int[np.ndarray, "bars assets"]
     residual: Float[np.ndarray, "fit_bars fit_assets"]
     r2: Float[np.ndarray, "fit_bars fit_assets"]
-    stderr: Float[np.ndarray, "coefficients inference_bars inference_assets"]
-    tstat: Float[np.ndarray, "coefficients inference_bars inference_assets"]
+    stderr: Float[np.ndarray, "inferred inference_bars inference_assets"]
+    tstat: Float[np.ndarray, "inferred inference_bars inference_assets"]
     condition: Float[np.ndarray, "inference_bars inference_assets"]
     reasons: Int[np.ndarray, " reasons"]
 
@@ -71,14 +70,14 @@ class Shared(NamedTuple):
     """What all assets share over the blocks of one group, by block and by row of the group.
 
     ``tail`` holds a row's products as seen from the block after it, ``head`` from its own, both
-    n, w, wx, wxx'; ``sums`` and ``facts`` belong to the window that ends in the row.
+    n, w, wx, wxx'; ``counts`` and ``facts`` belong to the window that ends in the row.
     """
 
     shift: Float[np.ndarray, "blocks factors"]
-    tail: Float[np.ndarray, "entries rows"]
-    head: Float[np.ndarray, "entries rows"]
-    sums: Float[np.ndarray, "entries rows"]
-    facts: Float[np.ndarray, "n_facts rows"]
+    tail: Float[np.ndarray, "rows entries"]
+    head: Float[np.ndarray, "rows entries"]
+    counts: Float[np.ndarray, " rows"]
+    facts: Float[np.ndarray, "rows n_facts"]
 
 
 class Group(NamedTuple):
@@ -138,11 +137,11 @@ def n_blocks(group: Group, window: int) -> int:
 class Places(NamedTuple):
     """Rows of a tile's scratch: what each lane holds while one bar is read and solved.
 
-    ``value`` to ``square`` describe a row of y: shifted by ``shift`` and 0 where missing; 1 where
-    usable; weight, 0 where missing; weight times value; weight times value squared.
+    ``usable`` to ``square`` describe a row of y, shifted by ``shift``: 1 where usable; weight, 0
+    where missing; weight times value; weight times value squared. The last places, one a factor,
+    hold the centred Σwxy.
     """
 
-    value: int
     usable: int
     weight: int
     product: int
@@ -156,7 +155,7 @@ class Places(NamedTuple):
     centred: int
 
 
-PLACES = Places(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11)
+PLACES = Places(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10)
 
 
 class Scratch(NamedTuple):
@@ -164,14 +163,13 @@ class Scratch(NamedTuple):
 
     The sums of a window are those of ``Shared.sums``, weighted by the asset, followed by Σwy,
     Σwxy and, when asked for, Σwy²; assets without gaps keep only the latter, so their first sum
-    is number ``base``.
+    is number ``base``. ``sums`` holds prefixes of the head, then windows.
     """
 
     room: Float[np.ndarray, "places lanes"]
     facts: Float[np.ndarray, "n_facts lanes"]
-    suffix: Float[np.ndarray, "tail_rows kept lanes"]
-    prefix: Float[np.ndarray, "kept lanes"]
-    sums: Float[np.ndarray, "kept lanes"]
+    suffix: Float[np.ndarray, "ends kept lanes"]
+    sums: Float[np.ndarray, "two kept lanes"]
     work: Float[np.ndarray, "n_work lanes"]
     base: int
 
@@ -198,9 +196,8 @@ def new_scratch(rules: Rules, n_factors: int, rows: int, lanes: int, base: int) 
     return Scratch(
         np.zeros((PLACES.centred + n_factors, lanes)),
         np.zeros((facts_layout(n_factors).size, lanes)),
-        np.empty((rows, kept, lanes)),
-        np.empty((kept, lanes)),
-        np.empty((kept, lanes)),
+        np.empty((rows + 1, kept, lanes)),
+        np.zeros((2, kept, lanes)),
         np.empty(((n_factors + 1) * (n_factors + 1) + 2, lanes)),
         base,
     )

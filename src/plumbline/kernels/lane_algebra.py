@@ -21,9 +21,9 @@ def factorise(
     work: Float[np.ndarray, "n_work lanes"],
     shift: Float[np.ndarray, " factors"],
     rules: Rules,
-    span: tuple[int, int],
+    lanes: int,
 ) -> None:
-    """Turn the window sums of the lanes in ``span`` into centred Gram matrices and inverses.
+    """Turn the window sums of the first ``lanes`` lanes into centred Gram matrices and inverses.
 
     ``sums`` holds n, Σw, Σwx, Σwxx' (upper triangle by rows) of factors shifted by ``shift``.
     A pivot below SMALLEST_PIVOT of its diagonal, or one that is not a number, marks the lane.
@@ -31,29 +31,28 @@ def factorise(
     """
     n = shift.shape[0]
     at = facts_layout(n)
-    first, stop = span
     weight, inverse_weight = sums[1], facts[at.weight]
-    for j in range(first, stop):
+    for j in range(lanes):
         inverse_weight[j] = 1.0 / weight[j]
     centring = float(rules.intercept)
     pair = 2 + n
     for k in range(n):
         mean, total = facts[at.mean + k], sums[2 + k]
-        for j in range(first, stop):
+        for j in range(lanes):
             mean[j] = centring * (total[j] * inverse_weight[j])
         for i in range(k, n):
             upper, lower = facts[at.gram + k * n + i], facts[at.gram + i * n + k]
             product, other = sums[pair], sums[2 + i]
             ridge = rules.ridge if i == k else 0.0
-            for j in range(first, stop):
+            for j in range(lanes):
                 upper[j] = product[j] - mean[j] * other[j] + ridge
-            for j in range(first, stop):
+            for j in range(lanes):
                 lower[j] = upper[j]
             pair += 1
-    _invert(facts, work, n, span)
+    _invert(facts, work, n, lanes)
     if rules.level == 2:
-        _leave_spreads(facts, shift, rules, span)
-        _leave_conditions(sums, facts, work, shift, rules, span)
+        _leave_spreads(facts, shift, rules, lanes)
+        _leave_conditions(sums, facts, work, shift, rules, lanes)
 
 
 @compiled
@@ -61,48 +60,47 @@ def _invert(
     facts: Float[np.ndarray, "n_facts lanes"],
     work: Float[np.ndarray, "n_work lanes"],
     n: int,
-    span: tuple[int, int],
+    lanes: int,
 ) -> None:
     """Invert every lane's Gram matrix by the sweep operator, then refine the inverse once.
 
     A refined inverse serves all assets of a bar, where a refined solution would cost each one.
     """
     at = facts_layout(n)
-    first, stop = span
     state, scale = facts[at.state], work[0]
-    for j in range(first, stop):
+    for j in range(lanes):
         state[j] = 0.0
     for e in range(n * n):
         source, target = facts[at.gram + e], facts[at.inverse + e]
-        for j in range(first, stop):
+        for j in range(lanes):
             target[j] = source[j]
     for k in range(n):
         pivot, diagonal = facts[at.inverse + k * n + k], facts[at.gram + k * n + k]
-        for j in range(first, stop):
+        for j in range(lanes):
             stable = pivot[j] > SMALLEST_PIVOT * diagonal[j]
             state[j] = state[j] if stable else 1.0
-        for j in range(first, stop):
+        for j in range(lanes):
             scale[j] = 1.0 / pivot[j]
             pivot[j] = scale[j]
         for i in range(n):
             if i != k:
                 scaled = facts[at.inverse + i * n + k]
-                for j in range(first, stop):
+                for j in range(lanes):
                     scaled[j] = -scaled[j] * scale[j]
         for i in range(n):
             for m in range(n):
                 if i != k and m != k:
                     target = facts[at.inverse + i * n + m]
                     scaled, row = facts[at.inverse + i * n + k], facts[at.inverse + k * n + m]
-                    for j in range(first, stop):
+                    for j in range(lanes):
                         target[j] += scaled[j] * row[j]
         for m in range(n):
             if m != k:
                 row = facts[at.inverse + k * n + m]
-                for j in range(first, stop):
+                for j in range(lanes):
                     row[j] *= scale[j]
     if n > 1:
-        _refine(facts, work, n, span)
+        _refine(facts, work, n, lanes)
 
 
 @compiled
@@ -110,33 +108,32 @@ def _refine(
     facts: Float[np.ndarray, "n_facts lanes"],
     work: Float[np.ndarray, "n_work lanes"],
     n: int,
-    span: tuple[int, int],
+    lanes: int,
 ) -> None:
     """Add M·(I - S·M) to the inverse M of S (one step of Newton's method)."""
     at = facts_layout(n)
-    first, stop = span
     for i in range(n):
         for m in range(n):
             rest = work[i * n + m]
             unit = 1.0 if i == m else 0.0
-            for j in range(first, stop):
+            for j in range(lanes):
                 rest[j] = unit
             for k in range(n):
                 gram, inverse = facts[at.gram + i * n + k], facts[at.inverse + k * n + m]
-                for j in range(first, stop):
+                for j in range(lanes):
                     rest[j] -= gram[j] * inverse[j]
     for i in range(n):
         for m in range(n):
             target = facts[at.spread + m]  # free until the standard errors are computed
-            for j in range(first, stop):
+            for j in range(lanes):
                 target[j] = 0.0
             for k in range(n):
                 inverse, rest = facts[at.inverse + i * n + k], work[k * n + m]
-                for j in range(first, stop):
+                for j in range(lanes):
                     target[j] += inverse[j] * rest[j]
         for m in range(n):
             target, step = facts[at.inverse + i * n + m], facts[at.spread + m]
-            for j in range(first, stop):
+            for j in range(lanes):
                 target[j] += step[j]
 
 
@@ -145,7 +142,7 @@ def _leave_spreads(
     facts: Float[np.ndarray, "n_facts lanes"],
     shift: Float[np.ndarray, " factors"],
     rules: Rules,
-    span: tuple[int, int],
+    lanes: int,
 ) -> None:
     """Leave the standard errors for a residual variance of one, alpha first.
 
@@ -154,15 +151,14 @@ def _leave_spreads(
     """
     n = shift.shape[0]
     at = facts_layout(n)
-    first, stop = span
     alpha, inverse_weight = facts[at.spread], facts[at.weight]
-    for j in range(first, stop):
+    for j in range(lanes):
         alpha[j] = inverse_weight[j] if rules.intercept else np.nan
     for k in range(n):
         mean_k, spread = facts[at.mean + k], facts[at.spread + 1 + k]
         for i in range(n):
             mean_i, entry = facts[at.mean + i], facts[at.inverse + k * n + i]
-            for j in range(first, stop):
+            for j in range(lanes):
                 variance = entry[j]
                 if rules.ridge > 0.0:
                     for m in range(n):
@@ -171,7 +167,7 @@ def _leave_spreads(
                 alpha[j] += (mean_k[j] + shift[k]) * (mean_i[j] + shift[i]) * variance
                 if i == k:
                     spread[j] = np.sqrt(variance)
-    for j in range(first, stop):
+    for j in range(lanes):
         alpha[j] = np.sqrt(alpha[j])
 
 
@@ -182,37 +178,36 @@ def _leave_conditions(
     work: Float[np.ndarray, "n_work lanes"],
     shift: Float[np.ndarray, " factors"],
     rules: Rules,
-    span: tuple[int, int],
+    lanes: int,
 ) -> None:
     """Leave the 2-norm condition number of each lane's design matrix, in the caller's units."""
     n = shift.shape[0]
-    first, stop = span
     edge = rules.intercept
     size = n + edge
     weight = sums[1]
     if edge:
-        for j in range(first, stop):
+        for j in range(lanes):
             work[0, j] = weight[j]
     pair = 2 + n
     for k in range(n):
         mine = sums[2 + k]
         if edge:
             right, below = work[k + 1], work[(k + 1) * size]
-            for j in range(first, stop):
+            for j in range(lanes):
                 right[j] = mine[j] + shift[k] * weight[j]
                 below[j] = right[j]
         for i in range(k, n):
             other, product = sums[2 + i], sums[pair]
             upper, lower = work[(k + edge) * size + i + edge], work[(i + edge) * size + k + edge]
             ridge = rules.ridge if i == k else 0.0
-            for j in range(first, stop):
+            for j in range(lanes):
                 cross = shift[k] * other[j] + shift[i] * mine[j]
                 upper[j] = product[j] + cross + shift[k] * shift[i] * weight[j] + ridge
                 lower[j] = upper[j]
             pair += 1
-    _diagonalise(work, size, span)
+    _diagonalise(work, size, lanes)
     condition = facts[facts_layout(n).condition]
-    for j in range(first, stop):
+    for j in range(lanes):
         largest = work[0, j]
         smallest = work[0, j]
         for k in range(1, size):
@@ -222,13 +217,12 @@ def _leave_conditions(
 
 
 @compiled
-def _diagonalise(work: Float[np.ndarray, "n_work lanes"], size: int, span: tuple[int, int]) -> None:
+def _diagonalise(work: Float[np.ndarray, "n_work lanes"], size: int, lanes: int) -> None:
     """Rotate every lane's symmetric matrix until its diagonal holds the eigenvalues (Jacobi).
 
     A lane whose entry is negligible beside its diagonal is rotated by nothing, so a lane that
     finishes early keeps its bits whatever its neighbours need.
     """
-    first, stop = span
     cosine, sine = work[size * size], work[size * size + 1]
     for _ in range(_SWEEPS):
         turned = 0
@@ -236,7 +230,7 @@ def _diagonalise(work: Float[np.ndarray, "n_work lanes"], size: int, span: tuple
             for i in range(k + 1, size):
                 off, mirror = work[k * size + i], work[i * size + k]
                 upper, lower = work[k * size + k], work[i * size + i]
-                for j in range(first, stop):
+                for j in range(lanes):
                     scale = np.sqrt(np.abs(upper[j] * lower[j]))
                     turns = np.abs(off[j]) > 2e-16 * scale
                     ratio = (lower[j] - upper[j]) / (2.0 * off[j])
@@ -247,10 +241,10 @@ def _diagonalise(work: Float[np.ndarray, "n_work lanes"], size: int, span: tuple
                     sine[j] = tangent * c if turns else 0.0
                     turned += turns
                 for m in range(size):
-                    _rotate(work[m * size + k], work[m * size + i], cosine, sine, span)
+                    _rotate(work[m * size + k], work[m * size + i], cosine, sine, lanes)
                 for m in range(size):
-                    _rotate(work[k * size + m], work[i * size + m], cosine, sine, span)
-                for j in range(first, stop):
+                    _rotate(work[k * size + m], work[i * size + m], cosine, sine, lanes)
+                for j in range(lanes):
                     off[j] = 0.0
                     mirror[j] = 0.0
         if turned == 0:
@@ -263,10 +257,10 @@ def _rotate(
     right: Float[np.ndarray, " lanes"],
     cosine: Float[np.ndarray, " lanes"],
     sine: Float[np.ndarray, " lanes"],
-    span: tuple[int, int],
+    lanes: int,
 ) -> None:
     """Rotate two entries of every lane."""
-    for j in range(span[0], span[1]):
+    for j in range(lanes):
         a, b = left[j], right[j]
         left[j] = cosine[j] * a - sine[j] * b
         right[j] = sine[j] * a + cosine[j] * b

@@ -35,16 +35,15 @@ def leave_unfitted(
     rules: Rules, results: Results, room: Float[np.ndarray, "places lanes"], bar: int, tile: Tile
 ) -> int:
     """Blank the assets of a bar that are not fitted and count why; return those left to QR."""
-    n = results.beta.shape[0]
+    n = results.coefficients.shape[0] - 1
     state = room[PLACES.state]
     n_left = 0
     for a in range(tile.first, tile.stop):
         reason = int(state[a - tile.first])
         if reason == FITTED:
             continue
-        results.alpha[bar, a] = np.nan
-        for k in range(n):
-            results.beta[k, bar, a] = np.nan
+        for k in range(n + 1):
+            results.coefficients[k, bar, a] = np.nan
         if rules.level > 0:
             results.r2[bar, a] = np.nan
         if rules.level == 2:
@@ -69,12 +68,12 @@ def leave_quality(
     tile: Tile,
 ) -> int:
     """Write R2 and inference of a bar from its coefficients; return how many are left to QR."""
-    n = results.beta.shape[0]
+    n = results.coefficients.shape[0] - 1
     lanes = tile.stop - tile.first
     room, facts = scratch.room, scratch.facts
     total, rest = room[PLACES.total], room[PLACES.rest]
     start = n_own_sums(n) - scratch.base
-    first, square = scratch.sums[start], scratch.sums[start + n + 1]
+    first, square = scratch.sums[1, start], scratch.sums[1, start + n + 1]
     inverse_weight = facts[facts_layout(n).weight]
     if rules.intercept:
         for j in range(lanes):
@@ -85,7 +84,7 @@ def leave_quality(
     for j in range(lanes):
         rest[j] = total[j]
     for k in range(n):
-        beta = results.beta[k, bar, tile.first : tile.stop]
+        beta = results.coefficients[1 + k, bar, tile.first : tile.stop]
         centred = room[PLACES.centred + k]
         for j in range(lanes):
             rest[j] -= beta[j] * (centred[j] + rules.ridge * beta[j])
@@ -116,7 +115,7 @@ def _leave_inference(
     tile: Tile,
 ) -> None:
     """Write standard errors, t statistics and condition numbers of one bar."""
-    n = results.beta.shape[0]
+    n = results.coefficients.shape[0] - 1
     known = facts_layout(n)
     lanes = tile.stop - tile.first
     n_coefficients = n + rules.intercept
@@ -129,10 +128,7 @@ def _leave_inference(
         spread = facts[known.spread + k]
         for j in range(lanes):
             error[j] = sigma[j] * spread[j]
-        if k == 0:
-            value = results.alpha[bar, tile.first : tile.stop]
-        else:
-            value = results.beta[k - 1, bar, tile.first : tile.stop]
+        value = results.coefficients[k, bar, tile.first : tile.stop]
         for j in range(lanes):
             ratio[j] = value[j] / error[j]
     condition = results.condition[bar, tile.first : tile.stop]

@@ -5,9 +5,9 @@ bits on both.
 """
 
 import numpy as np
-from jaxtyping import Bool
+from jaxtyping import Bool, Float
 
-from plumbline.kernels.asset_sums import anchor, sum_head, sum_tail
+from plumbline.kernels.asset_sums import add_head_row, load_weighted_row, sum_tail
 from plumbline.kernels.compilation import compiled
 from plumbline.kernels.fit_layout import (
     FITTED,
@@ -50,59 +50,101 @@ def fit_masked(
                 first = index * lanes
                 stop = min(first + lanes, n_assets)
                 tile = Tile(block, max(group.start - rules.window, 0), first, stop)
-                anchor(panels, rules, tile, scratch.room)
-                sum_tail(panels, shared, tile, scratch)
-                for bar in range(block.head, block.stop):
-                    sum_head(panels, shared, tile, scratch, bar)
-                    n_left += _solve(rules, shared, results, (bar, tile), scratch)
+                sum_tail(panels, rules, shared, tile, scratch)
+                n_left += _fit_head(panels, rules, shared, results, tile, scratch)
     return n_left
 
 
 @compiled
-def _solve(
-    rules: Rules, shared: Shared, results: Results, where: tuple[int, Tile], scratch: Scratch
+def _fit_head(
+    panels: Panels, rules: Rules, shared: Shared, results: Results, tile: Tile, scratch: Scratch
 ) -> int:
-    """Solve one bar of a tile, each asset for itself; return how many windows are left to QR."""
-    bar, tile = where
-    n = shared.shift.shape[1]
-    known = facts_layout(n)
-    lanes = tile.stop - tile.first
-    room, facts, sums = scratch.room, scratch.facts, scratch.sums
-    shifts = shared.shift[tile.block.number]
-    factorise(sums, facts, scratch.work, shifts, rules, (0, lanes))
+    """Fit every bar of the head; return how many windows are left to QR."""
+    y, decay, cell_weight = panels.y, panels.decay, panels.cell_weight
+    head, shift = shared.head, shared.shift[tile.block.number]
+    room, suffix, sums = scratch.room, scratch.suffix, scratch.sums
+    facts, work = scratch.facts, scratch.work
+    coefficients = results.coefficients
+    first, stop = tile.first, tile.stop
+    n_tail = tile.block.head - tile.block.tail
+    n_left = 0
+    sums[:] = 0.0
+    for bar in range(tile.block.head, tile.block.stop):
+        place, row = bar - tile.begin, bar - tile.block.head
+        load_weighted_row(room, y[bar], cell_weight, bar, first, stop)
+        end = min(max(bar - rules.window + 1 - tile.block.tail, 0), n_tail)
+        fades = (decay[1], decay[row + 1])
+        add_head_row(sums, suffix[end], room, head[place], fades, 0)
+        factorise(sums[1], facts, work, shift, rules, stop - first)
+        where = (bar, first, stop, rules.intercept)
+        _solve_row(coefficients, sums[1], room, facts, shift, where)
+        unfitted = _leave_states(rules, results, scratch, bar, tile)
+        if rules.level:
+            n_left += leave_quality(rules, results, scratch, bar, tile)
+        if unfitted:
+            n_left += leave_unfitted(rules, results, room, bar, tile)
+    return n_left
+
+
+@compiled
+def _leave_states(rules: Rules, results: Results, scratch: Scratch, bar: int, tile: Tile) -> int:
+    """Write every lane's count, leave what may be done with it; return how many are not fitted."""
+    room, facts = scratch.room, scratch.facts
+    n_obs = results.n_obs[bar, tile.first : tile.stop]
+    unstable = facts[facts_layout(results.coefficients.shape[0] - 1).state]
+    state, count, counted = room[PLACES.state], room[PLACES.count], scratch.sums[1, 0]
     unfitted = 0
-    counts = results.n_obs[bar, tile.first : tile.stop]
-    state, unstable, n_obs = room[PLACES.state], facts[known.state], sums[0]
-    for j in range(lanes):
-        counts[j] = np.int32(n_obs[j])
-        room[PLACES.count, j] = n_obs[j]
-        state[j] = window_state(n_obs[j], unstable[j], bar, rules)
+    for j in range(tile.stop - tile.first):
+        count[j] = counted[j]
+        n_obs[j] = np.int32(counted[j])
+        state[j] = window_state(counted[j], unstable[j], bar, rules)
         unfitted += state[j] != FITTED
-    base = n_own_sums(n)
-    total = sums[base]
+    return unfitted
+
+
+@compiled
+def _solve_row(
+    coefficients: Float[np.ndarray, "coefficients bars assets"],
+    sums: Float[np.ndarray, "kept lanes"],
+    room: Float[np.ndarray, "places lanes"],
+    facts: Float[np.ndarray, "n_facts lanes"],
+    shift: Float[np.ndarray, " factors"],
+    where: tuple[int, int, int, int],
+) -> None:
+    """Write the coefficients of one bar: slopes from own inverses, alpha from the means."""
+    bar, first, stop, intercept = where
+    n = shift.shape[0]
+    known = facts_layout(n)
+    lanes = stop - first
+    own = n_own_sums(n)
+    total, base, scale = sums[own], room[PLACES.shift], facts[known.weight]
+    alpha = coefficients[0, bar, first:stop]
     for k in range(n):
-        mean = facts[known.mean + k]
-        cross, centred = sums[base + 1 + k], room[PLACES.centred + k]
+        mean, cross = facts[known.mean + k], sums[own + 1 + k]
+        centred = room[PLACES.centred + k]
         for j in range(lanes):
             centred[j] = cross[j] - mean[j] * total[j]
-    alpha = results.alpha[bar, tile.first : tile.stop]
-    inverse_weight, shift = facts[known.weight], room[PLACES.shift]
-    for j in range(lanes):
-        alpha[j] = shift[j] + total[j] * inverse_weight[j] if rules.intercept else 0.0
-    for k in range(n):
-        beta = results.beta[k, bar, tile.first : tile.stop]
-        entry, centred = facts[known.inverse + k * n], room[PLACES.centred]
+    if intercept:
         for j in range(lanes):
-            beta[j] = entry[j] * centred[j]
-        for i in range(1, n):
+            alpha[j] = base[j] + total[j] * scale[j]
+    else:
+        for j in range(lanes):
+            alpha[j] = 0.0
+    for k in range(n):
+        beta = coefficients[1 + k, bar, first:stop]
+        entry, centred = facts[known.inverse + k * n], room[PLACES.centred]
+        if n == 1:
+            for j in range(lanes):
+                beta[j] = entry[j] * centred[j]
+        else:
+            second, other = facts[known.inverse + k * n + 1], room[PLACES.centred + 1]
+            for j in range(lanes):
+                beta[j] = entry[j] * centred[j] + second[j] * other[j]
+        for i in range(2, n):
             entry, centred = facts[known.inverse + k * n + i], room[PLACES.centred + i]
             for j in range(lanes):
                 beta[j] += entry[j] * centred[j]
-        if rules.intercept:
-            mean = facts[known.mean + k]
+        if intercept:
+            mean, step = facts[known.mean + k], shift[k]
             for j in range(lanes):
-                alpha[j] -= (shifts[k] + mean[j]) * beta[j]
-    n_left = leave_quality(rules, results, scratch, bar, tile) if rules.level else 0
-    if unfitted:
-        n_left += leave_unfitted(rules, results, room, bar, tile)
-    return n_left
+                alpha[j] -= (step + mean[j]) * beta[j]

@@ -250,8 +250,7 @@ def _empty_results(shape: tuple[int, ...], n_factors: int, rules: Rules) -> Resu
     inference = shape if rules.level == 2 else (0, 0)
     n_coefficients = n_factors + 1 if rules.level == 2 else 0
     return Results(
-        alpha=np.empty(shape),
-        beta=np.empty((n_factors, *shape)),
+        coefficients=np.empty((n_factors + 1, *shape)),
         n_obs=np.empty(shape, np.int32),
         residual=np.empty(fit),
         r2=np.empty(fit),
@@ -267,8 +266,8 @@ def _fit(results: Results, rules: Rules) -> RollingFit:
     counts = {name: int(results.reasons[place]) for name, place in _REASONS.items()}
     has_fit, has_inference = rules.level > 0, rules.level == 2
     return RollingFit(
-        alpha=results.alpha,
-        beta=np.moveaxis(results.beta, 0, -1),
+        alpha=results.coefficients[0],
+        beta=np.moveaxis(results.coefficients[1:], 0, -1),
         n_obs=results.n_obs,
         reasons=MappingProxyType(counts),
         residual=results.residual if has_fit else None,

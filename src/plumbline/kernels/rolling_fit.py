@@ -20,7 +20,7 @@ from plumbline.kernels.window_sums import find_gaps, share_windows
 # third level of a processor's cache. Results do not depend on them.
 _TABLE_BYTES = 4 << 20
 _SUFFIX_BYTES = 512 << 10
-_LANES = (32, 128)
+_LANES = (64, 256)
 
 
 def fit_groups(panels: Panels, rules: Rules, results: Results) -> None:
@@ -62,8 +62,8 @@ def _tables(group: Group, rules: Rules, n_factors: int, blocks: int) -> Shared:
     entries = n_own_sums(n_factors)
     return Shared(
         shift=np.empty((blocks, n_factors)),
-        tail=np.empty((entries, rows)),
-        head=np.empty((entries, rows)),
-        sums=np.empty((entries, rows)),
-        facts=np.empty((facts_layout(n_factors).size, rows)),
+        tail=np.empty((rows, entries)),
+        head=np.empty((rows, entries)),
+        counts=np.empty(rows),
+        facts=np.empty((rows, facts_layout(n_factors).size)),
     )

@@ -1,9 +1,9 @@
 """Rolling regressions of assets without gaps: the Gram matrix of a bar serves all of them."""
 
 import numpy as np
-from jaxtyping import Bool
+from jaxtyping import Bool, Float
 
-from plumbline.kernels.asset_sums import anchor, sum_head, sum_tail
+from plumbline.kernels.asset_sums import add_head_row, load_row, sum_tail
 from plumbline.kernels.compilation import compiled
 from plumbline.kernels.fit_layout import (
     FITTED,
@@ -36,7 +36,8 @@ def fit_shared(
     n = shared.shift.shape[1]
     n_assets = panels.y.shape[1]
     lanes = (n_assets + gaps.shape[1] - 1) // gaps.shape[1]
-    scratch = new_scratch(rules, n, min(rules.window, group.stop), lanes, n_own_sums(n))
+    rows = min(rules.window, group.stop)
+    scratch = new_scratch(rules, n, rows, lanes, n_own_sums(n))
     n_left = 0
     for number in range(gaps.shape[0]):
         block = block_at(group, number, rules.window)
@@ -45,63 +46,105 @@ def fit_shared(
                 first = index * lanes
                 stop = min(first + lanes, n_assets)
                 tile = Tile(block, max(group.start - rules.window, 0), first, stop)
-                anchor(panels, rules, tile, scratch.room)
-                sum_tail(panels, shared, tile, scratch)
-                for bar in range(block.head, block.stop):
-                    sum_head(panels, shared, tile, scratch, bar)
-                    n_left += _solve(rules, shared, results, (bar, tile), scratch)
+                sum_tail(panels, rules, shared, tile, scratch)
+                n_left += _fit_head(panels, rules, shared, results, tile, scratch)
     return n_left
 
 
 @compiled
-def _solve(
-    rules: Rules, shared: Shared, results: Results, where: tuple[int, Tile], scratch: Scratch
+def _fit_head(
+    panels: Panels, rules: Rules, shared: Shared, results: Results, tile: Tile, scratch: Scratch
 ) -> int:
-    """Solve one bar of a tile on the shared inverse; return how many windows are left to QR."""
-    bar, tile = where
-    n = shared.shift.shape[1]
+    """Fit every bar of the head; return how many windows are left to QR."""
+    y, decay, shift = panels.y, panels.decay, shared.shift[tile.block.number]
+    head, facts, counts = shared.head, shared.facts, shared.counts
+    room, suffix, sums = scratch.room, scratch.suffix, scratch.sums
+    coefficients, n_obs = results.coefficients, results.n_obs
+    first, stop, base = tile.first, tile.stop, scratch.base
+    state_at = facts_layout(shift.shape[0]).state
+    n_tail = tile.block.head - tile.block.tail
+    n_left = 0
+    sums[:] = 0.0
+    for bar in range(tile.block.head, tile.block.stop):
+        place, row = bar - tile.begin, bar - tile.block.head
+        load_row(room, y[bar], first, stop, rules.level)
+        end = min(max(bar - rules.window + 1 - tile.block.tail, 0), n_tail)
+        fades = (decay[1], decay[row + 1])
+        add_head_row(sums, suffix[end], room, head[place], fades, base)
+        n_obs[bar, first:stop] = np.int32(counts[place])
+        state = window_state(counts[place], facts[place, state_at], bar, rules)
+        if state == FITTED:
+            where = (bar, first, stop, rules.intercept)
+            _solve_row(coefficients, sums[1], room, facts[place], shift, where)
+            if rules.level:
+                _spread_facts(room, scratch.facts, facts[place], counts[place], rules.level)
+                n_left += leave_quality(rules, results, scratch, bar, tile)
+        else:
+            room[PLACES.state] = state
+            n_left += leave_unfitted(rules, results, room, bar, tile)
+    return n_left
+
+
+@compiled
+def _solve_row(
+    coefficients: Float[np.ndarray, "coefficients bars assets"],
+    sums: Float[np.ndarray, "kept lanes"],
+    room: Float[np.ndarray, "places lanes"],
+    facts: Float[np.ndarray, " n_facts"],
+    shift: Float[np.ndarray, " factors"],
+    where: tuple[int, int, int, int],
+) -> None:
+    """Write the coefficients of one bar: slopes from the shared inverse, alpha from the means."""
+    bar, first, stop, intercept = where
+    n = shift.shape[0]
     known = facts_layout(n)
-    place = bar - tile.begin
-    lanes = tile.stop - tile.first
-    room, facts, sums = scratch.room, shared.facts, scratch.sums
-    n_obs = shared.sums[0, place]
-    state = window_state(n_obs, facts[known.state, place], bar, rules)
-    counts = results.n_obs[bar, tile.first : tile.stop]
-    for j in range(lanes):
-        counts[j] = np.int32(n_obs)
-    if state != FITTED:
-        room[PLACES.state] = state
-        return leave_unfitted(rules, results, room, bar, tile)
-    total = sums[0]
+    lanes = stop - first
+    total, base = sums[0], room[PLACES.shift]
+    alpha = coefficients[0, bar, first:stop]
+    scale = facts[known.weight]
     for k in range(n):
-        mean = facts[known.mean + k, place]
-        cross, centred = sums[1 + k], room[PLACES.centred + k]
+        mean, cross, centred = facts[known.mean + k], sums[1 + k], room[PLACES.centred + k]
         for j in range(lanes):
             centred[j] = cross[j] - mean * total[j]
-    alpha = results.alpha[bar, tile.first : tile.stop]
-    inverse_weight = facts[known.weight, place]
-    shift = room[PLACES.shift]
-    for j in range(lanes):
-        alpha[j] = shift[j] + total[j] * inverse_weight if rules.intercept else 0.0
-    for k in range(n):
-        beta = results.beta[k, bar, tile.first : tile.stop]
-        entry, centred = facts[known.inverse + k * n, place], room[PLACES.centred]
+    if intercept:
         for j in range(lanes):
-            beta[j] = entry * centred[j]
-        for i in range(1, n):
-            entry, centred = facts[known.inverse + k * n + i, place], room[PLACES.centred + i]
+            alpha[j] = base[j] + total[j] * scale
+    else:
+        for j in range(lanes):
+            alpha[j] = 0.0
+    for k in range(n):
+        beta = coefficients[1 + k, bar, first:stop]
+        entry, centred = facts[known.inverse + k * n], room[PLACES.centred]
+        if n == 1:
+            for j in range(lanes):
+                beta[j] = entry * centred[j]
+        else:
+            second, other = facts[known.inverse + k * n + 1], room[PLACES.centred + 1]
+            for j in range(lanes):
+                beta[j] = entry * centred[j] + second * other[j]
+        for i in range(2, n):
+            entry, centred = facts[known.inverse + k * n + i], room[PLACES.centred + i]
             for j in range(lanes):
                 beta[j] += entry * centred[j]
-        if rules.intercept:
-            mean = shared.shift[tile.block.number, k] + facts[known.mean + k, place]
+        if intercept:
+            mean = shift[k] + facts[known.mean + k]
             for j in range(lanes):
                 alpha[j] -= mean * beta[j]
-    if rules.level == 0:
-        return 0
-    room[PLACES.count] = n_obs
+
+
+@compiled
+def _spread_facts(
+    room: Float[np.ndarray, "places lanes"],
+    target: Float[np.ndarray, "n_facts lanes"],
+    facts: Float[np.ndarray, " n_facts"],
+    count: float,
+    level: int,
+) -> None:
+    """Give every lane the shared facts that R2 and inference read."""
+    known = facts_layout(room.shape[0] - PLACES.centred)
+    room[PLACES.count] = count
     room[PLACES.state] = FITTED
-    scratch.facts[known.weight] = inverse_weight
-    if rules.level == 2:
+    target[known.weight] = facts[known.weight]
+    if level == 2:
         for e in range(known.spread, known.size):
-            scratch.facts[e] = facts[e, place]
-    return leave_quality(rules, results, scratch, bar, tile)
+            target[e] = facts[e]
