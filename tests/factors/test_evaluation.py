@@ -186,6 +186,7 @@ def test_a_signal_that_knows_the_next_return_has_an_ic_of_one():
     result = evaluate({"seer": oracle_signal, "fool": -oracle_signal}, panel, options=OPTIONS)
     first = result.summary.filter(horizon_bars=1)
     assert_allclose(first["mean_ic"], [1.0, -1.0])
+    assert first["icir"].null_count() == first["t_hac"].null_count() == 2  # it never varies
     assert (
         result.spread_summary["gross_annual"][0] > 1 > -1 > result.spread_summary["gross_annual"][1]
     )

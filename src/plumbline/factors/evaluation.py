@@ -14,7 +14,13 @@ from plumbline.factors.conventions import conventions
 from plumbline.factors.forward_returns import forward_returns
 from plumbline.factors.options import EvaluationOptions
 from plumbline.factors.quantiles import quantile_buckets, quantile_returns
-from plumbline.factors.spread import SpreadReturns, SpreadSummary, spread_returns, spread_summary
+from plumbline.factors.spread import (
+    SpreadReturns,
+    SpreadSummary,
+    marked_changes,
+    spread_returns,
+    spread_summary,
+)
 from plumbline.features.returns import positive_prices
 from plumbline.inference.hac import HacMean, hac_mean
 from plumbline.kernels.order_statistics import rank_ic
@@ -87,7 +93,8 @@ def evaluate(
     forwards = forward_returns(price, chosen.horizons)
 
     buckets = [quantile_buckets(value, chosen.n_quantiles) for value in values]
-    spreads = [spread_returns(bucket, price, chosen) for bucket in buckets]
+    changes = marked_changes(price)
+    spreads = [spread_returns(bucket, changes, chosen) for bucket in buckets]
     is_read = (close.first_bar + np.arange(close.n_bars)) % chosen.every_bars == 0
     values[:, ~is_read] = np.nan
     read_buckets = [np.where(is_read[:, None], bucket, 0).astype(np.int8) for bucket in buckets]
@@ -161,7 +168,8 @@ def _summary_table(
     squares = np.where(has_ic, (ic - mean[:, :, None]) ** 2, 0.0).sum(axis=2)
     with np.errstate(divide="ignore", invalid="ignore"):
         sd = np.sqrt(np.where(n_bars > 1, squares / (n_bars - 1), np.nan))
-        icir = np.where(sd > 0, mean / sd, np.nan)
+        # coefficients that are all alike have a deviation of rounding, and no t
+        icir = np.where(np.isnan(_gather(tests, "t")), np.nan, mean / sd)
         hit_rate = (ic > 0).sum(axis=2) / n_bars
         mean_n_assets = np.where(has_ic, n_assets, 0.0).sum(axis=2) / n_bars
     columns = {

@@ -78,16 +78,18 @@ def quantile_returns(
     forwards : (H, T, A) decimal returns; NaN where unknown.
     n_quantiles : Q.
     """
-    shape = (len(forwards), n_quantiles)
-    sums, demeaned, n = np.zeros(shape), np.zeros(shape), np.zeros(shape, dtype=np.int64)
-    for h, forward in enumerate(forwards):
-        counts = (buckets > 0) & np.isfinite(forward)
-        group = np.where(counts, buckets, 0).ravel()
-        value = np.where(counts, forward, 0.0)
-        per_bar = value.sum(axis=1) / np.maximum(counts.sum(axis=1), 1)
-        excess = np.where(counts, value - per_bar[:, None], 0.0)
-        n[h] = np.bincount(group, minlength=n_quantiles + 1)[1:]
-        sums[h] = np.bincount(group, value.ravel(), n_quantiles + 1)[1:]
-        demeaned[h] = np.bincount(group, excess.ravel(), n_quantiles + 1)[1:]
-    count = np.where(n > 0, n, np.nan)
-    return QuantileReturns(sums / count, demeaned / count, n)
+    n_bars, n_groups = len(buckets), n_quantiles + 1
+    cell = (np.arange(n_bars)[:, None] * n_groups + buckets).ravel()
+    mean, demeaned, n = [], [], []
+    for forward in forwards:
+        is_there = np.isfinite(forward)
+        value = np.where(is_there, forward, 0.0)
+        counts = np.bincount(cell, is_there.ravel(), n_bars * n_groups).reshape(-1, n_groups)
+        sums = np.bincount(cell, value.ravel(), n_bars * n_groups).reshape(-1, n_groups)
+        counts, sums = counts[:, 1:], sums[:, 1:]
+        per_bar = sums.sum(axis=1) / np.maximum(counts.sum(axis=1), 1)
+        total = np.where(counts.sum(axis=0) > 0, counts.sum(axis=0), np.nan)
+        mean.append(sums.sum(axis=0) / total)
+        demeaned.append((sums - counts * per_bar[:, None]).sum(axis=0) / total)
+        n.append(counts.sum(axis=0).astype(np.int64))
+    return QuantileReturns(np.stack(mean), np.stack(demeaned), np.stack(n))

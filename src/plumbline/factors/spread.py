@@ -46,9 +46,30 @@ class SpreadSummary(NamedTuple):
     n_bars: int
 
 
+def marked_changes(close: Float[np.ndarray, "bars assets"]) -> Float[np.ndarray, "bars assets"]:
+    """Return what a holding of one gains on each bar, a missing close marked at the last one known.
+
+    The move over a gap is gained on the bar on which the price is back; a price that never comes
+    back gains nothing more. Row 0 and bars before an asset's first close are 0.
+
+    Parameters
+    ----------
+    close : (T, A) prices; missing, infinite and non-positive ones are missing.
+    """
+    price = positive_prices(close)
+    row = np.where(np.isfinite(price), np.arange(len(price))[:, None], 0)
+    carried = np.take_along_axis(price, np.maximum.accumulate(row, axis=0), axis=0)
+    changes = np.zeros_like(price)
+    with np.errstate(over="ignore"):
+        np.divide(carried[1:], carried[:-1], out=changes[1:])
+    changes[1:] -= 1.0
+    changes[~np.isfinite(changes)] = 0.0
+    return changes
+
+
 def spread_returns(
     buckets: Int8[np.ndarray, "bars assets"],
-    close: Float[np.ndarray, "bars assets"],
+    changes: Float[np.ndarray, "bars assets"],
     options: EvaluationOptions,
 ) -> SpreadReturns:
     """Return the spread of the highest over the lowest group, bar by bar.
@@ -59,13 +80,10 @@ def spread_returns(
     close to the next. The cost is ``cost_bps`` on the value traded to get from the position as
     prices have moved it to the next one; capital stays at 1 a side (gains are taken out).
 
-    A position whose close is missing is marked at its last close, so the move over a gap is
-    earned when the price is back; a price that never comes back earns nothing more.
-
     Parameters
     ----------
     buckets : (T, A) groups 1 … Q, 0 for none; an asset without a close must be in none.
-    close : (T, A) prices.
+    changes : (T, A) returns of each bar from :func:`marked_changes`.
     options : ``n_quantiles``, ``spread_horizon``, ``cost_bps``.
 
     References
@@ -77,14 +95,12 @@ def spread_returns(
         empty = np.zeros(0)
         return SpreadReturns(len(buckets), empty, empty, empty, empty)
     first = int(has_book.argmax())
-    price = _carried(positive_prices(close))
-    with np.errstate(invalid="ignore"):
-        change = np.nan_to_num(price[1:] / price[:-1] - 1.0, nan=0.0, posinf=0.0, neginf=0.0)
-    held = position[:-1]
-    drifted = np.zeros_like(held)
-    drifted[1:] = held[:-1] * (1.0 + change[:-1])
-    turnover = np.abs(held - drifted).sum(axis=1)[first:]
-    gross = (held * change).sum(axis=1)[first:]
+    held, earned = position[:-1], changes[1:]
+    gained = held * earned
+    traded = held.copy()
+    traded[1:] -= held[:-1] + gained[:-1]
+    turnover = np.abs(traded, out=traded).sum(axis=1)[first:]
+    gross = gained.sum(axis=1)[first:]
     cost = options.cost_bps * 1e-4 * turnover
     return SpreadReturns(first + 1, gross, cost, gross - cost, turnover)
 
@@ -110,7 +126,8 @@ def spread_summary(spread: SpreadReturns, periods_per_year: float) -> SpreadSumm
         cost_annual=float(spread.cost.mean()) * per_year,
         net_annual=net_annual,
         volatility_annual=volatility,
-        sharpe_net=net_annual / volatility if volatility > 0 else math.nan,
+        # returns that are all alike have a volatility of rounding, and no t
+        sharpe_net=net_annual / volatility if not math.isnan(test.t) else math.nan,
         t_hac=float(test.t),
         p_value=float(test.p_value),
         max_drawdown=float((np.maximum.accumulate(path) - path).max()),
@@ -131,9 +148,3 @@ def _position(
     n_books = window_sum(is_formed[:, None].astype(np.float64), options.spread_horizon)
     total = window_sum(book, options.spread_horizon)
     return total / np.maximum(n_books, 1.0), is_formed
-
-
-def _carried(price: Float[np.ndarray, "bars assets"]) -> Float[np.ndarray, "bars assets"]:
-    """Return prices with the last one carried over gaps; NaN before the first."""
-    row = np.where(np.isfinite(price), np.arange(len(price))[:, None], 0)
-    return np.take_along_axis(price, np.maximum.accumulate(row, axis=0), axis=0)
