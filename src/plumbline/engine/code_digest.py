@@ -17,11 +17,10 @@ from pathlib import Path
 from typing import Any, final
 
 from sqlalchemy import select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from plumbline.core.digest import digest, digest_bytes
 from plumbline.core.errors import UnhashableError
-from plumbline.ledger.database import Database
+from plumbline.ledger.database import Database, insert_absent
 from plumbline.ledger.models import SourceFile
 
 _MACHINERY = ("engine", "lake", "ledger", "report", "cli", "web")
@@ -109,8 +108,7 @@ class CodeDigests:
             for content, s in self._learnt.items()
         ]
         with self._database.begin() as connection:
-            dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-            connection.execute(dialect.insert(SourceFile).on_conflict_do_nothing(), rows)
+            insert_absent(connection, SourceFile, rows)
         self._learnt.clear()
 
     def _closure(self, roots: Iterable[str]) -> CodeDigest:

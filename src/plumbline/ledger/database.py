@@ -1,6 +1,6 @@
 """The metadata database: one SQLAlchemy engine, transactions that wait for their turn."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, final
@@ -73,6 +73,23 @@ def open_database(path: Path) -> Database:
             raise ProjectError(f"{path} cannot be opened as a database: {error}") from error
         raise
     return database
+
+
+def insert_absent(
+    connection: Connection, model: type[Base], rows: Sequence[Mapping[str, Any]]
+) -> None:
+    """Insert rows, leaving out those whose key is there already."""
+    if not rows:
+        return
+    table = Base.metadata.tables[model.__tablename__]
+    if connection.dialect.name == "postgresql":
+        from sqlalchemy.dialects.postgresql import insert as insert_postgresql
+
+        connection.execute(insert_postgresql(table).on_conflict_do_nothing(), list(rows))
+    else:
+        from sqlalchemy.dialects.sqlite import insert as insert_sqlite
+
+        connection.execute(insert_sqlite(table).on_conflict_do_nothing(), list(rows))
 
 
 def _engine(url: str) -> Engine:

@@ -10,11 +10,10 @@ from datetime import datetime
 from importlib.metadata import version
 from typing import Any, final
 
-from sqlalchemy import Connection, Table, bindparam, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Table, bindparam, update
 
 from plumbline.core.settings import current_time, read_settings
-from plumbline.ledger.database import Base, Database
+from plumbline.ledger.database import Base, Database, insert_absent
 from plumbline.ledger.models import (
     Artefact,
     CodeRecord,
@@ -135,10 +134,10 @@ class Ledger:
             for c in completions
         ]
         with self.database.begin() as connection:
-            _insert_absent(connection, CodeRecord, [_code_row(codes[d]) for d in sorted(codes)])
-            _insert_absent(connection, Artefact, artefacts)
-            _insert_absent(connection, Lineage, [row for c in results for row in c.lineage])
-            _insert_absent(connection, TaskRecord, tasks)
+            insert_absent(connection, CodeRecord, [_code_row(codes[d]) for d in sorted(codes)])
+            insert_absent(connection, Artefact, artefacts)
+            insert_absent(connection, Lineage, [row for c in results for row in c.lineage])
+            insert_absent(connection, TaskRecord, tasks)
 
     def touch(self, keys: Sequence[str]) -> None:
         """Note that results were used, so that the least recently used can be told."""
@@ -163,7 +162,7 @@ class Ledger:
             for (name, subject), value in metrics.items()
         ]
         with self.database.begin() as connection:
-            _insert_absent(connection, Metric, rows)
+            insert_absent(connection, Metric, rows)
 
     def drop_artefacts(self, keys: Sequence[str]) -> None:
         """Forget results, for instance because a file of theirs is damaged."""
@@ -187,14 +186,6 @@ def machine() -> dict[str, Any]:
 
 def _table(model: type[Base]) -> Table:
     return Base.metadata.tables[model.__tablename__]
-
-
-def _insert_absent(
-    connection: Connection, model: type[Base], rows: Sequence[Mapping[str, Any]]
-) -> None:
-    if rows:
-        dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-        connection.execute(dialect.insert(_table(model)).on_conflict_do_nothing(), list(rows))
 
 
 def _code_row(code: Any) -> dict[str, Any]:

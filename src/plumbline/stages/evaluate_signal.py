@@ -7,8 +7,6 @@ from typing import ClassVar, final
 from plumbline.core.alignment import conform
 from plumbline.core.panel import Panel
 from plumbline.engine.stage import Stage, Tables
-from plumbline.factors.evaluation import evaluate
-from plumbline.factors.history import coverage, ic_by_year, ic_rolling, spread_history
 from plumbline.factors.options import EvaluationOptions
 
 
@@ -31,6 +29,9 @@ class EvaluateSignal(Stage):
 
     def run(self, inputs: Mapping[str, Panel]) -> Tables:
         """Evaluate against all bars at once: forward returns look ahead, and only here."""
+        from plumbline.factors.evaluation import evaluate
+        from plumbline.factors.history import coverage, ic_by_year, ic_rolling, spread_history
+
         prices = inputs["prices"]
         signal = conform(inputs["signal"], prices)["signal"]
         found = evaluate({self.name: signal}, prices, options=self.options)

@@ -7,7 +7,6 @@ from typing import ClassVar, final
 from plumbline.core.alignment import conform
 from plumbline.core.panel import Panel
 from plumbline.engine.stage import Partition, Stage, TimeBlocks
-from plumbline.factors.neutralisation import neutralised_signal
 
 
 @final
@@ -33,6 +32,8 @@ class NeutraliseSignal(Stage):
 
     def run(self, inputs: Mapping[str, Panel]) -> Panel:
         """Neutralise one block."""
+        from plumbline.factors.neutralisation import neutralised_signal
+
         signal = inputs["signal"]
         exposures = conform(inputs["model"], signal) if "model" in inputs else signal.only([])
         sectors = dict(self.sectors) if self.sectors else None

@@ -6,7 +6,6 @@ from typing import ClassVar, final
 
 from plumbline.core.panel import Panel
 from plumbline.engine.stage import Stage, Tables
-from plumbline.factors.history import factor_fit
 
 
 @final
@@ -18,4 +17,6 @@ class SummariseModel(Stage):
 
     def run(self, inputs: Mapping[str, Panel]) -> Tables:
         """Summarise all bars."""
+        from plumbline.factors.history import factor_fit
+
         return {"factor_fit": factor_fit(inputs["model"])}

@@ -9,7 +9,6 @@ import numpy as np
 from plumbline.core.errors import ParameterError
 from plumbline.core.panel import Panel
 from plumbline.factors.model import FactorModel, require_same_bars
-from plumbline.kernels.regression import RollingOptions, rolling_ols
 
 
 @final
@@ -73,6 +72,8 @@ class RollingRegression(FactorModel):
 
     def fit(self, returns: Panel, factors: Panel) -> Panel:
         """Return alpha, betas, r2, n_obs and the causal residual of every bar and asset."""
+        from plumbline.kernels.regression import RollingOptions, rolling_ols
+
         y, x = returns["return"], factors["return"]
         require_same_bars(returns, factors)
         fit = rolling_ols(
