@@ -27,6 +27,15 @@ def test_an_earlier_report_is_replaced(tmp_path):
     assert twin["tables"]["coverage"]["n_rows"] == 30
 
 
+def test_who_reads_the_old_file_keeps_reading_it(tmp_path):
+    paths = write_report(study(60), tmp_path)
+    before = paths.html.read_bytes()
+    with paths.html.open("rb") as reader:
+        write_report(study(30), tmp_path)
+        assert reader.read() == before
+    assert paths.html.read_bytes() != before
+
+
 def test_a_write_that_breaks_leaves_the_old_file_and_no_draft(tmp_path, monkeypatch):
     paths = write_report(study(60), tmp_path)
     before = paths.html.read_bytes(), paths.json.read_bytes()
