@@ -116,6 +116,12 @@ def test_a_constant_series_has_no_t_and_says_so(value):
     assert r.reason == ("the series is constant",)
 
 
+def test_a_series_constant_but_for_rounding_has_no_t():
+    x = 0.01 + 1e-16 * np.random.default_rng(0).standard_normal(100)
+    assert hac_mean(x).reason == ("the series is constant",)
+    assert hac_mean(0.01 + 1e6 * (x - 0.01)).reason == ("",)
+
+
 def test_too_few_values_have_no_t_and_say_so():
     for x in (np.zeros(0), np.array([1.0]), np.array([1.0, 2.0]), np.full(9, np.nan)):
         r = hac_mean(x)

@@ -12,6 +12,7 @@ from plumbline.inference.fixed_b import fixed_b_critical_value, fixed_b_p_value
 
 _MIN_OBS = 3
 _ROUNDING = 64 * np.finfo(np.float64).eps
+_CONSTANT_WITHIN = 1e-12  # of the largest value: what differences of prices keep of rounding
 
 _OK = ""
 _TOO_FEW = f"fewer than {_MIN_OBS} observations"
@@ -76,8 +77,8 @@ def hac_mean(
 
     Returns
     -------
-    Arrays of shape () or (N,). Fewer than 3 values, a constant series and a long-run variance of
-    zero give NaN in stderr, t, p_value and interval, with a reason.
+    Arrays of shape () or (N,). Fewer than 3 values, a series that varies by less than 1e-12 of its
+    size and a long-run variance of zero give NaN in stderr, t, p_value and interval, with a reason.
 
     Raises
     ------
@@ -224,7 +225,7 @@ def _reasons(
     """Return why each series has no t; columns are scaled to a size of 0.5 to 1."""
     rules = (
         (n_obs < _MIN_OBS, _TOO_FEW),
-        (largest_deviation <= _ROUNDING, _CONSTANT),
+        (largest_deviation <= _CONSTANT_WITHIN, _CONSTANT),
         (variance <= _ROUNDING * autocovariance[0], _NO_VARIANCE),
     )
     return tuple(
