@@ -52,7 +52,7 @@ def test_the_drawn_net_return_is_the_given_one_in_per_cent():
     assert series[0] == pytest.approx([100 * v for v in given["net_cumulative"]], abs=0.00501)
     assert series[1] == pytest.approx([100 * v for v in given["gross_cumulative"]], abs=0.00501)
     assert record["lines"][1]["dashed"]
-    assert (record["unit"], record["show"]) == ("%", 1)
+    assert (record["unit"], record["digits"]) == ("%", 2)
 
 
 def test_the_drawn_trailing_mean_starts_where_it_exists_and_keeps_its_gaps():

@@ -134,11 +134,11 @@
   function readOut(plot, index) {
     const { spec, data } = plot;
     const at = index ?? null;
+    const unit = spec.unit ? ` ${spec.unit}` : "";
     plot.outputs.forEach((output, i) => {
-      const values = data[i + 1];
-      const value = at === null ? values.findLast((v) => v !== null) ?? null : values[at] ?? null;
-      const unit = spec.unit ? ` ${spec.unit}` : "";
-      output.textContent = value === null ? "n/a" : number(value, spec.show) + unit;
+      const value = at === null ? null : data[i + 1][at] ?? null;
+      const read = value === null ? "n/a" : number(value, spec.digits) + unit;
+      output.textContent = at === null ? plot.atRest[i] : read;
     });
     plot.when.textContent = at === null ? "last value" : moment(data[0][at]);
   }
@@ -193,6 +193,7 @@
     holder.className = "plot-live";
     plot.box.append(holder);
     plot.outputs = plot.box.querySelectorAll("output");
+    plot.atRest = [...plot.outputs].map((output) => output.textContent);
     plot.when = plot.box.querySelector(".when");
     plot.span = full;
     plot.box.classList.add("live");

@@ -1,7 +1,7 @@
 """A study's report on disk, written again only when what it shows has changed."""
 
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from plumbline.core.digest import digest, digest_bytes
 from plumbline.engine.code_digest import CodeDigests
@@ -20,6 +20,7 @@ class Published(NamedTuple):
     is_new: bool
 
 
+@runtime_checkable
 class Reportable(Protocol):
     """What this module needs of a study."""
 

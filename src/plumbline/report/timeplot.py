@@ -152,13 +152,15 @@ def _scaled(value: float | None, style: Style) -> float | None:
 def _record(
     plot: TimePlot, bars: list[int], series: list[list[float | None]], axis: TimeAxis
 ) -> dict[str, object]:
-    """Return what the script draws; one decimal more than is shown."""
-    digits = plot.style.digits + 1
+    """Return what the script draws, rounded once to the decimals that it shows under the cursor.
+
+    These are one more than elsewhere on the page; counts stay whole.
+    """
+    digits = plot.style.digits + 1 if plot.style.digits else 0
     index = {bar: i for i, bar in enumerate(axis.bars)}
     return {
         "at": _deltas([index[bar] for bar in bars]) if len(axis.bars) != len(bars) else "",
         "digits": digits,
-        "show": plot.style.digits,
         "unit": plot.style.unit if plot.style.unit in {"%", "bps"} else "",
         "lines": [
             {"label": line.label, "colour": line.colour, "dashed": line.dashed, "y": coded}
