@@ -4,12 +4,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from plumbline.core.plugin import Plugin, Room
 from plumbline.engine.work import Outcome, Work
 
 
+@runtime_checkable
 class Pool(Protocol):
     """Workers in use: accepts blocks, and gives back what became of them in any order."""
 

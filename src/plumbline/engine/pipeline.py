@@ -4,13 +4,14 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
-from typing import Protocol, final
+from typing import Protocol, final, runtime_checkable
 
 from plumbline.core.errors import RecipeError, nearest_names
 from plumbline.core.panel import Panel
 from plumbline.engine.stage import Axes, Stage
 
 
+@runtime_checkable
 class DataSet(Protocol):
     """What the engine needs of a data set: an identity, its extent and digests of its blocks."""
 
@@ -44,6 +45,7 @@ class DataSet(Protocol):
         """Return the digest of the blocks that hold these fields, assets and bars."""
 
 
+@runtime_checkable
 class PanelReader(Protocol):
     """What a worker needs of a lake: bars as a panel."""
 

@@ -1,12 +1,13 @@
 """Who is told what a run does: progress bars, logs, tests."""
 
-from typing import Protocol, final
+from typing import Protocol, final, runtime_checkable
 
 from plumbline.core.errors import CorruptEntryError
 from plumbline.engine.blocks import Task
 from plumbline.engine.plan import Plan
 
 
+@runtime_checkable
 class Watcher(Protocol):
     """Told what a run does."""
 
