@@ -1,6 +1,6 @@
 """The one place that configures numba; every kernel is compiled through ``compiled``.
 
-Kernels run in strict IEEE arithmetic (no ``fastmath``, no contraction): each lane of a vector
+Kernels of rolling windows run in strict IEEE arithmetic (no ``fastmath``, no contraction): each lane of a vector
 loop gives what the scalar loop would give. An asset's bits then depend neither on its place in
 the panel nor on the vector width of the machine, and its windows may take any code path that
 does the same operations in the same order.
@@ -24,4 +24,17 @@ def compiled(function: Callable[P, R]) -> Callable[P, R]:
     """Compile a function on first call, release the lock while it runs, keep it on disk."""
     plain = inspect.unwrap(function)  # annotation checks of a test run are no machine code
     kernel: Callable[P, R] = numba.njit(cache=True, error_model="numpy", nogil=True)(plain)
+    return kernel
+
+
+def compiled_sums(function: Callable[P, R]) -> Callable[P, R]:
+    """Compile like ``compiled``, but let sums over a vector be taken in any fixed order.
+
+    For sums across assets only, whose rounding depends on the order of the assets anyway. The
+    order depends on the vector width of the processor, not on threads or on the place in memory.
+    """
+    plain = inspect.unwrap(function)
+    options = {"reassoc", "contract", "nsz"}
+    decorate = numba.njit(cache=True, error_model="numpy", nogil=True, fastmath=options)
+    kernel: Callable[P, R] = decorate(plain)
     return kernel
