@@ -195,6 +195,15 @@ def test_a_file_without_any_value_is_refused(lake, write, tmp_path):
     assert "no bar is left" in refused(lake, Csv("p.csv"), tmp_path)[0]
 
 
+def test_lines_are_counted_as_an_editor_does(lake, write, tmp_path):
+    write(
+        "p.csv", '\n"date",symbol,close\n\n2024-01-01,"A\nB",1\n\r\n2024-01-02,A,x\n2024-01-03,A\n'
+    )
+    problems = refused(lake, Csv("p.csv"), tmp_path)
+    assert problems[0].startswith("p.csv, line 8: 2 cells")
+    assert problems[1].startswith("p.csv, line 7, column 'close': 'x'")
+
+
 def test_many_bad_cells_are_counted(lake, write, tmp_path):
     rows = "".join(f"2024-01-01,A{i},x\n" for i in range(50))
     write("p.csv", "date,symbol,close\n" + rows)

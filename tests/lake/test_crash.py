@@ -170,6 +170,7 @@ def test_a_crash_at_any_point_loses_nothing(two_states, record_property):
     record_property("crash points", dict(whole.hits))
     assert sum(tried.values()) == 2 * whole.hits.total()
     assert whole.hits["write"] == whole.hits["rename"] == 2
+    assert whole.hits["fsync"] == 3, whole.hits  # two files and their folder
 
 
 KILLED = """

@@ -20,6 +20,7 @@ from plumbline.core.errors import (
 from plumbline.lake import lake as lake_module
 from plumbline.lake.cleaning_rules import CleaningRules
 from plumbline.lake.dataset import diff
+from plumbline.lake.fingerprint import FileState
 from plumbline.lake.lake import Lake, open_lake
 from plumbline.lake.sources.csv import Csv
 from plumbline.lake.sources.parquet import Parquet
@@ -219,6 +220,16 @@ def test_a_file_rewritten_within_a_tick_is_hashed_again(lake, base):
     path.write_bytes(content[:-3] + b"9" + content[-2:])
     os.utime(path, (now, now))  # same size, same time, same inode
     assert lake.source_digest(source, base) != before
+
+
+def test_a_state_taken_within_two_seconds_of_a_write_proves_nothing(base):
+    stat = (base / "bars.csv").stat()
+    same = FileState(stat.st_size, stat.st_mtime_ns, 0, stat.st_ino, "d")
+    seen = [stat.st_mtime_ns + int(s * 1e9) for s in (-5, 0, 1.9, 2.1)]
+    assert [same._replace(seen_ns=n).is_current(stat) for n in seen] == [False, False, False, True]
+    later = same._replace(seen_ns=seen[-1])
+    for other in ({"size": 1}, {"mtime_ns": 1}, {"inode": 1}):
+        assert not later._replace(**other).is_current(stat)
 
 
 def test_the_source_digest_is_of_names_and_contents(lake, base):

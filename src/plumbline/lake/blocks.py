@@ -64,7 +64,8 @@ class Blocks:
 
         Returns
         -------
-        64 hex digits: the root over calendar, names, first month with data, and block digests.
+        64 hex digits: the root over calendar, names, and the digests from the first month with
+        data to the last; their times are in the blocks.
 
         Raises
         ------
@@ -88,8 +89,7 @@ class Blocks:
             label = json.dumps(assets)
         present = np.flatnonzero(chosen.any(axis=(0, 2, 3)))
         start, stop = (int(present[0]), int(present[-1]) + 1) if present.size else (0, 0)
-        first = self.first_month + months.start + start if present.size else 0
-        return digest(("blocks", self.grid, names, label, first, chosen[:, start:stop]))
+        return digest(("blocks", self.grid, names, label, chosen[:, start:stop]))
 
     @cached_property
     def _all_assets(self) -> str:
