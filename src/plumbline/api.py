@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from plumbline.report.study import StudyResults
-    from plumbline.report.write import ReportPaths
+    from plumbline.report.paths import ReportPaths
 
 RECIPE = "study.yaml"
 

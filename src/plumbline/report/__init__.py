@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from plumbline.report.page import study_page
+    from plumbline.report.paths import ReportPaths
     from plumbline.report.study import Provenance, StudyResults
     from plumbline.report.twin import study_json
-    from plumbline.report.write import ReportPaths, write_report
+    from plumbline.report.write import write_report
 
 _HOMES = {
     "Provenance": "plumbline.report.study",
-    "ReportPaths": "plumbline.report.write",
+    "ReportPaths": "plumbline.report.paths",
     "StudyResults": "plumbline.report.study",
     "study_json": "plumbline.report.twin",
     "study_page": "plumbline.report.page",

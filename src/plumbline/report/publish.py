@@ -6,7 +6,7 @@ from typing import NamedTuple, Protocol, runtime_checkable
 from plumbline.core.digest import digest, digest_bytes
 from plumbline.engine.code_digest import CodeDigests
 from plumbline.engine.run import RunResult
-from plumbline.report.write import HTML_NAME, JSON_NAME, ReportPaths
+from plumbline.report.paths import HTML_NAME, JSON_NAME, ReportPaths
 from plumbline.stages.recipe import Recipe
 
 _STAMP = ".made_from"

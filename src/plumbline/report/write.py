@@ -3,22 +3,12 @@
 import os
 import uuid
 from pathlib import Path
-from typing import Final, NamedTuple
 
 from plumbline.core.errors import ParameterError
 from plumbline.report.page import study_page
+from plumbline.report.paths import HTML_NAME, JSON_NAME, ReportPaths
 from plumbline.report.study import StudyResults
 from plumbline.report.twin import study_json
-
-HTML_NAME: Final = "study.html"
-JSON_NAME: Final = "study.json"
-
-
-class ReportPaths(NamedTuple):
-    """The files of one written report."""
-
-    html: Path
-    json: Path
 
 
 def write_report(results: StudyResults, folder: str | os.PathLike[str]) -> ReportPaths:
