@@ -1,0 +1,209 @@
+"""The factor study from files to tables: incremental, parallel and verified runs are one result."""
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from sqlalchemy import select
+
+from plumbline.api import Options, init, prepare, run, verify
+from plumbline.core.errors import RecipeError
+from plumbline.engine.plan import State
+from plumbline.engine.project import open_project
+from plumbline.ledger.models import TaskRecord
+from tests.study_files import RECIPE, edit_price, write_study
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("study")
+    return run(write_study(folder / "a"), project=init(folder / "a"))
+
+
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    write_study(tmp_path / "p")
+    init(tmp_path / "p")
+    return tmp_path / "p"
+
+
+def states_in_ledger(folder, run_id):
+    with open_project(folder).database.read() as connection:
+        query = select(TaskRecord.node, TaskRecord.block, TaskRecord.state)
+        rows = connection.execute(query.where(TaskRecord.run_id == run_id)).all()
+    return {(node, block): state for node, block, state in rows}
+
+
+def computed(folder, run_id):
+    return {p for p, state in states_in_ledger(folder, run_id).items() if state == "computed"}
+
+
+def test_every_table_has_every_signal(study):
+    for name in ("summary", "ic", "ic_by_year", "decay", "quantiles", "spread", "spread_summary"):
+        assert set(study.tables[name]["signal"]) == {"momentum", "residual_momentum"}, name
+    assert study.tables["summary"]["mean_ic"].is_not_null().all()
+
+
+def test_a_signal_of_the_study_is_the_formula_on_the_prices(study):
+    close = study.workspace.project.lake.panel(study.workspace.datasets["stocks"])["close"]
+    expected = np.full(close.shape, np.nan)
+    expected[60:] = close[55:-5] / close[:-60] - 1
+    np.testing.assert_array_equal(study.panel("signal:momentum")["signal"], expected)
+
+
+def test_causal_residuals_are_regressions_on_the_past_alone(study):
+    returns = study.panel("returns")["return"]
+    factors = study.panel("factor_returns")["return"]
+    model = study.panel("factor_model")
+    for row, column in ((200, 3), (333, 7), (450, 11)):
+        x = np.column_stack([np.ones(60), factors[row - 60 : row]])
+        y = returns[row - 60 : row, column]
+        keep = np.isfinite(y)
+        beta = np.linalg.lstsq(x[keep], y[keep], rcond=None)[0]
+        expected = returns[row, column] - np.array([1.0, *factors[row]]) @ beta
+        assert model["residual_return"][row, column] == pytest.approx(expected, abs=1e-12)
+
+
+def test_nothing_changed_means_nothing_computed(folder):
+    first = run(folder / "study.yaml")
+    second = run(folder / "study.yaml")
+    assert set(first.result.counts) == {"computed"}
+    assert set(second.result.counts) == {"cached"}
+    assert computed(folder, second.result.run_id) == set()
+    assert second.result.digests == first.result.digests
+
+
+def test_any_executor_gives_the_same_bits(folder, study):
+    done = run(folder / "study.yaml", options=Options("processes", 2))
+    assert done.result.digests == study.result.digests
+    assert computed(folder, done.result.run_id) == set(done.result.digests)
+
+
+def test_one_edited_price_names_and_computes_exactly_what_depends_on_it(folder):
+    before = run(folder / "study.yaml")
+    edit_price(folder, 2010, "ABT")
+    workspace = prepare(folder / "study.yaml")
+    changes = workspace.changes()
+    assert set(changes) == {"stocks"}
+    assert changes["stocks"].select("field", "asset", "change").rows() == [
+        ("close", "ABT", "changed")
+    ]
+    plan = workspace.project.engine.plan(workspace.pipeline)
+    must = {d.task.place for d in plan.decisions if d.state is State.RUN}
+    may = {d.task.place for d in plan.decisions if d.state is State.FOLLOWS}
+    assert all("input prices changed" in d.reason for d in plan.decisions if d.state is State.RUN)
+    assert {node for node, _ in must | may}.isdisjoint({"factor_returns"})
+
+    after = run(folder / "study.yaml")
+    done = computed(folder, after.result.run_id)
+    assert must <= done <= must | may
+    changed = {p for p, d in after.result.digests.items() if before.result.digests[p] != d}
+    assert changed <= done
+    fresh = folder.parent / "fresh"
+    write_study(fresh)
+    for year in (2009, 2010):
+        (fresh / "prices" / f"{year}.csv").write_bytes(
+            (folder / "prices" / f"{year}.csv").read_bytes()
+        )
+    full = run(fresh / "study.yaml", project=init(fresh))
+    assert full.result.digests == after.result.digests
+    assert computed(fresh, full.result.run_id) == set(full.result.digests)
+    found = verify(prepare(folder / "study.yaml"), Options(), sample=12)
+    assert [v for v in found if not v.equal] == []
+
+
+def test_appended_bars_compute_the_last_blocks_and_equal_a_full_run(folder):
+    path = folder / "prices" / "2010.csv"
+    whole = pl.read_csv(path)
+    days = sorted(whole["date"].unique())
+    whole.filter(pl.col("date") <= days[-2]).write_csv(path)
+    first = run(folder / "study.yaml")
+    whole.write_csv(path)
+    second = run(folder / "study.yaml")
+    done = computed(folder, second.result.run_id)
+    blocks = {block for node, block in second.result.digests if node == "returns"}
+    last = max(blocks, key=lambda label: int(label.split("-")[1]))
+    for node in ("returns", "factor_model", "signal:momentum", "signal:residual_momentum"):
+        assert {block for n, block in done if n == node} == {last}, node
+    old = {p: d for p, d in first.result.digests.items() if p not in done}
+    assert {p: second.result.digests[p] for p in old} == old
+
+    fresh = folder.parent / "fresh"
+    write_study(fresh)
+    whole.write_csv(fresh / "prices" / "2010.csv")
+    full = run(fresh / "study.yaml", project=init(fresh))
+    assert full.result.digests == second.result.digests
+
+
+def test_a_parameter_of_one_signal_leaves_the_other_alone(folder):
+    run(folder / "study.yaml")
+    again = run(folder / "study.yaml", overrides=["signals.momentum.skip_bars=6"])
+    nodes = {node for node, _ in computed(folder, again.result.run_id)}
+    assert nodes == {"signal:momentum", "evaluation:momentum"}
+
+
+def test_neutralised_signals_are_uncorrelated_with_the_betas(folder):
+    (folder / "sectors.csv").write_text(
+        "symbol,sector\n"
+        + "".join(
+            f"{name},{'x' if i % 2 else 'y'}\n"
+            for i, name in enumerate(sorted(set(pl.read_csv(folder / "prices/2010.csv")["symbol"])))
+        )
+    )
+    done = run(
+        folder / "study.yaml",
+        overrides=["neutralise.betas=true", "neutralise.sectors=sectors.csv"],
+    )
+    residual = done.panel("neutral:momentum")["signal"]
+    model = done.panel("factor_model")
+    for row in (200, 400):
+        keep = np.isfinite(residual[row])
+        assert keep.sum() >= 10
+        assert residual[row][keep].sum() == pytest.approx(0, abs=1e-10)
+        for name in ("beta_market", "beta_size"):
+            assert residual[row][keep] @ model[name][row][keep] == pytest.approx(0, abs=1e-10)
+
+
+def test_what_the_data_lack_is_named_all_at_once(folder):
+    text = RECIPE.replace("market: SPY", "market: SPYY").replace(
+        "prices: stocks", "prices: stocks\n  assets: [ABT, ABTT]"
+    )
+    (folder / "study.yaml").write_text(text)
+    with pytest.raises(RecipeError) as caught:
+        run(folder / "study.yaml")
+    found = "\n".join(caught.value.problems)
+    assert "SPYY" in found
+    assert "did you mean 'SPY'" in found
+    assert "ABTT" in found
+    assert "did you mean 'ABT'" in found
+
+
+def test_a_gate_says_no_with_the_number(folder):
+    from plumbline.core.errors import GateError
+
+    done = run(
+        folder / "study.yaml",
+        overrides=[
+            "gates=[{metric: t_hac, subject: 'momentum:5', at_least: 99}, "
+            "{metric: net_annul, subject: momentum, at_least: 0}]"
+        ],
+    )
+    with pytest.raises(GateError) as caught:
+        done.check_gates()
+    assert "is below 99" in str(caught.value)
+    assert "did you mean 'net_annual of momentum'" in str(caught.value)
+
+
+def test_the_report_shows_the_run_and_is_written_once(folder):
+    from plumbline.report.publish import publish
+
+    first = publish(run(folder / "study.yaml"))
+    second = publish(run(folder / "study.yaml"))
+    assert first.is_new
+    assert not second.is_new
+    text = first.html.read_text()
+    assert "momentum" in text
+    first.html.write_text("edited")
+    assert publish(run(folder / "study.yaml")).is_new
+    assert first.html.read_text().startswith("<!")

@@ -1,0 +1,120 @@
+"""Recipes: every problem at once, with its line and the nearest right name."""
+
+import json
+
+import pytest
+import yaml
+from jsonschema import Draft202012Validator
+
+from plumbline.core.errors import RecipeError
+from plumbline.stages.kind import kinds
+from plumbline.stages.recipe import load_recipe
+from tests.study_files import RECIPE, write_study
+
+
+@pytest.fixture
+def recipe_file(tmp_path):
+    return write_study(tmp_path / "study")
+
+
+def problems_of(path, *overrides):
+    with pytest.raises(RecipeError) as caught:
+        load_recipe(path, overrides)
+    return caught.value.problems
+
+
+def test_a_valid_recipe_is_resolved_with_every_default(recipe_file):
+    recipe = load_recipe(recipe_file)
+    assert recipe.resolved["evaluation"]["cost_bps"] == 5.0
+    assert recipe.resolved["model"]["as_of_lag"] == 1
+    assert recipe.resolved["data"]["stocks"]["rules"]["outliers"] == "missing"
+    again = load_recipe(yaml.safe_load(recipe.text), base=recipe_file.parent)
+    assert again.digest == recipe.digest
+
+
+def test_typos_are_answered_with_the_nearest_names_all_at_once(recipe_file):
+    text = (
+        RECIPE.replace("horizons", "horizon")
+        .replace("residual_momentum", "residual_momentun")
+        .replace("lookback_bars: 60, skip_bars: 5}\n  residual", "lookback_bar: 60}\n  residual")
+        .replace("universe:", "univers:")
+        .replace("block_bars: 128", "block_bars: 0")
+    )
+    recipe_file.write_text(text)
+    found = "\n".join(problems_of(recipe_file))
+    assert "did you mean 'horizons'" in found
+    assert "did you mean 'residual_momentum'" in found
+    assert "did you mean 'lookback_bars'" in found
+    assert "did you mean 'universe'" in found
+    assert "lacks 'universe'" in found
+    assert "block_bars" in found
+    assert "minimum" in found
+
+
+def test_a_problem_names_its_line(recipe_file):
+    recipe_file.write_text(RECIPE.replace("cost_bps", "x").replace("n_quantiles", "n_quantile"))
+    line = RECIPE.splitlines().index("  n_quantiles: 3") + 1
+    assert any(
+        p.startswith(f"line {line}: evaluation.n_quantile") for p in problems_of(recipe_file)
+    )
+
+
+def test_a_plugins_own_check_is_reported_as_a_problem(recipe_file):
+    found = problems_of(recipe_file, "signals.momentum.skip_bars=99", "evaluation.horizons=[5, 1]")
+    assert any("skip_bars" in p for p in found)
+
+
+def test_a_key_that_stands_twice_is_refused(recipe_file):
+    recipe_file.write_text(RECIPE + "block_bars: 64\n")
+    assert "block_bars stands twice" in problems_of(recipe_file)[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", "must be a mapping"),
+        ("- a\n- b\n", "must be a mapping"),
+        ("name: [unclosed\n", "is not YAML"),
+    ],
+)
+def test_what_is_no_recipe_is_refused(recipe_file, text, expected):
+    recipe_file.write_text(text)
+    assert expected in problems_of(recipe_file)[0]
+
+
+def test_a_missing_file_names_the_recipes_beside_it(recipe_file):
+    found = problems_of(recipe_file.with_name("studdy.yaml"))
+    assert "study.yaml" in found[0]
+
+
+def test_overrides_reach_nested_keys_and_enter_the_digest(recipe_file):
+    plain = load_recipe(recipe_file)
+    changed = load_recipe(recipe_file, ["model.window=61", "evaluation.horizons=[2,3]"])
+    assert changed.resolved["model"]["window"] == 61
+    assert changed.resolved["evaluation"]["horizons"] == [2, 3]
+    assert changed.digest != plain.digest
+
+
+def test_wrong_overrides_are_all_named(recipe_file):
+    found = problems_of(recipe_file, "model.window", "name.x=1", "modle.window=3")
+    assert len([p for p in found if "model.window" in p and "key=value" in p]) == 1
+    assert any("has no keys of its own" in p for p in found)
+    assert any("did you mean 'model'" in p for p in found)
+
+
+def test_the_schema_is_valid_and_agrees_with_the_loader(recipe_file):
+    document = yaml.safe_load(RECIPE)
+    schema, problems = kinds["factor_study"]().schema(document)
+    assert problems == []
+    Draft202012Validator.check_schema(schema)
+    assert list(Draft202012Validator(schema).iter_errors(document)) == []
+    document["model"]["window"] = "long"
+    assert list(Draft202012Validator(schema).iter_errors(document)) != []
+    recipe_file.write_text(yaml.safe_dump(document))
+    assert any("model.window" in p for p in problems_of(recipe_file))
+    assert json.dumps(schema)
+
+
+def test_an_unknown_kind_is_refused(recipe_file):
+    recipe_file.write_text("kind: factor_studdy\n" + RECIPE)
+    assert any("did you mean 'factor_study'" in p for p in problems_of(recipe_file))

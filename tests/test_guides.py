@@ -1,0 +1,95 @@
+"""What the guides say works as they say it, to the letter."""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.study_files import EXAMPLES, write_study
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+def blocks(page: str, language: str) -> list[str]:
+    text = (REPOSITORY / page).read_text(encoding="utf-8")
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+
+
+def sh(command: list[str], folder: Path) -> str:
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    """Return a project made by the quickstart's first commands, with real prices put beside."""
+    root = tmp_path_factory.mktemp("quickstart")
+    sh([sys.executable, "-m", "plumbline", "init", "my_project"], root)
+    written = write_study(root / "files")
+    folder = root / "my_project"
+    shutil.copytree(written.parent / "prices", folder / "prices")
+    shutil.copy(written.parent / "etfs.csv", folder / "etfs.csv")
+    return folder
+
+
+def test_the_quickstarts_commands_work_in_order(project):
+    lines = [
+        line.removeprefix("$ ").split()
+        for block in blocks("docs/quickstart.md", "console")
+        for line in block.splitlines()
+    ]
+    commands = [line for line in lines if line[0] == "plumbline" and line[1] != "init"]
+    assert len(commands) >= 7
+    outputs = [sh([sys.executable, "-m", *command], project) for command in commands]
+    assert "to compute" in outputs[0]
+    assert "report: " in outputs[1]
+    assert "nothing changed" in outputs[3]
+    assert "all equal" in outputs[-1]
+
+
+def test_the_quickstarts_notebook_cells_work(project):
+    sh([sys.executable, "-m", "plumbline", "run"], project)
+    for cell in blocks("docs/quickstart.md", "python"):
+        sh([sys.executable, "-c", cell], project)
+
+
+def test_contributings_signal_passes_the_contract_and_runs(tmp_path):
+    (code,) = blocks("CONTRIBUTING.md", "python")
+    folder = tmp_path / "signals"
+    folder.mkdir()
+    (folder / "nearness_to_high.py").write_text(code)
+    extend = (
+        f"import sys, plumbline.features.signals as room; room.__path__.append({str(folder)!r}); "
+    )
+    suite = str(REPOSITORY / "tests" / "contracts")
+    program = (
+        f"{extend}import pytest; "
+        f"sys.exit(pytest.main(['-q', '-p', 'no:cacheprovider', '-k', 'nearness_to_high', {suite!r}]))"
+    )
+    report = sh([sys.executable, "-c", program], REPOSITORY)
+    assert re.search(r"[1-9]\d* passed", report)
+
+    recipe = write_study(tmp_path / "study")
+    study = f"plumbline.run({str(recipe)!r}, overrides=['signals.nearness_to_high.window_bars=60'])"
+    program = f"{extend}import plumbline; print(set({study}.tables['summary']['signal']))"
+    assert "nearness_to_high" in sh([sys.executable, "-c", program], tmp_path)
+
+
+def test_contributings_signal_is_clean_by_the_projects_own_linters(tmp_path):
+    (code,) = blocks("CONTRIBUTING.md", "python")
+    path = tmp_path / "nearness_to_high.py"
+    path.write_text(code)
+    config = str(REPOSITORY / "pyproject.toml")
+    ruff = [sys.executable, "-m", "ruff"]
+    sh([*ruff, "check", "--config", config, str(path)], REPOSITORY)
+    sh([*ruff, "format", "--check", "--config", config, str(path)], REPOSITORY)
+
+
+def test_the_example_recipe_is_the_one_that_the_readme_shows():
+    (shown,) = blocks("README.md", "yaml")
+    real = (EXAMPLES / "us_equity.yaml").read_text(encoding="utf-8")
+    assert shown.strip() in real
