@@ -1,4 +1,7 @@
-"""Compiled inner loops: arrays in, arrays out, the same bits for any cut of the same data."""
+"""Compiled inner loops: arrays in, arrays out, the same bits for any cut of the same data.
+
+``plumbline.kernels.warm`` compiles them all ahead of time.
+"""
 
 from importlib import import_module
 
@@ -10,7 +13,6 @@ _EXPORTS = {
     "rank_ic": "order_statistics",
     "rolling_ols": "regression",
     "unfitted_assets": "cross_section",
-    "warm": "warm",
 }
 
 __all__ = [
@@ -21,7 +23,6 @@ __all__ = [
     "rank_ic",
     "rolling_ols",
     "unfitted_assets",
-    "warm",
 ]
 
 

@@ -1,9 +1,9 @@
-"""The one place that configures numba; every kernel is compiled through ``compiled``.
+"""The one place that configures numba; every kernel is compiled through this module.
 
-Kernels of rolling windows run in strict IEEE arithmetic (no ``fastmath``, no contraction): each lane of a vector
-loop gives what the scalar loop would give. An asset's bits then depend neither on its place in
-the panel nor on the vector width of the machine, and its windows may take any code path that
-does the same operations in the same order.
+Kernels of rolling windows run in strict IEEE arithmetic (no ``fastmath``, no contraction): each
+lane of a vector loop gives what the scalar loop would give. An asset's bits then depend neither
+on its place in the panel nor on the vector width of the machine, and its windows may take any
+code path that does the same operations in the same order.
 """
 
 import inspect

@@ -7,13 +7,12 @@ from numpy.typing import ArrayLike
 from plumbline.core.errors import ParameterError
 from plumbline.kernels.rank_correlation import correlate, fill_keys
 
-# Keys sorted at a time, bytes: the second level of a processor's cache. Results do not depend on it.
+# Bytes of keys sorted at a time: the second level of a processor's cache holds them. No result
+# depends on it.
 _KEY_BYTES = 1 << 20
 
 
-def rank_ic(
-    signals: ArrayLike, forwards: ArrayLike
-) -> Float[np.ndarray, "signals horizons bars"]:
+def rank_ic(signals: ArrayLike, forwards: ArrayLike) -> Float[np.ndarray, "signals horizons bars"]:
     """Return the Spearman correlation of every signal with every forward return, bar by bar.
 
     Over the assets where both are finite, with average ranks on ties; an infinite value counts as
