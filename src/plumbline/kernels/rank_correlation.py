@@ -113,7 +113,7 @@ def _is_plain(keys: Int[np.ndarray, "panels assets"], low: int) -> bool:
         row = keys[p]
         runs = 0
         for a in range(last):
-            runs += (row[a] ^ row[a + 1]) <= low
+            runs += (row[a] | low) == (row[a + 1] | low)
         if runs or (row[last] | low) == _LARGEST:
             return False
     return True
@@ -146,7 +146,7 @@ def _rank(
     n_assets = keys.shape[0]
     runs = 0
     for a in range(n_assets - 1):
-        runs += (keys[a] ^ keys[a + 1]) <= low
+        runs += (keys[a] | low) == (keys[a + 1] | low)
     for a in range(n_assets):
         order[a] = np.uint64(keys[a] & low)
     count = 0
