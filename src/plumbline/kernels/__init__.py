@@ -8,7 +8,7 @@ from importlib import import_module
 _EXPORTS = {
     "RollingFit": "regression",
     "RollingOptions": "regression",
-    "is_warm": "warming",
+    "is_warm": "warm",
     "neutralise": "cross_section",
     "rank_ic": "order_statistics",
     "rolling_ols": "regression",
