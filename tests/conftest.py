@@ -7,7 +7,9 @@ import pytest
 from hypothesis import HealthCheck, settings
 from jaxtyping import install_import_hook
 
-install_import_hook("plumbline", "beartype.beartype")
+from tests import type_check
+
+install_import_hook("plumbline", f"{type_check.__name__}.checked")
 
 settings.register_profile(
     "plumbline",
@@ -19,9 +21,7 @@ settings.register_profile(
 settings.load_profile("plumbline")
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-SHARED_DATA = Path(
-    os.environ.get("PLUMBLINE_TEST_DATA", REPOSITORY.parent / "shared" / "data")
-)
+SHARED_DATA = Path(os.environ.get("PLUMBLINE_TEST_DATA", REPOSITORY.parent / "shared" / "data"))
 
 
 @pytest.fixture(scope="session")

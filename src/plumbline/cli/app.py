@@ -61,7 +61,9 @@ def call(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         return FAILED
     except Exception as error:
-        return _usage(error, as_json=as_json)
+        if _is_usage(error, as_json=as_json):
+            return USAGE
+        raise
     return int(code or DONE)
 
 
@@ -72,15 +74,15 @@ def exit_code(error: PlumblineError) -> int:
     return USAGE if isinstance(error, (RecipeError, ParameterError)) else FAILED
 
 
-def _usage(error: Exception, *, as_json: bool) -> int:
-    """Show an error of the command line's own syntax; anything else is a bug and is raised."""
+def _is_usage(error: Exception, *, as_json: bool) -> bool:
+    """Show an error of the command line's own syntax; anything else is a bug."""
     shown = getattr(error, "format_message", None)
     if shown is None:
-        raise error
+        return False
     context = getattr(error, "ctx", None)
     hint = "" if context is None else f"\nhelp: {context.command_path} --help"
     console.fail(ParameterError(shown() + hint), as_json=as_json)
-    return USAGE
+    return True
 
 
 def _version(value: bool) -> None:
