@@ -70,10 +70,10 @@ def _floats_of_text(
         if cells.filter(pl.Series(is_bad)).str.contains(other, literal=True).any():
             what += f" (the decimal mark is {table.decimal!r})"
         problems.extend(table.cell_problems(column, is_bad, what))
-    is_long = cells.str.len_bytes().fill_null(0) > _SAFE_DIGITS
-    if is_long.any():
-        whole = is_long & cells.str.contains(r"^\s*[+-]?\d{16,}\s*$").fill_null(value=False)
-        _refuse_inexact(table, column, whole & _inexact_decimals(cells.str.strip_chars()), problems)
+    is_whole = cells.str.contains(r"^\s*[+-]?\d{16,}\s*$").fill_null(value=False)
+    if is_whole.any():
+        digits = pl.select(pl.when(is_whole).then(cells.str.strip_chars())).to_series()
+        _refuse_inexact(table, column, _inexact_decimals(digits), problems)
     return floats.fill_null(float("nan"))
 
 
