@@ -4,6 +4,7 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
@@ -85,7 +86,7 @@ def _is_usage(error: Exception, *, as_json: bool) -> bool:
     return True
 
 
-def _version(value: bool) -> None:
+def _version(value: bool | None) -> None:
     if value:
         from importlib.metadata import version
 
@@ -94,8 +95,11 @@ def _version(value: bool) -> None:
 
 
 def _root(
-    version: bool = typer.Option(
-        False, "--version", callback=_version, is_eager=True, help="Show the version and exit."
-    ),
+    version: Annotated[
+        bool | None,
+        typer.Option(
+            "--version", callback=_version, is_eager=True, help="Show the version and exit."
+        ),
+    ] = None,
 ) -> None:
     pass

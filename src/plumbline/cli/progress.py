@@ -52,11 +52,15 @@ class ProgressWatcher:
             self._bar.update(self._line, completed=self._done, node=task.node.name)
         elif self._total and time.monotonic() - self._told > _LINE_SECONDS:
             self._told = time.monotonic()
-            rate = self._done / (self._told - self._started)
-            left = (self._total - self._done) / rate if rate else float("inf")
-            console.note(
-                f"{self._done} of {self._total} blocks, {rate:.1f} a second, {left:.0f} s left"
-            )
+            console.note(f"{self._done} of {self._total} blocks{self._pace()}")
+
+    def _pace(self) -> str:
+        """Return rate and time left in words, once there is a rate."""
+        elapsed = self._told - self._started
+        if elapsed <= 0 or self._done < 2:
+            return ""
+        rate = self._done / elapsed
+        return f", {rate:.1f} a second, {(self._total - self._done) / rate:.0f} s left"
 
     def damaged(self, task: Task, error: CorruptEntryError) -> None:
         """Report a damaged result."""
@@ -74,7 +78,8 @@ class ProgressWatcher:
             console.note(f"{what}: {done} of {total}")
 
     def compiling(self, name: str, done: int, total: int) -> None:
-        """Show progress of compiling kernels."""
+        """Show progress of compiling kernels, whose time is no part of the blocks' rate."""
+        self._started = time.monotonic()
         if self._bar is not None:
             self.step("compiling kernels", done, total)
         else:

@@ -1,0 +1,270 @@
+"""The command line: every verb, its exit code, and what it says when something is wrong."""
+
+import json
+import shutil
+
+import pytest
+
+from plumbline.cli.app import call, command_names
+from tests.study_files import RECIPE, edit_price, write_study
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """Return a project with a study, as the working folder."""
+    write_study(tmp_path / "p")
+    monkeypatch.chdir(tmp_path / "p")
+    assert call(["init"]) == 0
+    return tmp_path / "p"
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """Return a project whose study has run."""
+    folder = tmp_path_factory.mktemp("finished") / "p"
+    write_study(folder)
+    assert call(["init", str(folder)]) == 0
+    assert call(["run", str(folder / "study.yaml"), "--project", str(folder)]) == 0
+    return folder
+
+
+def said(capsys, *words):
+    """Run a command and return (exit code, standard output, standard error)."""
+    capsys.readouterr()
+    code = call(list(words))
+    return code, *capsys.readouterr()
+
+
+def document(capsys, *words):
+    code, out, _ = said(capsys, *words, "--json")
+    return code, json.loads(out)
+
+
+@pytest.mark.parametrize("name", command_names())
+def test_every_command_explains_itself(capsys, name):
+    code, out, _ = said(capsys, name, "--help")
+    assert code == 0
+    assert len(out.split()) > 30
+    assert "--json" in out
+
+
+def test_the_commands_are_those_promised():
+    assert command_names() == (
+        "init demo ingest data plan run explain verify runs report doctor".split()
+    )
+
+
+def test_help_and_version(capsys):
+    assert said(capsys, "--help")[0] == 0
+    code, out, _ = said(capsys, "--version")
+    assert code == 0
+    assert out.startswith("plumbline 0.")
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["pln"], "'plan'"),
+        (["run", "--wokers", "2"], "--workers"),
+        (["runs", "--limit", "0"], "limit"),
+        (["verify", "--sample", "x"], "sample"),
+        (["explain"], "NODE"),
+    ],
+)
+def test_wrong_usage_is_exit_code_2_with_a_hint(capsys, words, expected):
+    code, _, err = said(capsys, *words)
+    assert code == 2
+    assert expected.lower() in err.lower()
+
+
+def test_without_a_project_the_next_step_is_named(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    code, _, err = said(capsys, "runs")
+    assert code == 1
+    assert "plumbline init" in err
+
+
+def test_init_keeps_a_recipe_that_is_there(capsys, folder):
+    code, shown = document(capsys, "init")
+    assert code == 0
+    assert shown["recipe_written"] is False
+    assert (folder / "study.yaml").read_text() == RECIPE
+
+
+def test_inits_recipe_is_valid_but_for_the_files(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert call(["init"]) == 0
+    code, _, err = said(capsys, "plan")
+    assert code == 1
+    assert "prices/*.csv" in err
+
+
+def test_plan_run_plan_run(capsys, folder):
+    code, plan = document(capsys, "plan")
+    assert code == 0
+    assert plan["counts"].get("cached", 0) == 0
+    code, first = document(capsys, "run")
+    assert code == 0
+    assert set(first["blocks"]) == {"computed"}
+    code, plan = document(capsys, "plan")
+    assert set(plan["counts"]) == {"cached"}
+    code, second = document(capsys, "run")
+    assert set(second["blocks"]) == {"cached"}
+    assert second["digests"] == first["digests"]
+    assert second["report_written"] is False
+    assert document(capsys, "run", "--no-cache")[1]["digests"] == first["digests"]
+
+
+def test_plan_names_the_edited_price(capsys, folder):
+    assert call(["run"]) == 0
+    date, _ = edit_price(folder, 2009, "AAPL")
+    code, out, _ = said(capsys, "plan")
+    assert code == 0
+    assert f"changed close of AAPL in {date[:7]}" in out
+    assert "input prices changed" in out
+
+
+def test_a_bad_recipe_is_exit_code_2_with_every_problem(capsys, folder):
+    (folder / "study.yaml").write_text(RECIPE.replace("window: 60", "windw: 60\n  ridge: much"))
+    code, shown = document(capsys, "run")
+    assert code == 2
+    assert len(shown["problems"]) == 2
+    assert any("did you mean 'window'" in p for p in shown["problems"])
+
+
+def test_bad_prices_are_refused_with_file_and_row_and_nothing_is_stored(capsys, folder):
+    path = folder / "prices" / "2010.csv"
+    lines = path.read_text().splitlines()
+    lines[5] = lines[5].rsplit(",", 2)[0] + ",abc,1"
+    lines[9] = "2010-13-45" + lines[9][10:]
+    path.write_text("\n".join(lines) + "\n")
+    code, _, err = said(capsys, "run")
+    assert code == 1
+    assert "abc" in err
+    assert "2010-13-45" in err
+    assert "2010.csv" in err
+    assert document(capsys, "data")[1] == []
+    assert document(capsys, "runs")[1] == []
+
+
+def test_a_broken_gate_is_exit_code_3_and_the_results_stay(capsys, folder):
+    gate = "gates=[{metric: t_hac, subject: 'momentum:5', at_least: 99}]"
+    code, _, err = said(capsys, "run", "--set", gate)
+    assert code == 3
+    assert "is below 99" in err
+    assert document(capsys, "runs")[1][0]["state"] == "done"
+
+
+def test_explain_shows_parameters_code_and_inputs(capsys, finished, monkeypatch):
+    monkeypatch.chdir(finished)
+    code, rows = document(capsys, "explain", "signal:momentum")
+    assert code == 0
+    assert all(row["state"] == "cached" for row in rows)
+    assert "plumbline.features.signals.momentum" in rows[0]["files"]
+    assert "plumbline.features.signals.residual_momentum" not in rows[0]["files"]
+    assert "numpy" in rows[0]["libraries"]
+    assert rows[0]["inputs"][0][0] == "prices"
+    code, out, _ = said(capsys, "explain", "factor_model", "--set", "model.window=61")
+    assert "window=61" in out
+    code, _, err = said(capsys, "explain", "signal:momentun")
+    assert code == 1
+    assert "did you mean 'signal:momentum'" in err
+
+
+def test_verify_says_all_equal_and_finds_a_tampered_result(capsys, finished, monkeypatch, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(finished, copy)
+    monkeypatch.chdir(copy)
+    code, rows = document(capsys, "verify", "--sample", "4", "--seed", "1")
+    assert code == 0
+    assert len(rows) == 4
+    biggest = max((copy / ".plumbline" / "objects").glob("*/*.npy"), key=lambda p: p.stat().st_size)
+    content = bytearray(biggest.read_bytes())
+    content[-1] ^= 1
+    biggest.write_bytes(content)
+    assert said(capsys, "verify")[0] == 1
+    code, _, err = said(capsys, "doctor", "--deep")
+    assert code == 1
+    assert "differ" in err
+    assert document(capsys, "run", "--set", "evaluation.cost_bps=6")[0] == 0
+    assert document(capsys, "runs", "last")[0] == 0
+
+
+def test_runs_show_blocks_metrics_and_the_recipe(capsys, finished, monkeypatch):
+    monkeypatch.chdir(finished)
+    code, shown = document(capsys, "runs", "last")
+    assert code == 0
+    assert {block["state"] for block in shown["blocks"]} == {"computed"}
+    names = {(row["name"], row["subject"]) for row in shown["metrics"]}
+    assert ("t_hac", "momentum:5") in names
+    code, out, _ = said(capsys, "runs", "last", "--recipe")
+    assert "as_of_lag: 1" in out
+    assert said(capsys, "runs", "nonsense")[0] == 1
+
+
+def test_report_writes_again_and_refuses_what_is_outdated(capsys, finished, monkeypatch, tmp_path):
+    monkeypatch.chdir(finished)
+    code, paths = document(capsys, "report", "--to", str(tmp_path / "r"))
+    assert code == 0
+    assert (tmp_path / "r" / "study.html").read_text().startswith("<!")
+    json.loads((tmp_path / "r" / "study.json").read_text())
+    code, _, err = said(capsys, "report", "--set", "model.window=70")
+    assert code == 1
+    assert "plumbline run" in err
+
+
+def test_ingest_and_data(capsys, folder):
+    options = ["--calendar", "XNYS"]
+    code, shown = document(capsys, "ingest", "mine", "prices/*.csv", *options)
+    assert code == 0
+    assert shown["created"] is True
+    again = document(capsys, "ingest", "mine", "prices/2009.csv", "prices/2010.csv", *options)[1]
+    assert again["created"] is False
+    assert again["dataset_id"] == shown["dataset_id"]
+    code, out, _ = said(capsys, "data")
+    assert "mine" in out
+    code, one = document(capsys, "data", "mine", "--quality", "--files")
+    assert one["fields"] == ["close", "volume"]
+    assert one["files"]
+    code, _, err = said(capsys, "data", "mien")
+    assert code == 1
+    assert "did you mean 'mine'" in err
+    wide = ["--option", "form=wide", "--option", "field=close"]
+    assert document(capsys, "ingest", "etfs", "etfs.csv", *options, *wide)[1]["assets"] == 2
+
+
+def test_ingest_refuses_what_it_cannot_read(capsys, folder):
+    (folder / "notes.md").write_text("x")
+    assert said(capsys, "ingest", "a", "notes.md")[0] == 2
+    (folder / "empty.csv").write_text("")
+    code, _, err = said(capsys, "ingest", "a", "empty.csv")
+    assert code == 1
+    assert "empty.csv" in err
+    code, _, err = said(capsys, "ingest", "a", "prices/2009.csv", "--rule", "outlier=flag")
+    assert code == 2
+    code, _, err = said(capsys, "ingest", "a", "prices/2009.csv", "--calendar", "XNYSE")
+    assert code == 1
+    assert "XNYS" in err
+
+
+def test_doctor_reports_a_sound_project(capsys, finished, monkeypatch):
+    monkeypatch.chdir(finished)
+    code, shown = document(capsys, "doctor", "--deep")
+    assert code == 0
+    assert all(check["ok"] for check in shown["checks"])
+    assert shown["facts"]["libraries"]["numpy"]
+
+
+def test_an_unknown_setting_is_named(capsys, finished, monkeypatch):
+    monkeypatch.chdir(finished)
+    monkeypatch.setenv("PLUMBLINE_WORKER", "2")
+    code, _, err = said(capsys, "run")
+    assert code == 2
+    assert "PLUMBLINE_WORKER" in err
+
+
+def test_processes_by_option_give_the_same_digests(capsys, folder, finished, monkeypatch):
+    parallel = document(capsys, "run", "--workers", "2")[1]
+    monkeypatch.chdir(finished)
+    serial = document(capsys, "run")[1]
+    assert parallel["digests"] == serial["digests"]
