@@ -26,8 +26,8 @@ from plumbline.stages.tables import study_tables
 if TYPE_CHECKING:
     import polars as pl
 
-    from plumbline.report.study import StudyResults
     from plumbline.report.paths import ReportPaths
+    from plumbline.report.study import StudyResults
 
 RECIPE = "study.yaml"
 

@@ -16,11 +16,12 @@ from plumbline.ledger.database import Database
 from plumbline.ledger.queries import get_run
 from plumbline.report.study import TABLES, Provenance, StudyResults
 from plumbline.stages.recipe import Recipe
+from plumbline.stages.validation import made
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-_EXAMPLES = 50
+_EXAMPLES = 10
 
 
 @final
@@ -39,10 +40,11 @@ class StudyInputs:
 def collect(inputs: StudyInputs) -> StudyResults:
     """Return what the report shows."""
     full = inputs.recipe.resolved
-    options = EvaluationOptions(**full["evaluation"])
+    options = made(EvaluationOptions, full["evaluation"], "evaluation")
     tables = {name: inputs.tables.get(name, pl.DataFrame()) for name in TABLES}
     tables["quality"] = summarise(inputs.quality)
-    tables["quality_examples"] = inputs.quality.head(_EXAMPLES)
+    examples = inputs.quality.group_by("rule", maintain_order=True).head(_EXAMPLES)
+    tables["quality_examples"] = examples.sort(pl.len().over("rule"), maintain_order=True)
     window = full["rolling_bars"]
     told = conventions(options) | {
         "ic_rolling": f"Mean of the rank IC over the last {window} bars that have one.",
@@ -56,6 +58,7 @@ def collect(inputs: StudyInputs) -> StudyResults:
         ),
         "coverage": "Assets with a close on the bar, and of these, assets with a signal.",
         "quality": "Rows of the data that cleaning reported; missing bars are never filled.",
+        "quality_examples": f"The first {_EXAMPLES} rows of each rule.",
     }
     return StudyResults(
         title=full["title"],
@@ -71,10 +74,8 @@ def _provenance(inputs: StudyInputs, full: Mapping[str, Any]) -> Provenance:
     run = get_run(inputs.database, inputs.result.run_id)
     machine = run["machine"]
     dataset, counts = inputs.dataset, inputs.result.counts
-    span = (
-        dataset.closes(dataset.first_bar, dataset.first_bar)[0],
-        dataset.closes(dataset.last_bar, dataset.last_bar)[0],
-    )
+    ends = (dataset.closes(n, n)[0] for n in (dataset.first_bar, dataset.last_bar))
+    span = " to ".join(str(end.astype("datetime64[D]")) for end in ends)
     return Provenance(
         run_id=inputs.result.run_id,
         started=_text(run["started"]),
@@ -86,7 +87,7 @@ def _provenance(inputs: StudyInputs, full: Mapping[str, Any]) -> Provenance:
         dataset_name=dataset.name,
         dataset_id=dataset.dataset_id,
         dataset_rows=dataset.n_rows,
-        dataset_span=f"{span[0]} to {span[1]}",
+        dataset_span=span,
         code_digest=digest(sorted(run["codes"])),
         seed=full["seed"],
         table_digests={name: digest(table) for name, table in sorted(inputs.tables.items())},

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from plumbline.core.panel import Panel
 from plumbline.engine.run import Engine, RunResult
+from plumbline.engine.stage import Tables
 
 if TYPE_CHECKING:
     import polars as pl
@@ -21,7 +22,8 @@ def study_tables(engine: Engine, result: RunResult) -> "dict[str, pl.DataFrame]"
     for node in result.pieces:
         if node.startswith("evaluation:") or node == "factor_fit":
             value = engine.output(result, node)
-            for name, table in {} if isinstance(value, Panel) else value.items():
+            tables: Tables = {} if isinstance(value, Panel) else value
+            for name, table in tables.items():
                 found.setdefault(name, []).append(table)
     coverage = found.pop("coverage", [])
     joined = {name: pl.concat(tables, how="vertical") for name, tables in found.items()}

@@ -102,11 +102,12 @@ def _problems(error: SchemaError) -> list[Problem]:
     place = tuple(str(step) for step in error.absolute_path)
     schema: Any = error.schema
     value: Any = error.validator_value
+    given: Any = error.instance
     if error.validator == "additionalProperties":
         allowed = schema["properties"]
         return [
             Problem((*place, name), f"is no name here; {nearest_names(name, allowed)}")
-            for name in error.instance
+            for name in given
             if name not in allowed
         ]
     if error.validator == "required":

@@ -37,7 +37,7 @@ def command(
 
 
 def _data(plan: "Plan", changes: "dict[str, pl.DataFrame]") -> dict[str, Any]:
-    blocks = [
+    blocks: list[dict[str, Any]] = [
         {"node": d.task.node.name, "block": d.task.block.label, "state": d.state.value}
         | {"reason": d.reason, "key": d.key.digest if d.key else None}
         for d in plan.decisions
