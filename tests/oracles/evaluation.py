@@ -124,5 +124,5 @@ def max_drawdown(returns: list[float]) -> float:
     for value in returns:
         level += value
         peak = max(peak, level)
-        worst = max(worst, peak - level)
+        worst = min(worst, level - peak)
     return worst

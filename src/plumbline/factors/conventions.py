@@ -78,6 +78,8 @@ def _spread(o: EvaluationOptions) -> dict[str, str]:
             f"Standard deviation of net returns per bar, ddof 1, times the root of {year}."
         ),
         "sharpe_net": "Net return over volatility, both annual; no risk-free rate is taken off.",
-        "max_drawdown": "Largest fall of the running sum of net returns from its highest point.",
+        "max_drawdown": (
+            "Largest fall of the running sum of net returns from its highest point, zero included."
+        ),
         "mean_turnover": "Mean turnover per bar.",
     }

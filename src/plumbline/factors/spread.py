@@ -111,7 +111,7 @@ def spread_summary(spread: SpreadReturns, periods_per_year: float) -> SpreadSumm
     Annual figures are the mean per bar times ``periods_per_year``; volatility has ddof 1 and grows
     with its root; the Sharpe ratio is of net returns, no risk-free rate, as the spread costs no
     capital; t and p are those of the mean net return (:func:`hac_mean`); the drawdown is the
-    largest fall of the running sum of net returns from its highest point, at least 0.
+    largest fall of the running sum of net returns from its highest point, at most 0.
     """
     n_bars = len(spread.net)
     if not n_bars:
@@ -130,7 +130,7 @@ def spread_summary(spread: SpreadReturns, periods_per_year: float) -> SpreadSumm
         sharpe_net=net_annual / volatility if not math.isnan(test.t) else math.nan,
         t_hac=float(test.t),
         p_value=float(test.p_value),
-        max_drawdown=float((np.maximum.accumulate(path) - path).max()),
+        max_drawdown=float((path - np.maximum.accumulate(path)).min()),
         mean_turnover=float(spread.turnover.mean()),
         n_bars=n_bars,
     )
