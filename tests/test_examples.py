@@ -1,0 +1,22 @@
+"""The example scripts run, on the data in the repository."""
+
+import subprocess
+import sys
+
+from tests.study_files import EXAMPLES
+
+
+def output_of(script, *arguments):
+    command = [sys.executable, str(EXAMPLES / script), *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_kernels_on_arrays():
+    assert len(output_of("kernels_on_arrays.py").splitlines()) == 7
+
+
+def test_study_in_python(tmp_path):
+    assert "momentum" in output_of("study_in_python.py", tmp_path / "p")
+    assert (tmp_path / "p" / "reports" / "us_equity" / "study.json").is_file()
