@@ -4,8 +4,10 @@ Blocks lie at fixed places (calendar numbers, neighbours in sorted lists), so th
 data alone and never on the workers.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from bisect import bisect_left, bisect_right
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import final
 
 from plumbline.core.errors import ParameterError
@@ -71,35 +73,78 @@ class Task:
     reads: tuple[Read, ...]
     before: int | None = None
 
-    @property
+    @cached_property
     def place(self) -> tuple[str, str]:
         """Return (node, block): what the ledger calls this task."""
         return self.node.name, self.block.label
 
-    @property
+    @cached_property
     def needs(self) -> list[int]:
         """Return the numbers of the tasks whose results this one reads."""
         numbers = [n for read in self.reads for n in read.producers]
         return numbers if self.before is None else [*numbers, self.before]
 
 
+@final
+class _Made:
+    """The tasks of one node, found by the part of the output that they make."""
+
+    def __init__(self, tasks: Sequence[Task]) -> None:
+        self.numbers = tuple(task.number for task in tasks)
+        self._kind = tasks[0].block.kind
+        self._blocks = [task.block.axes for task in tasks]
+        self._firsts = [axes.first_bar for axes in self._blocks]
+        self._ends = [axes.end_bar for axes in self._blocks]
+
+    def overlapping(self, selection: Selection) -> tuple[int, ...]:
+        """Return the numbers of the tasks whose block holds some of a selection."""
+        if self._kind == "time" and selection.bars is not None:
+            first, end = selection.bars
+            start, stop = bisect_right(self._ends, first), bisect_left(self._firsts, end)
+            start = min(
+                start, len(self.numbers) - 1
+            )  # where there is none the nearest, cut to none
+            return self.numbers[start : max(start + 1, stop)]
+        if self._kind == "asset" and selection.assets is not None:
+            return self._among([axes.assets for axes in self._blocks], selection.assets)
+        if self._kind == "portfolio" and selection.portfolios is not None:
+            return self._among([axes.portfolios for axes in self._blocks], selection.portfolios)
+        return self.numbers
+
+    def _among(self, blocks: list[tuple[str, ...]], names: tuple[str, ...]) -> tuple[int, ...]:
+        """Return the blocks of neighbours that lie between the ends of a sorted list of names."""
+        start = bisect_left([block[-1] for block in blocks], names[0])
+        stop = bisect_right([block[0] for block in blocks], names[-1])
+        return tuple(
+            number
+            for number, block in zip(self.numbers[start:stop], blocks[start:stop], strict=True)
+            if not set(block).isdisjoint(names)
+        )
+
+
 def tasks_of(pipeline: Pipeline) -> tuple[Task, ...]:
-    """Return every block of every node, producers first."""
+    """Return every block of every node, producers first.
+
+    Raises
+    ------
+    ParameterError
+        If a node has nothing to cut into blocks along the axis of its partition.
+    """
     tasks: list[Task] = []
     axes: dict[str, Axes] = {}
-    made: dict[str, list[Task]] = {}
+    made: dict[str, _Made] = {}
     for node in pipeline.nodes:
-        names = [n for n in (*node.stage.reads, *node.stage.optional) if n in node.inputs]
+        stage = node.stage
+        names = [n for n in (*stage.reads, *stage.optional) if n in node.inputs]
         extents = {name: _extent(node.inputs[name], axes) for name in names}
-        axes[node.name] = node.stage.axes(extents)
-        made[node.name] = []
+        axes[node.name] = stage.axes(extents)
+        is_scan = isinstance(stage.partition, Scan)
+        first = len(tasks)
         for block in _blocks(node, axes[node.name]):
             reads = tuple(_read(node, name, block, extents[name], made) for name in names)
-            is_scan = isinstance(node.stage.partition, Scan)
-            before = made[node.name][-1].number if is_scan and made[node.name] else None
-            task = Task(len(tasks), node, block, reads, before)
-            tasks.append(task)
-            made[node.name].append(task)
+            before = len(tasks) - 1 if is_scan and len(tasks) > first else None
+            tasks.append(Task(len(tasks), node, block, reads, before))
+        made[node.name] = _Made(tasks[first:])
     return tuple(tasks)
 
 
@@ -112,22 +157,20 @@ def _blocks(node: Node, axes: Axes) -> list[Block]:
     if isinstance(partition, Whole):
         return [Block("all", "whole", axes)]
     if isinstance(partition, AssetBlocks):
+        _require_some(node, "assets", len(axes.assets))
         return [
-            Block(f"assets {i}-{i + partition.assets - 1}", "asset", _narrow(axes, assets=part))
+            Block(f"assets {i}-{i + partition.assets - 1}", "asset", replace(axes, assets=part))
             for i, part in _parts(axes.assets, partition.assets)
         ]
     if isinstance(partition, PortfolioBlocks):
+        size = partition.portfolios
+        _require_some(node, "portfolios", len(axes.portfolios))
         return [
-            Block(
-                f"portfolios {i}-{i + partition.portfolios - 1}",
-                "portfolio",
-                _narrow(axes, portfolios=part),
-            )
-            for i, part in _parts(axes.portfolios, partition.portfolios)
+            Block(f"portfolios {i}-{i + size - 1}", "portfolio", replace(axes, portfolios=part))
+            for i, part in _parts(axes.portfolios, size)
         ]
     size = partition.bars
-    if axes.end_bar <= axes.first_bar:
-        raise ParameterError(f"node {node.name!r} has no bars to cut into blocks")
+    _require_some(node, "bars", axes.end_bar - axes.first_bar)
     numbers = range(axes.first_bar // size, (axes.end_bar - 1) // size + 1)
     return [
         Block(
@@ -144,52 +187,41 @@ def _blocks(node: Node, axes: Axes) -> list[Block]:
     ]
 
 
+def _require_some(node: Node, what: str, count: int) -> None:
+    if count < 1:
+        raise ParameterError(
+            f"node {node.name!r} has no {what} to cut into blocks; its stage must say in axes "
+            "which it has"
+        )
+
+
 def _parts(names: tuple[str, ...], size: int) -> list[tuple[int, tuple[str, ...]]]:
     return [(i, names[i : i + size]) for i in range(0, len(names), size)]
 
 
-def _narrow(
-    axes: Axes, assets: tuple[str, ...] | None = None, portfolios: tuple[str, ...] | None = None
-) -> Axes:
-    return Axes(
-        axes.first_bar,
-        axes.end_bar,
-        axes.assets if assets is None else assets,
-        axes.portfolios if portfolios is None else portfolios,
-    )
-
-
-def _read(
-    node: Node, name: str, block: Block, extent: Axes, made: Mapping[str, list[Task]]
-) -> Read:
+def _read(node: Node, name: str, block: Block, extent: Axes, made: Mapping[str, _Made]) -> Read:
     selection = _selection(node, name, block, extent)
     source = node.inputs[name]
     if isinstance(source, DataInput):
         return Read(name, selection, data=source)
-    producers = tuple(t.number for t in made[source] if _overlaps(t.block, selection))
-    return Read(name, selection, producers)
+    return Read(name, selection, made[source].overlapping(selection))
 
 
 def _selection(node: Node, name: str, block: Block, extent: Axes) -> Selection:
     partition = node.stage.partition
-    if name in node.stage.whole or isinstance(partition, Whole) or extent == Axes():
+    if name in node.stage.whole or isinstance(partition, Whole):
         return Selection()
     if isinstance(partition, AssetBlocks):
-        return Selection(assets=block.axes.assets)
+        return Selection(assets=block.axes.assets) if extent.assets else Selection()
     if isinstance(partition, PortfolioBlocks):
-        return Selection(portfolios=block.axes.portfolios)
+        return Selection(portfolios=block.axes.portfolios) if extent.portfolios else Selection()
+    if extent.end_bar <= extent.first_bar:
+        return Selection()
     warm_up = partition.warm_up if isinstance(partition, TimeBlocks) else 0
     look_ahead = partition.look_ahead if isinstance(partition, TimeBlocks) else 0
     first = max(extent.first_bar, block.axes.first_bar - warm_up)
     end = min(extent.end_bar, block.axes.end_bar + look_ahead)
-    return Selection(bars=(first, max(first, end)))
-
-
-def _overlaps(block: Block, selection: Selection) -> bool:
-    if block.kind == "time" and selection.bars is not None:
-        return block.axes.first_bar < selection.bars[1] and selection.bars[0] < block.axes.end_bar
-    if block.kind == "asset" and selection.assets is not None:
-        return not set(block.axes.assets).isdisjoint(selection.assets)
-    if block.kind == "portfolio" and selection.portfolios is not None:
-        return not set(block.axes.portfolios).isdisjoint(selection.portfolios)
-    return True
+    if first < end:
+        return Selection(bars=(first, end))
+    nearest = min(max(first, extent.first_bar), extent.end_bar - 1)
+    return Selection(bars=(nearest, nearest))  # it has no bars here: an empty panel

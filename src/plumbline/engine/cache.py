@@ -1,20 +1,25 @@
 """Stored results by key: rows in the ledger's database, bits in content-addressed files."""
 
 import json
+import os
+import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
 from typing import final
 
-from blake3 import blake3
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 
-from plumbline.engine.objects import Manifest, ObjectStore, names_in
+from plumbline.core.settings import current_time
+from plumbline.engine.objects import Manifest, ObjectStore, names_in, state_digest_of
 from plumbline.ledger.database import Database
 from plumbline.ledger.models import Artefact, Run, TaskRecord
 from plumbline.ledger.session import Ledger
 
 _GRACE_SECONDS = 3600.0  # files this young may belong to a result that is being written
+_READING_SECONDS = 60.0  # results of a run are read this long after it, for its report
 
 
 @final
@@ -62,21 +67,18 @@ class Cache:
         self._rows: dict[str, tuple[str, str]] = {}
 
     def preload(self, pipeline: str) -> None:
-        """Read the results of a pipeline's newest finished run in one query."""
-        newest = (
-            select(Run.id)
-            .where(Run.pipeline == pipeline, Run.state != "running")
-            .order_by(Run.started.desc())
-            .limit(1)
-            .scalar_subquery()
-        )
-        query = (
-            select(Artefact.key, Artefact.digest, Artefact.manifest)
-            .join(TaskRecord, TaskRecord.key == Artefact.key)
-            .where(TaskRecord.run_id == newest)
-        )
+        """Read the results of a pipeline's newest runs in one query: the last, the last done."""
+        ended = select(Run.id).where(Run.pipeline == pipeline, Run.state != "running")
+        newest = ended.order_by(Run.started.desc()).limit(1)
+        done = ended.where(Run.state == "done").order_by(Run.started.desc()).limit(1)
         with self.database.read() as connection:
-            self._rows.update({row[0]: (row[1], row[2]) for row in connection.execute(query)})
+            runs = {*connection.execute(newest).scalars(), *connection.execute(done).scalars()}
+            query = (
+                select(Artefact.key, Artefact.digest, Artefact.manifest)
+                .join(TaskRecord, TaskRecord.key == Artefact.key)
+                .where(TaskRecord.run_id.in_(runs))
+            )
+            self._rows = {row[0]: (row[1], row[2]) for row in connection.execute(query)}
 
     def lookup(self, key: str) -> Entry | None:
         """Return the result of a key, if its row and all its files are there."""
@@ -96,14 +98,19 @@ class Cache:
             select(Artefact.key, Artefact.digest, Artefact.manifest)
             .where(Artefact.basis == basis)
             .order_by(Artefact.created.desc())
-            .limit(1)
         )
         with self.database.read() as connection:
-            row = connection.execute(query).first()
-        return None if row is None else self._entry(row[0], row[1], row[2])
+            rows = connection.execute(query).all()
+        found = (self._entry(row[0], row[1], row[2]) for row in rows)
+        return next((entry for entry in found if entry is not None), None)
 
     def forget(self, file: str, ledger: Ledger) -> int:
-        """Drop a damaged file and every result that holds it; return how many results."""
+        """Drop a damaged file and every result that holds it; return how many results.
+
+        A file that is whole by now, because another process has made it again, stays.
+        """
+        if self.objects.is_whole(file):
+            return 0
         query = select(Artefact.key).where(Artefact.manifest.contains(file))
         with self.database.read() as connection:
             keys = [row[0] for row in connection.execute(query)]
@@ -117,51 +124,83 @@ class Cache:
         """Count results, files and bytes."""
         with self.database.read() as connection:
             n_results = connection.execute(select(func.count()).select_from(Artefact)).scalar_one()
-        sizes = [f.stat().st_size for f in self.objects.root.glob("*/*") if f.is_file()]
+        sizes = [size for path, size, _ in self._files() if not path.name.startswith(".")]
         return CacheStatistics(n_results, len(sizes), sum(sizes))
 
     def trim(self, max_bytes: int, ledger: Ledger) -> int:
         """Remove the least recently used results until the files fit; return bytes removed.
 
-        Files younger than an hour stay, because another process may be about to name them.
+        What a run that goes on or has just ended used stays, whatever its size. Files that no
+        result names, which a killed process leaves, go too, but none younger than an hour:
+        another process may be about to name it.
         """
+        files = list(self._files())
         query = select(Artefact.key, Artefact.manifest).order_by(Artefact.used.desc())
         with self.database.read() as connection:
             rows = [(row[0], row[1]) for row in connection.execute(query)]
-        kept, dropped, total = self._split(rows, max_bytes)
-        if not dropped and total <= max_bytes:
-            return 0
+        sizes = {path.name: size for path, size, _ in files}
+        kept, dropped = self._split(rows, sizes, max_bytes)
         ledger.drop_artefacts(dropped)
         removed = 0
         old = time.time() - _GRACE_SECONDS
-        for path in self.objects.root.glob("*/*"):
-            if path.name not in kept and path.stat().st_mtime < old:
-                removed += path.stat().st_size
+        for path, size, written in files:
+            if path.name not in kept and written < old:
                 path.unlink(missing_ok=True)
+                removed += size
+        for folder in self.objects.root.parent.glob("verify-*"):  # of killed verifications
+            if folder.stat().st_mtime < old:
+                shutil.rmtree(folder, ignore_errors=True)
         return removed
 
+    def _files(self) -> Iterator[tuple[Path, int, float]]:
+        """Yield path, size and time of writing of each file, half-written ones included."""
+        for folder in self.objects.root.glob("*/"):
+            with os.scandir(folder) as entries:
+                for entry in entries:
+                    try:
+                        found = entry.stat()
+                    except FileNotFoundError:  # another process took it away or renamed it
+                        continue
+                    yield Path(entry.path), found.st_size, found.st_mtime
+
     def _split(
-        self, rows: Sequence[tuple[str, str]], max_bytes: int
-    ) -> tuple[set[str], list[str], int]:
+        self, rows: Sequence[tuple[str, str]], sizes: Mapping[str, int], max_bytes: int
+    ) -> tuple[set[str], list[str]]:
+        """Return the names of the files to keep and the keys of the results to drop."""
+        in_use = self._in_use()
         kept: set[str] = set()
         dropped: list[str] = []
         total = 0
-        for key, text in rows:
+        for key, text in sorted(rows, key=lambda row: row[0] not in in_use):  # stable
             names = set(names_in(json.loads(text))) - kept
-            size = sum(p.stat().st_size for p in map(self.objects.path, names) if p.exists())
-            if total + size > max_bytes:
+            size = sum(sizes.get(name, 0) for name in names)
+            if total + size > max_bytes and key not in in_use:
                 dropped.append(key)
             else:
                 kept |= names
                 total += size
-        return kept, dropped, total
+        return kept, dropped
+
+    def _in_use(self) -> set[str]:
+        """Return the keys of what running runs, the newest run and those just ended used."""
+        newest = select(Run.id).order_by(Run.started.desc(), Run.id.desc()).limit(1)
+        recent = current_time().replace(tzinfo=None) - timedelta(seconds=_READING_SECONDS)
+        query = (
+            select(TaskRecord.key)
+            .join(Run, Run.id == TaskRecord.run_id)
+            .where(
+                or_(
+                    Run.state == "running",
+                    Run.finished >= recent,
+                    Run.id.in_(newest.scalar_subquery()),
+                )
+            )
+        )
+        with self.database.read() as connection:
+            return {key for key in connection.execute(query).scalars() if key is not None}
 
     def _entry(self, key: str, digest: str, text: str) -> Entry | None:
         manifest: Manifest = json.loads(text)
-        if not all(self.objects.path(name).exists() for name in names_in(manifest)):
+        if not all(self.objects.has(name) for name in names_in(manifest)):
             return None
-        state = manifest.get("state")
-        state_digest = None
-        if state is not None:
-            state_digest = str(blake3(json.dumps(state, sort_keys=True).encode()).hexdigest())
-        return Entry(key, digest, state_digest, manifest)
+        return Entry(key, digest, state_digest_of(manifest), manifest)

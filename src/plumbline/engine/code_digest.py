@@ -6,27 +6,37 @@ count. The machinery (engine, lake, ledger) does not count either: it stores res
 makes one. Other libraries count by their version.
 """
 
-import ast
 import dataclasses
+import enum
 import json
+import re
 import sys
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from importlib import import_module, metadata
+from importlib import import_module
 from pathlib import Path
 from typing import Any, final
 
 from sqlalchemy import select
 
 from plumbline.core.digest import digest, digest_bytes
-from plumbline.core.errors import UnhashableError
+from plumbline.core.errors import StageError, UnhashableError
+from plumbline.engine.imports import (
+    Syntax,
+    absolute,
+    is_installed,
+    modules_behind,
+    parse,
+    path_of,
+    versions_of,
+)
 from plumbline.ledger.database import Database, insert_absent
 from plumbline.ledger.models import SourceFile
 
 _MACHINERY = ("engine", "lake", "ledger", "report", "cli", "web")
 _NO_NUMBERS = ("plumbline.core.errors", "plumbline.core.settings")  # raise or configure only
-_BESIDE = {"numba": ("llvmlite",)}  # a library whose results hang on another's version
 _PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
+_LEAVES = (int, float, str, bool, bytes, type(None), type)  # hold no class of the user's
 
 
 @final
@@ -47,13 +57,6 @@ class CodeDigest:
 
 
 @final
-@dataclasses.dataclass(frozen=True)
-class _Syntax:
-    digest: str
-    modules: tuple[str, ...]  # "package.module" or "package.module:name"
-
-
-@final
 class CodeDigests:
     """Code digests of one process; what was read out of a file is kept in the ledger.
 
@@ -62,10 +65,13 @@ class CodeDigests:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._syntax: dict[str, _Syntax] = {}
+        self._syntax: dict[str, Syntax] = {}
+        self._stamps: dict[Path, tuple[int, int, str]] = {}
         self._by_roots: dict[frozenset[str], CodeDigest] = {}
-        self._known: dict[str, _Syntax] | None = None
-        self._learnt: dict[str, _Syntax] = {}
+        self._with_source: set[type] = set()
+        self._installed: dict[str, bool] = {}
+        self._known: dict[str, Syntax] | None = None
+        self._learnt: dict[str, Syntax] = {}
 
     def of(self, plugin: object) -> CodeDigest:
         """Return the code digest of a stage or plug-in, with everything nested in it.
@@ -73,19 +79,37 @@ class CodeDigests:
         Raises
         ------
         UnhashableError
-            If a class has no source file (typed into a prompt or notebook).
+            If a class has no source file (typed into a prompt or notebook, or made by a program).
         """
-        roots = frozenset(_classes_in(plugin))
-        key = frozenset(f"{cls.__module__}" for cls in roots)
-        if key not in self._by_roots:
-            for cls in roots:
-                if _path_of(cls.__module__) is None:
-                    raise UnhashableError(
-                        f"{cls.__qualname__} has no source file that Plumbline can read (module "
-                        f"{cls.__module__}); put it into a file of its own to have it cached"
-                    )
-            self._by_roots[key] = self._closure(key)
-        return self._by_roots[key]
+        classes = set(_classes_in(plugin))
+        for cls in classes - self._with_source:
+            _require_source(cls)
+            self._with_source.add(cls)
+        roots = frozenset(cls.__module__ for cls in classes)
+        if roots not in self._by_roots:
+            self._by_roots[roots] = self._closure(roots)
+        return self._by_roots[roots]
+
+    def refuse_moved_files(self) -> None:
+        """Check that the digested files are still what they were when they were read.
+
+        A worker process started after an edit computes by other code than the keys say.
+
+        Raises
+        ------
+        StageError
+            If one has other content.
+        """
+        for path, (modified, size, content) in self._stamps.items():
+            found = path.stat() if path.is_file() else None
+            if found is not None and (found.st_mtime_ns, found.st_size) == (modified, size):
+                continue
+            if found is None or digest_bytes(path.read_bytes()) != content:
+                raise StageError(
+                    f"{path} was edited after this process read it; start again, so that results "
+                    "are not stored under other code than made them"
+                )
+            self._stamps[path] = (found.st_mtime_ns, found.st_size, content)
 
     def of_package(self, package: str) -> str:
         """Return the digest of the syntax of all files of an imported package."""
@@ -101,11 +125,11 @@ class CodeDigests:
         rows = [
             {
                 "content": content,
-                "python": _PYTHON,
-                "syntax": s.digest,
-                "imports": json.dumps(s.modules),
+                "python": _reader(),
+                "syntax": syntax.digest,
+                "imports": json.dumps(syntax.references),
             }
-            for content, s in self._learnt.items()
+            for content, syntax in self._learnt.items()
         ]
         with self._database.begin() as connection:
             insert_absent(connection, SourceFile, rows)
@@ -120,56 +144,91 @@ class CodeDigests:
             module = waiting.pop()
             if module in files:
                 continue
-            syntax = self._syntax_of(module)
+            syntax = self._syntax_of(module, watch=True)
             files[module] = syntax.digest
-            for reference in syntax.modules:
-                name, _, attribute = reference.partition(":")
-                if name.split(".")[0] in own:
-                    target = _defining_module(name, attribute)
-                    if target is not None and target not in files and _makes_numbers(target):
-                        waiting.append(target)
+            for reference in syntax.references:
+                name, _, attribute = absolute(reference, module).partition(":")
+                top = name.split(".")[0]
+                if top in own or not self._is_installed(top):
+                    reached = modules_behind(name, attribute)
+                    waiting += [m for m in reached if m not in files and _makes_numbers(m)]
                 else:
-                    libraries.update(_versions(name.split(".")[0]))
+                    libraries.update(versions_of(top))
         ordered = {name: files[name] for name in sorted(files)}
         versions = {name: libraries[name] for name in sorted(libraries)}
         return CodeDigest(digest((ordered, versions)), ordered, versions)
 
-    def _syntax_of(self, module: str) -> _Syntax:
-        if module not in self._syntax:
-            path = _path_of(module)
-            if path is None:
-                raise UnhashableError(f"module {module} has no source file")
+    def _is_installed(self, library: str) -> bool:
+        if library not in self._installed:
+            self._installed[library] = is_installed(library)
+        return self._installed[library]
+
+    def _syntax_of(self, module: str, *, watch: bool = False) -> Syntax:
+        path = path_of(module)
+        if path is None:
+            raise UnhashableError(f"module {module} has no source file")
+        if module not in self._syntax or (watch and path not in self._stamps):
+            found = path.stat()
             source = path.read_bytes()
             content = digest_bytes(source)
             known = self._load_known()
             if content not in known:
-                known[content] = self._learnt[content] = _parse(source, str(path))
+                known[content] = self._learnt[content] = parse(source, path)
             self._syntax[module] = known[content]
+            if watch:
+                self._stamps[path] = (found.st_mtime_ns, found.st_size, content)
         return self._syntax[module]
 
-    def _load_known(self) -> dict[str, _Syntax]:
+    def _load_known(self) -> dict[str, Syntax]:
         if self._known is None:
             with self._database.read() as connection:
                 rows = connection.execute(
                     select(SourceFile.content, SourceFile.syntax, SourceFile.imports).where(
-                        SourceFile.python == _PYTHON
+                        SourceFile.python == _reader()
                     )
                 ).all()
-            self._known = {row[0]: _Syntax(row[1], tuple(json.loads(row[2]))) for row in rows}
+            self._known = {row[0]: Syntax(row[1], tuple(json.loads(row[2]))) for row in rows}
         return self._known
 
 
+def _reader() -> str:
+    """Return the mark of what reads source files: Python, and the code that reads."""
+    path = path_of(parse.__module__)
+    own = "" if path is None else digest_bytes(path.read_bytes())
+    return f"{_PYTHON} {own[:8]}"
+
+
+def _require_source(cls: type) -> None:
+    path = path_of(cls.__module__)
+    statement = rf"^\s*class\s+{re.escape(cls.__name__)}\b".encode()
+    if path is None or not re.search(statement, path.read_bytes(), re.MULTILINE):
+        raise UnhashableError(
+            f"{cls.__qualname__} has no source file that Plumbline can read (module "
+            f"{cls.__module__}); put it into a file of its own to have it cached"
+        )
+
+
 def _classes_in(value: object) -> Iterable[type]:
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+    if isinstance(value, enum.Enum):
         yield type(value)
-        for field in dataclasses.fields(value):
-            yield from _classes_in(getattr(value, field.name))
+    elif isinstance(value, _LEAVES):
+        return
+    elif dataclasses.is_dataclass(value):
+        yield type(value)
+        for name in _field_names(type(value)):
+            yield from _classes_in(getattr(value, name))
     elif isinstance(value, Mapping):
-        for item in value.values():
+        for key, item in value.items():
+            yield from _classes_in(key)
             yield from _classes_in(item)
     elif isinstance(value, (tuple, list, frozenset, set)):
         for item in value:
             yield from _classes_in(item)
+
+
+@lru_cache(maxsize=1024)
+def _field_names(cls: Any) -> tuple[str, ...]:
+    return tuple(field.name for field in dataclasses.fields(cls))
 
 
 def _makes_numbers(module: str) -> bool:
@@ -177,87 +236,3 @@ def _makes_numbers(module: str) -> bool:
     if parts[0] != "plumbline":
         return True
     return module not in _NO_NUMBERS and not (len(parts) > 1 and parts[1] in _MACHINERY)
-
-
-def _path_of(module: str) -> Path | None:
-    loaded = sys.modules.get(module)
-    origin = getattr(loaded, "__file__", None)
-    if origin is None and "." in module:
-        package = sys.modules.get(module.split(".")[0])
-        folders = getattr(package, "__path__", ())
-        tail = module.split(".")[1:]
-        candidates = [Path(folder, *tail) for folder in folders]
-        found = [c.with_suffix(".py") for c in candidates] + [c / "__init__.py" for c in candidates]
-        origin = next((str(path) for path in found if path.is_file()), None)
-    if origin is None or not origin.endswith(".py"):
-        return None
-    return Path(origin)
-
-
-def _defining_module(name: str, attribute: str) -> str | None:
-    """Return the module that an import reaches: a submodule, or where a package says it lies."""
-    if attribute and _path_of(f"{name}.{attribute}") is not None:
-        return f"{name}.{attribute}"
-    path = _path_of(name)
-    if path is None:
-        return None
-    if path.name != "__init__.py":
-        return name
-    exports = _exports(path, path.stat().st_mtime_ns)
-    if attribute in exports:
-        return f"{name}.{exports[attribute]}"
-    return name if attribute else None
-
-
-@lru_cache(maxsize=256)
-def _exports(path: Path, _modified: int) -> Mapping[str, str]:
-    """Return the literal ``_EXPORTS`` of a package: exported name -> module of the package."""
-    for node in ast.parse(path.read_bytes()).body:
-        targets = node.targets if isinstance(node, ast.Assign) else []
-        value: Any = node.value if isinstance(node, (ast.Assign, ast.AnnAssign)) else None
-        if isinstance(node, ast.AnnAssign):
-            targets = [node.target]
-        if any(isinstance(t, ast.Name) and t.id == "_EXPORTS" for t in targets):
-            return dict(ast.literal_eval(value))
-    return {}
-
-
-@lru_cache(maxsize=256)
-def _versions(library: str) -> Mapping[str, str]:
-    if library in sys.stdlib_module_names:
-        return {}
-    found = {}
-    for name in (library, *_BESIDE.get(library, ())):
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            for distribution in metadata.packages_distributions().get(name, ()):
-                found[distribution] = metadata.version(distribution)
-    return found
-
-
-def _parse(source: bytes, path: str) -> _Syntax:
-    try:
-        tree = ast.parse(source)
-    except SyntaxError as error:
-        raise UnhashableError(f"{path} cannot be parsed: {error}") from error
-    references = sorted(set(_references(tree)))
-    for node in ast.walk(tree):
-        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
-            _drop_docstring(node)
-    return _Syntax(digest(ast.dump(tree)), tuple(references))
-
-
-def _drop_docstring(
-    node: ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef,
-) -> None:
-    if ast.get_docstring(node, clean=False) is not None:
-        node.body = node.body[1:] or [ast.Pass()]
-
-
-def _references(tree: ast.AST) -> Iterable[str]:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
-            yield from (f"{node.module}:{alias.name}" for alias in node.names)

@@ -23,7 +23,10 @@ class Check:
 
 
 def checks_of(project: Project, *, deep: bool = False) -> list[Check]:
-    """Check the database, the stored results and the data sets; ``deep`` reads every file."""
+    """Check the database, the stored results and the data sets.
+
+    ``deep`` reads every file, and drops the results that hold a damaged one.
+    """
     return [_database(project), _results(project, deep=deep), _data(project, deep=deep)]
 
 
@@ -49,6 +52,8 @@ def _results(project: Project, *, deep: bool) -> Check:
                 raise CorruptEntryError(name, str(cache.objects.path(name)), "the file is missing")
         except CorruptEntryError as error:
             wrong.append(str(error))
+            if deep:
+                cache.forget(name, project.engine.ledger)
     held = cache.statistics()
     found = f"{held.n_results} results in {held.n_files} files, {held.n_bytes / 1e6:.1f} MB"
     if wrong:

@@ -85,6 +85,7 @@ class KeyMaker:
             "code": node.code.digest,
             "device": node.device,
             "block": geometry,
+            "reads": dict(zip((read.name for read in task.reads), selections, strict=True)),
             "inputs": _grouped(inputs),
             "state": state,
         }
@@ -132,7 +133,7 @@ class KeyMaker:
     def _data_digest(self, read: Read, data: DataInput) -> str:
         selection = read.selection
         first, last = (None, None) if selection.bars is None else selection.bars
-        end = None if last is None else last - 1
+        end = None if first is None or last is None else max(first, last - 1)
         assets = data.assets if selection.assets is None else selection.assets
         call = (data.dataset.dataset_id, data.fields, assets, first, end)
         if call not in self._data:

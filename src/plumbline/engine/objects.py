@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import time
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,6 +16,9 @@ from blake3 import blake3
 from plumbline.core.errors import CorruptEntryError
 from plumbline.core.panel import Panel
 from plumbline.engine.stage import Value
+
+_RENEW_SECONDS = 600.0
+_Mark = tuple[int, int, int]  # file number, size and time of writing: others when it was written
 
 Manifest = Mapping[str, Any]  # kind, then where each part of a value lies
 
@@ -43,18 +47,20 @@ class ObjectStore:
     """A folder of immutable files, ``ab/abcdef….suffix``; many processes may write at once.
 
     A file is written beside its place, flushed to disk, then renamed: it is there whole or not
-    at all. Bytes are checked against the name once in each process that reads them.
+    at all. Bytes are compared with the name when a process first reads a file, and again if the
+    file was written to since.
     """
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self._checked: set[str] = set()
+        self._checked: dict[str, _Mark] = {}
 
     def put(self, content: Any, suffix: str) -> str:
-        """Write bytes unless they are there; return their name."""
+        """Write bytes unless they are there, whole; return their name."""
         name = f"{blake3(content).hexdigest()}{suffix}"
         path = self.path(name)
-        if path.exists() and path.stat().st_size == len(content):
+        if self.is_whole(name):
+            self._renew(name, path)
             return name
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(f".{uuid.uuid4().hex}.part")
@@ -73,6 +79,10 @@ class ObjectStore:
         """Return where a file lies or would lie."""
         return self.root / name[:2] / name
 
+    def has(self, name: str) -> bool:
+        """Return whether a file is there; its bytes are not looked at."""
+        return os.path.exists(f"{self.root}/{name[:2]}/{name}")  # noqa: PTH110  # 4x Path.exists
+
     def check(self, name: str) -> Path:
         """Return the path of a file whose bytes were compared with its name.
 
@@ -82,20 +92,35 @@ class ObjectStore:
             If the file is missing or its bytes differ.
         """
         path = self.path(name)
-        if name in self._checked and path.exists():
+        if self.is_whole(name):
             return path
-        if not path.exists():
-            raise CorruptEntryError(name, str(path), "the file is missing")
-        hasher = blake3()
-        hasher.update_mmap(path)
-        if hasher.hexdigest() != name.partition(".")[0]:
-            raise CorruptEntryError(name, str(path), "its bytes differ from its digest")
-        self._checked.add(name)
-        return path
+        found = "its bytes differ from its digest" if path.exists() else "the file is missing"
+        raise CorruptEntryError(name, str(path), found)
+
+    def is_whole(self, name: str) -> bool:
+        """Return whether a file is there with the bytes that its name says."""
+        path = self.path(name)
+        try:
+            mark = _mark(path)
+            if self._checked.get(name) != mark:
+                hasher = blake3()
+                hasher.update_mmap(path)
+                if hasher.hexdigest() != name.partition(".")[0]:
+                    return False
+                self._checked[name] = mark
+        except FileNotFoundError:
+            return False
+        return True
+
+    def _renew(self, name: str, path: Path) -> None:
+        """Make an old file young, so that it is not cleared away while it is being named again."""
+        if time.time() - path.stat().st_mtime > _RENEW_SECONDS:
+            os.utime(path)
+            self._checked[name] = _mark(path)
 
     def drop(self, name: str) -> None:
         """Remove a damaged file, so that it can be written again."""
-        self._checked.discard(name)
+        self._checked.pop(name, None)
         self.path(name).unlink(missing_ok=True)
 
     def write(self, value: Value, state: Mapping[str, np.ndarray] | None = None) -> Stored:
@@ -104,12 +129,10 @@ class ObjectStore:
             self._write_panel(value) if isinstance(value, Panel) else self._write_tables(value)
         )
         digest = _digest(manifest)
-        state_digest = None
         if state is not None:
             manifest["state"] = {name: self._put_array(state[name]) for name in sorted(state)}
-            state_digest = _digest(manifest["state"])
-        n_bytes = sum(self.path(name).stat().st_size for name in names_in(manifest))
-        return Stored(digest, state_digest, manifest, n_bytes)
+        n_bytes = sum(self.path(name).stat().st_size for name in set(names_in(manifest)))
+        return Stored(digest, state_digest_of(manifest), manifest, n_bytes)
 
     def read(self, manifest: Manifest) -> Value:
         """Read a value: panels are memory-mapped.
@@ -168,8 +191,8 @@ class ObjectStore:
         return self.put(buffer.getbuffer(), ".parquet")
 
     def _put_array(self, array: np.ndarray) -> str:
-        array = np.ascontiguousarray(array)
-        if array.dtype.kind == "f":
+        array = np.asarray(array, order="C")
+        if array.dtype.kind in "fc":
             missing = np.isnan(array)
             if missing.any():  # one NaN, whatever bits arithmetic left in it
                 array = np.where(missing, np.nan, array)
@@ -188,8 +211,18 @@ def names_in(manifest: Manifest) -> list[str]:
     return [*names, *manifest.get("state", {}).values()]
 
 
+def state_digest_of(manifest: Manifest) -> str | None:
+    """Return the digest of the end state in a manifest, or None if it holds none."""
+    return _digest(manifest["state"]) if "state" in manifest else None
+
+
 def _digest(manifest: Manifest) -> str:
     return str(blake3(json.dumps(manifest, sort_keys=True).encode()).hexdigest())
+
+
+def _mark(path: Path) -> _Mark:
+    found = path.stat()
+    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def _sync_folder(folder: Path) -> None:

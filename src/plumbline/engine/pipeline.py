@@ -75,7 +75,7 @@ class DataInput:
         return Axes(
             first_bar=self.dataset.first_bar,
             end_bar=self.dataset.last_bar + 1,
-            assets=self.dataset.assets if self.assets is None else self.assets,
+            assets=self.dataset.assets if self.assets is None else tuple(sorted(set(self.assets))),
         )
 
 

@@ -6,11 +6,11 @@ known yet: such a block *follows*, and runs only if its input comes out differen
 
 import enum
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, final
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, func, select
 
 from plumbline.core.errors import UnhashableError
 from plumbline.engine.blocks import Task
@@ -88,6 +88,7 @@ class Planner:
     cache : finds results.
     keep_code : whether results that differ by code alone are kept.
     use_cache : False computes everything again.
+    own : keys whose results are used also if the cache is off: what the run made itself.
     """
 
     def __init__(
@@ -98,12 +99,14 @@ class Planner:
         *,
         keep_code: bool = False,
         use_cache: bool = True,
+        own: Container[str] = (),
     ) -> None:
         self._pipeline = pipeline
         self._keys = keys
         self._cache = cache
         self._keep_code = keep_code
         self._use_cache = use_cache
+        self._own = own
         self._known: Mapping[tuple[str, str], Mapping[str, Any]] | None = None
 
     def plan(self, tasks: Sequence[Task]) -> Plan:
@@ -124,7 +127,10 @@ class Planner:
                 outputs[task.number] = decision.entry.digest
                 states[task.number] = decision.entry.state_digest
             decisions.append(decision)
-        return Plan(tuple(decisions), past_seconds(self._cache.database, self._pipeline))
+        plan = Plan(tuple(decisions))
+        if plan.is_done:
+            return plan
+        return replace(plan, seconds=past_seconds(self._cache.database, self._pipeline))
 
     def decide(
         self, task: Task, outputs: Mapping[int, str], states: Mapping[int, str | None]
@@ -135,7 +141,7 @@ class Planner:
             key = self._keys.key_of(task, outputs, state)
         except UnhashableError as error:
             return Decision(task, State.RUN, f"cannot be cached: {error}")
-        if not self._use_cache:
+        if not self._use_cache and key.digest not in self._own:
             return Decision(task, State.RUN, "the cache is off", key)
         entry = self._cache.lookup(key.digest)
         if entry is not None:
@@ -158,15 +164,21 @@ class Planner:
 
 def newest_parts(database: Database, pipeline: str) -> dict[tuple[str, str], Mapping[str, Any]]:
     """Return the key parts of the newest result of every block of a pipeline."""
-    query = (
-        select(Artefact.node, Artefact.block, Artefact.parts)
-        .where(Artefact.pipeline == pipeline)
-        .order_by(Artefact.created)
+    own = Artefact.pipeline == pipeline
+    last = (
+        select(Artefact.node, Artefact.block, func.max(Artefact.created).label("created"))
+        .where(own)
+        .group_by(Artefact.node, Artefact.block)
+        .subquery()
     )
+    same = and_(
+        Artefact.node == last.c.node,
+        Artefact.block == last.c.block,
+        Artefact.created == last.c.created,
+    )
+    query = select(Artefact.node, Artefact.block, Artefact.parts).join(last, same).where(own)
     with database.read() as connection:
-        rows = connection.execute(query).all()
-    newest = {(row[0], row[1]): row[2] for row in rows}
-    return {place: json.loads(parts) for place, parts in newest.items()}
+        return {(row[0], row[1]): json.loads(row[2]) for row in connection.execute(query)}
 
 
 def differences(before: Mapping[str, Any], key: Key, database: Database) -> list[str]:
@@ -187,6 +199,13 @@ def differences(before: Mapping[str, Any], key: Key, database: Database) -> list
         f"input {name} changed"
         for name in names
         if before["inputs"].get(name) != after["inputs"].get(name)
+    ]
+    reads = json.loads(json.dumps(after["reads"]))  # as the ledger gives them back
+    found += [
+        f"another part of input {name} is read"
+        for name in names
+        if before["inputs"].get(name) == after["inputs"].get(name)
+        and before.get("reads", reads).get(name) != reads.get(name)
     ]
     if before["state"] != after["state"]:
         found.append("the block before it ended in another state")

@@ -1,5 +1,6 @@
 """A project: a folder whose ``.plumbline`` holds the lake, the cache and the ledger."""
 
+import uuid
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -68,7 +69,9 @@ def create_project(root: Path) -> Project:
     mark = store / "format"
     if not mark.exists():
         open_database(store / "plumbline.db").create_tables()
-        mark.write_text(FORMAT + "\n")
+        draft = store / f".format-{uuid.uuid4().hex}"
+        draft.write_text(FORMAT + "\n")
+        draft.replace(mark)  # at once, so that nobody reads half of it
     return open_project(root)
 
 

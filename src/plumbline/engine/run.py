@@ -5,16 +5,17 @@ planning again, and so is going on after a damaged result was found.
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import final
 
-from plumbline.core.errors import MissingDataError, RunError, nearest_names
+from plumbline.core.errors import CorruptEntryError, MissingDataError, RunError, nearest_names
 from plumbline.engine.blocks import Selection, Task, tasks_of
 from plumbline.engine.cache import Cache, Entry
 from plumbline.engine.code_digest import CodeDigests
 from plumbline.engine.executor import Executor
+from plumbline.engine.interruption import sigterm_as_interrupt
 from plumbline.engine.key import KeyMaker
 from plumbline.engine.pipeline import Pipeline
 from plumbline.engine.plan import Plan, Planner
@@ -35,7 +36,8 @@ class RunOptions:
     recipe : resolved text, and its digest, for the ledger.
     watcher : told of progress.
     use_cache : False computes every block again.
-    prepare : called once with the plan, before the first block is computed.
+    prepare : called with the plan before its first block is computed; once more only when a
+        damaged result makes the run plan again.
     """
 
     recipe: tuple[str, str] = ("", "")
@@ -74,20 +76,24 @@ class Engine:
     ledger: Ledger
     codes: CodeDigests
 
-    def planner(self, pipeline: Pipeline, *, use_cache: bool = True) -> Planner:
-        """Return a planner for a pipeline."""
+    def planner(
+        self, pipeline: Pipeline, *, use_cache: bool = True, own: Container[str] = ()
+    ) -> Planner:
+        """Return a planner for a pipeline; ``own`` as for :class:`Planner`."""
         return Planner(
             pipeline.name,
             KeyMaker(self.codes),
             self.cache,
             keep_code=pipeline.on_code_change == "keep",
             use_cache=use_cache,
+            own=own,
         )
 
     def plan(self, pipeline: Pipeline, *, use_cache: bool = True) -> Plan:
         """Say what a run would do, without doing it."""
-        plan = self.planner(pipeline, use_cache=use_cache).plan(tasks_of(pipeline))
-        self.codes.save()
+        with self.cache.database.hold():
+            plan = self.planner(pipeline, use_cache=use_cache).plan(tasks_of(pipeline))
+            self.codes.save()
         return plan
 
     def run(
@@ -106,14 +112,15 @@ class Engine:
             self.cache, self.ledger, self.codes, executor, options.watcher, options.prepare
         )
         tasks = tasks_of(pipeline)
-        run_id = self.ledger.start_run(pipeline.name, *options.recipe, repr(executor))
-        with self._closing(run_id):
-            # what a run computes itself is found again, also when the cache is off
-            books = Session(run_id, pipeline.name, tasks, tools).complete(
-                lambda attempt: self.planner(pipeline, use_cache=options.use_cache or attempt > 0)
-            )
-            if books.problems:
-                raise RunError(f"run {run_id}", books.problems)
+        self.codes.refuse_moved_files()
+        with self.cache.database.hold(), sigterm_as_interrupt():
+            run_id = self.ledger.start_run(pipeline.name, *options.recipe, repr(executor))
+            with self._closing(run_id):
+                books = Session(run_id, pipeline.name, tasks, tools).complete(
+                    lambda own: self.planner(pipeline, use_cache=options.use_cache, own=own)
+                )
+                if books.problems:
+                    raise RunError(f"run {run_id}", books.problems)
         return _result(run_id, tasks, books, time.perf_counter() - started)
 
     def output(self, result: RunResult, node: str) -> Value:
@@ -124,13 +131,17 @@ class Engine:
         MissingDataError
             If the run has no such node.
         CorruptEntryError
-            If a file is missing or damaged.
+            If a file is missing or damaged; it is dropped, and the next run makes it again.
         """
         if node not in result.pieces:
             hint = nearest_names(node, result.pieces)
             raise MissingDataError(f"run {result.run_id} has no node {node!r}; {hint}")
         kind, entries = result.pieces[node]
-        values = [self.cache.objects.read(entry.manifest) for entry in entries]
+        try:
+            values = [self.cache.objects.read(entry.manifest) for entry in entries]
+        except CorruptEntryError as error:
+            self.cache.forget(error.digest, self.ledger)
+            raise
         return join(values, kind, Selection())
 
     @contextmanager

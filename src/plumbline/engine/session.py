@@ -19,7 +19,7 @@ from plumbline.engine.wiring import work_of
 from plumbline.engine.work import Outcome
 from plumbline.ledger.session import Completion, Ledger, Mishap
 
-_COMMIT_SECONDS = 0.1  # finished blocks wait this long at most for others to share a transaction
+_COMMIT_SECONDS = 0.1  # of computing or of time, that finished blocks may wait to share a commit
 _ATTEMPTS = 2  # of a block whose process was lost
 _REPLANS = 20  # damaged results found one after the other before the run gives up
 
@@ -37,7 +37,9 @@ class Books:
     problems: list[str] = field(default_factory=list)
     buffer: list[Completion] = field(default_factory=list)
     codes: dict[str, CodeDigest] = field(default_factory=dict)
-    used: list[str] = field(default_factory=list)
+    used: set[str] = field(default_factory=set)
+    own: set[str] = field(default_factory=set)
+    unsaved: float = 0.0
     flushed: float = 0.0
 
     def settle(self, number: int, entry: Entry, state: str) -> None:
@@ -93,16 +95,17 @@ class Session:
         self.tools = tools
         self.books = Books()
         self._readers = _readers(tasks)
+        self._unknown: dict[int, int] = {}
 
-    def complete(self, planner_of: Callable[[int], Planner]) -> Books:
+    def complete(self, planner_of: Callable[[frozenset[str]], Planner]) -> Books:
         """Work until nothing is left.
 
         Parameters
         ----------
-        planner_of : returns the planner of the first, second … plan of this run.
+        planner_of : returns the planner of a plan, told the keys that this run has computed.
         """
         for attempt in range(_REPLANS):
-            planner = planner_of(attempt)
+            planner = planner_of(frozenset(self.books.own))
             plan = planner.plan(self.tasks)
             self.tools.codes.save()
             if attempt == 0:
@@ -117,16 +120,19 @@ class Session:
 
     def _carry_out(self, plan: Plan, planner: Planner) -> None:
         ready = [d for d in plan.decisions if d.state is not State.FOLLOWS]
-        if plan.is_done:
-            for decision in ready:
-                self._settle(decision)
-        else:
-            self.tools.prepare(plan)
-            with self.tools.executor.open() as pool:
-                self._work_through(ready, planner, pool)
-        self._check_results()
-        self._flush(force=True)
-        self.tools.ledger.touch(self.books.used)
+        try:
+            if plan.is_done:
+                for decision in ready:
+                    self._settle(decision)
+            else:
+                self.tools.prepare(plan)
+                self._unknown = _unknown_inputs(plan)
+                with self.tools.executor.open() as pool:
+                    self._work_through(ready, planner, pool)
+            self._check_results()
+        finally:  # what is finished is kept, however the run ends
+            self._flush(force=True)
+        self.tools.ledger.touch(sorted(self.books.used))
 
     def _work_through(self, ready: list[Decision], planner: Planner, pool: Pool) -> None:
         running: dict[int, Decision] = {}
@@ -155,20 +161,16 @@ class Session:
         fresh = [task]
         while fresh:
             for number in self._readers[fresh.pop().number]:
+                self._unknown[number] -= 1
+                if self._unknown[number]:
+                    continue
                 reader = self.tasks[number]
-                if number in self.books.states and number in self.books.entries:
-                    continue
-                if self.books.states.get(number) in ("submitted", "failed", "blocked"):
-                    continue
-                if not all(n in self.books.entries for n in reader.needs):
-                    continue
                 decision = planner.decide(reader, self.books.outputs, self.books.end_states)
-                if decision.entry is not None:
+                if decision.entry is None:
+                    found.append(decision)
+                else:
                     self._settle(decision)
                     fresh.append(reader)
-                else:
-                    self.books.states[number] = "submitted"
-                    found.append(decision)
         return found
 
     def _settle(self, decision: Decision) -> None:
@@ -176,11 +178,14 @@ class Session:
         task = decision.task
         if decision.entry is None or task.number in self.books.entries:
             return
-        state = self.books.states.get(task.number, decision.state.value)
+        self.books.used.add(decision.entry.key)
+        if self.books.states.get(task.number) == "computed":  # earlier in this run, and recorded
+            self.books.settle(task.number, decision.entry, "computed")
+            return
+        state = decision.state.value
         self.books.settle(task.number, decision.entry, state)
-        key = None if decision.key is None else decision.key.digest
+        key = decision.entry.key  # of a kept result: that of the code which made it
         self.books.buffer.append(Completion(*task.place, key, state, decision.reason))
-        self.books.used.append(decision.entry.key)
         self.tools.watcher.finished(task, state, None)
 
     def _computed(self, decision: Decision, outcome: Outcome) -> None:
@@ -190,6 +195,8 @@ class Session:
         self.books.settle(task.number, entry, "computed")
         if key is not None:
             self.books.codes[key.code.digest] = key.code
+            self.books.own.add(digest)
+        self.books.unsaved += outcome.seconds
         self.books.buffer.append(
             Completion(
                 *task.place,
@@ -210,9 +217,9 @@ class Session:
         task = decision.task
         attempt = self.books.attempts.get(task.number, 0) + 1
         self.books.attempts[task.number] = attempt
+        if isinstance(error, CorruptEntryError) and self._holders(error.digest):
+            self._heal(task, error)
         self._record(task, attempt, error)
-        if isinstance(error, CorruptEntryError):
-            self._forget(task, error)
         if isinstance(error, WorkerLostError) and attempt < _ATTEMPTS:
             return True
         if not isinstance(error, PlumblineError):
@@ -229,21 +236,39 @@ class Session:
                 for name in names_in(entry.manifest):
                     self.tools.cache.objects.check(name)
             except CorruptEntryError as error:
-                self._record(self.tasks[number], 0, error)
-                self._forget(self.tasks[number], error)
-                raise
+                self._heal(self.tasks[number], error)
 
     def _record(self, task: Task, attempt: int, error: Exception) -> None:
         trace = getattr(error, "trace", "")
         mishap = Mishap(*task.place, attempt, type(error).__name__, str(error), trace)
         self.tools.ledger.record_mishap(self.run_id, mishap)
 
-    def _forget(self, task: Task, error: CorruptEntryError) -> None:
-        """Drop results that hold a damaged file and plan again; do nothing if none does."""
+    def _holders(self, file: str) -> list[Task]:
+        """Return the blocks whose result, as far as this run knows, holds a file."""
+        entries = self.books.entries.items()
+        return [self.tasks[n] for n, entry in entries if file in names_in(entry.manifest)]
+
+    def _heal(self, task: Task, error: CorruptEntryError) -> None:
+        """Drop the results that hold a damaged file, and any others found damaged; plan again.
+
+        Where one file is damaged there may be more, so all that the run relies on is checked.
+        """
         self._flush(force=True)
-        if self.tools.cache.forget(error.digest, self.tools.ledger):
-            self.tools.watcher.damaged(task, error)
-            raise _ReplanError
+        owner = next(iter(self._holders(error.digest)), task)
+        self._drop(owner, error)
+        for number, entry in self.books.entries.items():
+            for name in names_in(entry.manifest):
+                try:
+                    self.tools.cache.objects.check(name)
+                except CorruptEntryError as other:
+                    if other.digest != error.digest:
+                        self._drop(self.tasks[number], other)
+        raise _ReplanError
+
+    def _drop(self, owner: Task, error: CorruptEntryError) -> None:
+        self._record(owner, 0, error)
+        self.tools.watcher.damaged(owner, error)
+        self.tools.cache.forget(error.digest, self.tools.ledger)
 
     def _give_up(self, task: Task, message: str) -> None:
         self.books.problems.append(message)
@@ -262,10 +287,13 @@ class Session:
 
     def _flush(self, *, force: bool = False) -> None:
         books = self.books
-        if books.buffer and (force or time.monotonic() - books.flushed > _COMMIT_SECONDS):
+        waited = max(books.unsaved, time.monotonic() - books.flushed)
+        if books.buffer and (force or waited > _COMMIT_SECONDS):
+            self.tools.codes.refuse_moved_files()
             self.tools.ledger.commit(self.run_id, books.buffer, books.codes)
             books.buffer.clear()
             books.codes.clear()
+            books.unsaved = 0.0
             books.flushed = time.monotonic()
 
     @property
@@ -279,6 +307,16 @@ def _readers(tasks: Sequence[Task]) -> list[list[int]]:
         for number in task.needs:
             readers[number].append(task.number)
     return readers
+
+
+def _unknown_inputs(plan: Plan) -> dict[int, int]:
+    """Return for each block that follows how many of its inputs are still to be computed."""
+    unknown = {d.task.number for d in plan.decisions if d.entry is None}
+    return {
+        d.task.number: sum(n in unknown for n in d.task.needs)
+        for d in plan.decisions
+        if d.state is State.FOLLOWS
+    }
 
 
 def _artefact(pipeline: str, decision: Decision, outcome: Outcome) -> Mapping[str, Any] | None:

@@ -11,7 +11,7 @@ from plumbline.engine.blocks import Task, tasks_of
 from plumbline.engine.cache import Entry
 from plumbline.engine.executor import Executor
 from plumbline.engine.pipeline import Pipeline
-from plumbline.engine.plan import Decision
+from plumbline.engine.plan import Decision, State
 from plumbline.engine.run import Engine
 from plumbline.engine.watcher import Silent, Watcher
 from plumbline.engine.wiring import work_of
@@ -52,7 +52,8 @@ def verify(
     engine : has the cache.
     pipeline : whose blocks.
     executor : where to compute.
-    sample : how many blocks, drawn with ``seed``; all if None or larger than their number.
+    sample : how many blocks, drawn with ``seed``; all if None or larger than their number. Those
+        kept from other code are left out.
     watcher : told of each block.
 
     Raises
@@ -61,7 +62,8 @@ def verify(
         If nothing is stored for this pipeline, or ``sample`` is below 1.
     """
     tasks = tasks_of(pipeline)
-    stored = [d for d in engine.plan(pipeline).decisions if d.entry is not None]
+    known = [d for d in engine.plan(pipeline).decisions if d.entry is not None]
+    stored = [d for d in known if d.state is State.CACHED]  # a kept one was made by other code
     if not stored:
         raise ParameterError(f"nothing is stored for {pipeline.name!r}; run it first")
     if sample is not None and sample < 1:
@@ -70,7 +72,7 @@ def verify(
     if sample is not None and sample < len(stored):
         order = random_stream(seed, "verify", pipeline.name).permutation(len(stored))
         chosen = [stored[i] for i in sorted(order[:sample])]
-    entries = {d.task.number: d.entry for d in stored if d.entry is not None}
+    entries = {d.task.number: d.entry for d in known if d.entry is not None}
     return _compare(engine, chosen, tasks, entries, executor, watcher or Silent())
 
 

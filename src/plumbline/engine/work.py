@@ -9,7 +9,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, final
 
-from plumbline.core.errors import ParameterError, StageError
+import numpy as np
+
+from plumbline.core.errors import CorruptEntryError, ParameterError, StageError
 from plumbline.core.panel import Panel, concat_assets, concat_bars
 from plumbline.engine.blocks import Block, Selection
 from plumbline.engine.objects import Manifest, ObjectStore, Stored
@@ -82,22 +84,40 @@ def perform(work: Work) -> Outcome:
     CorruptEntryError
         If a stored input is damaged.
     StageError
-        If the stage fails, or returns something else than it declares.
+        If the stage fails, or returns something else than it declares; the trace is in it.
     """
     started = time.perf_counter()
-    store = ObjectStore(work.objects)
-    inputs: dict[str, Any] = {s.name: read_source(store, s) for s in work.sources}
-    if isinstance(work.stage.partition, Scan):
-        inputs["state"] = {} if work.state is None else store.read_state(work.state)
-    where = f"{work.place[0]} [{work.place[1]}]"
     try:
-        result = work.stage.run(inputs)
-    except Exception as error:  # the engine's edge: named here, recorded by the coordinator
-        message = f"{where}: {type(error).__name__}: {error}"
+        stored = _stored(work)
+    except CorruptEntryError:
+        raise
+    except (Exception, SystemExit) as error:  # the engine's edge: the coordinator records it
+        kind = "" if isinstance(error, StageError) else f"{type(error).__name__}: "
+        message = f"{work.place[0]} [{work.place[1]}]: {kind}{error}"
         raise StageError(message, traceback.format_exc()) from error
-    output, state = (result.output, result.state) if isinstance(result, Step) else (result, None)
-    stored = ObjectStore(work.target).write(_fitted(output, work.block, where), state)
     return Outcome(stored, time.perf_counter() - started, _peak_bytes(), f"process {os.getpid()}")
+
+
+def _stored(work: Work) -> Stored:
+    store = _object_store(work.objects)
+    inputs: dict[str, Any] = {s.name: read_source(store, s) for s in work.sources}
+    is_scan = isinstance(work.stage.partition, Scan)
+    if is_scan:
+        inputs["state"] = {} if work.state is None else store.read_state(work.state)
+    result = work.stage.run(inputs)
+    if isinstance(result, Step) != is_scan:
+        expected = "a Step, as its partition is a Scan" if is_scan else "a panel or tables"
+        raise StageError(f"the stage must return {expected}, got {type(result).__name__}")
+    output, state = (result.output, result.state) if isinstance(result, Step) else (result, None)
+    if state is not None:
+        _require_state(state)
+    return _object_store(work.target).write(_fitted(output, work.block), state)
+
+
+@lru_cache(maxsize=8)
+def _object_store(root: Path) -> ObjectStore:
+    """Return the store of a folder, which remembers the files that this process has checked."""
+    return ObjectStore(root)
 
 
 def read_source(store: ObjectStore, source: Source) -> Value:
@@ -107,11 +127,15 @@ def read_source(store: ObjectStore, source: Source) -> Value:
         data = source.data
         first, end = (None, None) if selection.bars is None else selection.bars
         assets = data.assets if selection.assets is None else selection.assets
-        last = None if end is None else end - 1
-        return _lake(data.lake).panel(data.dataset_id, data.fields, assets, first, last)
+        last = None if first is None or end is None else max(first, end - 1)
+        panel = _lake(data.lake).panel(data.dataset_id, data.fields, assets, first, last)
+        return panel if first is None or end is None or first < end else panel.head(0)
     values = [store.read(piece.manifest) for piece in source.pieces]
     if not values:
-        raise ParameterError(f"input {source.name!r} has no data in {selection}")
+        raise ParameterError(
+            f"input {source.name!r} holds none of {selection}; a stage that reads all of it in "
+            "every block names it in whole"
+        )
     return join(values, source.pieces[0].kind, selection)
 
 
@@ -141,31 +165,54 @@ def _cut(panel: Panel, selection: Selection) -> Panel:
     return panel
 
 
-def _fitted(output: Value, block: Block, where: str) -> Value:
+def _fitted(output: Value, block: Block) -> Value:
     """Cut warm-up and look-ahead off a block's output, and refuse one of another extent."""
     if not isinstance(output, Panel):
-        if not isinstance(output, Mapping) or not all(isinstance(name, str) for name in output):
-            raise StageError(
-                f"{where}: a stage returns a panel or tables by name, got {type(output).__name__}"
-            )
+        _require_tables(output)
         return output
+    if block.kind == "portfolio":
+        raise StageError("a block of portfolios returns tables, got a panel")
+    axes = block.axes
+    first, end = output.first_bar, output.first_bar + output.n_bars
     if block.kind == "time":
-        axes = block.axes
-        start = axes.first_bar - output.first_bar
-        stop = axes.end_bar - output.first_bar
-        if start < 0 or stop > output.n_bars:
+        if axes.first_bar < first or end < axes.end_bar:
             raise StageError(
-                f"{where}: the output holds bars {output.first_bar} … "
-                f"{output.first_bar + output.n_bars - 1}, the block needs {axes.first_bar} … "
+                f"the output holds bars {first} … {end - 1}, the block needs {axes.first_bar} … "
                 f"{axes.end_bar - 1}"
             )
-        output = output.rows(start, stop)
-    if block.axes.assets and output.assets != block.axes.assets:
+        output = output.rows(axes.first_bar - first, axes.end_bar - first)
+    elif axes.first_bar < axes.end_bar and (first, end) != (axes.first_bar, axes.end_bar):
         raise StageError(
-            f"{where}: the output's assets {output.assets[:5]}… are not those that the stage "
-            f"declares in axes: {block.axes.assets[:5]}…"
+            f"the output holds bars {first} … {end - 1}, but the stage declares "
+            f"{axes.first_bar} … {axes.end_bar - 1} in axes"
+        )
+    if axes.assets and output.assets != axes.assets:
+        raise StageError(
+            f"the output's assets {output.assets[:5]}… are not those that the stage declares in "
+            f"axes: {axes.assets[:5]}…"
         )
     return output
+
+
+def _require_tables(output: object) -> None:
+    import polars as pl
+
+    if not isinstance(output, Mapping):
+        raise StageError(f"a stage returns a panel or tables by name, got {type(output).__name__}")
+    for name, table in output.items():
+        if not isinstance(name, str) or not isinstance(table, pl.DataFrame):
+            raise StageError(
+                f"tables are polars frames by name, got {type(table).__name__} under {name!r}"
+            )
+
+
+def _require_state(state: Mapping[str, Any]) -> None:
+    for name, values in state.items():
+        if not isinstance(values, np.ndarray) or values.dtype.kind not in "biufcmMSU":
+            raise StageError(
+                f"a scan's state is arrays of numbers, times or text by name, got {values!r:.60} "
+                f"under {name!r}"
+            )
 
 
 @lru_cache(maxsize=8)

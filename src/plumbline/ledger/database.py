@@ -1,5 +1,6 @@
 """The metadata database: one SQLAlchemy engine, transactions that wait for their turn."""
 
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -35,20 +36,51 @@ class Database:
     def __init__(self, url: str) -> None:
         self.url = url
         self.engine = _engine(url)
+        self._held = threading.local()
 
     @contextmanager
     def begin(self) -> Iterator[Connection]:
         """Open a transaction that writes: committed at the end, rolled back on an error."""
-        with self.engine.begin() as connection:
+        with self._connection() as connection, connection.begin():
             if connection.dialect.name == "sqlite":
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
             yield connection
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """Open a snapshot for reading."""
-        with self.engine.connect() as connection:
+        """Open a connection for reading; each statement sees what is committed by then."""
+        with self._connection() as connection:
             yield connection
+
+    @contextmanager
+    def hold(self) -> Iterator[None]:
+        """Keep one connection of this thread open meanwhile: opening one costs about 1 ms."""
+        if self._idle() is not None:
+            yield
+            return
+        with self.engine.connect() as connection:
+            self._held.connection = connection
+            try:
+                yield
+            finally:
+                self._held.connection = None
+
+    @contextmanager
+    def _connection(self) -> Iterator[Connection]:
+        held = self._idle()
+        if held is None:
+            with self.engine.connect() as connection:
+                yield connection
+            return
+        try:
+            yield held
+        finally:
+            held.rollback()  # ends what reading began; nothing is left of a writer's by then
+
+    def _idle(self) -> Connection | None:
+        """Return the connection that this thread holds, unless a caller is using it."""
+        connection: Connection | None = getattr(self._held, "connection", None)
+        return None if connection is None or connection.in_transaction() else connection
 
     def create_tables(self) -> None:
         """Create the tables that are missing."""
@@ -79,17 +111,45 @@ def insert_absent(
     connection: Connection, model: type[Base], rows: Sequence[Mapping[str, Any]]
 ) -> None:
     """Insert rows, leaving out those whose key is there already."""
+    if rows:
+        connection.execute(_insert(connection, model).on_conflict_do_nothing(), list(rows))
+
+
+def insert_or_replace(
+    connection: Connection,
+    model: type[Base],
+    rows: Sequence[Mapping[str, Any]],
+    unless_equal: str | None = None,
+) -> None:
+    """Insert rows; one whose key is there already takes the place of the earlier row.
+
+    Parameters
+    ----------
+    unless_equal : a column; a row that agrees in it with the earlier one leaves it as it is.
+    """
     if not rows:
         return
+    table = Base.metadata.tables[model.__tablename__]
+    statement = _insert(connection, model)
+    keys = [column.name for column in table.primary_key.columns]
+    names = [column.name for column in table.columns]
+    values = {name: statement.excluded[name] for name in names if name not in keys}
+    differs = None
+    if unless_equal is not None:
+        differs = table.c[unless_equal] != statement.excluded[unless_equal]
+    statement = statement.on_conflict_do_update(index_elements=keys, set_=values, where=differs)
+    connection.execute(statement, list(rows))
+
+
+def _insert(connection: Connection, model: type[Base]) -> Any:
     table = Base.metadata.tables[model.__tablename__]
     if connection.dialect.name == "postgresql":
         from sqlalchemy.dialects.postgresql import insert as insert_postgresql
 
-        connection.execute(insert_postgresql(table).on_conflict_do_nothing(), list(rows))
-    else:
-        from sqlalchemy.dialects.sqlite import insert as insert_sqlite
+        return insert_postgresql(table)
+    from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 
-        connection.execute(insert_sqlite(table).on_conflict_do_nothing(), list(rows))
+    return insert_sqlite(table)
 
 
 def _engine(url: str) -> Engine:

@@ -11,7 +11,10 @@ from plumbline.ledger.database import Base
 
 @final
 class Run(Base):
-    """One call of ``plumbline run``; ``state`` is running, done, failed or interrupted."""
+    """One call of ``plumbline run``.
+
+    ``state`` is running, done, failed, interrupted, or killed: its process ended without a word.
+    """
 
     __tablename__ = "runs"
 

@@ -2,7 +2,6 @@
 
 import os
 import platform
-import socket
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,10 +9,10 @@ from datetime import datetime
 from importlib.metadata import version
 from typing import Any, final
 
-from sqlalchemy import Table, bindparam, update
+from sqlalchemy import Connection, Table, bindparam, select, update
 
 from plumbline.core.settings import current_time, read_settings
-from plumbline.ledger.database import Base, Database, insert_absent
+from plumbline.ledger.database import Base, Database, insert_absent, insert_or_replace
 from plumbline.ledger.models import (
     Artefact,
     CodeRecord,
@@ -23,6 +22,7 @@ from plumbline.ledger.models import (
     Run,
     TaskRecord,
 )
+from plumbline.ledger.processes import is_dead, this_process
 
 
 @final
@@ -78,7 +78,7 @@ class Ledger:
         self.database = database
 
     def start_run(self, pipeline: str, recipe: str, recipe_digest: str, executor: str) -> str:
-        """Open a run and return its id."""
+        """Open a run and return its id; runs whose process is gone are closed as killed."""
         run_id = f"{current_time():%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:6]}"
         row = {
             "id": run_id,
@@ -90,9 +90,10 @@ class Ledger:
             "recipe_digest": recipe_digest,
             "executor": executor,
             "machine": machine(),
-            "process": f"{socket.gethostname()}:{os.getpid()}",
+            "process": this_process(),
         }
         with self.database.begin() as connection:
+            _close_killed(connection)
             connection.execute(Base.metadata.tables["runs"].insert(), row)
         return run_id
 
@@ -135,9 +136,9 @@ class Ledger:
         ]
         with self.database.begin() as connection:
             insert_absent(connection, CodeRecord, [_code_row(codes[d]) for d in sorted(codes)])
-            insert_absent(connection, Artefact, artefacts)
+            insert_or_replace(connection, Artefact, artefacts, unless_equal="digest")
             insert_absent(connection, Lineage, [row for c in results for row in c.lineage])
-            insert_absent(connection, TaskRecord, tasks)
+            insert_or_replace(connection, TaskRecord, tasks)
 
     def touch(self, keys: Sequence[str]) -> None:
         """Note that results were used, so that the least recently used can be told."""
@@ -166,10 +167,12 @@ class Ledger:
 
     def drop_artefacts(self, keys: Sequence[str]) -> None:
         """Forget results, for instance because a file of theirs is damaged."""
+        if not keys:
+            return
         table = _table(Artefact)
+        statement = table.delete().where(table.c.key == bindparam("this"))
         with self.database.begin() as connection:
-            for key in keys:
-                connection.execute(table.delete().where(table.c.key == key))
+            connection.execute(statement, [{"this": key} for key in keys])
 
 
 def machine() -> dict[str, Any]:
@@ -182,6 +185,13 @@ def machine() -> dict[str, Any]:
         "python": platform.python_version(),
         "libraries": {name: version(name) for name in libraries},
     }
+
+
+def _close_killed(connection: Connection) -> None:
+    query = select(Run.id, Run.process).where(Run.state == "running")
+    killed = [row[0] for row in connection.execute(query).all() if is_dead(row[1])]
+    if killed:
+        connection.execute(update(Run).where(Run.id.in_(killed)).values(state="killed"))
 
 
 def _table(model: type[Base]) -> Table:

@@ -2,16 +2,18 @@
 
 import ctypes
 import os
+import pickle
 import signal
 import sys
 from collections.abc import Iterator
-from concurrent.futures import FIRST_COMPLETED, wait
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import get_context
+from queue import SimpleQueue
 from typing import Any, final
 
-from plumbline.core.errors import ParameterError, StageError, WorkerLostError
+from plumbline.core.errors import ParameterError, PlumblineError, StageError, WorkerLostError
 from plumbline.engine.executor import Executor, Pool
 from plumbline.engine.work import Outcome, Work, perform
 
@@ -40,54 +42,107 @@ class Processes(Executor):
     @contextmanager
     def open(self) -> Iterator[Pool]:
         """Start the processes; on an exception they are killed, else they end when idle."""
-        from pebble import ProcessPool
-
-        pool = ProcessPool(
-            max_workers=self.workers,
-            context=get_context("spawn"),
-            initializer=_prepare_worker,
-            initargs=[os.getpid()],
-        )
+        pool = _Pool(self.workers)
         try:
-            yield _Futures(pool)
-            pool.close()
+            yield pool
+            pool.end()
         except BaseException:
-            pool.stop()
+            pool.kill()
             raise
-        finally:
-            pool.join()
 
 
 @final
-class _Futures:
-    def __init__(self, pool: Any) -> None:
-        self._pool = pool
-        self._running: dict[Any, Work] = {}
+class _Pool:
+    """A pool of processes that is replaced when it breaks."""
+
+    def __init__(self, workers: int) -> None:
+        self._workers = workers
+        self._pool = _started(workers)
+        self._done: SimpleQueue[tuple[Work, Any]] = SimpleQueue()
 
     def submit(self, work: Work) -> None:
-        future = self._pool.schedule(perform, args=[work], timeout=work.stage.resources.seconds)
-        self._running[future] = work
+        try:
+            content = pickle.dumps(work)  # here, because pebble loses what cannot be unpickled
+        except Exception as error:
+            self._done.put((work, _unsendable(work.place, error)))
+            return
+        if not self._pool.active:  # all its processes were killed from outside
+            self.kill()
+            self._pool = _started(self._workers)
+        seconds = work.stage.resources.seconds
+        call = [content, work.place]
+        future = self._pool.schedule(perform_pickled, args=call, timeout=seconds)
+        future.add_done_callback(lambda done: self._done.put((work, done)))
 
     def finished(self) -> Iterator[tuple[Work, Outcome | Exception]]:
-        done, _ = wait(self._running, return_when=FIRST_COMPLETED)
-        for future in done:
-            work = self._running.pop(future)
-            yield work, _outcome(future, work)
+        work, found = self._done.get()
+        yield work, _outcome(found, work)
+        while not self._done.empty():
+            work, found = self._done.get()
+            yield work, _outcome(found, work)
+
+    def end(self) -> None:
+        self._pool.close()
+        self._pool.join()
+
+    def kill(self) -> None:
+        self._pool.stop()
+        self._pool.join()
+
+
+def _started(workers: int) -> Any:
+    from pebble import ProcessPool
+
+    return ProcessPool(
+        max_workers=workers,
+        context=get_context("spawn"),
+        initializer=_prepare_worker,
+        initargs=[os.getpid()],
+    )
+
+
+def perform_pickled(content: bytes, place: tuple[str, str]) -> Outcome:
+    """Compute a block whose work is in a message.
+
+    Raises
+    ------
+    StageError
+        If the stage is unknown in this process, and as :func:`perform`.
+    """
+    try:
+        work = pickle.loads(content)  # noqa: S301  # our own parent's message
+    except Exception as error:
+        raise _unsendable(place, error) from error
+    return perform(work)
+
+
+def _unsendable(place: tuple[str, str], error: Exception) -> StageError:
+    return StageError(
+        f"{place[0]} [{place[1]}]: the stage cannot be sent to a worker process "
+        f"({type(error).__name__}: {error}); put its class into a file that can be imported, or "
+        "use the executor serial"
+    )
 
 
 def _outcome(future: Any, work: Work) -> Outcome | Exception:
     from pebble import ProcessExpired
 
+    if isinstance(future, StageError):
+        return future
     where = f"{work.place[0]} [{work.place[1]}]"
     error = future.exception()
     if error is None:
         outcome: Outcome = future.result()
         return outcome
+    if isinstance(error, PlumblineError):
+        return error
     if isinstance(error, TimeoutError):
         return StageError(f"{where}: over its time limit of {work.stage.resources.seconds} s")
     if isinstance(error, ProcessExpired):
         return WorkerLostError(f"{where}: its process ended with exit code {error.exitcode}")
-    return error if isinstance(error, Exception) else StageError(f"{where}: {error!r}")
+    if isinstance(error, BrokenProcessPool):
+        return WorkerLostError(f"{where}: all worker processes ended: {error}")
+    return StageError(f"{where}: {type(error).__name__}: {error}")
 
 
 def _prepare_worker(parent: int) -> None:
