@@ -1,16 +1,26 @@
-"""Regression residuals of one bar after the other across assets."""
+"""Regression residuals of one bar after the other across assets.
+
+A bar whose values are all there is read in place; of another the usable assets are copied first,
+so that both go through the same operations and missing assets change no bit of the others.
+"""
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from plumbline.kernels.compilation import compiled, compiled_sums
 
-FITTED, TOO_FEW, DEFICIENT = 0, 1, 2
+FITTED, TOO_FEW, DEFICIENT, TOO_LARGE = 0, 1, 2, 3
 
 _EPS = 2.220446049250313e-16
 
-# Below this share of its diagonal a pivot costs fitted values more digits than they may lose.
-_SMALLEST_PIVOT = 1e-8
+# What is left of a column beside the ones before it, as a share of its squared length. Normal
+# equations lose as many digits as it has zeros: from the first on one refinement step brings them
+# back, from the second on only an orthogonal basis does.
+_REFINED_BELOW = 0.1
+_ORTHOGONAL_BELOW = 1e-6
+
+# Values from here on may overflow when they are added up.
+_LARGE = 1e290
 
 
 @compiled
@@ -23,32 +33,33 @@ def leave_residuals(
 ) -> None:
     """Write the residuals of every bar and why a bar has none; O(T·A·P²)."""
     n_bars, n_assets, n = exposures.shape
-    columns = np.empty((n + 2, n_assets))
-    roots = np.empty(n_assets)
+    columns = np.empty((n + 1, n_assets))
+    rows, spare = np.empty((n_assets, n)), np.empty((3, n_assets))
     places = np.empty(n_assets, np.int64)
-    raw, beta = np.empty(n), np.empty(n)
-    gram = np.empty((n + 1, n + 1))
+    origin, sums = np.empty(n + 1), np.empty(n + 1)
+    gram = np.empty((n + 3, n + 3))
+    none = spare[0, :0]
     for bar in range(n_bars):
         out = residuals[bar]
-        out[:] = np.nan
-        given = weights[bar] if weights.shape[0] else roots[:0]
-        count = _gather(signal[bar], exposures[bar], given, columns, roots, places)
-        states[bar] = TOO_FEW
-        if count < n + 2:
+        whole = n_assets >= n + 2 and weights.shape[0] == 0
+        if whole and _lay_out(signal[bar], exposures[bar], columns, origin, sums):
+            states[bar] = _fit(columns, origin, sums, none, gram, out)
             continue
-        _centre(columns, roots, raw, count, given.shape[0] > 0)
-        response = columns[n, :count]
-        if _solve(columns, gram, beta, count):
-            states[bar] = FITTED
-            _subtract(columns, beta, count)
-        else:
-            rank = _project(columns, raw, count)
-            states[bar] = FITTED if rank == n else DEFICIENT
+        out[:] = np.nan
+        given = weights[bar] if weights.shape[0] else none
+        count = _gather(signal[bar], exposures[bar], given, rows, spare, places)
+        if count < n + 2:
+            states[bar] = TOO_FEW
+            continue
+        if not _lay_out(spare[0, :count], rows[:count], columns, origin, sums):
+            states[bar] = TOO_LARGE
+            continue
+        roots = spare[1, : count if weights.shape[0] else 0]
+        if roots.shape[0]:
+            roots /= roots.max()
+        states[bar] = _fit(columns[:, :count], origin, sums, roots, gram, spare[2, :count])
         for j in range(count):
-            out[places[j]] = response[j]
-        if given.shape[0]:
-            for j in range(count):
-                out[places[j]] /= roots[j]
+            out[places[j]] = spare[2, j]
 
 
 @compiled
@@ -56,11 +67,11 @@ def _gather(
     signal: Float[np.ndarray, " assets"],
     exposures: Float[np.ndarray, "assets exposures"],
     weights: Float[np.ndarray, " weighted_assets"],
-    columns: Float[np.ndarray, "columns assets"],
-    roots: Float[np.ndarray, " assets"],
+    rows: Float[np.ndarray, "assets exposures"],
+    spare: Float[np.ndarray, "three assets"],
     places: Int[np.ndarray, " assets"],
 ) -> int:
-    """Lay the usable assets of a bar out by column, the signal last; return their count.
+    """Copy the usable assets of a bar; return their count.
 
     An asset's check is a sum: a value that is not finite stays so when 0 times it is added.
     """
@@ -70,13 +81,13 @@ def _gather(
         check = signal[a] * 0.0
         for k in range(n):
             value = exposures[a, k]
-            columns[k, count] = value
+            rows[count, k] = value
             check += value * 0.0
-        columns[n, count] = signal[a]
+        spare[0, count] = signal[a]
         places[count] = a
         if weights.shape[0]:
             weight = weights[a]
-            roots[count] = np.sqrt(weight)
+            spare[1, count] = np.sqrt(weight)
             if not (weight > 0.0 and weight < np.inf):
                 check = np.nan
         count += check == 0.0
@@ -84,12 +95,73 @@ def _gather(
 
 
 @compiled_sums
-def _sum(values: Float[np.ndarray, " assets"]) -> float:
-    """Return the sum of a vector."""
-    total = 0.0
-    for j in range(values.shape[0]):
-        total += values[j]
-    return total
+def _lay_out(
+    signal: Float[np.ndarray, " assets"],
+    rows: Float[np.ndarray, "assets exposures"],
+    columns: Float[np.ndarray, "columns all_assets"],
+    origin: Float[np.ndarray, " columns"],
+    sums: Float[np.ndarray, " columns"],
+) -> bool:
+    """Write every column less its first value, the signal last, and its sum.
+
+    The first value out, a constant column leaves exact zeros. False where a value is not finite,
+    or too large to be added up.
+    """
+    n_assets, n = rows.shape
+    for k in range(n + 1):
+        column, total = columns[k], 0.0
+        start = rows[0, k] if k < n else signal[0]
+        if k < n:
+            for a in range(n_assets):
+                value = rows[a, k] - start
+                column[a] = value
+                total += value
+        else:
+            for a in range(n_assets):
+                value = signal[a] - start
+                column[a] = value
+                total += value
+        origin[k] = start
+        sums[k] = total
+        if not np.abs(start) + np.abs(total) < _LARGE:
+            return False
+    return True
+
+
+@compiled
+def _fit(
+    columns: Float[np.ndarray, "columns assets"],
+    origin: Float[np.ndarray, " columns"],
+    sums: Float[np.ndarray, " columns"],
+    roots: Float[np.ndarray, " weighted_assets"],
+    gram: Float[np.ndarray, "size size"],
+    out: Float[np.ndarray, " assets"],
+) -> int:
+    """Write the residuals of one bar of usable assets; return its state."""
+    last, count = columns.shape
+    last -= 1
+    _centre(columns, origin, sums, roots)
+    _multiply(columns, gram)
+    smallest = _factorise(gram, last)
+    response = columns[last]
+    state = FITTED
+    if smallest > _ORTHOGONAL_BELOW:
+        _subtract(columns, gram, response)
+        if smallest < _REFINED_BELOW:
+            for k in range(last):
+                gram[last, k] = _dot(columns[k], response)
+            _solve(gram, last)
+            _subtract(columns, gram, response)
+    else:
+        rank = _project(columns, sums)
+        state = FITTED if rank == last else DEFICIENT
+    if roots.shape[0]:
+        for j in range(count):
+            out[j] = response[j] / roots[j]
+    else:
+        for j in range(count):
+            out[j] = response[j]
+    return state
 
 
 @compiled_sums
@@ -101,117 +173,187 @@ def _dot(left: Float[np.ndarray, " assets"], right: Float[np.ndarray, " assets"]
     return total
 
 
-@compiled_sums
-def _dots(
-    left: Float[np.ndarray, " assets"],
-    first: Float[np.ndarray, " assets"],
-    second: Float[np.ndarray, " assets"],
-    third: Float[np.ndarray, " assets"],
-) -> tuple[float, float, float]:
-    """Return the inner products of one vector with three, reading it once."""
-    a = b = c = 0.0
-    for j in range(left.shape[0]):
-        value = left[j]
-        a += value * first[j]
-        b += value * second[j]
-        c += value * third[j]
-    return a, b, c
-
-
 @compiled
 def _centre(
     columns: Float[np.ndarray, "columns assets"],
-    roots: Float[np.ndarray, " assets"],
-    raw: Float[np.ndarray, " exposures"],
-    count: int,
-    weighted: bool,
+    origin: Float[np.ndarray, " columns"],
+    sums: Float[np.ndarray, " columns"],
+    roots: Float[np.ndarray, " weighted_assets"],
 ) -> None:
-    """Take the mean out of every column, leave lengths before that, scale by root weights.
-
-    Columns are shifted by their first value before, so that a constant leaves exact zeros.
-    """
-    n = raw.shape[0]
-    spare = columns[n + 1, :count]
-    total = float(count)
-    if weighted:
-        total = _dot(roots[:count], roots[:count])
-        for j in range(count):
-            spare[j] = roots[j] * roots[j]
-    for k in range(n + 1):
-        column = columns[k, :count]
-        start = column[0]
-        for j in range(count):
-            column[j] -= start
-        mean = (_dot(spare, column) if weighted else _sum(column)) / total
-        for j in range(count):
-            column[j] -= mean
-        if weighted:
+    """Take the mean out of every column and scale by root weights; leave lengths before that."""
+    n_columns, count = columns.shape
+    total = _dot(roots, roots) if roots.shape[0] else float(count)
+    for k in range(n_columns):
+        column = columns[k]
+        if roots.shape[0]:
+            mean = _weighted_sum(roots, column) / total
             for j in range(count):
-                column[j] *= roots[j]
-        if k < n:
-            raw[k] = np.abs(start + mean) * np.sqrt(total)
+                column[j] = (column[j] - mean) * roots[j]
+        else:
+            mean = sums[k] / total
+            for j in range(count):
+                column[j] -= mean
+        sums[k] = np.abs(origin[k] + mean) * np.sqrt(total)
+
+
+@compiled_sums
+def _weighted_sum(
+    roots: Float[np.ndarray, " assets"], column: Float[np.ndarray, " assets"]
+) -> float:
+    """Return the sum of a column, weighted by squared roots."""
+    total = 0.0
+    for j in range(roots.shape[0]):
+        total += roots[j] * roots[j] * column[j]
+    return total
 
 
 @compiled
-def _solve(
-    columns: Float[np.ndarray, "columns assets"],
-    gram: Float[np.ndarray, "size size"],
-    beta: Float[np.ndarray, " exposures"],
-    count: int,
-) -> bool:
-    """Solve the normal equations by Cholesky; return whether every pivot kept its digits."""
-    n = beta.shape[0]
-    for i in range(n):
-        left = columns[i, :count]
-        for k in range(i, n + 1, 3):
-            second, third = min(k + 1, n), min(k + 2, n)
-            a, b, c = _dots(
-                left, columns[k, :count], columns[second, :count], columns[third, :count]
-            )
-            gram[k, i] = a
-            gram[second, i] = b if second > k else a
-            gram[third, i] = c
-    for k in range(n):
+def _multiply(
+    columns: Float[np.ndarray, "columns assets"], gram: Float[np.ndarray, "size size"]
+) -> None:
+    """Write the lower triangle of the inner products of all columns, three by three.
+
+    The matrix has room for two rows and columns more than there are.
+    """
+    last = columns.shape[0] - 1
+    for i in range(0, last + 1, 3):
+        i1, i2 = min(i + 1, last), min(i + 2, last)
+        a, b, c = columns[i], columns[i1], columns[i2]
+        (
+            gram[i, i],
+            gram[i + 1, i],
+            gram[i + 2, i],
+            gram[i + 1, i + 1],
+            gram[i + 2, i + 1],
+            gram[i + 2, i + 2],
+        ) = _triangle(a, b, c)
+        for k in range(i + 3, last + 1, 3):
+            d, e, f = columns[k], columns[min(k + 1, last)], columns[min(k + 2, last)]
+            (
+                gram[k, i],
+                gram[k, i + 1],
+                gram[k, i + 2],
+                gram[k + 1, i],
+                gram[k + 1, i + 1],
+                gram[k + 1, i + 2],
+                gram[k + 2, i],
+                gram[k + 2, i + 1],
+                gram[k + 2, i + 2],
+            ) = _square(a, b, c, d, e, f)
+
+
+@compiled_sums
+def _triangle(
+    a: Float[np.ndarray, " assets"],
+    b: Float[np.ndarray, " assets"],
+    c: Float[np.ndarray, " assets"],
+) -> tuple[float, float, float, float, float, float]:
+    """Return the inner products of three vectors: aa, ab, ac, bb, bc, cc."""
+    aa = ab = ac = bb = bc = cc = 0.0
+    for j in range(a.shape[0]):
+        x, y, z = a[j], b[j], c[j]
+        aa += x * x
+        ab += x * y
+        ac += x * z
+        bb += y * y
+        bc += y * z
+        cc += z * z
+    return aa, ab, ac, bb, bc, cc
+
+
+@compiled_sums
+def _square(
+    a: Float[np.ndarray, " assets"],
+    b: Float[np.ndarray, " assets"],
+    c: Float[np.ndarray, " assets"],
+    d: Float[np.ndarray, " assets"],
+    e: Float[np.ndarray, " assets"],
+    f: Float[np.ndarray, " assets"],
+) -> tuple[float, float, float, float, float, float, float, float, float]:
+    """Return the inner products of d, e, f with a, b, c each."""
+    ad = bd = cd = ae = be = ce = af = bf = cf = 0.0
+    for j in range(a.shape[0]):
+        x, y, z = a[j], b[j], c[j]
+        p, q, r = d[j], e[j], f[j]
+        ad += x * p
+        bd += y * p
+        cd += z * p
+        ae += x * q
+        be += y * q
+        ce += z * q
+        af += x * r
+        bf += y * r
+        cf += z * r
+    return ad, bd, cd, ae, be, ce, af, bf, cf
+
+
+@compiled
+def _factorise(gram: Float[np.ndarray, "size size"], last: int) -> float:
+    """Solve the normal equations by Cholesky; return the smallest pivot as a share of its diagonal.
+
+    The slopes are left in the last row.
+    """
+    smallest = 1.0
+    for k in range(last):
         diagonal = gram[k, k]
+        pivot = diagonal
         for p in range(k):
-            gram[k, k] -= gram[k, p] * gram[k, p]
-        if not gram[k, k] > _SMALLEST_PIVOT * diagonal:
-            return False
-        gram[k, k] = np.sqrt(gram[k, k])
-        for i in range(k + 1, n + 1):
+            pivot -= gram[k, p] * gram[k, p]
+        if not pivot > _ORTHOGONAL_BELOW * diagonal:
+            return 0.0
+        smallest = min(smallest, pivot / diagonal)
+        root = np.sqrt(pivot)
+        gram[k, k] = root
+        for i in range(k + 1, last):
+            entry = gram[i, k]
             for p in range(k):
-                gram[i, k] -= gram[i, p] * gram[k, p]
-            gram[i, k] /= gram[k, k]
-    for k in range(n - 1, -1, -1):
-        beta[k] = gram[n, k]
-        for i in range(k + 1, n):
-            beta[k] -= gram[i, k] * beta[i]
-        beta[k] /= gram[k, k]
-    return True
+                entry -= gram[i, p] * gram[k, p]
+            gram[i, k] = entry / root
+    if not smallest < np.inf:
+        return 0.0
+    _solve(gram, last)
+    return smallest
+
+
+@compiled
+def _solve(gram: Float[np.ndarray, "size size"], last: int) -> None:
+    """Replace the last row by the slopes, given the factor above it."""
+    slopes = gram[last]
+    for k in range(last):
+        for p in range(k):
+            slopes[k] -= gram[k, p] * slopes[p]
+        slopes[k] /= gram[k, k]
+    for k in range(last - 1, -1, -1):
+        for i in range(k + 1, last):
+            slopes[k] -= gram[i, k] * slopes[i]
+        slopes[k] /= gram[k, k]
 
 
 @compiled
 def _subtract(
-    columns: Float[np.ndarray, "columns assets"], beta: Float[np.ndarray, " exposures"], count: int
+    columns: Float[np.ndarray, "columns assets"],
+    gram: Float[np.ndarray, "size size"],
+    response: Float[np.ndarray, " assets"],
 ) -> None:
     """Take the fitted values out of the response, three exposures at a time."""
-    n = beta.shape[0]
-    response = columns[n, :count]
-    whole = n - n % 3
+    last, count = columns.shape
+    last -= 1
+    slopes = gram[last]
+    whole = last - last % 3
     for k in range(0, whole, 3):
-        first, second, third = columns[k, :count], columns[k + 1, :count], columns[k + 2, :count]
-        a, b, c = beta[k], beta[k + 1], beta[k + 2]
+        first, second, third = columns[k], columns[k + 1], columns[k + 2]
+        a, b, c = slopes[k], slopes[k + 1], slopes[k + 2]
         for j in range(count):
             response[j] -= a * first[j] + b * second[j] + c * third[j]
-    for k in range(whole, n):
-        column, a = columns[k, :count], beta[k]
+    for k in range(whole, last):
+        column, a = columns[k], slopes[k]
         for j in range(count):
             response[j] -= a * column[j]
 
 
 @compiled
 def _project(
-    columns: Float[np.ndarray, "columns assets"], raw: Float[np.ndarray, " exposures"], count: int
+    columns: Float[np.ndarray, "columns assets"], raw: Float[np.ndarray, " columns"]
 ) -> int:
     """Take the span of the exposures out of the response; return their rank.
 
@@ -219,11 +361,12 @@ def _project(
     (Giraud et al. 2005). A column that nothing but rounding is left of adds no direction;
     residuals are unique without it.
     """
-    n = raw.shape[0]
-    tolerance = 4.0 * _EPS * max(count, n)
+    last, count = columns.shape
+    last -= 1
+    tolerance = 4.0 * _EPS * max(count, last)
     rank = 0
-    for k in range(n):
-        column = columns[k, :count]
+    for k in range(last):
+        column = columns[k]
         peak = 0.0
         for j in range(count):
             peak = max(peak, np.abs(column[j]))
@@ -236,20 +379,20 @@ def _project(
             continue
         for _ in range(2):
             for p in range(rank):
-                basis = columns[p, :count]
+                basis = columns[p]
                 product = _dot(basis, column)
                 for j in range(count):
                     column[j] -= product * basis[j]
         rest = np.sqrt(_dot(column, column))
         if rest > tolerance * length:
-            target = columns[rank, :count]
+            target = columns[rank]
             for j in range(count):
                 target[j] = column[j] / rest
             rank += 1
-    response = columns[n, :count]
+    response = columns[last]
     for _ in range(2):
         for p in range(rank):
-            basis = columns[p, :count]
+            basis = columns[p]
             product = _dot(basis, response)
             for j in range(count):
                 response[j] -= product * basis[j]

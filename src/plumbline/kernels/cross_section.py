@@ -8,7 +8,8 @@ from jaxtyping import Float, Int
 from numpy.typing import ArrayLike
 
 from plumbline.core.errors import ParameterError
-from plumbline.kernels.cross_residuals import DEFICIENT, TOO_FEW, leave_residuals
+from plumbline.kernels.cross_residuals import DEFICIENT, TOO_FEW, TOO_LARGE, leave_residuals
+from plumbline.kernels.inputs import as_input
 
 
 def neutralise(
@@ -20,7 +21,8 @@ def neutralise(
     are unique even where the exposures are not independent, such as a full set of sector dummies
     or a constant column. An asset whose signal, exposure or weight is not finite, or whose weight
     is 0, is left out of its bar and gets NaN; so does a bar with fewer usable assets than
-    exposures + 2 (``unfitted_assets`` counts both).
+    exposures + 2 or with values beyond 1e290, which cannot be added up (``unfitted_assets``
+    counts all three).
 
     Cost: O(T·A·P²), one pass; scratch for one bar. The order of the assets changes the last
     digits; other bars, memory layout and missing assets change nothing.
@@ -58,8 +60,9 @@ def unfitted_assets(
 
     Returns
     -------
-    ``missing``: cells without a usable value, in bars that are fitted; ``too_few_assets``: bars
-    that are not fitted; ``rank_deficient``: bars that are, on dependent exposures.
+    ``missing``: cells without a usable value, in bars that are fitted; ``too_few_assets`` and
+    ``too_large``: bars that are not fitted; ``rank_deficient``: bars that are, on dependent
+    exposures.
 
     Raises
     ------
@@ -67,11 +70,13 @@ def unfitted_assets(
         As ``neutralise``. Cost: that of ``neutralise``.
     """
     residuals, states = _neutralised(signal, exposures, weights)
-    missing = np.isnan(residuals[states != TOO_FEW]).sum()
+    fitted = (states != TOO_FEW) & (states != TOO_LARGE)
+    missing = np.isnan(residuals[fitted]).sum()
     return MappingProxyType(
         {
             "missing": int(missing),
             "too_few_assets": int((states == TOO_FEW).sum()),
+            "too_large": int((states == TOO_LARGE).sum()),
             "rank_deficient": int((states == DEFICIENT).sum()),
         }
     )
@@ -81,10 +86,8 @@ def _neutralised(
     signal: ArrayLike, exposures: ArrayLike, weights: ArrayLike | None
 ) -> tuple[Float[np.ndarray, "bars assets"], Int[np.ndarray, " bars"]]:
     """Return residuals and what was done with each bar."""
-    panel = np.ascontiguousarray(signal, dtype=np.float64)
-    loadings = np.ascontiguousarray(exposures, dtype=np.float64)
-    weighted = weights is not None
-    given = np.ascontiguousarray(weights if weighted else np.empty((0, 0)), dtype=np.float64)
+    panel, loadings = as_input(signal), as_input(exposures)
+    given = as_input(np.empty((0, 0)) if weights is None else weights)
     problems = []
     if panel.ndim != 2:
         problems.append(f"signal has shape {panel.shape}, needs (bars, assets)")
@@ -92,7 +95,7 @@ def _neutralised(
         problems.append(
             f"exposures have shape {loadings.shape}, need {(*panel.shape, 'exposures')}"
         )
-    if weighted and given.shape != panel.shape:
+    if weights is not None and given.shape != panel.shape:
         problems.append(f"weights have shape {given.shape}, need {panel.shape}")
     if np.any(given < 0):
         problems.append(f"the smallest weight is {np.nanmin(given)}, needs at least 0")

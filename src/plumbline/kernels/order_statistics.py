@@ -5,6 +5,7 @@ from jaxtyping import Float
 from numpy.typing import ArrayLike
 
 from plumbline.core.errors import ParameterError
+from plumbline.kernels.inputs import as_input
 from plumbline.kernels.rank_correlation import correlate, fill_keys
 
 # Bytes of keys sorted at a time: the second level of a processor's cache holds them. No result
@@ -39,8 +40,7 @@ def rank_ic(signals: ArrayLike, forwards: ArrayLike) -> Float[np.ndarray, "signa
     ----------
     Spearman (1904), "The proof and measurement of association between two things".
     """
-    left = np.ascontiguousarray(signals, dtype=np.float64)
-    right = np.ascontiguousarray(forwards, dtype=np.float64)
+    left, right = as_input(signals), as_input(forwards)
     problems = [
         f"{name} have shape {panel.shape}, need ({axis}, bars, assets)"
         for name, axis, panel in (
