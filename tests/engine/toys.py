@@ -149,6 +149,18 @@ class DiesOnce(Stage):
 
 @final
 @dataclass(frozen=True)
+class DiesAlways(Stage):
+    """Kills its process."""
+
+    reads: ClassVar[tuple[str, ...]] = ("returns",)
+
+    def run(self, inputs: Mapping[str, Any]) -> Panel:
+        os.kill(os.getpid(), signal.SIGKILL)
+        raise AssertionError("unreachable")
+
+
+@final
+@dataclass(frozen=True)
 class Hangs(Stage):
     """Never ends, under a time limit."""
 
@@ -179,3 +191,138 @@ class First(Stage):
 
     def run(self, inputs: Mapping[str, Any]) -> Mapping[str, pl.DataFrame]:
         return {"n": pl.DataFrame({"n": [0]})}
+
+
+@final
+@dataclass(frozen=True)
+class Rounded(Stage):
+    """Rounded prices, with a parameter that changes nothing."""
+
+    digits: int = 3
+    unused: int = 0
+
+    def axes(self, inputs: Mapping[str, Axes]) -> Axes:
+        return Prices().axes(inputs)
+
+    def run(self, inputs: Mapping[str, Any]) -> Panel:
+        panel = Prices().run(inputs)
+        return panel.with_fields({"close": np.round(panel["close"], self.digits)})
+
+
+@final
+@dataclass(frozen=True)
+class Odd(Stage):
+    """Returns something that a stage must not."""
+
+    kind: str = "number"
+    reads: ClassVar[tuple[str, ...]] = ("returns",)
+
+    def run(self, inputs: Mapping[str, Any]) -> Any:
+        panel = inputs["returns"]
+        return {
+            "number": 3,
+            "frame": {"table": panel.to_frame("pyarrow")},
+            "step": Step(panel, {}),
+            "short": panel.head(3),
+            "assets": panel.select(panel.assets[:2]),
+            "late": panel,
+        }[self.kind]
+
+
+@final
+@dataclass(frozen=True)
+class Quits(Stage):
+    """Asks the interpreter to end."""
+
+    reads: ClassVar[tuple[str, ...]] = ("returns",)
+
+    def run(self, inputs: Mapping[str, Any]) -> Panel:
+        raise SystemExit(5)
+
+
+@final
+@dataclass(frozen=True)
+class Stateless(Stage):
+    """A scan that returns no step, or a state that cannot be stored."""
+
+    state: bool = False
+    reads: ClassVar[tuple[str, ...]] = ("returns",)
+
+    @property
+    def partition(self) -> Partition:
+        return Scan(64)
+
+    def run(self, inputs: Mapping[str, Any]) -> Any:
+        bad = {"x": np.array([None])}
+        return Step(inputs["returns"], bad) if self.state else inputs["returns"]
+
+
+@final
+@dataclass(frozen=True)
+class Counter(Stage):
+    """A scan whose state is a number without an axis."""
+
+    reads: ClassVar[tuple[str, ...]] = ("returns",)
+
+    @property
+    def partition(self) -> Partition:
+        return Scan(32)
+
+    def run(self, inputs: Mapping[str, Any]) -> Step:
+        panel = inputs["returns"]
+        start = inputs["state"].get("bars", np.array(0.0))
+        assert start.shape == ()
+        seen = start + np.arange(1.0, panel.n_bars + 1)[:, None] + np.zeros(panel.shape)
+        return Step(panel.only([]).with_fields({"seen": seen}), {"bars": np.array(seen[-1, 0])})
+
+
+@final
+@dataclass(frozen=True)
+class Reset(Stage):
+    """A stage whose numbers differ from one call to the next, by the clock."""
+
+    reads: ClassVar[tuple[str, ...]] = ("returns",)
+
+    def run(self, inputs: Mapping[str, Any]) -> Panel:
+        panel = inputs["returns"]
+        return panel.with_fields({"return": panel["return"] + time.perf_counter()})
+
+
+@final
+@dataclass(frozen=True)
+class Waits(Stage):
+    """Copies its input after a while; says by a file that it has begun."""
+
+    seconds: float = 1.0
+    marker: str = ""
+    reads: ClassVar[tuple[str, ...]] = ("returns",)
+
+    def run(self, inputs: Mapping[str, Any]) -> Panel:
+        if self.marker:
+            with open(self.marker, "a") as file:  # noqa: PTH123  # as short as it gets
+                file.write(f"{os.getpid()}\n")
+        time.sleep(self.seconds)
+        return inputs["returns"]
+
+
+@final
+@dataclass(frozen=True)
+class ByPortfolio(Stage):
+    """A table of portfolios, and its double in blocks of portfolios."""
+
+    names: tuple[str, ...] = ("p1", "p2", "p3", "p4", "p5")
+    optional: ClassVar[tuple[str, ...]] = ("table",)
+
+    @property
+    def partition(self) -> Partition:
+        from plumbline.engine.stage import PortfolioBlocks, Whole
+
+        return PortfolioBlocks(2) if self.names == () else Whole()
+
+    def axes(self, inputs: Mapping[str, Axes]) -> Axes:
+        return next(iter(inputs.values()), Axes(portfolios=self.names))
+
+    def run(self, inputs: Mapping[str, Any]) -> Mapping[str, pl.DataFrame]:
+        if "table" not in inputs:
+            return {"t": pl.DataFrame({"portfolio": self.names, "x": range(len(self.names))})}
+        return {"t": inputs["table"]["t"].with_columns(pl.col("x") * 2)}

@@ -214,8 +214,9 @@ def _classes_in(value: object) -> Iterable[type]:
     elif isinstance(value, _LEAVES):
         return
     elif dataclasses.is_dataclass(value):
-        yield type(value)
-        for name in _field_names(type(value)):
+        cls: Any = type(value)
+        yield cls
+        for name in _field_names(cls):
             yield from _classes_in(getattr(value, name))
     elif isinstance(value, Mapping):
         for key, item in value.items():

@@ -165,11 +165,10 @@ def _cut(panel: Panel, selection: Selection) -> Panel:
     return panel
 
 
-def _fitted(output: Value, block: Block) -> Value:
+def _fitted(output: object, block: Block) -> Value:
     """Cut warm-up and look-ahead off a block's output, and refuse one of another extent."""
     if not isinstance(output, Panel):
-        _require_tables(output)
-        return output
+        return _tables(output)
     if block.kind == "portfolio":
         raise StageError("a block of portfolios returns tables, got a panel")
     axes = block.axes
@@ -194,7 +193,7 @@ def _fitted(output: Value, block: Block) -> Value:
     return output
 
 
-def _require_tables(output: object) -> None:
+def _tables(output: object) -> Tables:
     import polars as pl
 
     if not isinstance(output, Mapping):
@@ -204,6 +203,7 @@ def _require_tables(output: object) -> None:
             raise StageError(
                 f"tables are polars frames by name, got {type(table).__name__} under {name!r}"
             )
+    return output
 
 
 def _require_state(state: Mapping[str, Any]) -> None:
