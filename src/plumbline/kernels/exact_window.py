@@ -35,64 +35,74 @@ def _fit_window(
     design: Float[np.ndarray, "columns rows"],
 ) -> None:
     """Fit one window and write what its level asks for."""
-    n = panels.x.shape[1]
+    n, edge = panels.x.shape[1], rules.intercept
     centre, raw = np.zeros(n + 1), np.zeros(n)
     n_obs, weight = _gather(panels, rules, cell, design, centre, raw)
-    n_rows = n_obs + (n if rules.ridge > 0.0 else 0)
-    for k in range(n_rows - n_obs):
-        design[:, n_obs + k] = 0.0
-        design[k, n_obs + k] = np.sqrt(rules.ridge)
-    total = np.sqrt(np.sum(design[n, :n_rows] * design[n, :n_rows]))
-    upper, right, order = np.zeros((n, n)), np.zeros(n), np.arange(n)
-    rank = _orthogonalise(design[:, :n_rows], raw, upper, right, order)
-    first = 1 - rules.intercept
-    coefficients, spread = np.full(n + 1, np.nan), np.full(n + 1, np.nan)
+    n_rows = _append_penalty(design, n_obs, rules.ridge)
+    total = _length(design[n, :n_rows])
+    upper, order = np.zeros((n, n + 1)), np.zeros(n, np.int64)
+    rank = _orthogonalise(design, n_rows, raw, upper, order)
+    coefficients, spread = np.zeros(n + 1), np.zeros(n + 1)
     if rank < n and not rules.minimum_norm:
         results.reasons[DEFICIENT] += 1
-        _write(rules, results, cell, coefficients, spread, (np.nan, np.nan, np.nan, np.nan))
+        for k in range(n + 1):
+            coefficients[k] = np.nan
+        _write(rules, results, cell, coefficients, coefficients, (np.nan, np.nan, np.nan, np.nan))
         return
-    # The whole triangular system, intercept first, in the caller's units.
-    system, target = np.zeros((rank + 1, n + 1)), np.zeros(rank + 1)
-    system[0, 0] = np.sqrt(weight)
-    target[0] = np.sqrt(weight) * centre[n]
-    for k in range(n):
-        system[0, 1 + k] = np.sqrt(weight) * centre[k]
+    # The whole triangular system, intercept first, in the caller's units; response last.
+    system = np.zeros((rank + edge, n + edge + 1))
+    if edge:
+        system[0, 0] = np.sqrt(weight)
+        for k in range(n + 1):
+            system[0, 1 + k] = np.sqrt(weight) * centre[k]
     for r in range(rank):
-        target[1 + r] = right[r]
+        system[edge + r, n + edge] = upper[r, n]
         for c in range(r, n):
-            system[1 + r, 1 + order[c]] = upper[r, c]
-    inverse = _right_inverse(system[first:, first:])
-    coefficients[:] = 0.0
+            system[edge + r, edge + order[c]] = upper[r, c]
+    inverse = _right_inverse(system)
     if rank == n:
-        _substitute(upper, right, order, centre, coefficients)
-    else:
-        for k in range(n + rules.intercept):
-            for r in range(rank + rules.intercept):
-                coefficients[first + k] += inverse[k, r] * target[first + r]
-    for k in range(n + rules.intercept):
-        spread[first + k] = np.sqrt(_unit_variance(inverse, k, rules.ridge, rules.intercept))
-    rest = np.sum(design[n, :n_rows] * design[n, :n_rows])
+        _substitute(upper, order, centre, coefficients)
+    for k in range(n + edge):
+        spread[1 - edge + k] = np.sqrt(_unit_variance(inverse, k, rules.ridge, edge))
+        if rank < n:
+            for r in range(rank + edge):
+                coefficients[1 - edge + k] += inverse[k, r] * system[r, n + edge]
+    rest = _length(design[n, :n_rows])
     if rules.ridge > 0.0:  # the rows of the penalty are no residuals
-        rest -= rules.ridge * np.sum(coefficients[1:] * coefficients[1:])
-    rest = np.sqrt(max(rest, 0.0))
-    regular = rank == n and rules.level == 2
-    condition = _condition(system[first:, first:]) if regular else np.inf
-    dof = float(n_obs - rank - rules.intercept)
+        penalty = _product(coefficients[1:], coefficients[1:])
+        rest = np.sqrt(max(rest * rest - rules.ridge * penalty, 0.0))
+    condition = np.inf
+    if rank == n and rules.level == 2:
+        condition = _condition(system)
+    if not edge:
+        spread[0] = np.nan
+    dof = float(n_obs - rank - edge)
     _write(rules, results, cell, coefficients, spread, (rest, total, condition, dof))
 
 
 @compiled
+def _append_penalty(design: Float[np.ndarray, "columns rows"], n_obs: int, ridge: float) -> int:
+    """Put the rows of a ridge penalty below the observations; return the number of rows."""
+    n = design.shape[0] - 1
+    if not ridge > 0.0:
+        return n_obs
+    for column in range(n + 1):
+        for k in range(n):
+            design[column, n_obs + k] = np.sqrt(ridge) if column == k else 0.0
+    return n_obs + n
+
+
+@compiled
 def _substitute(
-    upper: Float[np.ndarray, "factors factors"],
-    right: Float[np.ndarray, " factors"],
+    upper: Float[np.ndarray, "factors columns"],
     order: Int[np.ndarray, " factors"],
     centre: Float[np.ndarray, " columns"],
     coefficients: Float[np.ndarray, " columns"],
 ) -> None:
     """Solve the triangular system; ``centre`` is 0 without an intercept and alpha then too."""
-    n = right.shape[0]
+    n = order.shape[0]
     for r in range(n - 1, -1, -1):
-        value = right[r]
+        value = upper[r, n]
         for c in range(r + 1, n):
             value -= upper[r, c] * coefficients[1 + order[c]]
         coefficients[1 + order[r]] = value / upper[r, r]
@@ -185,21 +195,22 @@ def _centre(
 @compiled
 def _orthogonalise(
     design: Float[np.ndarray, "columns rows"],
+    n_rows: int,
     raw: Float[np.ndarray, " factors"],
-    upper: Float[np.ndarray, "factors factors"],
-    right: Float[np.ndarray, " factors"],
+    upper: Float[np.ndarray, "factors columns"],
     order: Int[np.ndarray, " factors"],
 ) -> int:
     """Factorise the design in place, response last; return its rank.
 
-    A column is measured against its own length before centring, so units do not matter.
+    What is left of a column is measured against its own length, and that against its length
+    before centring, so units do not matter.
     """
-    n = upper.shape[0]
-    n_rows = design.shape[1]
+    n = order.shape[0]
     tolerance = 4.0 * _EPS * max(n_rows, n)
     size = np.empty(n)
     for k in range(n):
-        size[k] = np.sqrt(np.sum(design[k] * design[k]))
+        order[k] = k
+        size[k] = _length(design[k, :n_rows])
         if not size[k] > tolerance * raw[k]:
             size[k] = 0.0
     for step in range(n):
@@ -208,7 +219,7 @@ def _orthogonalise(
         for c in range(step, n):
             k = order[c]
             if size[k] > 0.0:
-                share = np.sqrt(np.sum(design[k] * design[k])) / size[k]
+                share = _length(design[k, :n_rows]) / size[k]
                 if share > longest:
                     longest = share
                     best = c
@@ -217,41 +228,63 @@ def _orthogonalise(
         order[step], order[best] = order[best], order[step]
         for r in range(step):
             upper[r, step], upper[r, best] = upper[r, best], upper[r, step]
-        pivot = design[order[step]]
-        length = np.sqrt(np.sum(pivot * pivot))
+        pivot = design[order[step], :n_rows]
+        length = _length(pivot)
         upper[step, step] = length
-        pivot /= length
+        for r in range(n_rows):
+            pivot[r] /= length
         for c in range(step + 1, n + 1):
-            column = design[order[c]] if c < n else design[n]
-            product = 0.0
-            for r in range(n_rows):
-                product += pivot[r] * column[r]
-            for r in range(n_rows):
-                column[r] -= product * pivot[r]
-            if c < n:
-                upper[step, c] = product
-            else:
-                right[step] = product
+            column = design[order[c] if c < n else n, :n_rows]
+            upper[step, c] = _remove(column, pivot)
     return n
 
 
 @compiled
-def _right_inverse(system: Float[np.ndarray, "rank columns"]) -> Float[np.ndarray, "columns rank"]:
-    """Return the pseudo-inverse of a matrix of full row rank, by orthogonalising its rows."""
-    rank, columns = system.shape
-    basis = system.copy()
-    lower = np.zeros((rank, rank))
+def _length(values: Float[np.ndarray, " rows"]) -> float:
+    """Return the root of a sum of squares."""
+    return np.sqrt(_product(values, values))
+
+
+@compiled
+def _product(left: Float[np.ndarray, " rows"], right: Float[np.ndarray, " rows"]) -> float:
+    """Return an inner product, summed in order."""
+    total = 0.0
+    for r in range(left.shape[0]):
+        total += left[r] * right[r]
+    return total
+
+
+@compiled
+def _remove(column: Float[np.ndarray, " rows"], unit: Float[np.ndarray, " rows"]) -> float:
+    """Take a unit vector's share out of a column; return it."""
+    share = _product(unit, column)
+    for r in range(column.shape[0]):
+        column[r] -= share * unit[r]
+    return share
+
+
+@compiled
+def _right_inverse(
+    system: Float[np.ndarray, "rank columns_and_response"],
+) -> Float[np.ndarray, "columns rank"]:
+    """Return the pseudo-inverse of a matrix of full row rank, by orthogonalising its rows.
+
+    The last column of ``system`` is the response and no part of the matrix.
+    """
+    rank, columns = system.shape[0], system.shape[1] - 1
+    basis, lower = np.zeros((rank, columns)), np.zeros((rank, rank))
     for r in range(rank):
+        for k in range(columns):
+            basis[r, k] = system[r, k]
         for _ in range(2):
             for p in range(r):
-                product = np.sum(basis[p] * basis[r])
-                lower[r, p] += product
-                basis[r] -= product * basis[p]
-        lower[r, r] = np.sqrt(np.sum(basis[r] * basis[r]))
-        basis[r] /= lower[r, r]
+                lower[r, p] += _remove(basis[r], basis[p])
+        lower[r, r] = _length(basis[r])
+        for k in range(columns):
+            basis[r, k] /= lower[r, r]
     inverse = np.zeros((columns, rank))
+    solution = np.zeros(rank)
     for target in range(rank):
-        solution = np.zeros(rank)
         for r in range(target, rank):
             value = 1.0 if r == target else 0.0
             for p in range(target, r):
@@ -285,35 +318,37 @@ def _unit_variance(
 
 
 @compiled
-def _condition(system: Float[np.ndarray, "size size"]) -> float:
-    """Return the ratio of largest to smallest singular value, by one-sided Jacobi rotations."""
-    turned = system.copy()
-    size = turned.shape[0]
+def _condition(system: Float[np.ndarray, "size size_and_response"]) -> float:
+    """Return the ratio of largest to smallest singular value, by one-sided Jacobi rotations.
+
+    The last column of ``system`` is the response and no part of the matrix.
+    """
+    size = system.shape[0]
     for _ in range(40):
-        largest = 0.0
+        turned = False
         for p in range(size):
             for q in range(p + 1, size):
-                a = np.sum(turned[p] * turned[p])
-                b = np.sum(turned[q] * turned[q])
-                c = np.sum(turned[p] * turned[q])
-                scale = np.sqrt(a * b)
-                if not np.abs(c) > _EPS * scale:
+                first, second = system[p, :size], system[q, :size]
+                a, b = _product(first, first), _product(second, second)
+                c = _product(first, second)
+                if not np.abs(c) > 4.0 * _EPS * np.sqrt(a * b):
                     continue
-                largest = max(largest, np.abs(c) / scale)
+                turned = True
                 ratio = (b - a) / (2.0 * c)
-                tangent = np.copysign(1.0 / (np.abs(ratio) + np.hypot(1.0, ratio)), ratio)
-                cosine = 1.0 / np.hypot(1.0, tangent)
+                tangent = 1.0 / (np.abs(ratio) + np.sqrt(1.0 + ratio * ratio))
+                tangent = tangent if ratio >= 0.0 else -tangent
+                cosine = 1.0 / np.sqrt(1.0 + tangent * tangent)
                 for k in range(size):
-                    left = turned[p, k]
-                    right = turned[q, k]
-                    turned[p, k] = cosine * (left - tangent * right)
-                    turned[q, k] = cosine * (tangent * left + right)
-        if largest <= 1e-15:
+                    left, right = first[k], second[k]
+                    first[k] = cosine * (left - tangent * right)
+                    second[k] = cosine * (tangent * left + right)
+        if not turned:
             break
-    lengths = np.empty(size)
+    largest, smallest = 0.0, np.inf
     for p in range(size):
-        lengths[p] = np.sqrt(np.sum(turned[p] * turned[p]))
-    return np.max(lengths) / np.min(lengths)
+        length = _length(system[p, :size])
+        largest, smallest = max(largest, length), min(smallest, length)
+    return largest / smallest
 
 
 @compiled

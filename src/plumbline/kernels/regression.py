@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 
 from plumbline.core.errors import ParameterError
 from plumbline.kernels.fit_layout import DEFICIENT, MISSING, TOO_FEW, Panels, Results, Rules
+from plumbline.kernels.inputs import as_input
 from plumbline.kernels.rolling_fit import fit_groups
 
 _REASONS = {
@@ -138,8 +139,7 @@ def rolling_ols(
     QR: Björck (1967), "Solving linear least squares problems by Gram-Schmidt orthogonalization".
     """
     chosen = options or RollingOptions()
-    y_panel = np.ascontiguousarray(y, dtype=np.float64)
-    x_panel = np.ascontiguousarray(x, dtype=np.float64)
+    y_panel, x_panel = as_input(y), as_input(x)
     n_coefficients = (x_panel.shape[1] if x_panel.ndim == 2 else 1) + int(intercept)
     needed = math.ceil(0.6 * window) if min_obs is None else min_obs
     problems = [

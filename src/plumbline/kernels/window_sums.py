@@ -12,7 +12,6 @@ from jaxtyping import Bool, Float
 
 from plumbline.kernels.compilation import compiled
 from plumbline.kernels.fit_layout import (
-    Block,
     Group,
     Panels,
     Rules,
