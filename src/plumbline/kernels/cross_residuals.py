@@ -7,17 +7,18 @@ so that both go through the same operations and missing assets change no bit of 
 import numpy as np
 from jaxtyping import Float, Int
 
+from plumbline.kernels.asset_least_squares import (
+    ORTHOGONAL_BELOW,
+    REFINED_BELOW,
+    dot,
+    factorise,
+    multiply,
+    project,
+    solve,
+)
 from plumbline.kernels.compilation import compiled, compiled_sums
 
 FITTED, TOO_FEW, DEFICIENT, TOO_LARGE = 0, 1, 2, 3
-
-_EPS = 2.220446049250313e-16
-
-# What is left of a column beside the ones before it, as a share of its squared length. Normal
-# equations lose as many digits as it has zeros: from the first on one refinement step brings them
-# back, from the second on only an orthogonal basis does.
-_REFINED_BELOW = 0.1
-_ORTHOGONAL_BELOW = 1e-6
 
 # Values from here on may overflow when they are added up.
 _LARGE = 1e290
@@ -33,7 +34,7 @@ def leave_residuals(
 ) -> None:
     """Write the residuals of every bar and why a bar has none; O(T·A·P²)."""
     n_bars, n_assets, n = exposures.shape
-    columns = np.empty((n + 1, n_assets))
+    room = np.empty((n + 1) * n_assets)
     rows, spare = np.empty((n_assets, n)), np.empty((3, n_assets))
     places = np.empty(n_assets, np.int64)
     origin, sums = np.empty(n + 1), np.empty(n + 1)
@@ -41,6 +42,7 @@ def leave_residuals(
     none = spare[0, :0]
     for bar in range(n_bars):
         out = residuals[bar]
+        columns = room.reshape((n + 1, n_assets))
         whole = n_assets >= n + 2 and weights.shape[0] == 0
         if whole and _lay_out(signal[bar], exposures[bar], columns, origin, sums):
             states[bar] = _fit(columns, origin, sums, none, gram, out)
@@ -51,13 +53,14 @@ def leave_residuals(
         if count < n + 2:
             states[bar] = TOO_FEW
             continue
+        columns = room[: (n + 1) * count].reshape((n + 1, count))
         if not _lay_out(spare[0, :count], rows[:count], columns, origin, sums):
             states[bar] = TOO_LARGE
             continue
         roots = spare[1, : count if weights.shape[0] else 0]
         if roots.shape[0]:
             roots /= roots.max()
-        states[bar] = _fit(columns[:, :count], origin, sums, roots, gram, spare[2, :count])
+        states[bar] = _fit(columns, origin, sums, roots, gram, spare[2, :count])
         for j in range(count):
             out[places[j]] = spare[2, j]
 
@@ -98,7 +101,7 @@ def _gather(
 def _lay_out(
     signal: Float[np.ndarray, " assets"],
     rows: Float[np.ndarray, "assets exposures"],
-    columns: Float[np.ndarray, "columns all_assets"],
+    columns: Float[np.ndarray, "columns assets"],
     origin: Float[np.ndarray, " columns"],
     sums: Float[np.ndarray, " columns"],
 ) -> bool:
@@ -138,22 +141,21 @@ def _fit(
     out: Float[np.ndarray, " assets"],
 ) -> int:
     """Write the residuals of one bar of usable assets; return its state."""
-    last, count = columns.shape
-    last -= 1
+    last, count = columns.shape[0] - 1, columns.shape[1]
     _centre(columns, origin, sums, roots)
-    _multiply(columns, gram)
-    smallest = _factorise(gram, last)
+    multiply(columns, gram)
+    smallest = factorise(gram, last)
     response = columns[last]
     state = FITTED
-    if smallest > _ORTHOGONAL_BELOW:
+    if smallest > ORTHOGONAL_BELOW:
         _subtract(columns, gram, response)
-        if smallest < _REFINED_BELOW:
+        if smallest < REFINED_BELOW:
             for k in range(last):
-                gram[last, k] = _dot(columns[k], response)
-            _solve(gram, last)
+                gram[last, k] = dot(columns[k], response)
+            solve(gram, last)
             _subtract(columns, gram, response)
     else:
-        rank = _project(columns, sums)
+        rank = project(columns, sums)
         state = FITTED if rank == last else DEFICIENT
     if roots.shape[0]:
         for j in range(count):
@@ -162,15 +164,6 @@ def _fit(
         for j in range(count):
             out[j] = response[j]
     return state
-
-
-@compiled_sums
-def _dot(left: Float[np.ndarray, " assets"], right: Float[np.ndarray, " assets"]) -> float:
-    """Return the inner product of two vectors."""
-    total = 0.0
-    for j in range(left.shape[0]):
-        total += left[j] * right[j]
-    return total
 
 
 @compiled
@@ -182,7 +175,7 @@ def _centre(
 ) -> None:
     """Take the mean out of every column and scale by root weights; leave lengths before that."""
     n_columns, count = columns.shape
-    total = _dot(roots, roots) if roots.shape[0] else float(count)
+    total = dot(roots, roots) if roots.shape[0] else float(count)
     for k in range(n_columns):
         column = columns[k]
         if roots.shape[0]:
@@ -208,136 +201,13 @@ def _weighted_sum(
 
 
 @compiled
-def _multiply(
-    columns: Float[np.ndarray, "columns assets"], gram: Float[np.ndarray, "size size"]
-) -> None:
-    """Write the lower triangle of the inner products of all columns, three by three.
-
-    The matrix has room for two rows and columns more than there are.
-    """
-    last = columns.shape[0] - 1
-    for i in range(0, last + 1, 3):
-        i1, i2 = min(i + 1, last), min(i + 2, last)
-        a, b, c = columns[i], columns[i1], columns[i2]
-        (
-            gram[i, i],
-            gram[i + 1, i],
-            gram[i + 2, i],
-            gram[i + 1, i + 1],
-            gram[i + 2, i + 1],
-            gram[i + 2, i + 2],
-        ) = _triangle(a, b, c)
-        for k in range(i + 3, last + 1, 3):
-            d, e, f = columns[k], columns[min(k + 1, last)], columns[min(k + 2, last)]
-            (
-                gram[k, i],
-                gram[k, i + 1],
-                gram[k, i + 2],
-                gram[k + 1, i],
-                gram[k + 1, i + 1],
-                gram[k + 1, i + 2],
-                gram[k + 2, i],
-                gram[k + 2, i + 1],
-                gram[k + 2, i + 2],
-            ) = _square(a, b, c, d, e, f)
-
-
-@compiled_sums
-def _triangle(
-    a: Float[np.ndarray, " assets"],
-    b: Float[np.ndarray, " assets"],
-    c: Float[np.ndarray, " assets"],
-) -> tuple[float, float, float, float, float, float]:
-    """Return the inner products of three vectors: aa, ab, ac, bb, bc, cc."""
-    aa = ab = ac = bb = bc = cc = 0.0
-    for j in range(a.shape[0]):
-        x, y, z = a[j], b[j], c[j]
-        aa += x * x
-        ab += x * y
-        ac += x * z
-        bb += y * y
-        bc += y * z
-        cc += z * z
-    return aa, ab, ac, bb, bc, cc
-
-
-@compiled_sums
-def _square(
-    a: Float[np.ndarray, " assets"],
-    b: Float[np.ndarray, " assets"],
-    c: Float[np.ndarray, " assets"],
-    d: Float[np.ndarray, " assets"],
-    e: Float[np.ndarray, " assets"],
-    f: Float[np.ndarray, " assets"],
-) -> tuple[float, float, float, float, float, float, float, float, float]:
-    """Return the inner products of d, e, f with a, b, c each."""
-    ad = bd = cd = ae = be = ce = af = bf = cf = 0.0
-    for j in range(a.shape[0]):
-        x, y, z = a[j], b[j], c[j]
-        p, q, r = d[j], e[j], f[j]
-        ad += x * p
-        bd += y * p
-        cd += z * p
-        ae += x * q
-        be += y * q
-        ce += z * q
-        af += x * r
-        bf += y * r
-        cf += z * r
-    return ad, bd, cd, ae, be, ce, af, bf, cf
-
-
-@compiled
-def _factorise(gram: Float[np.ndarray, "size size"], last: int) -> float:
-    """Solve the normal equations by Cholesky; return the smallest pivot as a share of its diagonal.
-
-    The slopes are left in the last row.
-    """
-    smallest = 1.0
-    for k in range(last):
-        diagonal = gram[k, k]
-        pivot = diagonal
-        for p in range(k):
-            pivot -= gram[k, p] * gram[k, p]
-        if not pivot > _ORTHOGONAL_BELOW * diagonal:
-            return 0.0
-        smallest = min(smallest, pivot / diagonal)
-        root = np.sqrt(pivot)
-        gram[k, k] = root
-        for i in range(k + 1, last):
-            entry = gram[i, k]
-            for p in range(k):
-                entry -= gram[i, p] * gram[k, p]
-            gram[i, k] = entry / root
-    if not smallest < np.inf:
-        return 0.0
-    _solve(gram, last)
-    return smallest
-
-
-@compiled
-def _solve(gram: Float[np.ndarray, "size size"], last: int) -> None:
-    """Replace the last row by the slopes, given the factor above it."""
-    slopes = gram[last]
-    for k in range(last):
-        for p in range(k):
-            slopes[k] -= gram[k, p] * slopes[p]
-        slopes[k] /= gram[k, k]
-    for k in range(last - 1, -1, -1):
-        for i in range(k + 1, last):
-            slopes[k] -= gram[i, k] * slopes[i]
-        slopes[k] /= gram[k, k]
-
-
-@compiled
 def _subtract(
     columns: Float[np.ndarray, "columns assets"],
     gram: Float[np.ndarray, "size size"],
     response: Float[np.ndarray, " assets"],
 ) -> None:
     """Take the fitted values out of the response, three exposures at a time."""
-    last, count = columns.shape
-    last -= 1
+    last, count = columns.shape[0] - 1, columns.shape[1]
     slopes = gram[last]
     whole = last - last % 3
     for k in range(0, whole, 3):
@@ -349,51 +219,3 @@ def _subtract(
         column, a = columns[k], slopes[k]
         for j in range(count):
             response[j] -= a * column[j]
-
-
-@compiled
-def _project(
-    columns: Float[np.ndarray, "columns assets"], raw: Float[np.ndarray, " columns"]
-) -> int:
-    """Take the span of the exposures out of the response; return their rank.
-
-    Gram-Schmidt with a second pass, which keeps the basis orthogonal whatever the columns
-    (Giraud et al. 2005). A column that nothing but rounding is left of adds no direction;
-    residuals are unique without it.
-    """
-    last, count = columns.shape
-    last -= 1
-    tolerance = 4.0 * _EPS * max(count, last)
-    rank = 0
-    for k in range(last):
-        column = columns[k]
-        peak = 0.0
-        for j in range(count):
-            peak = max(peak, np.abs(column[j]))
-        if not peak > 0.0:
-            continue
-        for j in range(count):
-            column[j] /= peak  # squares of the values as given could overflow
-        length = np.sqrt(_dot(column, column))
-        if not length > tolerance * (raw[k] / peak):
-            continue
-        for _ in range(2):
-            for p in range(rank):
-                basis = columns[p]
-                product = _dot(basis, column)
-                for j in range(count):
-                    column[j] -= product * basis[j]
-        rest = np.sqrt(_dot(column, column))
-        if rest > tolerance * length:
-            target = columns[rank]
-            for j in range(count):
-                target[j] = column[j] / rest
-            rank += 1
-    response = columns[last]
-    for _ in range(2):
-        for p in range(rank):
-            basis = columns[p]
-            product = _dot(basis, response)
-            for j in range(count):
-                response[j] -= product * basis[j]
-    return rank

@@ -2,10 +2,12 @@
 
 Every panel is ranked once a bar. Its values are turned into 64-bit keys of the same order whose
 low bits hold the asset's number, the keys are sorted outside, and runs of keys that differ in the
-low bits only are put in order by their values. Ranks are doubled and centred, so that average
-ranks of ties are integers, their sum is 0, and sums of products are exact in any order.
+low bits only are put in order by their values. Ranks are doubled, so that average ranks of ties
+are integers and sums of products are exact in any order. Two panels with different gaps are
+ranked over what they share by walking their sorted assets, which takes no second sort.
 """
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -20,18 +22,19 @@ _INFINITY = np.int64(0x7FF0000000000000)
 class Ranking(NamedTuple):
     """Panels of one bar, ranked.
 
-    ``order`` lists a panel's usable assets by value and ``tied`` says whether each equals the one
-    before it. ``group`` is the first panel with the same mask, ``ties`` 1 where a panel has any.
+    ``order`` lists a panel's usable assets by value; ``runs`` first and past-the-end place of each
+    stretch of equal values in it. ``ranks`` are doubled, centred and 0 where unusable, ``squares``
+    their sum of squares. ``group`` is the first panel with the same usable assets.
     """
 
     order: UInt[np.ndarray, "panels assets"]
-    tied: UInt[np.ndarray, "panels assets"]
+    runs: Int[np.ndarray, "panels assets"]
     usable: UInt[np.ndarray, "panels assets"]
     ranks: Float[np.ndarray, "panels assets"]
     squares: Float[np.ndarray, " panels"]
-    count: Int[np.ndarray, " panels"]
+    n_usable: Int[np.ndarray, " panels"]
+    n_runs: Int[np.ndarray, " panels"]
     group: Int[np.ndarray, " panels"]
-    ties: Int[np.ndarray, " panels"]
 
 
 @compiled
@@ -74,21 +77,19 @@ def correlate(
     n_rows, n_panels, n_assets = keys.shape
     low = (np.int64(1) << np.int64(bits)) - np.int64(1)
     ranking = Ranking(
-        np.empty((n_panels, n_assets), np.uint64),
-        np.empty((n_panels, n_assets), np.uint8),
-        np.empty((n_panels, n_assets), np.uint8),
-        np.empty((n_panels, n_assets)),
-        np.empty(n_panels),
-        np.empty(n_panels, np.int64),
-        np.empty(n_panels, np.int64),
-        np.empty(n_panels, np.int64),
+        order=np.empty((n_panels, n_assets), np.uint64),
+        runs=np.empty((n_panels, n_assets), np.int64),
+        usable=np.empty((n_panels, n_assets), np.uint8),
+        ranks=np.empty((n_panels, n_assets)),
+        squares=np.empty(n_panels),
+        n_usable=np.empty(n_panels, np.int64),
+        n_runs=np.empty(n_panels, np.int64),
+        group=np.empty(n_panels, np.int64),
     )
-    ranks, spare = ranking.ranks, np.empty((2, n_assets))
-    kept = np.empty(n_assets, np.uint8)
-    centred = np.empty(n_assets)
-    for a in range(n_assets):
-        centred[a] = 2.0 * a - (n_assets - 1.0)
-    squares = _untied_squares(n_assets)
+    ranks = ranking.ranks  # a field is looked up, and counted as used, at every mention
+    joint = np.empty(n_assets, np.int64)
+    centred = 2.0 * np.arange(n_assets) - (n_assets - 1.0)
+    squares = _squares_of_ranks(n_assets)
     for row in range(n_rows):
         bar = first + row
         if n_assets >= 3 and _is_plain(keys[row], low):
@@ -102,170 +103,39 @@ def correlate(
             for p in range(n_panels):
                 values = signals[p, bar] if p < n_signals else forwards[p - n_signals, bar]
                 _rank(values, keys[row, p], low, ranking, p)
-            _correlate_pairs(ranking, n_signals, kept, spare, out, bar)
+            _correlate_pairs(ranking, joint, out, bar)
 
 
 @compiled
-def _is_plain(keys: Int[np.ndarray, "panels assets"], low: int) -> bool:
+def _is_plain(keys: Int[np.ndarray, "panels assets"], low: np.int64) -> bool:
     """Return whether no panel of a bar has a missing value or keys that may be ties."""
     last = keys.shape[1] - 1
     for p in range(keys.shape[0]):
         row = keys[p]
-        runs = 0
-        for a in range(last):
-            runs += (row[a] | low) == (row[a + 1] | low)
-        if runs or (row[last] | low) == _LARGEST:
+        if (row[last] | low) == _LARGEST or _has_close(row, low):
             return False
     return True
 
 
 @compiled
+def _has_close(keys: Int[np.ndarray, " assets"], low: np.int64) -> bool:
+    """Return whether neighbours among sorted keys differ in the asset's number only."""
+    close = 0
+    for a in range(keys.shape[0] - 1):
+        close += (keys[a] | low) == (keys[a + 1] | low)
+    return close > 0
+
+
+@compiled
 def _scatter(
     keys: Int[np.ndarray, " assets"],
-    low: int,
+    low: np.int64,
     centred: Float[np.ndarray, " places"],
     ranks: Float[np.ndarray, " assets"],
 ) -> None:
     """Write the rank of every asset from sorted keys without ties."""
     for place in range(centred.shape[0]):
         ranks[np.uint64(keys[place]) & np.uint64(low)] = centred[place]
-
-
-@compiled
-def _rank(
-    values: Float[np.ndarray, " assets"],
-    keys: Int[np.ndarray, " assets"],
-    low: int,
-    ranking: Ranking,
-    p: int,
-) -> None:
-    """Rank one panel of one bar from its sorted keys, with gaps and ties."""
-    order = ranking.order[p]
-    usable = ranking.usable[p]
-    ranks = ranking.ranks[p]
-    n_assets = keys.shape[0]
-    runs = 0
-    for a in range(n_assets - 1):
-        runs += (keys[a] | low) == (keys[a + 1] | low)
-    for a in range(n_assets):
-        order[a] = np.uint64(keys[a] & low)
-    count = 0
-    for a in range(n_assets):
-        finite = np.abs(values[a]) < np.inf
-        usable[a] = finite
-        count += finite
-    ranking.count[p] = count
-    ranking.ties[p] = _repair(values, order, ranking.tied[p], count) if runs else 0
-    ranking.group[p] = _first_of_mask(ranking.usable, ranking.count, ranking.group, p)
-    if ranking.ties[p]:
-        ranking.squares[p] = _tied_ranks(order[:count], ranking.tied[p], usable, ranks)
-        return
-    for a in range(n_assets):
-        ranks[a] = 0.0
-    for place in range(count):
-        ranks[order[place]] = 2.0 * place - (count - 1.0)
-    ranking.squares[p] = _untied_squares(count)
-
-
-@compiled
-def _first_of_mask(
-    usable: UInt[np.ndarray, "panels assets"],
-    count: Int[np.ndarray, " panels"],
-    group: Int[np.ndarray, " panels"],
-    p: int,
-) -> int:
-    """Return the first panel that has the mask of panel p."""
-    n_assets = usable.shape[1]
-    for q in range(p):
-        if group[q] == q and count[q] == count[p]:
-            different = 0
-            if count[q] < n_assets:
-                for a in range(n_assets):
-                    different += usable[p, a] != usable[q, a]
-            if different == 0:
-                return q
-    return p
-
-
-@compiled
-def _repair(
-    values: Float[np.ndarray, " assets"],
-    order: UInt[np.ndarray, " assets"],
-    tied: UInt[np.ndarray, " assets"],
-    count: int,
-) -> int:
-    """Put runs of nearly equal keys in order by value, mark equal neighbours; return if any is."""
-    found = 0
-    tied[0] = False
-    for place in range(1, count):
-        asset = order[place]
-        spot = place
-        while spot > 0 and values[order[spot - 1]] > values[asset]:
-            order[spot] = order[spot - 1]
-            spot -= 1
-        order[spot] = asset
-    for place in range(1, count):
-        tied[place] = values[order[place]] == values[order[place - 1]]
-        found |= int(tied[place])
-    return found
-
-
-@compiled
-def _untied_squares(count: int) -> float:
-    """Return the sum of squares of doubled, centred ranks without ties."""
-    n = float(count)
-    return n * (n * n - 1.0) / 3.0
-
-
-@compiled
-def _tied_ranks(
-    order: UInt[np.ndarray, " usable_assets"],
-    tied: UInt[np.ndarray, " assets"],
-    kept: UInt[np.ndarray, " assets"],
-    ranks: Float[np.ndarray, " assets"],
-) -> float:
-    """Write doubled, centred average ranks among the kept assets; return their sum of squares."""
-    n = 0
-    for a in range(kept.shape[0]):
-        ranks[a] = 0.0
-        n += kept[a]
-    squares = 0.0
-    place = 0
-    before = 0
-    while place < order.shape[0]:
-        stop = place + 1
-        while stop < order.shape[0] and tied[stop]:
-            stop += 1
-        members = 0
-        for i in range(place, stop):
-            members += kept[order[i]]
-        rank = float(2 * before + members - n)
-        for i in range(place, stop):
-            if kept[order[i]]:
-                ranks[order[i]] = rank
-        squares += members * rank * rank
-        before += members
-        place = stop
-    return squares
-
-
-@compiled
-def _kept_ranks(
-    order: UInt[np.ndarray, " usable_assets"],
-    kept: UInt[np.ndarray, " assets"],
-    count: int,
-    ranks: Float[np.ndarray, " assets"],
-) -> float:
-    """Write doubled, centred ranks where no value is tied; return their sum of squares."""
-    for a in range(kept.shape[0]):
-        ranks[a] = 0.0
-    place = 1 - count
-    for i in range(order.shape[0]):
-        asset = order[i]
-        inside = np.int64(kept[asset])
-        ranks[asset] = float(place * inside)
-        place += 2 * inside
-    return _untied_squares(count)
 
 
 @compiled_sums
@@ -278,56 +148,192 @@ def _product(left: Float[np.ndarray, " assets"], right: Float[np.ndarray, " asse
 
 
 @compiled
+def _squares_of_ranks(count: int) -> float:
+    """Return the sum of squares of doubled, centred ranks without ties.
+
+    A run of m equal values takes the same function of m away from it (Kendall 1945).
+    """
+    n = float(count)
+    return n * (n * n - 1.0) / 3.0
+
+
+@compiled
+def _rank(
+    values: Float[np.ndarray, " assets"],
+    keys: Int[np.ndarray, " assets"],
+    low: np.int64,
+    ranking: Ranking,
+    p: int,
+) -> None:
+    """Rank one panel of one bar from its sorted keys, with gaps and ties."""
+    order, usable, ranks = ranking.order[p], ranking.usable[p], ranking.ranks[p]
+    n_assets = keys.shape[0]
+    count = 0
+    for a in range(n_assets):
+        order[a] = np.uint64(keys[a]) & np.uint64(low)
+        finite = np.abs(values[a]) < np.inf
+        usable[a] = finite
+        count += finite
+    ranking.n_usable[p] = count
+    ranking.n_runs[p] = 0
+    if _has_close(keys[:count], low):
+        ranking.n_runs[p] = _repair(values, order[:count], ranking.runs[p])
+    ranking.group[p] = _first_of_mask(ranking, p)
+    ranks[:] = 0.0
+    for place in range(count):
+        ranks[order[place]] = 2.0 * place - (count - 1.0)
+    squares = _squares_of_ranks(count)
+    for r in range(ranking.n_runs[p]):
+        start, stop = ranking.runs[p, 2 * r], ranking.runs[p, 2 * r + 1]
+        squares -= _squares_of_ranks(stop - start)
+        for place in range(start, stop):
+            ranks[order[place]] = float(start + stop - count)
+    ranking.squares[p] = squares
+
+
+@compiled
+def _repair(
+    values: Float[np.ndarray, " assets"],
+    order: UInt[np.ndarray, " usable_assets"],
+    runs: Int[np.ndarray, " assets"],
+) -> int:
+    """Put nearly equal keys in order by value, list runs of equal ones; return their number."""
+    for place in range(1, order.shape[0]):
+        asset = order[place]
+        spot = place
+        while spot > 0 and values[order[spot - 1]] > values[asset]:
+            order[spot] = order[spot - 1]
+            spot -= 1
+        order[spot] = asset
+    n_runs = 0
+    start = 0
+    for place in range(1, order.shape[0] + 1):
+        if place == order.shape[0] or values[order[place]] != values[order[start]]:
+            if place > start + 1:
+                runs[2 * n_runs] = start
+                runs[2 * n_runs + 1] = place
+                n_runs += 1
+            start = place
+    return n_runs
+
+
+@compiled
+def _first_of_mask(ranking: Ranking, p: int) -> int:
+    """Return the first panel that has the usable assets of panel p."""
+    usable, group, n_usable = ranking.usable, ranking.group, ranking.n_usable
+    n_assets = usable.shape[1]
+    for q in range(p):
+        if group[q] == q and n_usable[q] == n_usable[p]:
+            different = 0
+            if n_usable[q] < n_assets:
+                for a in range(n_assets):
+                    different += usable[p, a] != usable[q, a]
+            if different == 0:
+                return q
+    return p
+
+
+@compiled
 def _correlate_pairs(
     ranking: Ranking,
-    n_signals: int,
-    kept: UInt[np.ndarray, " assets"],
-    spare: Float[np.ndarray, "two assets"],
+    joint: Int[np.ndarray, " assets"],
     out: Float[np.ndarray, "signals horizons bars"],
     bar: int,
 ) -> None:
     """Write the correlations of one bar, each pair over the assets usable in both."""
-    order, tied, usable, ranks = ranking.order, ranking.tied, ranking.usable, ranking.ranks
-    count, group, ties, squares = ranking.count, ranking.group, ranking.ties, ranking.squares
+    order, runs, usable = ranking.order, ranking.runs, ranking.usable
+    ranks, squares, group = ranking.ranks, ranking.squares, ranking.group
+    n_usable, n_runs = ranking.n_usable, ranking.n_runs
+    n_signals, n_horizons = out.shape[0], out.shape[1]
     for s in range(n_signals):
-        for f in range(n_signals, ranks.shape[0]):
+        ranked_with = -1
+        left, count = 0.0, 0
+        for h in range(n_horizons):
+            f = n_signals + h
             if group[s] == group[f]:
-                product, n = _product(ranks[s], ranks[f]), count[s]
-                both = (squares[s], squares[f])
-            else:
-                n = _intersect(usable[s], usable[f], kept)
-                if ties[s]:
-                    left = _tied_ranks(order[s, : count[s]], tied[s], kept, spare[0])
-                else:
-                    left = _kept_ranks(order[s, : count[s]], kept, n, spare[0])
-                if ties[f]:
-                    right = _tied_ranks(order[f, : count[f]], tied[f], kept, spare[1])
-                else:
-                    right = _kept_ranks(order[f, : count[f]], kept, n, spare[1])
-                product, both = _product(spare[0], spare[1]), (left, right)
-            out[s, f - n_signals, bar] = _ratio(product, both, n)
+                product = _product(ranks[s], ranks[f])
+                out[s, h, bar] = _ratio(product, squares[s], squares[f], n_usable[s])
+                continue
+            if group[f] != ranked_with:
+                if ranked_with < 0:
+                    joint[:] = 0
+                sorted_assets, equal = order[s, : n_usable[s]], runs[s, : 2 * n_runs[s]]
+                left, count = _rank_jointly(sorted_assets, equal, usable[f], joint)
+                ranked_with = group[f]
+            sorted_assets, equal = order[f, : n_usable[f]], runs[f, : 2 * n_runs[f]]
+            product, right = _walk_product(sorted_assets, equal, usable[s], joint)
+            product -= float(count) * float(count - 1) ** 2
+            out[s, h, bar] = _ratio(product, left, right, count)
 
 
 @compiled
-def _intersect(
-    left: UInt[np.ndarray, " assets"],
-    right: UInt[np.ndarray, " assets"],
-    both: UInt[np.ndarray, " assets"],
-) -> int:
-    """Leave the assets usable in both panels; return their count."""
-    count = 0
-    for a in range(both.shape[0]):
-        both[a] = left[a] & right[a]
-        count += both[a]
-    return count
+def _rank_jointly(
+    order: UInt[np.ndarray, " usable_assets"],
+    runs: Int[np.ndarray, " ends"],
+    kept: UInt[np.ndarray, " assets"],
+    joint: Int[np.ndarray, " assets"],
+) -> tuple[float, int]:
+    """Write twice the rank, from 0, of a panel's assets among the kept ones; 0 for the others.
+
+    Return the sum of squares of these ranks, centred, and the number of kept assets.
+    """
+    place, before, lost = 0, 0, 0.0
+    for r in range(0, runs.shape[0] + 1, 2):
+        stop = runs[r] if r < runs.shape[0] else order.shape[0]
+        for i in range(place, stop):
+            asset = order[i]
+            inside = int(kept[asset])
+            joint[asset] = 2 * before * inside
+            before += inside
+        place = stop
+        if r < runs.shape[0]:
+            place = runs[r + 1]
+            members = 0
+            for i in range(stop, place):
+                members += int(kept[order[i]])
+            for i in range(stop, place):
+                joint[order[i]] = (2 * before + members - 1) * int(kept[order[i]])
+            before += members
+            lost += _squares_of_ranks(members)
+    return _squares_of_ranks(before) - lost, before
 
 
 @compiled
-def _ratio(product: float, squares: tuple[float, float], count: int) -> float:
+def _walk_product(
+    order: UInt[np.ndarray, " usable_assets"],
+    runs: Int[np.ndarray, " ends"],
+    kept: UInt[np.ndarray, " assets"],
+    joint: Int[np.ndarray, " assets"],
+) -> tuple[float, float]:
+    """Return the product of doubled ranks from 0 of a panel, among the kept, with given ones.
+
+    And the sum of squares of the panel's ranks, centred.
+    """
+    place, before, total, lost = 0, 0, 0, 0.0
+    for r in range(0, runs.shape[0] + 1, 2):
+        stop = runs[r] if r < runs.shape[0] else order.shape[0]
+        for i in range(place, stop):
+            asset = order[i]
+            total += 2 * before * joint[asset]
+            before += int(kept[asset])
+        place = stop
+        if r < runs.shape[0]:
+            place = runs[r + 1]
+            members, part = 0, 0
+            for i in range(stop, place):
+                members += int(kept[order[i]])
+                part += joint[order[i]]
+            total += (2 * before + members - 1) * part
+            before += members
+            lost += _squares_of_ranks(members)
+    return float(total), _squares_of_ranks(before) - lost
+
+
+@compiled
+def _ratio(product: float, left: float, right: float, count: int) -> float:
     """Return the correlation, NaN where a side is constant; equal ranks give exactly 1."""
-    left, right = squares
     if count < 3 or left == 0.0 or right == 0.0:
         return np.nan
     if left == right:
         return product / left
-    return product / np.sqrt(left) / np.sqrt(right)
+    return product / math.sqrt(left) / math.sqrt(right)
