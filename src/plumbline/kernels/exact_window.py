@@ -202,24 +202,21 @@ def _orthogonalise(
 ) -> int:
     """Factorise the design in place, response last; return its rank.
 
-    What is left of a column is measured against its own length, and that against its length
-    before centring, so units do not matter.
+    What is left of a column counts while it is more than the rounding of the column's values, whose
+    length before centring is ``raw``; the column with most left comes first.
     """
     n = order.shape[0]
     tolerance = 4.0 * _EPS * max(n_rows, n)
-    size = np.empty(n)
     for k in range(n):
         order[k] = k
-        size[k] = _length(design[k, :n_rows])
-        if not size[k] > tolerance * raw[k]:
-            size[k] = 0.0
+        raw[k] = max(raw[k], _length(design[k, :n_rows]))  # a penalty's rows add to it
     for step in range(n):
         best = -1
         longest = tolerance
         for c in range(step, n):
             k = order[c]
-            if size[k] > 0.0:
-                share = _length(design[k, :n_rows]) / size[k]
+            if raw[k] > 0.0:
+                share = _length(design[k, :n_rows]) / raw[k]
                 if share > longest:
                     longest = share
                     best = c

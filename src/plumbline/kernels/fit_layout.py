@@ -14,6 +14,10 @@ FITTED, TOO_FEW, MISSING, DEFICIENT, UNSTABLE = 0, 1, 2, 3, 4
 # a result may lose (eps / 1e-7 is 2e-9); such windows are solved by QR.
 SMALLEST_PIVOT = 1e-7
 
+# A factor whose squared variation about its mean is below this share of its squares may be a
+# constant with rounding errors; QR decides.
+SMALLEST_VARIATION = 1e-18
+
 # A residual sum of squares below this share of the total lost too many digits to cancellation.
 SMALLEST_RESIDUAL = 1e-6
 

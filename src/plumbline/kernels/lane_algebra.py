@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from plumbline.kernels.compilation import compiled
-from plumbline.kernels.fit_layout import SMALLEST_PIVOT, Rules, facts_layout
+from plumbline.kernels.fit_layout import SMALLEST_PIVOT, SMALLEST_VARIATION, Rules, facts_layout
 
 _SWEEPS = 12
 
@@ -26,7 +26,8 @@ def factorise(
     """Turn the window sums of the first ``lanes`` lanes into centred Gram matrices and inverses.
 
     ``sums`` holds n, Σw, Σwx, Σwxx' (upper triangle by rows) of factors shifted by ``shift``.
-    A pivot below SMALLEST_PIVOT of its diagonal, or one that is not a number, marks the lane.
+    A lane is marked unstable by a pivot below SMALLEST_PIVOT of its diagonal, by one that is not a
+    number, and by a factor that hardly varies about its mean.
     ``work`` needs (K + 1)² + 2 rows.
     """
     n = shift.shape[0]
@@ -50,9 +51,30 @@ def factorise(
                 lower[j] = upper[j]
             pair += 1
     _invert(facts, work, n, lanes)
+    if rules.intercept:
+        _mark_constants(sums, facts, shift, lanes)
     if rules.level == 2:
         _leave_spreads(facts, shift, rules, lanes)
         _leave_conditions(sums, facts, work, shift, rules, lanes)
+
+
+@compiled
+def _mark_constants(
+    sums: Float[np.ndarray, "entries lanes"],
+    facts: Float[np.ndarray, "n_facts lanes"],
+    shift: Float[np.ndarray, " factors"],
+    lanes: int,
+) -> None:
+    """Mark lanes where a factor's variation may be nothing but rounding of its values."""
+    n = shift.shape[0]
+    at = facts_layout(n)
+    state, weight = facts[at.state], sums[1]
+    for k in range(n):
+        mean, diagonal, step = facts[at.mean + k], facts[at.gram + k * n + k], shift[k]
+        for j in range(lanes):
+            level = mean[j] + step
+            varies = diagonal[j] > SMALLEST_VARIATION * (weight[j] * level * level)
+            state[j] = state[j] if varies else 1.0
 
 
 @compiled

@@ -27,6 +27,8 @@ def fit_groups(panels: Panels, rules: Rules, results: Results) -> None:
     """Fit every window of every asset into ``results``."""
     n_bars, n_assets = panels.y.shape
     n = panels.x.shape[1]
+    if panels.y.size == 0:
+        return
     lanes = _tile_width(min(rules.window, n_bars), n_assets, n)
     row_bytes = 8 * (3 * n_own_sums(n) + facts_layout(n).size)
     blocks = max(1, _TABLE_BYTES // row_bytes // rules.window)
