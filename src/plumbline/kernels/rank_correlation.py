@@ -336,4 +336,4 @@ def _ratio(product: float, left: float, right: float, count: int) -> float:
         return np.nan
     if left == right:
         return product / left
-    return product / math.sqrt(left) / math.sqrt(right)
+    return product / (math.sqrt(left) * math.sqrt(right))
