@@ -326,3 +326,23 @@ class ByPortfolio(Stage):
         if "table" not in inputs:
             return {"t": pl.DataFrame({"portfolio": self.names, "x": range(len(self.names))})}
         return {"t": inputs["table"]["t"].with_columns(pl.col("x") * 2)}
+
+
+@final
+@dataclass(frozen=True)
+class Sluggish(Stage):
+    """Copies its input in time blocks, slowly in a worker process."""
+
+    block_bars: int = 8
+    reads: ClassVar[tuple[str, ...]] = ("returns",)
+
+    @property
+    def partition(self) -> Partition:
+        return TimeBlocks(self.block_bars)
+
+    def run(self, inputs: Mapping[str, Any]) -> Panel:
+        from multiprocessing import parent_process
+
+        if parent_process() is not None:
+            time.sleep(0.03)
+        return inputs["returns"]
