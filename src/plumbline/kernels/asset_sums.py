@@ -67,18 +67,19 @@ def load_weighted_row(
     shift, product, square = room[PLACES.shift], room[PLACES.product], room[PLACES.square]
     weight, usable = room[PLACES.weight], room[PLACES.usable]
     source = y[first:stop]
-    for j in range(stop - first):
-        weight[j] = 1.0 if np.abs(source[j]) < np.inf else 0.0
     if cell_weight.shape[0]:
         given = cell_weight[bar, first:stop]
         for j in range(stop - first):
-            weight[j] *= given[j]
-    for j in range(stop - first):
-        usable[j] = 1.0 if weight[j] > 0.0 else 0.0
+            weight[j] = given[j] if np.abs(source[j]) < np.inf else 0.0
+    else:
+        for j in range(stop - first):
+            weight[j] = 1.0 if np.abs(source[j]) < np.inf else 0.0
     for j in range(stop - first):
         shifted = source[j] - shift[j] if weight[j] > 0.0 else 0.0
         product[j] = weight[j] * shifted
         square[j] = weight[j] * shifted * shifted
+    for j in range(stop - first):
+        usable[j] = 1.0 if weight[j] > 0.0 else 0.0
 
 
 @compiled

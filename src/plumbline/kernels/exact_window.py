@@ -369,6 +369,4 @@ def _write(
         sigma = rest / np.sqrt(dof) if dof > 0.0 else np.nan
         results.condition[bar, asset] = condition
         for k in range(n + 1):
-            error = sigma * spread[k]
-            results.stderr[k, bar, asset] = error
-            results.tstat[k, bar, asset] = coefficients[k] / error
+            results.stderr[k, bar, asset] = sigma * spread[k]

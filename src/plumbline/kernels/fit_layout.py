@@ -10,9 +10,9 @@ from plumbline.kernels.compilation import compiled
 # States of a window; the middle three are positions in the counts of windows without a fit.
 FITTED, TOO_FEW, MISSING, DEFICIENT, UNSTABLE = 0, 1, 2, 3, 4
 
-# Below this share of its diagonal a Cholesky pivot costs the normal equations more digits than
-# a result may lose (eps / 1e-7 is 2e-9); such windows are solved by QR.
-SMALLEST_PIVOT = 1e-7
+# Below this share of its diagonal a pivot costs the normal equations more digits than a result
+# may lose (eps / 1e-6 is 2e-10); such windows are solved by QR.
+SMALLEST_PIVOT = 1e-6
 
 # A factor whose squared variation about its mean is below this share of its squares may be a
 # constant with rounding errors; QR decides.
@@ -65,7 +65,6 @@ class Results(NamedTuple):
     residual: Float[np.ndarray, "fit_bars fit_assets"]
     r2: Float[np.ndarray, "fit_bars fit_assets"]
     stderr: Float[np.ndarray, "inferred inference_bars inference_assets"]
-    tstat: Float[np.ndarray, "inferred inference_bars inference_assets"]
     condition: Float[np.ndarray, "inference_bars inference_assets"]
     reasons: Int[np.ndarray, " reasons"]
 
@@ -105,7 +104,7 @@ class Facts(NamedTuple):
 
     weight: int
     mean: int
-    gram: int
+    diagonal: int
     inverse: int
     state: int
     spread: int
@@ -116,13 +115,12 @@ class Facts(NamedTuple):
 @compiled
 def facts_layout(n_factors: int) -> Facts:
     """Return where each fact lies for a number of factors."""
-    square = n_factors * n_factors
-    gram = 1 + n_factors
-    inverse = gram + square
-    state = inverse + square
+    diagonal = 1 + n_factors
+    inverse = diagonal + n_factors
+    state = inverse + n_factors * n_factors
     spread = state + 1
     condition = spread + n_factors + 1
-    return Facts(0, 1, gram, inverse, state, spread, condition, condition + 1)
+    return Facts(0, 1, diagonal, inverse, state, spread, condition, condition + 1)
 
 
 @compiled

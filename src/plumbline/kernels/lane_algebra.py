@@ -12,6 +12,7 @@ from plumbline.kernels.compilation import compiled
 from plumbline.kernels.fit_layout import SMALLEST_PIVOT, SMALLEST_VARIATION, Rules, facts_layout
 
 _SWEEPS = 12
+_NEGLIGIBLE = 4e-32  # squared share of the diagonal that an entry may keep
 
 
 @compiled
@@ -42,15 +43,17 @@ def factorise(
         for j in range(lanes):
             mean[j] = centring * (total[j] * inverse_weight[j])
         for i in range(k, n):
-            upper, lower = facts[at.gram + k * n + i], facts[at.gram + i * n + k]
+            upper, lower = facts[at.inverse + k * n + i], facts[at.inverse + i * n + k]
             product, other = sums[pair], sums[2 + i]
             ridge = rules.ridge if i == k else 0.0
+            if i == k:
+                lower = facts[at.diagonal + k]
             for j in range(lanes):
-                upper[j] = product[j] - mean[j] * other[j] + ridge
-            for j in range(lanes):
-                lower[j] = upper[j]
+                entry = product[j] - mean[j] * other[j] + ridge
+                upper[j] = entry
+                lower[j] = entry
             pair += 1
-    _invert(facts, work, n, lanes)
+    _invert(facts, work[0], n, lanes)
     if rules.intercept:
         _mark_constants(sums, facts, shift, lanes)
     if rules.level == 2:
@@ -70,7 +73,7 @@ def _mark_constants(
     at = facts_layout(n)
     state, weight = facts[at.state], sums[1]
     for k in range(n):
-        mean, diagonal, step = facts[at.mean + k], facts[at.gram + k * n + k], shift[k]
+        mean, diagonal, step = facts[at.mean + k], facts[at.diagonal + k], shift[k]
         for j in range(lanes):
             level = mean[j] + step
             varies = diagonal[j] > SMALLEST_VARIATION * (weight[j] * level * level)
@@ -80,27 +83,21 @@ def _mark_constants(
 @compiled
 def _invert(
     facts: Float[np.ndarray, "n_facts lanes"],
-    work: Float[np.ndarray, "n_work lanes"],
+    scale: Float[np.ndarray, " lanes"],
     n: int,
     lanes: int,
 ) -> None:
-    """Invert every lane's Gram matrix by the sweep operator, then refine the inverse once.
+    """Invert every lane's Gram matrix in place, pivot by pivot (Gauss-Jordan).
 
-    A refined inverse serves all assets of a bar, where a refined solution would cost each one.
+    Refinement would change nothing but rounding: the pivots that it is for go to QR.
     """
     at = facts_layout(n)
-    state, scale = facts[at.state], work[0]
-    for j in range(lanes):
-        state[j] = 0.0
-    for e in range(n * n):
-        source, target = facts[at.gram + e], facts[at.inverse + e]
-        for j in range(lanes):
-            target[j] = source[j]
+    state = facts[at.state]
     for k in range(n):
-        pivot, diagonal = facts[at.inverse + k * n + k], facts[at.gram + k * n + k]
+        pivot, diagonal = facts[at.inverse + k * n + k], facts[at.diagonal + k]
         for j in range(lanes):
-            stable = pivot[j] > SMALLEST_PIVOT * diagonal[j]
-            state[j] = state[j] if stable else 1.0
+            worst = state[j] if k else 0.0
+            state[j] = worst if pivot[j] > SMALLEST_PIVOT * diagonal[j] else 1.0
         for j in range(lanes):
             scale[j] = 1.0 / pivot[j]
             pivot[j] = scale[j]
@@ -109,54 +106,16 @@ def _invert(
                 scaled = facts[at.inverse + i * n + k]
                 for j in range(lanes):
                     scaled[j] = -scaled[j] * scale[j]
-        for i in range(n):
-            for m in range(n):
-                if i != k and m != k:
-                    target = facts[at.inverse + i * n + m]
-                    scaled, row = facts[at.inverse + i * n + k], facts[at.inverse + k * n + m]
-                    for j in range(lanes):
-                        target[j] += scaled[j] * row[j]
+                for m in range(n):
+                    if m != k:
+                        target, row = facts[at.inverse + i * n + m], facts[at.inverse + k * n + m]
+                        for j in range(lanes):
+                            target[j] += scaled[j] * row[j]
         for m in range(n):
             if m != k:
                 row = facts[at.inverse + k * n + m]
                 for j in range(lanes):
                     row[j] *= scale[j]
-    if n > 1:
-        _refine(facts, work, n, lanes)
-
-
-@compiled
-def _refine(
-    facts: Float[np.ndarray, "n_facts lanes"],
-    work: Float[np.ndarray, "n_work lanes"],
-    n: int,
-    lanes: int,
-) -> None:
-    """Add M·(I - S·M) to the inverse M of S (one step of Newton's method)."""
-    at = facts_layout(n)
-    for i in range(n):
-        for m in range(n):
-            rest = work[i * n + m]
-            unit = 1.0 if i == m else 0.0
-            for j in range(lanes):
-                rest[j] = unit
-            for k in range(n):
-                gram, inverse = facts[at.gram + i * n + k], facts[at.inverse + k * n + m]
-                for j in range(lanes):
-                    rest[j] -= gram[j] * inverse[j]
-    for i in range(n):
-        for m in range(n):
-            target = facts[at.spread + m]  # free until the standard errors are computed
-            for j in range(lanes):
-                target[j] = 0.0
-            for k in range(n):
-                inverse, rest = facts[at.inverse + i * n + k], work[k * n + m]
-                for j in range(lanes):
-                    target[j] += inverse[j] * rest[j]
-        for m in range(n):
-            target, step = facts[at.inverse + i * n + m], facts[at.spread + m]
-            for j in range(lanes):
-                target[j] += step[j]
 
 
 @compiled
@@ -252,23 +211,27 @@ def _diagonalise(work: Float[np.ndarray, "n_work lanes"], size: int, lanes: int)
             for i in range(k + 1, size):
                 off, mirror = work[k * size + i], work[i * size + k]
                 upper, lower = work[k * size + k], work[i * size + i]
+                turns = 0
                 for j in range(lanes):
-                    scale = np.sqrt(np.abs(upper[j] * lower[j]))
-                    turns = np.abs(off[j]) > 2e-16 * scale
+                    turns += off[j] * off[j] > _NEGLIGIBLE * np.abs(upper[j] * lower[j])
+                if turns == 0:
+                    continue
+                turned += turns
+                for j in range(lanes):
                     ratio = (lower[j] - upper[j]) / (2.0 * off[j])
                     tangent = 1.0 / (np.abs(ratio) + np.sqrt(ratio * ratio + 1.0))
                     tangent = tangent if ratio >= 0.0 else -tangent
                     c = 1.0 / np.sqrt(tangent * tangent + 1.0)
-                    cosine[j] = c if turns else 1.0
-                    sine[j] = tangent * c if turns else 0.0
-                    turned += turns
+                    turn = off[j] * off[j] > _NEGLIGIBLE * np.abs(upper[j] * lower[j])
+                    cosine[j] = c if turn else 1.0
+                    sine[j] = tangent * c if turn else 0.0
                 for m in range(size):
                     _rotate(work[m * size + k], work[m * size + i], cosine, sine, lanes)
                 for m in range(size):
                     _rotate(work[k * size + m], work[i * size + m], cosine, sine, lanes)
                 for j in range(lanes):
-                    off[j] = 0.0
-                    mirror[j] = 0.0
+                    off[j] = 0.0 if sine[j] != 0.0 else off[j]
+                    mirror[j] = off[j]
         if turned == 0:
             return
 

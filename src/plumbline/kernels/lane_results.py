@@ -21,6 +21,29 @@ from plumbline.kernels.fit_layout import (
 
 
 @compiled
+def leave_states(rules: Rules, results: Results, scratch: Scratch, bar: int, tile: Tile) -> int:
+    """Write every lane's count and leave what may be done with it; return how many have no fit."""
+    room, facts = scratch.room, scratch.facts
+    least, propagate = float(rules.min_obs), rules.propagate == 1
+    n_rows = float(min(bar + 1, rules.window))
+    n_obs = results.n_obs[bar, tile.first : tile.stop]
+    unstable = facts[facts_layout(results.coefficients.shape[0] - 1).state]
+    state, count, counted = room[PLACES.state], room[PLACES.count], scratch.sums[1, 0]
+    unfitted = 0
+    for j in range(tile.stop - tile.first):
+        value = counted[j]
+        found = UNSTABLE if unstable[j] > 0.0 else FITTED
+        found = TOO_FEW if value < least else found
+        found = MISSING if propagate & (value < n_rows) else found
+        state[j] = found
+        count[j] = value
+        unfitted += found != FITTED
+    for j in range(tile.stop - tile.first):
+        n_obs[j] = np.int32(counted[j])
+    return unfitted
+
+
+@compiled
 def window_state(n_obs: float, unstable: float, bar: int, rules: Rules) -> int:
     """Return what may be done with the window that ends at a bar."""
     if rules.propagate and n_obs < min(bar + 1, rules.window):
@@ -36,27 +59,39 @@ def leave_unfitted(
 ) -> int:
     """Blank the assets of a bar that are not fitted and count why; return those left to QR."""
     n = results.coefficients.shape[0] - 1
+    first, stop = tile.first, tile.stop
     state = room[PLACES.state]
-    n_left = 0
-    for a in range(tile.first, tile.stop):
-        reason = int(state[a - tile.first])
-        if reason == FITTED:
-            continue
+    for k in range(n + 1):
+        _blank(results.coefficients[k, bar], state, first, stop)
+    if rules.level > 0:
+        _blank(results.r2[bar], state, first, stop)
+    if rules.level == 2:
+        _blank(results.condition[bar], state, first, stop)
         for k in range(n + 1):
-            results.coefficients[k, bar, a] = np.nan
-        if rules.level > 0:
-            results.r2[bar, a] = np.nan
-        if rules.level == 2:
-            results.condition[bar, a] = np.nan
-            for k in range(n + 1):
-                results.stderr[k, bar, a] = np.nan
-                results.tstat[k, bar, a] = np.nan
-        if reason == UNSTABLE:
-            results.n_obs[bar, a] = -results.n_obs[bar, a]
-            n_left += 1
-        else:
-            results.reasons[reason] += 1
+            _blank(results.stderr[k, bar], state, first, stop)
+    counts = results.n_obs[bar, first:stop]
+    too_few = missing = n_left = 0
+    for j in range(stop - first):
+        too_few += state[j] == TOO_FEW
+        missing += state[j] == MISSING
+        n_left += state[j] == UNSTABLE
+        counts[j] = -counts[j] if state[j] == UNSTABLE else counts[j]
+    results.reasons[TOO_FEW] += too_few
+    results.reasons[MISSING] += missing
     return n_left
+
+
+@compiled
+def _blank(
+    row: Float[np.ndarray, " assets"],
+    state: Float[np.ndarray, " lanes"],
+    first: int,
+    stop: int,
+) -> None:
+    """Write NaN over the assets of a tile that are not fitted."""
+    target = row[first:stop]
+    for j in range(stop - first):
+        target[j] = target[j] if state[j] == FITTED else np.nan
 
 
 @compiled
@@ -81,13 +116,13 @@ def leave_quality(
     else:
         for j in range(lanes):
             total[j] = square[j]
-    for j in range(lanes):
-        rest[j] = total[j]
+    ridge = rules.ridge
     for k in range(n):
         beta = results.coefficients[1 + k, bar, tile.first : tile.stop]
         centred = room[PLACES.centred + k]
+        source = rest if k else total
         for j in range(lanes):
-            rest[j] -= beta[j] * (centred[j] + rules.ridge * beta[j])
+            rest[j] = source[j] - beta[j] * (centred[j] + ridge * beta[j])
     r2 = results.r2[bar, tile.first : tile.stop]
     for j in range(lanes):
         r2[j] = 1.0 - rest[j] / total[j]
@@ -96,7 +131,7 @@ def leave_quality(
     lost = 0
     state = room[PLACES.state]
     for j in range(lanes):
-        lost += (state[j] == FITTED) and not rest[j] > SMALLEST_RESIDUAL * total[j]
+        lost += (state[j] == FITTED) & (not rest[j] > SMALLEST_RESIDUAL * total[j])
     if lost:
         counts = results.n_obs[bar, tile.first : tile.stop]
         for j in range(lanes):
@@ -114,7 +149,7 @@ def _leave_inference(
     bar: int,
     tile: Tile,
 ) -> None:
-    """Write standard errors, t statistics and condition numbers of one bar."""
+    """Write standard errors and condition numbers of one bar."""
     n = results.coefficients.shape[0] - 1
     known = facts_layout(n)
     lanes = tile.stop - tile.first
@@ -124,13 +159,9 @@ def _leave_inference(
         sigma[j] = np.sqrt(rest[j] / (count[j] - n_coefficients))
     for k in range(n + 1):
         error = results.stderr[k, bar, tile.first : tile.stop]
-        ratio = results.tstat[k, bar, tile.first : tile.stop]
         spread = facts[known.spread + k]
         for j in range(lanes):
             error[j] = sigma[j] * spread[j]
-        value = results.coefficients[k, bar, tile.first : tile.stop]
-        for j in range(lanes):
-            ratio[j] = value[j] / error[j]
     condition = results.condition[bar, tile.first : tile.stop]
     source = facts[known.condition]
     for j in range(lanes):

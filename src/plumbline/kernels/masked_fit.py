@@ -10,7 +10,6 @@ from jaxtyping import Bool, Float
 from plumbline.kernels.asset_sums import add_head_row, load_weighted_row, sum_tail
 from plumbline.kernels.compilation import compiled
 from plumbline.kernels.fit_layout import (
-    FITTED,
     PLACES,
     Group,
     Panels,
@@ -25,7 +24,7 @@ from plumbline.kernels.fit_layout import (
     new_scratch,
 )
 from plumbline.kernels.lane_algebra import factorise
-from plumbline.kernels.lane_results import leave_quality, leave_unfitted, window_state
+from plumbline.kernels.lane_results import leave_quality, leave_states, leave_unfitted
 
 
 @compiled
@@ -78,28 +77,12 @@ def _fit_head(
         factorise(sums[1], facts, work, shift, rules, stop - first)
         where = (bar, first, stop, rules.intercept)
         _solve_row(coefficients, sums[1], room, facts, shift, where)
-        unfitted = _leave_states(rules, results, scratch, bar, tile)
+        unfitted = leave_states(rules, results, scratch, bar, tile)
         if rules.level:
             n_left += leave_quality(rules, results, scratch, bar, tile)
         if unfitted:
             n_left += leave_unfitted(rules, results, room, bar, tile)
     return n_left
-
-
-@compiled
-def _leave_states(rules: Rules, results: Results, scratch: Scratch, bar: int, tile: Tile) -> int:
-    """Write every lane's count, leave what may be done with it; return how many are not fitted."""
-    room, facts = scratch.room, scratch.facts
-    n_obs = results.n_obs[bar, tile.first : tile.stop]
-    unstable = facts[facts_layout(results.coefficients.shape[0] - 1).state]
-    state, count, counted = room[PLACES.state], room[PLACES.count], scratch.sums[1, 0]
-    unfitted = 0
-    for j in range(tile.stop - tile.first):
-        count[j] = counted[j]
-        n_obs[j] = np.int32(counted[j])
-        state[j] = window_state(counted[j], unstable[j], bar, rules)
-        unfitted += state[j] != FITTED
-    return unfitted
 
 
 @compiled

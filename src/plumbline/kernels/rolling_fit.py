@@ -19,7 +19,7 @@ from plumbline.kernels.window_sums import find_gaps, share_windows
 # Working memory of the factors' tables and of one tile's suffix sums, bytes: the second and
 # third level of a processor's cache. Results do not depend on them.
 _TABLE_BYTES = 4 << 20
-_SUFFIX_BYTES = 512 << 10
+_SUFFIX_BYTES = 4 << 20
 _LANES = (64, 256)
 
 

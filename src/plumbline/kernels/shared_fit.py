@@ -1,7 +1,7 @@
 """Rolling regressions of assets without gaps: the Gram matrix of a bar serves all of them."""
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
 from plumbline.kernels.asset_sums import add_head_row, load_row, sum_tail
 from plumbline.kernels.compilation import compiled
@@ -65,13 +65,14 @@ def _fit_head(
     n_tail = tile.block.head - tile.block.tail
     n_left = 0
     sums[:] = 0.0
+    room[PLACES.state] = FITTED
     for bar in range(tile.block.head, tile.block.stop):
         place, row = bar - tile.begin, bar - tile.block.head
         load_row(room, y[bar], first, stop, rules.level)
         end = min(max(bar - rules.window + 1 - tile.block.tail, 0), n_tail)
         fades = (decay[1], decay[row + 1])
         add_head_row(sums, suffix[end], room, head[place], fades, base)
-        n_obs[bar, first:stop] = np.int32(counts[place])
+        _fill(n_obs[bar], first, stop, int(counts[place]))
         state = window_state(counts[place], facts[place, state_at], bar, rules)
         if state == FITTED:
             where = (bar, first, stop, rules.intercept)
@@ -82,7 +83,16 @@ def _fit_head(
         else:
             room[PLACES.state] = state
             n_left += leave_unfitted(rules, results, room, bar, tile)
+            room[PLACES.state] = FITTED
     return n_left
+
+
+@compiled
+def _fill(row: Int[np.ndarray, " assets"], first: int, stop: int, value: int) -> None:
+    """Write one value to the assets of a tile."""
+    target = row[first:stop]
+    for j in range(stop - first):
+        target[j] = value
 
 
 @compiled
@@ -142,9 +152,12 @@ def _spread_facts(
 ) -> None:
     """Give every lane the shared facts that R2 and inference read."""
     known = facts_layout(room.shape[0] - PLACES.centred)
-    room[PLACES.count] = count
-    room[PLACES.state] = FITTED
-    target[known.weight] = facts[known.weight]
+    counted, weight = room[PLACES.count], target[known.weight]
+    for j in range(counted.shape[0]):
+        counted[j] = count
+        weight[j] = facts[known.weight]
     if level == 2:
         for e in range(known.spread, known.size):
-            target[e] = facts[e]
+            row, fact = target[e], facts[e]
+            for j in range(row.shape[0]):
+                row[j] = fact
