@@ -6,7 +6,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
-from plumbline.core.errors import GateError, MissingDataError, ProjectError
+from plumbline.core.digest import digest
+from plumbline.core.errors import (
+    GateError,
+    MissingDataError,
+    ParameterError,
+    ProjectError,
+)
 from plumbline.core.panel import Panel
 from plumbline.core.settings import read_settings
 from plumbline.engine.code_digest import CodeDigests
@@ -19,6 +25,7 @@ from plumbline.engine.verify import Verification
 from plumbline.engine.watcher import Silent, Watcher
 from plumbline.lake.dataset import Dataset
 from plumbline.lake.prepared import PreparedDataset
+from plumbline.ledger.queries import metrics_of_results
 from plumbline.stages.gates import broken_gates, gate_metrics
 from plumbline.stages.recipe import Recipe, load_recipe
 from plumbline.stages.tables import study_tables
@@ -56,6 +63,10 @@ class Options:
         """Return the executor."""
         settings = read_settings()
         name = self.executor or settings.executor
+        if self.workers is not None and name != "processes":
+            raise ParameterError(
+                f"workers={self.workers} needs the executor 'processes', not {name!r}"
+            )
         if name == "processes":
             return executors[name](workers=self.workers or settings.workers)  # type: ignore[call-arg]  # a field of this plug-in
         return executors[name]()
@@ -90,6 +101,13 @@ class Workspace:
         """Return the graph of stages."""
         data: dict[str, DataSet] = dict(self.datasets)
         return self.recipe.pipeline(data)
+
+    def quality(self, name: str) -> "pl.DataFrame":
+        """Return what cleaning found in the files of a data set of the recipe."""
+        found = self.prepared[name]
+        if isinstance(found, PreparedDataset):
+            return found.quality
+        return self.project.lake.quality(found.dataset_id)
 
     def store_data(self) -> None:
         """Store the data sets that are not in the lake yet."""
@@ -153,6 +171,15 @@ class Study:
         """Return the code digests of this process."""
         return self.workspace.project.codes
 
+    @property
+    def data_digest(self) -> str:
+        """Return the digest of what is known of the data: their content, and what cleaning found."""
+        found = [
+            (name, data.key if isinstance(data, PreparedDataset) else data.dataset_id)
+            for name, data in sorted(self.workspace.prepared.items())
+        ]
+        return digest(found)
+
     def write_report(self, folder: Path | None = None) -> "ReportPaths":
         """Write the HTML report and its JSON twin; default: into :attr:`folder`."""
         from plumbline.report.write import write_report
@@ -176,7 +203,7 @@ class Study:
             StudyInputs(
                 workspace.recipe,
                 workspace.datasets[stocks],
-                workspace.project.lake.quality(workspace.datasets[stocks].dataset_id),
+                workspace.quality(stocks),
                 self.tables,
                 self.result,
                 workspace.project.database,
@@ -217,7 +244,7 @@ def prepare(
         if spec.source is None:
             prepared[name] = opened.lake.dataset(spec.dataset)
         else:
-            prepared[name] = opened.lake.prepare(
+            prepared[name] = opened.lake_for(spec.source).prepare(
                 spec.dataset,
                 spec.source,
                 calendar=spec.calendar,
@@ -292,8 +319,12 @@ def run_workspace(workspace: Workspace, options: Options) -> Study:
     )
     engine.cache.trim(read_settings().cache_bytes, engine.ledger)
     study = Study(workspace, result)
-    if result.counts.get("computed"):
-        engine.ledger.record_metrics(result.run_id, gate_metrics(study.tables))
+    makers = {node: entries[0].key for node, (_, entries) in result.pieces.items()}
+    evaluations = [key for node, key in makers.items() if node.startswith("evaluation:")]
+    metrics = metrics_of_results(workspace.project.database, evaluations)
+    if metrics is None:
+        metrics = gate_metrics(study.tables)
+    engine.ledger.record_metrics(result.run_id, metrics)
     return study
 
 

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
 from plumbline.core.alignment import conform
+from plumbline.core.errors import ParameterError
 from plumbline.core.panel import Panel
 
 CLOSES = np.datetime64("2024-01-01", "us") + np.arange(40) * np.timedelta64(1, "D")
@@ -44,3 +45,11 @@ def test_bars_that_are_a_part_are_views(first, n_bars):
 def test_equal_bars_give_the_panel_itself():
     panel = numbered(3, 10)
     assert conform(panel, numbered(3, 10, assets=("Z",))) is panel
+
+
+def test_bars_of_two_calendars_are_refused_though_their_numbers_agree():
+    days = np.datetime64("2020-01-01T21:00:00", "us") + np.arange(4) * np.timedelta64(1, "D")
+    one = Panel({"x": np.ones((4, 1))}, days, ["A"], first_bar=10)
+    other = Panel({"x": np.ones((3, 1))}, days[1:] + np.timedelta64(1, "h"), ["A"], first_bar=11)
+    with pytest.raises(ParameterError, match="one calendar"):
+        conform(other, one)

@@ -6,13 +6,13 @@ import numpy as np
 import polars as pl
 import pytest
 from sqlalchemy import select
+from tests.study_files import RECIPE, edit_price, write_study
 
 from plumbline.api import Options, init, prepare, run, verify
 from plumbline.core.errors import RecipeError
 from plumbline.engine.plan import State
 from plumbline.engine.project import open_project
 from plumbline.ledger.models import TaskRecord
-from tests.study_files import RECIPE, edit_price, write_study
 
 
 @pytest.fixture(scope="module")
@@ -207,3 +207,58 @@ def test_the_report_shows_the_run_and_is_written_once(folder):
     first.html.write_text("edited")
     assert publish(run(folder / "study.yaml")).is_new
     assert first.html.read_text().startswith("<!")
+
+
+def test_a_run_of_stored_results_has_its_numbers_too(folder):
+    from plumbline.ledger.queries import metrics_of_run
+
+    ids = [run(folder / "study.yaml").result.run_id for _ in range(2)]
+    first, second = (
+        {
+            (m["name"], m["subject"]): m["value"]
+            for m in metrics_of_run(open_project(folder).database, i)
+        }
+        for i in ids
+    )
+    assert first
+    assert second == first
+
+
+def test_the_report_tells_what_cleaning_found_in_these_files(folder):
+    from plumbline.report.publish import publish
+
+    path = folder / "prices" / "2010.csv"
+    clean = path.read_text()
+    path.write_text(clean + clean.splitlines()[7] + "\n")
+    assert "duplicate" in publish(run(folder / "study.yaml")).html.read_text()
+    path.write_text(clean)
+    again = run(folder / "study.yaml")
+    assert set(again.result.counts) == {"cached"}
+    assert "duplicate" not in publish(again).html.read_text()
+
+
+def test_series_of_two_calendars_are_refused(folder):
+    text = RECIPE.replace(
+        "    field: close\n    calendar: XNYS", "    field: close\n    calendar: 24/7"
+    )
+    (folder / "study.yaml").write_text(text)
+    with pytest.raises(RecipeError, match="put both on one calendar"):
+        run(folder / "study.yaml")
+
+
+def test_a_gate_needs_a_bound(folder):
+    with pytest.raises(RecipeError, match="at_least or at_most"):
+        run(folder / "study.yaml", overrides=["gates=[{metric: t_hac, subject: 'momentum:5'}]"])
+
+
+def test_workers_without_processes_are_refused():
+    from plumbline.core.errors import ParameterError
+
+    with pytest.raises(ParameterError, match="processes"):
+        Options("serial", 4).make_executor()
+
+
+def test_four_processes_give_the_same_bits(folder, study):
+    assert run(folder / "study.yaml", options=Options("processes", 4)).result.digests == (
+        study.result.digests
+    )

@@ -35,8 +35,15 @@ from plumbline.ledger.models import SourceFile
 
 _MACHINERY = ("engine", "lake", "ledger", "report", "cli", "web")
 _NO_NUMBERS = ("plumbline.core.errors", "plumbline.core.settings")  # raise or configure only
+_SHAPES_DATA = ("calendar", "digest", "frames", "panel")
+_READS_DATA = ("numpy", "polars", "pyarrow", "exchange_calendars")
 _PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 _LEAVES = (int, float, str, bool, bytes, type(None), type)  # hold no class of the user's
+
+
+# Content of the file of each imported module when this process first digested it: what runs in
+# this process is that code, whatever the file says later.
+_RUNNING: dict[str, str] = {}
 
 
 @final
@@ -118,6 +125,16 @@ class CodeDigests:
         modules = sorted(".".join((package, *parts)) for parts in stems if parts[-1] != "__init__")
         return digest([(module, self._syntax_of(module).digest) for module in modules])
 
+    def of_ingest(self, source: object) -> str:
+        """Return the digest of the code that turns a source's files into a data set.
+
+        It holds the lake, what core decides about bars, the source's own code, and the libraries
+        that read files and lay out calendars.
+        """
+        core = [self._syntax_of(f"plumbline.core.{name}").digest for name in _SHAPES_DATA]
+        versions = {name: versions_of(name) for name in _READS_DATA}
+        return digest((self.of_package("plumbline.lake"), core, self.of(source).digest, versions))
+
     def save(self) -> None:
         """Write what was read out of unseen files into the ledger."""
         if not self._learnt:
@@ -171,6 +188,11 @@ class CodeDigests:
             found = path.stat()
             source = path.read_bytes()
             content = digest_bytes(source)
+            if module in sys.modules and _RUNNING.setdefault(module, content) != content:
+                raise StageError(
+                    f"{path} was edited after this process loaded it; start again (in a notebook: "
+                    "restart the kernel), so that the code that runs is the code that is written"
+                )
             known = self._load_known()
             if content not in known:
                 known[content] = self._learnt[content] = parse(source, path)

@@ -28,6 +28,14 @@ class DataSet(Protocol):
         """Return the sorted asset names."""
 
     @property
+    def calendar_name(self) -> str:
+        """Return the name of the calendar that numbers its bars."""
+
+    @property
+    def frequency(self) -> str:
+        """Return the length of a bar."""
+
+    @property
     def first_bar(self) -> int:
         """Return the calendar number of the first bar."""
 

@@ -16,6 +16,7 @@ from plumbline.ledger.session import Ledger
 
 if TYPE_CHECKING:
     from plumbline.lake.lake import Lake
+    from plumbline.lake.source import Source
 
 STORE = ".plumbline"
 FORMAT = "1"
@@ -47,10 +48,16 @@ class Project:
 
     @cached_property
     def lake(self) -> "Lake":
-        """Return the lake."""
+        """Return the lake, for reading."""
         from plumbline.lake.lake import open_lake
 
-        return open_lake(self.store, self.database, self.codes.of_package("plumbline.lake"))
+        return open_lake(self.store, self.database)
+
+    def lake_for(self, source: "Source") -> "Lake":
+        """Return the lake for ingesting a source: data sets are keyed by the code that reads it."""
+        from plumbline.lake.lake import open_lake
+
+        return open_lake(self.store, self.database, self.codes.of_ingest(source))
 
     @cached_property
     def engine(self) -> Engine:

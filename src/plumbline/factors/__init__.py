@@ -13,12 +13,12 @@ from importlib import import_module
 from typing import Any
 
 _EXPORTS = {
-    "Evaluation": "plumbline.factors.evaluation",
-    "EvaluationOptions": "plumbline.factors.options",
-    "FactorModel": "plumbline.factors.model",
-    "evaluate": "plumbline.factors.evaluation",
-    "neutralised_signal": "plumbline.factors.neutralisation",
-    "quantile_buckets": "plumbline.factors.quantiles",
+    "Evaluation": "evaluation",
+    "EvaluationOptions": "options",
+    "FactorModel": "model",
+    "evaluate": "evaluation",
+    "neutralised_signal": "neutralisation",
+    "quantile_buckets": "quantiles",
 }
 
 __all__ = sorted(_EXPORTS)
@@ -27,7 +27,7 @@ __all__ = sorted(_EXPORTS)
 def __getattr__(name: str) -> Any:
     if name not in _EXPORTS:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_EXPORTS[name]), name)
+    return getattr(import_module(f"{__name__}.{_EXPORTS[name]}"), name)
 
 
 def __dir__() -> list[str]:

@@ -11,11 +11,11 @@ from importlib import import_module
 from typing import Any
 
 _EXPORTS = {
-    "Moments": "plumbline.features.window",
-    "Signal": "plumbline.features.signal",
-    "simple_returns": "plumbline.features.returns",
-    "window_moments": "plumbline.features.window",
-    "window_sum": "plumbline.features.window",
+    "Moments": "window",
+    "Signal": "signal",
+    "simple_returns": "returns",
+    "window_moments": "window",
+    "window_sum": "window",
 }
 
 __all__ = sorted(_EXPORTS)
@@ -24,7 +24,7 @@ __all__ = sorted(_EXPORTS)
 def __getattr__(name: str) -> Any:
     if name not in _EXPORTS:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_EXPORTS[name]), name)
+    return getattr(import_module(f"{__name__}.{_EXPORTS[name]}"), name)
 
 
 def __dir__() -> list[str]:

@@ -9,10 +9,10 @@ from importlib import import_module
 from typing import Any
 
 _EXPORTS = {
-    "HacMean": "plumbline.inference.hac",
-    "fixed_b_critical_value": "plumbline.inference.fixed_b",
-    "fixed_b_p_value": "plumbline.inference.fixed_b",
-    "hac_mean": "plumbline.inference.hac",
+    "HacMean": "hac",
+    "fixed_b_critical_value": "fixed_b",
+    "fixed_b_p_value": "fixed_b",
+    "hac_mean": "hac",
 }
 
 __all__ = sorted(_EXPORTS)
@@ -21,7 +21,7 @@ __all__ = sorted(_EXPORTS)
 def __getattr__(name: str) -> Any:
     if name not in _EXPORTS:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_EXPORTS[name]), name)
+    return getattr(import_module(f"{__name__}.{_EXPORTS[name]}"), name)
 
 
 def __dir__() -> list[str]:

@@ -11,15 +11,15 @@ from importlib import import_module
 from typing import Any
 
 _EXPORTS = {
-    "CleaningRules": "plumbline.lake.cleaning_rules",
-    "Dataset": "plumbline.lake.dataset",
-    "Ingested": "plumbline.lake.prepared",
-    "Lake": "plumbline.lake.lake",
-    "PreparedDataset": "plumbline.lake.prepared",
-    "Source": "plumbline.lake.source",
-    "clean": "plumbline.lake.cleaning",
-    "diff": "plumbline.lake.dataset",
-    "open_lake": "plumbline.lake.lake",
+    "CleaningRules": "cleaning_rules",
+    "Dataset": "dataset",
+    "Ingested": "prepared",
+    "Lake": "lake",
+    "PreparedDataset": "prepared",
+    "Source": "source",
+    "clean": "cleaning",
+    "diff": "dataset",
+    "open_lake": "lake",
 }
 
 __all__ = sorted(_EXPORTS)
@@ -28,7 +28,7 @@ __all__ = sorted(_EXPORTS)
 def __getattr__(name: str) -> Any:
     if name not in _EXPORTS:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_EXPORTS[name]), name)
+    return getattr(import_module(f"{__name__}.{_EXPORTS[name]}"), name)
 
 
 def __dir__() -> list[str]:

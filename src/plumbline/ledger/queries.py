@@ -1,6 +1,7 @@
 """Reading the ledger."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import func, select
@@ -68,6 +69,31 @@ def metrics_of_run(database: Database, run_id: str) -> list[dict[str, Any]]:
     query = select(Metric).where(Metric.run_id == run_id).order_by(Metric.subject, Metric.name)
     with database.read() as connection:
         return [dict(row._mapping) for row in connection.execute(query)]
+
+
+def metrics_of_results(
+    database: Database, keys: Sequence[str]
+) -> dict[tuple[str, str], float | None] | None:
+    """Return the numbers that an earlier run recorded of exactly these results, or None.
+
+    Parameters
+    ----------
+    keys : keys of the results that the numbers were read out of.
+    """
+    wanted = set(keys)
+    with database.read() as connection:
+        holding = (
+            select(TaskRecord.run_id)
+            .where(TaskRecord.key.in_(wanted), TaskRecord.run_id.in_(select(Metric.run_id)))
+            .group_by(TaskRecord.run_id)
+            .having(func.count(TaskRecord.key.distinct()) == len(wanted))
+            .limit(1)
+        )
+        run_id = connection.execute(holding).scalar()
+        if not wanted or run_id is None:
+            return None
+        query = select(Metric.name, Metric.subject, Metric.value).where(Metric.run_id == run_id)
+        return {(row[0], row[1]): row[2] for row in connection.execute(query)}
 
 
 def lineage_of(database: Database, key: str) -> list[dict[str, Any]]:

@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from plumbline.report.twin import study_json
     from plumbline.report.write import write_report
 
-_HOMES = {
-    "Provenance": "plumbline.report.study",
-    "ReportPaths": "plumbline.report.paths",
-    "StudyResults": "plumbline.report.study",
-    "study_json": "plumbline.report.twin",
-    "study_page": "plumbline.report.page",
-    "write_report": "plumbline.report.write",
+_EXPORTS = {
+    "Provenance": "study",
+    "ReportPaths": "paths",
+    "StudyResults": "study",
+    "study_json": "twin",
+    "study_page": "page",
+    "write_report": "write",
 }
 
 __all__ = ["Provenance", "ReportPaths", "StudyResults", "study_json", "study_page", "write_report"]
@@ -28,6 +28,6 @@ __all__ = ["Provenance", "ReportPaths", "StudyResults", "study_json", "study_pag
 
 def __getattr__(name: str) -> object:
     """Import the module that defines ``name`` on first use."""
-    if name not in _HOMES:
+    if name not in _EXPORTS:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+    return getattr(import_module(f"{__name__}.{_EXPORTS[name]}"), name)

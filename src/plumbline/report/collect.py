@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, final
 
 import polars as pl
 
@@ -65,12 +65,12 @@ def collect(inputs: StudyInputs) -> StudyResults:
         recipe=inputs.recipe.text,
         tables=tables,
         conventions=told,
-        provenance=_provenance(inputs, full),
+        provenance=_provenance(inputs),
         headline_horizon_bars=full["headline_horizon_bars"],
     )
 
 
-def _provenance(inputs: StudyInputs, full: Mapping[str, Any]) -> Provenance:
+def _provenance(inputs: StudyInputs) -> Provenance:
     run = get_run(inputs.database, inputs.result.run_id)
     machine = run["machine"]
     dataset, counts = inputs.dataset, inputs.result.counts
@@ -89,7 +89,6 @@ def _provenance(inputs: StudyInputs, full: Mapping[str, Any]) -> Provenance:
         dataset_rows=dataset.n_rows,
         dataset_span=span,
         code_digest=digest(sorted(run["codes"])),
-        seed=full["seed"],
         table_digests={name: digest(table) for name, table in sorted(inputs.tables.items())},
         stages_computed=counts.get("computed", 0),
         stages_cached=sum(n for state, n in counts.items() if state != "computed"),

@@ -145,7 +145,6 @@ def _footer(results: StudyResults) -> Html:
         "Dataset id": source.dataset_id,
         "Recipe digest": source.recipe_digest,
         "Code digest": source.code_digest,
-        "Seed": f"{source.seed}",
         "Stages": f"{source.stages_computed} computed, {source.stages_cached} from the cache",
         "Versions": ", ".join(f"{name} {version}" for name, version in source.versions.items()),
         "Machine": source.machine,

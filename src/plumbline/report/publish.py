@@ -37,6 +37,10 @@ class Reportable(Protocol):
         """Return where the project keeps this study's report."""
 
     @property
+    def data_digest(self) -> str:
+        """Return the digest of what is known of the data."""
+
+    @property
     def codes(self) -> CodeDigests:
         """Return the code digests of this process."""
 
@@ -54,6 +58,7 @@ def publish(study: Reportable) -> Published:
     made_from = digest(
         (
             study.recipe.digest,
+            study.data_digest,
             sorted(study.result.digests.items()),
             study.codes.of_package("plumbline.report"),
             _assets_digest(),

@@ -57,7 +57,6 @@ class Provenance:
     recipe_digest, code_digest : hex digests of the resolved recipe and of the code that ran.
     dataset_name, dataset_id, dataset_rows, dataset_span : the data; the span is text, first to
         last bar.
-    seed : seed of the run's random streams.
     table_digests : table name to hex digest of its content.
     stages_computed, stages_cached : counts of stages that ran and that came from the cache.
     """
@@ -74,7 +73,6 @@ class Provenance:
     dataset_rows: int
     dataset_span: str
     code_digest: str
-    seed: int
     table_digests: Mapping[str, str]
     stages_computed: int
     stages_cached: int

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, final
 
+import numpy as np
+
 from plumbline.core.alignment import conform
 from plumbline.core.panel import Panel
 from plumbline.engine.stage import Partition, Stage, TimeBlocks
@@ -34,5 +36,11 @@ class ComputeSignal(Stage):
         first = panels[0]
         fields = {name: array for p in panels for name, array in conform(p, first).items()}
         needed = {name: fields[name] for name in sorted(self.signal.requires())}
-        panel = first.only([]).with_fields(needed)
+        panel = Panel(
+            needed,
+            first.bars,
+            first.assets,
+            known_at=np.max([conform(p, first).known_at for p in panels], axis=0),
+            first_bar=first.first_bar,
+        )
         return panel.only([]).with_fields({"signal": self.signal.compute(panel)})

@@ -1,11 +1,13 @@
 """What a kind of recipe is: its schema, the data it needs, and the graph it stands for."""
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
 
+from plumbline.core.errors import ParameterError
 from plumbline.core.plugin import Plugin, Room
 from plumbline.engine.pipeline import DataSet, Pipeline
 from plumbline.lake.cleaning_rules import CleaningRules
@@ -49,6 +51,13 @@ class Gate:
     subject: str
     at_least: float | None = None
     at_most: float | None = None
+
+    def __post_init__(self) -> None:
+        bounds = [bound for bound in (self.at_least, self.at_most) if bound is not None]
+        if not bounds or not all(math.isfinite(bound) for bound in bounds):
+            raise ParameterError(
+                f"a gate on {self.metric} of {self.subject} needs at_least or at_most, a number"
+            )
 
 
 @dataclass(frozen=True)

@@ -54,7 +54,7 @@ def command(
     cleaning = made(CleaningRules, parse_overrides(rules or ()), "rules")
     opened = find_project(project)
     with progress(quiet=as_json) as watcher:
-        done = opened.lake.ingest(
+        done = opened.lake_for(reader).ingest(
             name,
             reader,
             calendar=calendar,

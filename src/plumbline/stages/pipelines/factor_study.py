@@ -65,7 +65,6 @@ class FactorStudy(Kind):
             "block_bars": document.get("block_bars", 512),
             "on_code_change": document.get("on_code_change", "recompute"),
             "gates": [filled(gate) for gate in self.gates(document)],
-            "seed": document.get("seed", 0),
         }
         try:
             legs_of(full["factors"]["definitions"])
@@ -190,7 +189,6 @@ def _schema(
             "block_bars": whole,
             "on_code_change": {"enum": ["recompute", "keep"]},
             "gates": {"type": "array", "items": schema_of(Gate)},
-            "seed": {"type": "integer", "minimum": 0},
         },
     }
 
@@ -304,6 +302,12 @@ def _data_problems(
     full: Mapping[str, Any], stocks: DataSet, legs: DataSet, chosen: Mapping[str, Signal]
 ) -> list[str]:
     problems = []
+    grids = [f"{d.calendar_name} {d.frequency}" for d in (stocks, legs)]
+    if grids[0] != grids[1]:
+        problems.append(
+            f"universe.prices has bars of {grids[0]}, factors.data of {grids[1]}; "
+            "put both on one calendar"
+        )
     for leg in legs_of(full["factors"]["definitions"]):
         if leg not in legs.assets:
             hint = nearest_names(leg, legs.assets)
