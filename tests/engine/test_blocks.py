@@ -114,9 +114,7 @@ def test_blocks_of_names_cover_them_once_and_read_the_blocks_that_hold_them(
 ) -> None:
     names = tuple(f"N{i:03d}" for i in range(n_names))
     axis = "assets" if partition is AssetBlocks else "portfolios"
-    source, found = tasks(
-        Axes(0, 10, **{axis: names}), partition(sizes[0]), partition(sizes[1])
-    )
+    source, found = tasks(Axes(0, 10, **{axis: names}), partition(sizes[0]), partition(sizes[1]))
     assert tuple(n for t in found for n in getattr(t.block.axes, axis)) == names
     for task in found:
         own = set(getattr(task.block.axes, axis))

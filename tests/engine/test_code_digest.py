@@ -9,21 +9,21 @@ from functools import wraps
 from pathlib import Path
 
 import pytest
+from tests.engine.toys import Prices, Returns, Wealth
 
 from plumbline.core.errors import StageError, UnhashableError
 from plumbline.engine.code_digest import CodeDigests
 from plumbline.engine.project import Project
-from tests.engine.toys import Prices, Returns, Wealth
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
-STAGE = '''
+STAGE = """
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 from plumbline.core.panel import Panel
 from plumbline.engine.stage import Stage
-'''
+"""
 FILES = {
     "toypack/__init__.py": """
 from importlib import import_module
@@ -47,7 +47,8 @@ def __getattr__(name):
     "toypack/other.py": "from dataclasses import dataclass\nfrom plumbline.core.plugin import "
     "Plugin\n\n@dataclass(frozen=True)\nclass Knob(Plugin):\n    value: int = 1\n",
     "beside.py": "def beside(x):\n    return x\n",
-    "toypack/one.py": STAGE + '''
+    "toypack/one.py": STAGE
+    + '''
 from toypack import shown
 from toypack.near import near
 
@@ -63,14 +64,15 @@ class One(Stage):
         import beside
         return lazy(near(shown(beside.beside(1))))  # a comment
 ''',
-    "toypack/two.py": STAGE + '''
+    "toypack/two.py": STAGE
+    + """
 import toypack.near
 
 @dataclass(frozen=True)
 class Two(Stage):
     def run(self, inputs: Mapping[str, Any]) -> Any:
         return toypack.near.near(1)
-''',
+""",
 }
 ASK = """
 import json, sys
@@ -225,9 +227,7 @@ def test_versions_of_libraries_count(project: Project, monkeypatch: pytest.Monke
     before = project.codes.of(Prices())
     assert before.libraries["numpy"] == metadata.version("numpy")
     real = metadata.version
-    monkeypatch.setattr(
-        metadata, "version", lambda name: "99.0" if name == "numpy" else real(name)
-    )
+    monkeypatch.setattr(metadata, "version", lambda name: "99.0" if name == "numpy" else real(name))
     imports.versions_of.cache_clear()
     after = CodeDigests(project.database).of(Prices())
     imports.versions_of.cache_clear()

@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.engine.pipelines import BLOCKS, computed, study
+from tests.engine.toys import Prices, Returns, Wealth
 
 from plumbline.core.errors import UnhashableError
 from plumbline.core.plugin import Plugin
@@ -18,8 +20,6 @@ from plumbline.engine.pipeline import Node, Pipeline
 from plumbline.engine.project import Project
 from plumbline.engine.stage import Axes, Resources, Stage
 from plumbline.ledger.queries import tasks_of_run
-from tests.engine.pipelines import BLOCKS, computed, study
-from tests.engine.toys import Prices, Returns, Wealth
 
 
 @final

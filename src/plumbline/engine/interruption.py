@@ -22,4 +22,5 @@ def sigterm_as_interrupt() -> Iterator[None]:
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once is enough: the books are being closed
     raise KeyboardInterrupt("terminated")

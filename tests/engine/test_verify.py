@@ -1,0 +1,77 @@
+import pytest
+from sqlalchemy import func, select
+from tests.engine.pipelines import BLOCKS, files_of, study
+from tests.engine.test_damage import flip
+from tests.engine.toys import Demean, Reset
+
+from plumbline.core.errors import ParameterError
+from plumbline.engine.executors.processes import Processes
+from plumbline.engine.executors.serial import Serial
+from plumbline.engine.pipeline import Node, Pipeline
+from plumbline.engine.project import Project, open_project
+from plumbline.engine.verify import verify
+from plumbline.ledger.models import Artefact, FailureRecord, Run, TaskRecord
+
+
+def counts(project: Project) -> list[int]:
+    with project.database.read() as connection:
+        return [
+            connection.execute(select(func.count()).select_from(table)).scalar_one()
+            for table in (Run, TaskRecord, Artefact, FailureRecord)
+        ]
+
+
+@pytest.mark.parametrize("executor", [Serial(), Processes(2)], ids=["serial", "processes"])
+def test_all_blocks_verify_and_nothing_is_stored(project: Project, executor: object) -> None:
+    project.engine.run(study(), Serial())
+    before = (counts(project), sorted(project.store.rglob("*")))
+    found = verify(project.engine, study(), executor)  # type: ignore[arg-type]
+    assert {(v.node, v.block) for v in found} == BLOCKS
+    assert all(v.equal for v in found)
+    names = [p for p in sorted(project.store.rglob("*")) if "plumbline.db" not in p.name]
+    assert names == [p for p in before[1] if "plumbline.db" not in p.name]
+    assert counts(project) == before[0]
+
+
+def test_a_sample_is_drawn_by_its_seed(project: Project) -> None:
+    project.engine.run(study(), Serial())
+
+    def drawn(sample: int, seed: int) -> list[tuple[str, str]]:
+        found = verify(project.engine, study(), Serial(), sample=sample, seed=seed)
+        return [(v.node, v.block) for v in found]
+
+    assert drawn(4, 1) == drawn(4, 1)
+    assert len(set(drawn(4, 1))) == 4
+    assert len({tuple(drawn(4, seed)) for seed in range(5)}) > 1
+    assert set(drawn(100, 1)) == BLOCKS
+    with pytest.raises(ParameterError, match="sample=0 must be at least 1"):
+        drawn(0, 1)
+
+
+def test_a_stage_that_is_not_deterministic_is_found(project: Project) -> None:
+    nodes = (
+        *study().nodes,
+        Node("clock", Reset(), {"returns": "returns"}),
+        Node("after", Demean(), {"returns": "clock"}),
+    )
+    pipeline = Pipeline("study", nodes)
+    project.engine.run(pipeline, Serial())
+    wrong = [v for v in verify(project.engine, pipeline, Serial()) if not v.equal]
+    assert [(v.node, v.block) for v in wrong] == [("clock", "all")]
+    assert wrong[0].note.startswith("stored ")
+    assert "computed again" in wrong[0].note
+
+
+def test_a_tampered_result_and_what_reads_it_are_found(project: Project) -> None:
+    project.engine.run(study(), Serial())
+    flip(files_of(project, "wealth", "bars 48-63")[0])
+    flip(files_of(project, "demeaned", "assets 0-2")[0])
+    found = verify(open_project(project.root).engine, study(), Serial())
+    wrong = {(v.node, v.block): v.note for v in found if not v.equal}
+    assert set(wrong) == {("wealth", "bars 48-63"), ("demeaned", "assets 0-2"), ("summary", "all")}
+    assert all("is damaged: its bytes differ from its digest" in note for note in wrong.values())
+
+
+def test_nothing_stored_is_said(project: Project) -> None:
+    with pytest.raises(ParameterError, match="nothing is stored for 'study'; run it first"):
+        verify(project.engine, study(), Serial())
