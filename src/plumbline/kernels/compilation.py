@@ -17,7 +17,7 @@ from plumbline.kernels.kernel_cache import cache_folder
 P = ParamSpec("P")
 R = TypeVar("R")
 
-numba.config.CACHE_DIR = str(cache_folder())
+numba.config.CACHE_DIR = str(cache_folder())  # type: ignore[attr-defined]  # made at import
 
 
 def compiled(function: Callable[P, R]) -> Callable[P, R]:

@@ -83,7 +83,7 @@ def _fit_window(
 @compiled
 def _append_penalty(design: Float[np.ndarray, "columns rows"], n_obs: int, ridge: float) -> int:
     """Put the rows of a ridge penalty below the observations; return the number of rows."""
-    n = design.shape[0] - 1
+    n: int = design.shape[0] - 1
     if not ridge > 0.0:
         return n_obs
     for column in range(n + 1):
@@ -178,7 +178,7 @@ def _centre(
     column: Float[np.ndarray, " rows"], roots: Float[np.ndarray, " rows"], weight: float
 ) -> float:
     """Subtract a column's weighted mean in place and return it; a constant leaves exact zeros."""
-    centre = column[0]
+    centre = float(column[0])
     for r in range(column.shape[0]):
         column[r] -= centre
     for _ in range(2):
@@ -205,7 +205,7 @@ def _orthogonalise(
     What is left of a column counts while it is more than the rounding of the column's values, whose
     length before centring is ``raw``; the column with most left comes first.
     """
-    n = order.shape[0]
+    n: int = order.shape[0]
     tolerance = 4.0 * _EPS * max(n_rows, n)
     for k in range(n):
         order[k] = k
@@ -239,7 +239,7 @@ def _orthogonalise(
 @compiled
 def _length(values: Float[np.ndarray, " rows"]) -> float:
     """Return the root of a sum of squares."""
-    return np.sqrt(_product(values, values))
+    return float(np.sqrt(_product(values, values)))
 
 
 @compiled

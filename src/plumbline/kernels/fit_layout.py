@@ -149,7 +149,7 @@ class Places(NamedTuple):
     product: int
     square: int
     shift: int
-    count: int
+    counted: int
     state: int
     total: int
     rest: int

@@ -28,7 +28,7 @@ def leave_states(rules: Rules, results: Results, scratch: Scratch, bar: int, til
     n_rows = float(min(bar + 1, rules.window))
     n_obs = results.n_obs[bar, tile.first : tile.stop]
     unstable = facts[facts_layout(results.coefficients.shape[0] - 1).state]
-    state, count, counted = room[PLACES.state], room[PLACES.count], scratch.sums[1, 0]
+    state, count, counted = room[PLACES.state], room[PLACES.counted], scratch.sums[1, 0]
     unfitted = 0
     for j in range(tile.stop - tile.first):
         value = counted[j]
@@ -154,7 +154,7 @@ def _leave_inference(
     known = facts_layout(n)
     lanes = tile.stop - tile.first
     n_coefficients = n + rules.intercept
-    rest, count, sigma = room[PLACES.rest], room[PLACES.count], room[PLACES.sigma]
+    rest, count, sigma = room[PLACES.rest], room[PLACES.counted], room[PLACES.sigma]
     for j in range(lanes):
         sigma[j] = np.sqrt(rest[j] / (count[j] - n_coefficients))
     for k in range(n + 1):

@@ -152,7 +152,7 @@ def _spread_facts(
 ) -> None:
     """Give every lane the shared facts that R2 and inference read."""
     known = facts_layout(room.shape[0] - PLACES.centred)
-    counted, weight = room[PLACES.count], target[known.weight]
+    counted, weight = room[PLACES.counted], target[known.weight]
     for j in range(counted.shape[0]):
         counted[j] = count
         weight[j] = facts[known.weight]

@@ -1,0 +1,90 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from plumbline import kernels
+from plumbline.kernels import kernel_cache, warm
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """Point this process's kernel cache at an empty folder."""
+    monkeypatch.setenv("PLUMBLINE_CACHE_DIR", str(tmp_path))
+    return tmp_path / "kernels"
+
+
+def run(code, **environment):
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.strip()
+
+
+def test_the_package_and_its_question_import_no_compiler():
+    code = (
+        "import sys; from plumbline.kernels import is_warm; is_warm();"
+        "print('numba' in sys.modules)"
+    )
+    assert run(code) == "False"
+
+
+def test_every_exported_name_is_there():
+    assert set(kernels.__all__) == set(kernels._EXPORTS) == set(dir(kernels))
+    for name in kernels.__all__:
+        assert getattr(kernels, name).__name__ == name
+    with pytest.raises(AttributeError, match="no attribute 'rolling_old'"):
+        _ = kernels.rolling_old
+
+
+def test_kernels_lie_in_the_folder_of_their_source(tmp_path):
+    code = (
+        "import numba, plumbline.kernels.compilation as c;"
+        "from plumbline.kernels.kernel_cache import cache_folder;"
+        "print(numba.config.CACHE_DIR == str(cache_folder()), cache_folder())"
+    )
+    same, where = run(code, PLUMBLINE_CACHE_DIR=str(tmp_path)).split()
+    assert same == "True"
+    assert Path(where) == tmp_path / "kernels" / kernel_cache.kernel_digest()
+
+
+def test_an_edit_of_any_kernel_file_moves_the_folder(tmp_path):
+    copy = tmp_path / "plumbline"
+    source = Path(kernels.__file__).parents[1]
+    for path in [*source.glob("*.py"), *source.glob("core/*.py"), *source.glob("kernels/*.py")]:
+        target = copy / path.relative_to(source)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(path.read_bytes())
+    code = "from plumbline.kernels.kernel_cache import kernel_digest as d; print(d())"
+    before = run(code, PYTHONPATH=str(tmp_path))
+    assert before == kernel_cache.kernel_digest()
+    edited = copy / "kernels" / "lane_algebra.py"
+    edited.write_text(edited.read_text() + "\n_MORE = 1\n")
+    assert run(code, PYTHONPATH=str(tmp_path)) != before
+
+
+def test_warm_says_what_it_does_and_is_remembered(folder):
+    assert not warm.is_warm()
+    told = []
+    warm.warm(lambda name, done, total: told.append((name, done, total)))
+    assert warm.is_warm()
+    assert [done for _, done, _ in told] == list(range(len(told)))
+    assert {total for _, _, total in told} == {len(told) - 1}
+    assert all(name for name, _, _ in told)
+
+
+def test_old_folders_go_and_others_stay(folder):
+    for number in range(8):
+        old = folder / f"{number:016x}"
+        old.mkdir(parents=True)
+        os.utime(old, (number, number))
+    (folder / "not-a-digest").mkdir()
+    kernel_cache.write_marker()
+    left = {path.name for path in folder.iterdir()}
+    newest = {f"{number:016x}" for number in (4, 5, 6, 7)}
+    assert left == {"not-a-digest", kernel_cache.kernel_digest(), *newest}
