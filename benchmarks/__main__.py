@@ -1,4 +1,4 @@
-"""Every benchmark in turn. Run: python -m benchmarks"""
+"""Every benchmark in turn. Run: python -m benchmarks."""
 
 import subprocess
 import sys

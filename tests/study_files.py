@@ -1,4 +1,4 @@
-"""A small real study on disk: a few stocks and years of the example data, as a user would keep it."""
+"""A small real study on disk: a few stocks and years of the example data."""
 
 from pathlib import Path
 

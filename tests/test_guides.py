@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 
 import pytest
-
 from tests.study_files import EXAMPLES, write_study
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -68,7 +67,8 @@ def test_contributings_signal_passes_the_contract_and_runs(tmp_path):
     suite = str(REPOSITORY / "tests" / "contracts")
     program = (
         f"{extend}import pytest; "
-        f"sys.exit(pytest.main(['-q', '-p', 'no:cacheprovider', '-k', 'nearness_to_high', {suite!r}]))"
+        "options = ['-q', '-p', 'no:cacheprovider', '-k', 'nearness_to_high']; "
+        f"sys.exit(pytest.main([*options, {suite!r}]))"
     )
     report = sh([sys.executable, "-c", program], REPOSITORY)
     assert re.search(r"[1-9]\d* passed", report)

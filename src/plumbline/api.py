@@ -173,7 +173,7 @@ class Study:
 
     @property
     def data_digest(self) -> str:
-        """Return the digest of what is known of the data: their content, and what cleaning found."""
+        """Return the digest of what is known of the data: content, and what cleaning found."""
         found = [
             (name, data.key if isinstance(data, PreparedDataset) else data.dataset_id)
             for name, data in sorted(self.workspace.prepared.items())

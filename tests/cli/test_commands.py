@@ -4,9 +4,9 @@ import json
 import shutil
 
 import pytest
+from tests.study_files import RECIPE, edit_price, write_study
 
 from plumbline.cli.app import call, command_names
-from tests.study_files import RECIPE, edit_price, write_study
 
 
 @pytest.fixture
@@ -50,7 +50,19 @@ def test_every_command_explains_itself(capsys, name):
 
 def test_the_commands_are_those_promised():
     assert command_names() == (
-        "init demo ingest data plan run explain verify runs report doctor".split()
+        [
+            "init",
+            "demo",
+            "ingest",
+            "data",
+            "plan",
+            "run",
+            "explain",
+            "verify",
+            "runs",
+            "report",
+            "doctor",
+        ]
     )
 
 
@@ -204,7 +216,7 @@ def test_runs_show_blocks_metrics_and_the_recipe(capsys, finished, monkeypatch):
 
 def test_report_writes_again_and_refuses_what_is_outdated(capsys, finished, monkeypatch, tmp_path):
     monkeypatch.chdir(finished)
-    code, paths = document(capsys, "report", "--to", str(tmp_path / "r"))
+    code, _ = document(capsys, "report", "--to", str(tmp_path / "r"))
     assert code == 0
     assert (tmp_path / "r" / "study.html").read_text().startswith("<!")
     json.loads((tmp_path / "r" / "study.json").read_text())

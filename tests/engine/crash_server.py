@@ -262,7 +262,7 @@ def warm_up(folder: Path) -> None:
 
 
 def main() -> None:
-    """Serve ``FOLDER points`` or ``FOLDER COUNT SEED``; started by -c, so that workers start fast."""
+    """Serve ``FOLDER points`` or ``FOLDER COUNT SEED``; started by -c: workers start fast."""
     target = Path(sys.argv[1])
     warm_up(target / "warm")
     if sys.argv[2] == "points":

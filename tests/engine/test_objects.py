@@ -92,8 +92,7 @@ def test_writers_of_one_file_at_once_leave_one_whole_file(store: ObjectStore) ->
     def write() -> None:
         own = ObjectStore(store.root)
         start.wait()
-        for _ in range(10):
-            names.append(own.put(content, ".bin"))
+        names.extend(own.put(content, ".bin") for _ in range(10))
 
     threads = [threading.Thread(target=write) for _ in range(8)]
     for thread in threads:

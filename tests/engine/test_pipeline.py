@@ -41,7 +41,7 @@ def test_nodes_that_read_each_other_in_a_circle_are_refused_with_the_circle() ->
         Node("b", Demean(), {"returns": "c"}),
         Node("c", Demean(), {"returns": "a"}),
     )
-    with pytest.raises(RecipeError, match="in a circle: . -> . -> . -> ."):
+    with pytest.raises(RecipeError, match=r"in a circle: . -> . -> . -> ."):
         Pipeline("p", nodes)
     with pytest.raises(RecipeError, match="in a circle: a -> a"):
         Pipeline("p", (Node("a", Demean(), {"returns": "a"}),))

@@ -182,12 +182,11 @@ def test_what_the_data_lack_is_named_all_at_once(folder):
 def test_a_gate_says_no_with_the_number(folder):
     from plumbline.core.errors import GateError
 
+    first = "{metric: t_hac, subject: 'momentum:5', at_least: 99}"
+    second = "{metric: net_annul, subject: momentum, at_least: 0}"
     done = run(
         folder / "study.yaml",
-        overrides=[
-            "gates=[{metric: t_hac, subject: 'momentum:5', at_least: 99}, "
-            "{metric: net_annul, subject: momentum, at_least: 0}]"
-        ],
+        overrides=[f"gates=[{first}, {second}]"],
     )
     with pytest.raises(GateError) as caught:
         done.check_gates()
@@ -213,13 +212,8 @@ def test_a_run_of_stored_results_has_its_numbers_too(folder):
     from plumbline.ledger.queries import metrics_of_run
 
     ids = [run(folder / "study.yaml").result.run_id for _ in range(2)]
-    first, second = (
-        {
-            (m["name"], m["subject"]): m["value"]
-            for m in metrics_of_run(open_project(folder).database, i)
-        }
-        for i in ids
-    )
+    found = [metrics_of_run(open_project(folder).database, run_id) for run_id in ids]
+    first, second = ({(m["name"], m["subject"]): m["value"] for m in rows} for rows in found)
     assert first
     assert second == first
 
