@@ -1,5 +1,6 @@
 import os
 import threading
+import time
 from datetime import timedelta
 
 import pytest
@@ -129,6 +130,7 @@ def test_a_reader_beside_trimming_computes_what_was_taken_away(project: Project)
         other = open_project(project.root)
         while not stop.is_set():
             trims.append(other.engine.cache.trim(1, other.engine.ledger))
+            time.sleep(0.01)
 
     thread = threading.Thread(target=keep_trimming)
     thread.start()

@@ -144,7 +144,7 @@ class Cache:
         removed = 0
         old = time.time() - _GRACE_SECONDS
         for path, size, written in files:
-            if path.name not in kept and written < old:
+            if path.name not in kept and written < old and _is_older(path, old):
                 path.unlink(missing_ok=True)
                 removed += size
         for folder in self.objects.root.parent.glob("verify-*"):  # of killed verifications
@@ -204,3 +204,11 @@ class Cache:
         if not all(self.objects.has(name) for name in names_in(manifest)):
             return None
         return Entry(key, digest, state_digest_of(manifest), manifest)
+
+
+def _is_older(path: Path, moment: float) -> bool:
+    """Return whether a file is old still; a writer that names it again makes it young."""
+    try:
+        return path.stat().st_mtime < moment
+    except FileNotFoundError:
+        return False

@@ -13,11 +13,12 @@ from typing import Any, final
 import numpy as np
 from blake3 import blake3
 
-from plumbline.core.errors import CorruptEntryError
+from plumbline.core.errors import CorruptEntryError, StageError
 from plumbline.core.panel import Panel
 from plumbline.engine.stage import Value
 
 _RENEW_SECONDS = 600.0
+_WRITE_ATTEMPTS = 3
 _Mark = tuple[int, int, int]  # file number, size and time of writing: others when it was written
 
 Manifest = Mapping[str, Any]  # kind, then where each part of a value lies
@@ -59,8 +60,7 @@ class ObjectStore:
         """Write bytes unless they are there, whole; return their name."""
         name = f"{blake3(content).hexdigest()}{suffix}"
         path = self.path(name)
-        if self.is_whole(name):
-            self._renew(name, path)
+        if self._renewed(name, path):
             return name
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(f".{uuid.uuid4().hex}.part")
@@ -112,11 +112,17 @@ class ObjectStore:
             return False
         return True
 
-    def _renew(self, name: str, path: Path) -> None:
-        """Make an old file young, so that it is not cleared away while it is being named again."""
-        if time.time() - path.stat().st_mtime > _RENEW_SECONDS:
-            os.utime(path)
-            self._checked[name] = _mark(path)
+    def _renewed(self, name: str, path: Path) -> bool:
+        """Return whether a file is there, whole; an old one is made young first.
+
+        Young files are not cleared away, so that it is still there when it is named again.
+        """
+        try:
+            if time.time() - path.stat().st_mtime > _RENEW_SECONDS:
+                os.utime(path)
+        except FileNotFoundError:
+            return False
+        return self.is_whole(name)
 
     def drop(self, name: str) -> None:
         """Remove a damaged file, so that it can be written again."""
@@ -125,13 +131,24 @@ class ObjectStore:
 
     def write(self, value: Value, state: Mapping[str, np.ndarray] | None = None) -> Stored:
         """Write a panel or tables, with the end state of a scan."""
+        for _ in range(_WRITE_ATTEMPTS):
+            stored = self._write(value, state)
+            if stored is not None:
+                return stored
+        raise StageError(f"files in {self.root} vanish while they are written; what removes them?")
+
+    def _write(self, value: Value, state: Mapping[str, np.ndarray] | None) -> Stored | None:
+        """Write a value, or return None if a file that was there already was cleared away."""
         manifest: dict[str, Any] = (
             self._write_panel(value) if isinstance(value, Panel) else self._write_tables(value)
         )
         digest = _digest(manifest)
         if state is not None:
             manifest["state"] = {name: self._put_array(state[name]) for name in sorted(state)}
-        n_bytes = sum(self.path(name).stat().st_size for name in set(names_in(manifest)))
+        try:
+            n_bytes = sum(self.path(name).stat().st_size for name in set(names_in(manifest)))
+        except FileNotFoundError:
+            return None
         return Stored(digest, state_digest_of(manifest), manifest, n_bytes)
 
     def read(self, manifest: Manifest) -> Value:

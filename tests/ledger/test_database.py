@@ -1,0 +1,120 @@
+import threading
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, select
+
+from plumbline.core.errors import ProjectError
+from plumbline.ledger.database import Database, insert_absent, insert_or_replace, open_database
+from plumbline.ledger.models import Metric, Run, SourceFile
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Database:
+    found = open_database(tmp_path / "ledger.db")
+    found.create_tables()
+    return found
+
+
+def row(content: str, syntax: str, imports: str = "[]") -> dict[str, str]:
+    return {"content": content, "python": "3", "syntax": syntax, "imports": imports}
+
+
+def contents(database: Database) -> dict[str, tuple[str, str]]:
+    columns = (SourceFile.content, SourceFile.syntax, SourceFile.imports)
+    with database.read() as connection:
+        return {r[0]: (r[1], r[2]) for r in connection.execute(select(*columns))}
+
+
+def test_rows_that_are_there_stay_or_are_replaced(database: Database) -> None:
+    with database.begin() as connection:
+        insert_absent(connection, SourceFile, [row("a", "1"), row("b", "1")])
+        insert_absent(connection, SourceFile, [row("a", "2"), row("c", "2")])
+        insert_absent(connection, SourceFile, [])
+    assert contents(database) == {"a": ("1", "[]"), "b": ("1", "[]"), "c": ("2", "[]")}
+    with database.begin() as connection:
+        insert_or_replace(connection, SourceFile, [row("a", "3", "x"), row("d", "3")])
+        insert_or_replace(connection, SourceFile, [])
+    assert contents(database)["a"] == ("3", "x")
+    assert contents(database)["d"] == ("3", "[]")
+    with database.begin() as connection:
+        rows = [row("a", "3", "y"), row("b", "9", "y")]
+        insert_or_replace(connection, SourceFile, rows, unless_equal="syntax")
+    assert contents(database)["a"] == ("3", "x")
+    assert contents(database)["b"] == ("9", "y")
+
+
+def test_a_transaction_that_fails_leaves_nothing(database: Database) -> None:
+    with pytest.raises(ValueError, match="planted"), database.begin() as connection:
+        insert_absent(connection, SourceFile, [row("a", "1")])
+        raise ValueError("planted")
+    assert contents(database) == {}
+
+
+@pytest.mark.parametrize("held", [False, True])
+def test_a_held_connection_reads_and_writes_like_any_other(database: Database, held: bool) -> None:
+    from contextlib import nullcontext
+
+    with database.hold() if held else nullcontext():
+        with database.begin() as connection:
+            insert_absent(connection, SourceFile, [row("a", "1")])
+        with database.read() as outer:
+            assert outer.execute(select(func.count()).select_from(SourceFile)).scalar_one() == 1
+            with database.begin() as connection:  # inside a read: on a connection of its own
+                insert_absent(connection, SourceFile, [row("b", "1")])
+        with pytest.raises(ValueError, match="planted"), database.begin() as connection:
+            insert_absent(connection, SourceFile, [row("c", "1")])
+            raise ValueError("planted")
+        with database.hold():
+            assert set(contents(database)) == {"a", "b"}
+        assert set(contents(open_database(Path(database.url.removeprefix("sqlite:///"))))) == {
+            "a",
+            "b",
+        }
+    assert set(contents(database)) == {"a", "b"}
+
+
+def test_writers_of_many_threads_queue(database: Database) -> None:
+    def write(i: int) -> None:
+        for k in range(10):
+            with database.hold(), database.begin() as connection:
+                insert_absent(connection, SourceFile, [row(f"{i} {k}", "1")])
+
+    threads = [threading.Thread(target=write, args=(i,)) for i in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(contents(database)) == 60
+
+
+def test_sqlite_waits_syncs_and_checks_keys(database: Database) -> None:
+    with database.read() as connection:
+        found = {
+            name: connection.exec_driver_sql(f"PRAGMA {name}").scalar_one()
+            for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
+        }
+    assert found == {
+        "journal_mode": "wal",
+        "synchronous": 2,
+        "foreign_keys": 1,
+        "busy_timeout": 60000,
+    }
+
+
+@pytest.mark.parametrize("kind", ["text", "folder", "absent"])
+def test_what_is_no_database_is_refused(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "x.db" if kind != "absent" else tmp_path / "no" / "x.db"
+    if kind == "text":
+        path.write_text("this is no database, but a text of some length" * 10)
+    elif kind == "folder":
+        path.mkdir()
+    with pytest.raises(ProjectError, match="cannot be opened as a database"):
+        open_database(path)
+
+
+def test_tables_are_created_once(database: Database) -> None:
+    database.create_tables()
+    with database.read() as connection:
+        assert connection.execute(select(func.count()).select_from(Run)).scalar_one() == 0
+        assert connection.execute(select(func.count()).select_from(Metric)).scalar_one() == 0
