@@ -113,6 +113,16 @@ def test_prices_far_from_zero_keep_their_digits():
     assert_allclose(value, oracle.exact_residuals(y, x, np.ones(12)), rtol=0, atol=1e-9)
 
 
+@pytest.mark.parametrize("place", [0, 5])
+def test_one_far_outlier_costs_the_others_no_digits(place):
+    rng = np.random.default_rng(15)
+    x, y = rng.standard_normal((16, 2)), rng.standard_normal(16)
+    x[place, 0], y[place] = 1e7, -1e3
+    value = neutralise(y[None], x[None])[0]
+    want = oracle.exact_residuals(y, x, np.ones(16))
+    assert_allclose(value, want, rtol=0, atol=2e-12)
+
+
 @pytest.mark.parametrize("weighted", [False, True])
 def test_dependent_exposures_change_no_residual(weighted):
     rng = np.random.default_rng(3)
@@ -170,6 +180,33 @@ def test_a_common_factor_of_the_weights_changes_no_bit():
     full = neutralise(signal, exposures, weights)
     for factor in (4.0, 2.0**300, 2.0**-300):
         assert_array_equal(neutralise(signal, exposures, weights * factor), full)
+
+
+def test_huge_weights_and_values_do_not_overflow_together():
+    signal, exposures, weights = made(7, 37, 3, True, False)
+    full = neutralise(signal, exposures, weights)
+    value = neutralise(signal * 2.0**700, exposures * 2.0**700, weights * 2.0**900)
+    assert_allclose(value * 2.0**-700, full, rtol=0, atol=1e-11)
+
+
+def test_a_column_that_only_rounding_moves_explains_nothing():
+    rng = np.random.default_rng(14)
+    signal, noisy = rng.standard_normal((3, 40)), 0.1 + 2.0**-56 * rng.integers(0, 3, (3, 40))
+    exposures = np.stack([noisy, rng.standard_normal((3, 40))], axis=2)
+    assert len(np.unique(noisy)) > 1
+    want = neutralise(signal, exposures[..., 1:])
+    assert_allclose(neutralise(signal, exposures), want, rtol=0, atol=1e-14)
+    assert unfitted_assets(signal, exposures)["rank_deficient"] == 3
+
+
+def test_powers_of_one_variable_keep_their_digits():
+    x = np.linspace(1.0, 2.0, 24)
+    exposures = x[:, None] ** np.arange(1.0, 8.0)
+    signal = np.sin(40.0 * x)
+    value = neutralise(signal[None], exposures[None])[0]
+    assert_allclose(
+        value, oracle.exact_residuals(signal, exposures, np.ones(24)), rtol=0, atol=1e-8
+    )
 
 
 def test_equal_weights_are_no_weights():

@@ -32,11 +32,13 @@ def dot(left: Float[np.ndarray, " assets"], right: Float[np.ndarray, " assets"])
 
 @compiled
 def multiply(
-    columns: Float[np.ndarray, "columns assets"], gram: Float[np.ndarray, "size size"]
+    columns: Float[np.ndarray, "columns assets"],
+    gram: Float[np.ndarray, "size size"],
+    sums: Float[np.ndarray, " size"],
 ) -> None:
-    """Write the lower triangle of the inner products of all columns, three by three.
+    """Write the sums of all columns and the lower triangle of their products, three by three.
 
-    The matrix has room for two rows and columns more than there are.
+    There is room for two columns more than there are.
     """
     last = columns.shape[0] - 1
     for i in range(0, last + 1, 3):
@@ -49,6 +51,9 @@ def multiply(
             gram[i + 1, i + 1],
             gram[i + 2, i + 1],
             gram[i + 2, i + 2],
+            sums[i],
+            sums[i + 1],
+            sums[i + 2],
         ) = _triangle(a, b, c)
         for k in range(i + 3, last + 1, 3):
             d, e, f = columns[k], columns[min(k + 1, last)], columns[min(k + 2, last)]
@@ -70,9 +75,9 @@ def _triangle(
     a: Float[np.ndarray, " assets"],
     b: Float[np.ndarray, " assets"],
     c: Float[np.ndarray, " assets"],
-) -> tuple[float, float, float, float, float, float]:
-    """Return the inner products of three vectors: aa, ab, ac, bb, bc, cc."""
-    aa = ab = ac = bb = bc = cc = 0.0
+) -> tuple[float, float, float, float, float, float, float, float, float]:
+    """Return products and sums of three vectors: aa, ab, ac, bb, bc, cc, a, b, c."""
+    aa = ab = ac = bb = bc = cc = sum_a = sum_b = sum_c = 0.0
     for j in range(a.shape[0]):
         x, y, z = a[j], b[j], c[j]
         aa += x * x
@@ -81,7 +86,10 @@ def _triangle(
         bb += y * y
         bc += y * z
         cc += z * z
-    return aa, ab, ac, bb, bc, cc
+        sum_a += x
+        sum_b += y
+        sum_c += z
+    return aa, ab, ac, bb, bc, cc, sum_a, sum_b, sum_c
 
 
 @compiled_sums
@@ -108,6 +116,13 @@ def _square(
         bf += y * r
         cf += z * r
     return ad, bd, cd, ae, be, ce, af, bf, cf
+
+
+@compiled
+def stands_out(square: float, length: float, count: int) -> bool:
+    """Return whether more than rounding is left of a column that was so long, given its square."""
+    rounding = 4.0 * _EPS * count * length
+    return square > rounding * rounding
 
 
 @compiled
@@ -164,7 +179,6 @@ def project(
     residuals are unique without it.
     """
     last, count = columns.shape[0] - 1, columns.shape[1]
-    tolerance = 4.0 * _EPS * max(count, last)
     rank = 0
     for k in range(last):
         column = columns[k]
@@ -175,17 +189,19 @@ def project(
             continue
         for j in range(count):
             column[j] /= peak  # squares of the values as given could overflow
-        length = np.sqrt(dot(column, column))
-        if not length > tolerance * (raw[k] / peak):
+        square = dot(column, column)
+        if not stands_out(square, raw[k] / peak, count):
             continue
+        length = np.sqrt(square)
         for _ in range(2):
             for p in range(rank):
                 basis = columns[p]
                 product = dot(basis, column)
                 for j in range(count):
                     column[j] -= product * basis[j]
-        rest = np.sqrt(dot(column, column))
-        if rest > tolerance * length:
+        square = dot(column, column)
+        if stands_out(square, length, count):
+            rest = np.sqrt(square)
             target = columns[rank]
             for j in range(count):
                 target[j] = column[j] / rest

@@ -15,6 +15,7 @@ from plumbline.kernels.asset_least_squares import (
     multiply,
     project,
     solve,
+    stands_out,
 )
 from plumbline.kernels.compilation import compiled, compiled_sums
 
@@ -22,6 +23,9 @@ FITTED, TOO_FEW, DEFICIENT, TOO_LARGE = 0, 1, 2, 3
 
 # Values from here on may overflow when they are added up.
 _LARGE = 1e290
+
+# What the mean may leave of a column's squared length, its first value out, for a quick fit.
+_SMALLEST_SHARE = 0.05
 
 
 @compiled
@@ -37,32 +41,47 @@ def leave_residuals(
     room = np.empty((n + 1) * n_assets)
     rows, spare = np.empty((n_assets, n)), np.empty((3, n_assets))
     places = np.empty(n_assets, np.int64)
-    origin, sums = np.empty(n + 1), np.empty(n + 1)
+    origin, sums = np.empty(n + 1), np.empty(n + 3)
     gram = np.empty((n + 3, n + 3))
+    flat = exposures.reshape((n_bars, n_assets * n))
+    weighted = weights.shape[0] > 0
     none = spare[0, :0]
     for bar in range(n_bars):
         out = residuals[bar]
-        columns = room.reshape((n + 1, n_assets))
-        whole = n_assets >= n + 2 and weights.shape[0] == 0
-        if whole and _lay_out(signal[bar], exposures[bar], columns, origin, sums):
-            states[bar] = _fit(columns, origin, sums, none, gram, out)
+        whole = n_assets >= n + 2 and not weighted
+        if whole and _are_finite(signal[bar]) and _are_finite(flat[bar]):
+            columns = room.reshape((n + 1, n_assets))
+            _lay_out(signal[bar], exposures[bar], columns, origin)
+            states[bar] = FITTED
+            if not _fit_quickly(columns, origin, sums, gram, out):
+                states[bar] = _fit_carefully(columns, origin, none, sums, gram, out)
             continue
         out[:] = np.nan
-        given = weights[bar] if weights.shape[0] else none
+        given = weights[bar] if weighted else none
         count = _gather(signal[bar], exposures[bar], given, rows, spare, places)
         if count < n + 2:
             states[bar] = TOO_FEW
             continue
         columns = room[: (n + 1) * count].reshape((n + 1, count))
-        if not _lay_out(spare[0, :count], rows[:count], columns, origin, sums):
-            states[bar] = TOO_LARGE
-            continue
-        roots = spare[1, : count if weights.shape[0] else 0]
-        if roots.shape[0]:
-            roots /= roots.max()
-        states[bar] = _fit(columns, origin, sums, roots, gram, spare[2, :count])
+        _lay_out(spare[0, :count], rows[:count], columns, origin)
+        roots, residual = spare[1, : count if weighted else 0], spare[2, :count]
+        states[bar] = FITTED
+        if weighted or not _fit_quickly(columns, origin, sums, gram, residual):
+            states[bar] = _fit_carefully(columns, origin, roots, sums, gram, residual)
         for j in range(count):
-            out[places[j]] = spare[2, j]
+            out[places[j]] = residual[j]
+
+
+@compiled_sums
+def _are_finite(values: Float[np.ndarray, " values"]) -> bool:
+    """Return whether all are: a value that is not finite stays so when 0 times it is added.
+
+    Reading a bar in order once before its columns are picked out costs nothing in all.
+    """
+    check = 0.0
+    for j in range(values.shape[0]):
+        check += values[j] * 0.0
+    return check == 0.0
 
 
 @compiled
@@ -74,10 +93,7 @@ def _gather(
     spare: Float[np.ndarray, "three assets"],
     places: Int[np.ndarray, " assets"],
 ) -> int:
-    """Copy the usable assets of a bar; return their count.
-
-    An asset's check is a sum: a value that is not finite stays so when 0 times it is added.
-    """
+    """Copy the usable assets of a bar; return their count."""
     n_assets, n = exposures.shape
     count = 0
     for a in range(n_assets):
@@ -97,56 +113,87 @@ def _gather(
     return count
 
 
-@compiled_sums
+@compiled
 def _lay_out(
     signal: Float[np.ndarray, " assets"],
     rows: Float[np.ndarray, "assets exposures"],
     columns: Float[np.ndarray, "columns assets"],
     origin: Float[np.ndarray, " columns"],
-    sums: Float[np.ndarray, " columns"],
-) -> bool:
-    """Write every column less its first value, the signal last, and its sum.
-
-    The first value out, a constant column leaves exact zeros. False where a value is not finite,
-    or too large to be added up.
-    """
+) -> None:
+    """Write every column less its first value, the signal last: a constant leaves exact zeros."""
     n_assets, n = rows.shape
-    for k in range(n + 1):
-        column, total = columns[k], 0.0
-        start = rows[0, k] if k < n else signal[0]
-        if k < n:
-            for a in range(n_assets):
-                value = rows[a, k] - start
-                column[a] = value
-                total += value
-        else:
-            for a in range(n_assets):
-                value = signal[a] - start
-                column[a] = value
-                total += value
+    for k in range(n):
+        column, start = columns[k], rows[0, k]
+        for a in range(n_assets):
+            column[a] = rows[a, k] - start
         origin[k] = start
-        sums[k] = total
-        if not np.abs(start) + np.abs(total) < _LARGE:
+    column, start = columns[n], signal[0]
+    for a in range(n_assets):
+        column[a] = signal[a] - start
+    origin[n] = start
+
+
+@compiled
+def _fit_quickly(
+    columns: Float[np.ndarray, "columns assets"],
+    origin: Float[np.ndarray, " columns"],
+    sums: Float[np.ndarray, " size"],
+    gram: Float[np.ndarray, "size size"],
+    out: Float[np.ndarray, " assets"],
+) -> bool:
+    """Write the residuals of a bar, or return False where that would lose digits.
+
+    Means are taken out of the products instead of the columns, which saves passes over these.
+    """
+    last, count = columns.shape[0] - 1, columns.shape[1]
+    multiply(columns, gram, sums)
+    for k in range(last + 1):
+        if not np.abs(origin[k]) + np.abs(sums[k]) < _LARGE:
             return False
+        raw, mean = gram[k, k], sums[k] / count
+        for i in range(k, last + 1):
+            gram[i, k] -= mean * sums[i]
+        if not gram[k, k] > _SMALLEST_SHARE * raw:
+            return False
+        length = np.abs(origin[k] + mean) * np.sqrt(count)
+        if k < last and not stands_out(gram[k, k], length, count):
+            return False
+    if factorise(gram, last) < REFINED_BELOW:
+        return False
+    constant = sums[last]
+    for k in range(last):
+        constant -= gram[last, k] * sums[k]
+    constant /= count
+    response = columns[last]
+    for j in range(count):
+        response[j] -= constant
+    _subtract(columns, gram, response)
+    for j in range(count):
+        out[j] = response[j]
     return True
 
 
 @compiled
-def _fit(
+def _fit_carefully(
     columns: Float[np.ndarray, "columns assets"],
     origin: Float[np.ndarray, " columns"],
-    sums: Float[np.ndarray, " columns"],
     roots: Float[np.ndarray, " weighted_assets"],
+    sums: Float[np.ndarray, " size"],
     gram: Float[np.ndarray, "size size"],
     out: Float[np.ndarray, " assets"],
 ) -> int:
-    """Write the residuals of one bar of usable assets; return its state."""
+    """Write the residuals of a bar, weighted or not; return its state."""
     last, count = columns.shape[0] - 1, columns.shape[1]
-    _centre(columns, origin, sums, roots)
-    multiply(columns, gram)
-    smallest = factorise(gram, last)
+    if not _centre(columns, origin, roots):
+        out[:] = np.nan
+        return TOO_LARGE
+    multiply(columns, gram, sums)
+    vary = True
+    for k in range(last):
+        vary = vary and stands_out(gram[k, k], origin[k], count)
+    smallest = factorise(gram, last) if vary else 0.0
     response = columns[last]
-    state = FITTED
+    rank = last
     if smallest > ORTHOGONAL_BELOW:
         _subtract(columns, gram, response)
         if smallest < REFINED_BELOW:
@@ -155,48 +202,56 @@ def _fit(
             solve(gram, last)
             _subtract(columns, gram, response)
     else:
-        rank = project(columns, sums)
-        state = FITTED if rank == last else DEFICIENT
+        rank = project(columns, origin)
+    for j in range(count):
+        out[j] = response[j]
     if roots.shape[0]:
         for j in range(count):
-            out[j] = response[j] / roots[j]
-    else:
-        for j in range(count):
-            out[j] = response[j]
-    return state
+            out[j] /= roots[j]
+    return FITTED if rank == last else DEFICIENT
 
 
 @compiled
 def _centre(
     columns: Float[np.ndarray, "columns assets"],
     origin: Float[np.ndarray, " columns"],
-    sums: Float[np.ndarray, " columns"],
     roots: Float[np.ndarray, " weighted_assets"],
-) -> None:
-    """Take the mean out of every column and scale by root weights; leave lengths before that."""
+) -> bool:
+    """Take the mean out of every column and scale by root weights; False where values overflow.
+
+    The length that a column had with its mean is left in ``origin``.
+    """
     n_columns, count = columns.shape
-    total = dot(roots, roots) if roots.shape[0] else float(count)
+    total = float(count)
+    if roots.shape[0]:
+        roots /= roots.max()
+        total = dot(roots, roots)
     for k in range(n_columns):
         column = columns[k]
+        mean = _sum(column, roots) / total
+        if not np.abs(origin[k]) + np.abs(mean) * count < _LARGE:
+            return False
+        for j in range(count):
+            column[j] -= mean
         if roots.shape[0]:
-            mean = _weighted_sum(roots, column) / total
             for j in range(count):
-                column[j] = (column[j] - mean) * roots[j]
-        else:
-            mean = sums[k] / total
-            for j in range(count):
-                column[j] -= mean
-        sums[k] = np.abs(origin[k] + mean) * np.sqrt(total)
+                column[j] *= roots[j]
+        origin[k] = np.abs(origin[k] + mean) * np.sqrt(total)
+    return True
 
 
 @compiled_sums
-def _weighted_sum(
-    roots: Float[np.ndarray, " assets"], column: Float[np.ndarray, " assets"]
+def _sum(
+    column: Float[np.ndarray, " assets"], roots: Float[np.ndarray, " weighted_assets"]
 ) -> float:
-    """Return the sum of a column, weighted by squared roots."""
+    """Return the sum of a column, weighted by squared roots if there are any."""
     total = 0.0
-    for j in range(roots.shape[0]):
-        total += roots[j] * roots[j] * column[j]
+    if roots.shape[0]:
+        for j in range(column.shape[0]):
+            total += roots[j] * roots[j] * column[j]
+    else:
+        for j in range(column.shape[0]):
+            total += column[j]
     return total
 
 
