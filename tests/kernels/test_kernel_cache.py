@@ -28,8 +28,7 @@ def run(code, **environment):
 
 def test_the_package_and_its_question_import_no_compiler():
     code = (
-        "import sys; from plumbline.kernels import is_warm; is_warm();"
-        "print('numba' in sys.modules)"
+        "import sys; from plumbline.kernels import is_warm; is_warm();print('numba' in sys.modules)"
     )
     assert run(code) == "False"
 
