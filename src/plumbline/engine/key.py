@@ -4,6 +4,7 @@ import dataclasses
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, final
 
 from plumbline.core.digest import digest, digest_bytes
@@ -12,6 +13,7 @@ from plumbline.engine.blocks import Read, Selection, Task
 from plumbline.engine.code_digest import CodeDigest, CodeDigests
 from plumbline.engine.device import device_profile
 from plumbline.engine.pipeline import DataInput, Node
+from plumbline.engine.stage import Stage
 
 _REPR_LENGTH = 120
 
@@ -107,20 +109,17 @@ class KeyMaker:
         stage = node.stage
         code = self._codes.of(stage)
         parameters = {}
-        for field in dataclasses.fields(stage):
-            value = getattr(stage, field.name)
-            parameters[field.name] = {
-                "digest": digest(value),
-                "value": repr(value)[:_REPR_LENGTH],
-            }
-        digests = [(name, part["digest"]) for name, part in parameters.items()]
         cls = type(stage)
+        for name in _field_names(cls):
+            value = getattr(stage, name)
+            parameters[name] = {"digest": digest(value), "value": repr(value)[:_REPR_LENGTH]}
+        digests = [[name, part["digest"]] for name, part in parameters.items()]
         return _NodePart(
             code=code,
             device=device_profile(frozenset(code.libraries)),
             stage=f"{cls.__module__}.{cls.__qualname__}",
             parameters=parameters,
-            digest=digest(digests),
+            digest=_digest_text(digests),
         )
 
     def _input_rows(
@@ -139,6 +138,11 @@ class KeyMaker:
         if call not in self._data:
             self._data[call] = data.dataset.digest_of(data.fields, assets, first, end)
         return self._data[call]
+
+
+@lru_cache(maxsize=1024)
+def _field_names(cls: type[Stage]) -> tuple[str, ...]:
+    return tuple(field.name for field in dataclasses.fields(cls))
 
 
 def _selection_part(selection: Selection) -> list[Any]:

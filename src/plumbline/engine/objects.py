@@ -202,9 +202,10 @@ class ObjectStore:
     def _put_table(self, table: Any) -> str:
         import polars.selectors as cs
 
+        if any(dtype.is_float() for dtype in table.dtypes):  # one NaN, as in arrays
+            table = table.with_columns(cs.float().fill_nan(float("nan")))
         buffer = io.BytesIO()
-        canonical = table.with_columns(cs.float().fill_nan(float("nan"))).rechunk()
-        canonical.write_parquet(buffer, compression="zstd", statistics=False)
+        table.rechunk().write_parquet(buffer, compression="zstd", statistics=False)
         return self.put(buffer.getbuffer(), ".parquet")
 
     def _put_array(self, array: np.ndarray) -> str:

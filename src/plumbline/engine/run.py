@@ -18,7 +18,7 @@ from plumbline.engine.executor import Executor
 from plumbline.engine.interruption import sigterm_as_interrupt
 from plumbline.engine.key import KeyMaker
 from plumbline.engine.pipeline import Pipeline
-from plumbline.engine.plan import Plan, Planner
+from plumbline.engine.plan import Plan, Planner, collection_paused
 from plumbline.engine.session import Books, Session, Tools
 from plumbline.engine.stage import Value
 from plumbline.engine.watcher import Silent, Watcher
@@ -91,7 +91,7 @@ class Engine:
 
     def plan(self, pipeline: Pipeline, *, use_cache: bool = True) -> Plan:
         """Say what a run would do, without doing it."""
-        with self.cache.database.hold():
+        with self.cache.database.hold(), collection_paused():
             plan = self.planner(pipeline, use_cache=use_cache).plan(tasks_of(pipeline))
             self.codes.save()
         return plan
@@ -111,7 +111,8 @@ class Engine:
         tools = Tools(
             self.cache, self.ledger, self.codes, executor, options.watcher, options.prepare
         )
-        tasks = tasks_of(pipeline)
+        with collection_paused():
+            tasks = tasks_of(pipeline)
         self.codes.refuse_moved_files()
         with self.cache.database.hold(), sigterm_as_interrupt():
             run_id = self.ledger.start_run(pipeline.name, *options.recipe, repr(executor))
