@@ -119,10 +119,10 @@ def _square(
 
 
 @compiled
-def stands_out(square: float, length: float, count: int) -> bool:
-    """Return whether more than rounding is left of a column that was so long, given its square."""
-    rounding = 4.0 * _EPS * count * length
-    return square > rounding * rounding
+def stands_out(square: float, whole: float, count: int) -> bool:
+    """Return whether more than rounding is left of a column, given both squared lengths."""
+    rounding = 4.0 * _EPS * count
+    return square > rounding * rounding * whole
 
 
 @compiled
@@ -190,9 +190,9 @@ def project(
         for j in range(count):
             column[j] /= peak  # squares of the values as given could overflow
         square = dot(column, column)
-        if not stands_out(square, raw[k] / peak, count):
+        if not stands_out(square, (raw[k] / peak) ** 2, count):
             continue
-        length = np.sqrt(square)
+        whole = square
         for _ in range(2):
             for p in range(rank):
                 basis = columns[p]
@@ -200,7 +200,7 @@ def project(
                 for j in range(count):
                     column[j] -= product * basis[j]
         square = dot(column, column)
-        if stands_out(square, length, count):
+        if stands_out(square, whole, count):
             rest = np.sqrt(square)
             target = columns[rank]
             for j in range(count):

@@ -155,19 +155,16 @@ def _fit_quickly(
             gram[i, k] -= mean * sums[i]
         if not gram[k, k] > _SMALLEST_SHARE * raw:
             return False
-        length = np.abs(origin[k] + mean) * np.sqrt(count)
-        if k < last and not stands_out(gram[k, k], length, count):
+        whole = (origin[k] + mean) ** 2 * count
+        if k < last and not stands_out(gram[k, k], whole, count):
             return False
     if factorise(gram, last) < REFINED_BELOW:
         return False
     constant = sums[last]
     for k in range(last):
         constant -= gram[last, k] * sums[k]
-    constant /= count
+    _subtract(columns, gram, constant / count)
     response = columns[last]
-    for j in range(count):
-        response[j] -= constant
-    _subtract(columns, gram, response)
     for j in range(count):
         out[j] = response[j]
     return True
@@ -190,17 +187,17 @@ def _fit_carefully(
     multiply(columns, gram, sums)
     vary = True
     for k in range(last):
-        vary = vary and stands_out(gram[k, k], origin[k], count)
+        vary = vary and stands_out(gram[k, k], origin[k] ** 2, count)
     smallest = factorise(gram, last) if vary else 0.0
     response = columns[last]
     rank = last
     if smallest > ORTHOGONAL_BELOW:
-        _subtract(columns, gram, response)
+        _subtract(columns, gram, 0.0)
         if smallest < REFINED_BELOW:
             for k in range(last):
                 gram[last, k] = dot(columns[k], response)
             solve(gram, last)
-            _subtract(columns, gram, response)
+            _subtract(columns, gram, 0.0)
     else:
         rank = project(columns, origin)
     for j in range(count):
@@ -259,18 +256,24 @@ def _sum(
 def _subtract(
     columns: Float[np.ndarray, "columns assets"],
     gram: Float[np.ndarray, "size size"],
-    response: Float[np.ndarray, " assets"],
+    constant: float,
 ) -> None:
-    """Take the fitted values out of the response, three exposures at a time."""
+    """Take a constant and the fitted values out of the last column, three exposures at a time."""
     last, count = columns.shape[0] - 1, columns.shape[1]
-    slopes = gram[last]
-    whole = last - last % 3
-    for k in range(0, whole, 3):
-        first, second, third = columns[k], columns[k + 1], columns[k + 2]
-        a, b, c = slopes[k], slopes[k + 1], slopes[k + 2]
+    response, slopes = columns[last], gram[last]
+    if last == 0:
         for j in range(count):
-            response[j] -= a * first[j] + b * second[j] + c * third[j]
-    for k in range(whole, last):
-        column, a = columns[k], slopes[k]
-        for j in range(count):
-            response[j] -= a * column[j]
+            response[j] -= constant
+    for k in range(0, last, 3):
+        first, second, third = columns[k], columns[min(k + 1, last)], columns[min(k + 2, last)]
+        a, b, c = slopes[k], slopes[min(k + 1, last)], slopes[min(k + 2, last)]
+        if k + 2 < last:
+            for j in range(count):
+                response[j] -= constant + a * first[j] + b * second[j] + c * third[j]
+        elif k + 1 < last:
+            for j in range(count):
+                response[j] -= constant + a * first[j] + b * second[j]
+        else:
+            for j in range(count):
+                response[j] -= constant + a * first[j]
+        constant = 0.0
