@@ -104,6 +104,14 @@ def check_peers(y: np.ndarray, x: np.ndarray, window: int, gaps: bool) -> None:
         np.testing.assert_allclose(mine, theirs, rtol=1e-6, atol=1e-9)
 
 
+def fitted(y: np.ndarray, x: np.ndarray, window: int, options: RollingOptions) -> RollingFit:
+    """Fit and, with inference, divide out the t statistics, which wait for their first use."""
+    fit = rolling_ols(y, x, window, options=options)
+    if options.inference:
+        assert fit.tstat is not None
+    return fit
+
+
 def compare(report: Report, case: str, window: int, shape: tuple[int, int], gaps: bool) -> None:
     """Time one size against its peers."""
     n_assets, n_factors = shape
@@ -127,7 +135,7 @@ def compare(report: Report, case: str, window: int, shape: tuple[int, int], gaps
         targets = {} if goal is None else {peer.name: goal * half}
         if name == "coefficients" and not gaps:
             targets[slow.name] = 2_000 * half
-        run = partial(rolling_ols, y, x, window, options=options)
+        run = partial(fitted, y, x, window, options)
         some = peers if name == "coefficients" else [peer]
         report.compare(f"{case}, {name}", Contender(f"plumbline, {name}", run), some, targets)
     report.add(f"{case}, largest error against QR", error=largest_error(run(), y, x, window))

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 from jaxtyping import install_import_hook
+
 from tests import type_check
 
 install_import_hook("plumbline", f"{type_check.__name__}.checked")

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from tests.study_files import EXAMPLES, write_study
 
 REPOSITORY = Path(__file__).resolve().parents[1]

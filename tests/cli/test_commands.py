@@ -4,9 +4,9 @@ import json
 import shutil
 
 import pytest
-from tests.study_files import RECIPE, edit_price, write_study
 
 from plumbline.cli.app import call, command_names
+from tests.study_files import RECIPE, edit_price, write_study
 
 
 @pytest.fixture

@@ -5,11 +5,11 @@ import inspect
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from tests.contracts.made_panels import FACTORS, factor_panel, ragged_panel, renamed, spliced
 
 from plumbline.core.errors import MissingDataError, ParameterError
 from plumbline.core.panel import Panel
 from plumbline.factors.model import FactorModel, models
+from tests.contracts.made_panels import FACTORS, factor_panel, ragged_panel, renamed, spliced
 
 FIELDS = {"alpha", "r2", "n_obs", "residual_return", *(f"beta_{name}" for name in FACTORS)}
 

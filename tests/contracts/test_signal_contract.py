@@ -6,10 +6,10 @@ import inspect
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
-from tests.contracts.made_panels import ragged_panel, renamed, spliced
 
 from plumbline.core.panel import Panel
 from plumbline.features.signal import Signal, signals
+from tests.contracts.made_panels import ragged_panel, renamed, spliced
 
 FIELDS = frozenset(ragged_panel(2))
 

@@ -18,7 +18,6 @@ from typing import Any
 
 from sqlalchemy import Engine as Database
 from sqlalchemy import event, select
-from tests.engine.toys import Prices, Returns, Sluggish, Summary, Wealth
 
 from plumbline.engine import code_digest
 from plumbline.engine.executors.processes import Processes
@@ -30,6 +29,7 @@ from plumbline.engine.run import RunOptions
 from plumbline.engine.watcher import Silent
 from plumbline.ledger.models import Artefact, Run, TaskRecord
 from plumbline.ledger.queries import tasks_of_run
+from tests.engine.toys import Prices, Returns, Sluggish, Summary, Wealth
 
 
 def small(n_bars: int = 30) -> Pipeline:

@@ -4,14 +4,13 @@ import signal
 import sys
 from pathlib import Path
 
-from tests.engine.pipelines import study
-from tests.engine.toys import Waits
-
 from plumbline.engine.executor import Executor
 from plumbline.engine.executors.processes import Processes
 from plumbline.engine.executors.serial import Serial
 from plumbline.engine.pipeline import Node, Pipeline
 from plumbline.engine.project import create_project
+from tests.engine.pipelines import study
+from tests.engine.toys import Waits
 
 
 def waiting(marker: str, seconds: float) -> Pipeline:

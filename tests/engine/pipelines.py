@@ -3,11 +3,10 @@
 from pathlib import Path
 from typing import Any
 
-from tests.engine.toys import Demean, Prices, Returns, Summary, Wealth
-
 from plumbline.engine.pipeline import Node, Pipeline
 from plumbline.engine.project import Project
 from plumbline.ledger.queries import failures_of_run, tasks_of_run
+from tests.engine.toys import Demean, Prices, Returns, Summary, Wealth
 
 BLOCKS = {
     ("prices", "all"),

@@ -5,13 +5,13 @@ from datetime import timedelta
 
 import pytest
 from sqlalchemy import select, update
-from tests.engine.pipelines import BLOCKS, computed, last_run, study
-from tests.engine.toys import Prices
 
 from plumbline.engine.executors.serial import Serial
 from plumbline.engine.objects import names_in
 from plumbline.engine.project import Project, open_project
 from plumbline.ledger.models import Artefact, Run
+from tests.engine.pipelines import BLOCKS, computed, last_run, study
+from tests.engine.toys import Prices
 
 HOURS = 3600.0
 

@@ -9,11 +9,11 @@ from functools import wraps
 from pathlib import Path
 
 import pytest
-from tests.engine.toys import Prices, Returns, Wealth
 
 from plumbline.core.errors import StageError, UnhashableError
 from plumbline.engine.code_digest import CodeDigests
 from plumbline.engine.project import Project
+from tests.engine.toys import Prices, Returns, Wealth
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 

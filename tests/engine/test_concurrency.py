@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select
-from tests.engine.interrupted import waiting
-from tests.engine.pipelines import BLOCKS, computed, last_run, study
 
 from plumbline.engine.executors.serial import Serial
 from plumbline.engine.health import checks_of
 from plumbline.engine.project import Project, create_project
 from plumbline.ledger.models import Artefact, TaskRecord
 from plumbline.ledger.queries import get_run, list_runs
+from tests.engine.interrupted import waiting
+from tests.engine.pipelines import BLOCKS, computed, last_run, study
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 START = "from tests.engine.interrupted import main; main()"

@@ -2,8 +2,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.engine.pipelines import BLOCKS, computed, failures, files_of, in_state, study
-from tests.engine.toys import Prices
 
 from plumbline.core.errors import CorruptEntryError, RunError
 from plumbline.engine.executor import Executor
@@ -12,6 +10,8 @@ from plumbline.engine.executors.serial import Serial
 from plumbline.engine.health import checks_of
 from plumbline.engine.project import Project, open_project
 from plumbline.engine.run import RunOptions
+from tests.engine.pipelines import BLOCKS, computed, failures, files_of, in_state, study
+from tests.engine.toys import Prices
 
 
 def flip(path: Path) -> None:

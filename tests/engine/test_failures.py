@@ -4,6 +4,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+
+from plumbline.core.errors import RunError
+from plumbline.engine.executor import Executor
+from plumbline.engine.executors.processes import Processes
+from plumbline.engine.executors.serial import Serial
+from plumbline.engine.pipeline import Node, Pipeline
+from plumbline.engine.project import Project
+from plumbline.ledger.queries import failures_of_run, get_run
 from tests.engine.pipelines import BLOCKS, computed, failures, in_state, last_run, study
 from tests.engine.toys import (
     Counter,
@@ -17,14 +25,6 @@ from tests.engine.toys import (
     Stateless,
     Waits,
 )
-
-from plumbline.core.errors import RunError
-from plumbline.engine.executor import Executor
-from plumbline.engine.executors.processes import Processes
-from plumbline.engine.executors.serial import Serial
-from plumbline.engine.pipeline import Node, Pipeline
-from plumbline.engine.project import Project
-from plumbline.ledger.queries import failures_of_run, get_run
 
 
 def beside(*stages: tuple[str, Any], readers: tuple[tuple[str, str], ...] = ()) -> Pipeline:

@@ -7,8 +7,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.engine.pipelines import BLOCKS, computed, study
-from tests.engine.toys import Prices, Returns, Wealth
 
 from plumbline.core.errors import UnhashableError
 from plumbline.core.plugin import Plugin
@@ -20,6 +18,8 @@ from plumbline.engine.pipeline import Node, Pipeline
 from plumbline.engine.project import Project
 from plumbline.engine.stage import Axes, Resources, Stage
 from plumbline.ledger.queries import tasks_of_run
+from tests.engine.pipelines import BLOCKS, computed, study
+from tests.engine.toys import Prices, Returns, Wealth
 
 
 @final
@@ -185,3 +185,15 @@ def _shared(factory: pytest.TempPathFactory) -> Project:
     if not _PROJECTS:
         _PROJECTS.append(create_project(factory.mktemp("keys")))
     return _PROJECTS[0]
+
+
+def test_the_processor_counts_where_a_library_computes_by_it(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from plumbline.engine import key as module
+
+    before = key_of(project, Prices())
+    assert before.parts["device"]
+    monkeypatch.setattr(module, "device_profile", lambda _libraries: "Linux riscv")
+    after = key_of(project, Prices())
+    assert (after.digest != before.digest, after.basis) == (True, before.basis)

@@ -8,10 +8,10 @@ import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.engine.toys import Prices
 
 from plumbline.core.errors import CorruptEntryError
 from plumbline.engine.objects import ObjectStore, names_in
+from tests.engine.toys import Prices
 
 
 @pytest.fixture

@@ -1,8 +1,8 @@
 import pytest
-from tests.engine.toys import Demean, Prices, Returns, Summary, Wealth
 
 from plumbline.core.errors import RecipeError
 from plumbline.engine.pipeline import Node, Pipeline
+from tests.engine.toys import Demean, Prices, Returns, Summary, Wealth
 
 
 def test_nodes_are_ordered_producers_first() -> None:

@@ -5,8 +5,6 @@ from typing import Any
 
 import pytest
 from sqlalchemy import select, update
-from tests.engine.pipelines import BLOCKS, computed, in_state, study
-from tests.engine.toys import Demean, Prices, Returns, Rounded, Summary, Wealth
 
 from plumbline.engine.code_digest import CodeDigest, CodeDigests
 from plumbline.engine.executors.serial import Serial
@@ -15,6 +13,8 @@ from plumbline.engine.plan import Decision, State
 from plumbline.engine.project import Project, open_project
 from plumbline.engine.run import Engine, RunOptions
 from plumbline.ledger.models import Artefact, TaskRecord
+from tests.engine.pipelines import BLOCKS, computed, in_state, study
+from tests.engine.toys import Demean, Prices, Returns, Rounded, Summary, Wealth
 
 
 def reasons(engine: Engine, pipeline: Pipeline) -> dict[str, str]:

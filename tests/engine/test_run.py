@@ -1,7 +1,5 @@
 import numpy as np
 import pytest
-from tests.engine.pipelines import BLOCKS, computed, in_state, states, study
-from tests.engine.toys import ASSETS, Prices, Rounded, Summary
 
 from plumbline.core.errors import MissingDataError
 from plumbline.engine.executors.processes import Processes
@@ -10,6 +8,8 @@ from plumbline.engine.pipeline import Node, Pipeline
 from plumbline.engine.project import Project, open_project
 from plumbline.engine.run import RunOptions
 from plumbline.ledger.queries import get_run, list_runs, tasks_of_run
+from tests.engine.pipelines import BLOCKS, computed, in_state, states, study
+from tests.engine.toys import ASSETS, Prices, Rounded, Summary
 
 WEALTH = {place for place in BLOCKS if place[0] == "wealth"}
 

@@ -1,8 +1,5 @@
 import pytest
 from sqlalchemy import func, select
-from tests.engine.pipelines import BLOCKS, files_of, study
-from tests.engine.test_damage import flip
-from tests.engine.toys import Demean, Reset
 
 from plumbline.core.errors import ParameterError
 from plumbline.engine.executors.processes import Processes
@@ -11,6 +8,9 @@ from plumbline.engine.pipeline import Node, Pipeline
 from plumbline.engine.project import Project, open_project
 from plumbline.engine.verify import verify
 from plumbline.ledger.models import Artefact, FailureRecord, Run, TaskRecord
+from tests.engine.pipelines import BLOCKS, files_of, study
+from tests.engine.test_damage import flip
+from tests.engine.toys import Demean, Reset
 
 
 def counts(project: Project) -> list[int]:

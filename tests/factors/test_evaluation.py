@@ -4,14 +4,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
-from tests.contracts.made_panels import axis, names
-from tests.oracles import evaluation as oracle
 
 from plumbline.core.errors import MissingDataError, ParameterError
 from plumbline.core.panel import Panel
 from plumbline.factors.evaluation import evaluate
 from plumbline.factors.options import EvaluationOptions
 from plumbline.inference.hac import hac_mean
+from tests.contracts.made_panels import axis, names
+from tests.oracles import evaluation as oracle
 
 OPTIONS = EvaluationOptions(horizons=(1, 4), n_quantiles=3, spread_horizon=3)
 COLUMNS = {

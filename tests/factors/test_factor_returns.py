@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
-from tests.contracts.made_panels import axis
 
 from plumbline.core.errors import MissingDataError, ParameterError
 from plumbline.core.panel import Panel
 from plumbline.factors.factor_returns import factor_returns, legs_of
+from tests.contracts.made_panels import axis
 
 
 @pytest.fixture

@@ -4,10 +4,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.testing import assert_allclose
-from tests.oracles import evaluation as oracle
 
 from plumbline.core.errors import ParameterError
 from plumbline.factors.forward_returns import forward_returns
+from tests.oracles import evaluation as oracle
 
 PRICES = st.one_of(st.floats(0.01, 1e6), st.sampled_from([np.nan, np.inf, 0.0, -1.0]))
 

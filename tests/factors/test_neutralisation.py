@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
-from tests.contracts.made_panels import axis, names
 
 from plumbline.core.errors import MissingDataError, ParameterError, UnknownAssetError
 from plumbline.core.panel import Panel
 from plumbline.factors.neutralisation import neutralised_signal
+from tests.contracts.made_panels import axis, names
 
 N_BARS, N_ASSETS = 12, 24
 SECTORS = {name: "ABC"[i % 3] for i, name in enumerate(names(N_ASSETS))}

@@ -3,11 +3,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
-from tests.oracles import evaluation as oracle
 
 from plumbline.core.errors import ParameterError
 from plumbline.factors.forward_returns import forward_returns
 from plumbline.factors.quantiles import quantile_buckets, quantile_returns
+from tests.oracles import evaluation as oracle
 
 
 def ragged(seed, n_bars, n_assets):

@@ -3,11 +3,11 @@ import math
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from tests.contracts.made_panels import FACTORS, factor_panel, ragged_panel
-from tests.oracles import factor_model as oracle
 
 from plumbline.core.errors import ParameterError
 from plumbline.factors.models.rolling_regression import RollingRegression
+from tests.contracts.made_panels import FACTORS, factor_panel, ragged_panel
+from tests.oracles import factor_model as oracle
 
 
 @pytest.mark.parametrize(("window", "min_obs", "lag"), [(20, None, 1), (33, 10, 1), (15, 15, 4)])

@@ -4,12 +4,12 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
-from tests.oracles import evaluation as oracle
 
 from plumbline.factors.options import EvaluationOptions
 from plumbline.factors.quantiles import quantile_buckets
 from plumbline.factors.spread import marked_changes, spread_returns, spread_summary
 from plumbline.inference.hac import hac_mean
+from tests.oracles import evaluation as oracle
 
 
 def options(horizon=3, cost_bps=10.0, n_quantiles=3):

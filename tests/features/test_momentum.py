@@ -3,12 +3,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
-from tests.contracts.made_panels import axis, names, ragged_panel
-from tests.oracles import signals as oracle
 
 from plumbline.core.errors import MissingDataError, ParameterError
 from plumbline.core.panel import Panel
 from plumbline.features.signals.momentum import Momentum
+from tests.contracts.made_panels import axis, names, ragged_panel
+from tests.oracles import signals as oracle
 
 
 @given(

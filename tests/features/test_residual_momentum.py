@@ -5,12 +5,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
-from tests.contracts.made_panels import axis, names, ragged_panel
-from tests.oracles import signals as oracle
 
 from plumbline.core.errors import ParameterError
 from plumbline.core.panel import Panel
 from plumbline.features.signals.residual_momentum import ResidualMomentum
+from tests.contracts.made_panels import axis, names, ragged_panel
+from tests.oracles import signals as oracle
 
 
 @given(

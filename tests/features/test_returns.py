@@ -3,9 +3,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.testing import assert_allclose, assert_array_equal
-from tests.oracles import signals as oracle
 
 from plumbline.features.returns import positive_prices, simple_returns
+from tests.oracles import signals as oracle
 
 PRICES = st.one_of(
     st.floats(1e-300, 1e300),

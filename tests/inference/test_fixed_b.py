@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
-from tests.oracles import fixed_b as oracle
 
 from plumbline.core.errors import ParameterError
 from plumbline.inference.fixed_b import fixed_b_critical_value, fixed_b_p_value
+from tests.oracles import fixed_b as oracle
 
 
 def test_b_of_zero_is_the_normal_law():

@@ -5,11 +5,11 @@ import statsmodels.api as sm
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
-from tests.oracles import hac as oracle
 
 from plumbline.core.errors import ParameterError
 from plumbline.inference.fixed_b import fixed_b_critical_value, fixed_b_p_value
 from plumbline.inference.hac import hac_mean
+from tests.oracles import hac as oracle
 
 
 def autoregression(rng, n_bars, rho, n_series=1):

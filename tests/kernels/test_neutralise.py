@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
-from tests.oracles import neutralise as oracle
 
 from plumbline.core.errors import ParameterError
 from plumbline.kernels.cross_section import neutralise, unfitted_assets
+from tests.oracles import neutralise as oracle
 
 N_BARS = 6
 

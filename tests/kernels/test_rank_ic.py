@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
-from tests.oracles import rank_ic as oracle
 
 from plumbline.core.errors import ParameterError
 from plumbline.kernels import order_statistics
 from plumbline.kernels.order_statistics import rank_ic
+from tests.oracles import rank_ic as oracle
 
 GAPS = ("none", "alike", "apart")
 VALUES = ("distinct", "ties", "close", "tiny", "huge")

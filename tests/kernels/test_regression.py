@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from statsmodels.regression.linear_model import OLS
 from statsmodels.regression.rolling import RollingOLS
-from tests.oracles import rolling_ols as oracle
 
 from plumbline.core.errors import ParameterError
 from plumbline.kernels.regression import RollingFit, RollingOptions, rolling_ols
+from tests.oracles import rolling_ols as oracle
 
 FIELDS = ("alpha", "beta", "n_obs", "residual", "r2", "stderr", "tstat", "condition")
 INFERENCE = RollingOptions(inference=True)

@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
-from tests.oracles import cleaning as oracle
 
 from plumbline.core.calendar import Calendar
 from plumbline.core.errors import SourceError
@@ -16,6 +15,7 @@ from plumbline.lake.cleaning import clean
 from plumbline.lake.cleaning_rules import CleaningRules
 from plumbline.lake.quality import summarise
 from plumbline.lake.sources.parquet import Parquet
+from tests.oracles import cleaning as oracle
 
 DAILY = Calendar("24/7")
 START = datetime(2024, 1, 1, tzinfo=UTC)

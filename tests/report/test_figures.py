@@ -2,7 +2,6 @@ import re
 from dataclasses import replace
 
 import polars as pl
-from tests.report.samples import study
 
 from plumbline.report.figures import (
     Histogram,
@@ -14,6 +13,7 @@ from plumbline.report.figures import (
 )
 from plumbline.report.page import study_page
 from plumbline.report.values import BPS
+from tests.report.samples import study
 
 
 def numbers(pattern: str, text: str) -> list[float]:

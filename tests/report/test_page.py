@@ -14,13 +14,13 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.report.markup_check import StrictReader
-from tests.report.samples import CONVENTIONS, empty_study, study
 
 from plumbline.report.page import study_page
 from plumbline.report.parts import KEYS
 from plumbline.report.study import TABLES, StudyResults
 from plumbline.report.twin import study_json
+from tests.report.markup_check import StrictReader
+from tests.report.samples import CONVENTIONS, empty_study, study
 
 HOSTILE = "</script><img src=x onerror=\"alert('1')\">&amp;<!--"
 

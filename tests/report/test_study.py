@@ -2,10 +2,10 @@ from dataclasses import replace
 
 import polars as pl
 import pytest
-from tests.report.samples import SIGNALS, empty_study, study
 
 from plumbline.core.errors import ParameterError
 from plumbline.report.study import TABLES, StudyResults
+from tests.report.samples import SIGNALS, empty_study, study
 
 
 def with_tables(results: StudyResults, **frames: pl.DataFrame) -> StudyResults:

@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 
 import polars as pl
 import pytest
-from tests.report.samples import SIGNALS, study
 
 from plumbline.report import timeplot
 from plumbline.report.page import study_page
+from tests.report.samples import SIGNALS, study
 
 BLOCK = re.compile(r'<script type="application/json"[^>]*>(.*?)</script>', re.S)
 

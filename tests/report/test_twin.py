@@ -5,10 +5,10 @@ from datetime import UTC, date, datetime
 
 import polars as pl
 import pytest
-from tests.report.samples import empty_study, study
 
 from plumbline.report.study import TABLES
 from plumbline.report.twin import SCHEMA_VERSION, study_json
+from tests.report.samples import empty_study, study
 
 
 @pytest.fixture(scope="module")

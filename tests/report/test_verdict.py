@@ -2,11 +2,11 @@ from dataclasses import replace
 
 import polars as pl
 import pytest
-from tests.report.samples import empty_study, study
 
 from plumbline.report.page import study_page
 from plumbline.report.study import StudyResults
 from plumbline.report.verdict import horizon_colour, sentence
+from tests.report.samples import empty_study, study
 
 
 def with_cells(table: str, **cells: float | None) -> StudyResults:

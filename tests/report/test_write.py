@@ -2,13 +2,13 @@ import json
 from importlib.resources import files
 
 import pytest
-from tests.report.samples import study
 
 from plumbline.core.errors import ParameterError
 from plumbline.report import write
 from plumbline.report.page import study_page
 from plumbline.report.twin import study_json
 from plumbline.report.write import write_report
+from tests.report.samples import study
 
 
 def test_both_files_hold_what_the_functions_return(tmp_path):

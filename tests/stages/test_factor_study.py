@@ -6,13 +6,13 @@ import numpy as np
 import polars as pl
 import pytest
 from sqlalchemy import select
-from tests.study_files import RECIPE, edit_price, write_study
 
 from plumbline.api import Options, init, prepare, run, verify
 from plumbline.core.errors import RecipeError
 from plumbline.engine.plan import State
 from plumbline.engine.project import open_project
 from plumbline.ledger.models import TaskRecord
+from tests.study_files import RECIPE, edit_price, write_study
 
 
 @pytest.fixture(scope="module")

@@ -5,11 +5,11 @@ import json
 import pytest
 import yaml
 from jsonschema import Draft202012Validator
-from tests.study_files import RECIPE, write_study
 
 from plumbline.core.errors import RecipeError
 from plumbline.stages.kind import kinds
 from plumbline.stages.recipe import load_recipe
+from tests.study_files import RECIPE, write_study
 
 
 @pytest.fixture

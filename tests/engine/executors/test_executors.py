@@ -101,7 +101,7 @@ def test_a_stage_that_a_worker_cannot_know_comes_back_as_an_error(tmp_path: Path
 
     module = types.ModuleType("only_in_this_process")
     named = type("Named", (Prices,), {"__module__": module.__name__})
-    setattr(module, "Named", named)
+    module.Named = named
     sys.modules[module.__name__] = module
     try:
         foreign = Work(2, ("foreign", "all"), named(), good.block, (), tmp_path, tmp_path)
