@@ -44,10 +44,15 @@ def test_rows_that_are_there_stay_or_are_replaced(database: Database) -> None:
     assert contents(database)["b"] == ("9", "y")
 
 
-def test_a_transaction_that_fails_leaves_nothing(database: Database) -> None:
-    with pytest.raises(ValueError, match="planted"), database.begin() as connection:
-        insert_absent(connection, SourceFile, [row("a", "1")])
+def insert_and_fail(database: Database, content: str) -> None:
+    with database.begin() as connection:
+        insert_absent(connection, SourceFile, [row(content, "1")])
         raise ValueError("planted")
+
+
+def test_a_transaction_that_fails_leaves_nothing(database: Database) -> None:
+    with pytest.raises(ValueError, match="planted"):
+        insert_and_fail(database, "a")
     assert contents(database) == {}
 
 
@@ -62,9 +67,8 @@ def test_a_held_connection_reads_and_writes_like_any_other(database: Database, h
             assert outer.execute(select(func.count()).select_from(SourceFile)).scalar_one() == 1
             with database.begin() as connection:  # inside a read: on a connection of its own
                 insert_absent(connection, SourceFile, [row("b", "1")])
-        with pytest.raises(ValueError, match="planted"), database.begin() as connection:
-            insert_absent(connection, SourceFile, [row("c", "1")])
-            raise ValueError("planted")
+        with pytest.raises(ValueError, match="planted"):
+            insert_and_fail(database, "c")
         with database.hold():
             assert set(contents(database)) == {"a", "b"}
         assert set(contents(open_database(Path(database.url.removeprefix("sqlite:///"))))) == {
