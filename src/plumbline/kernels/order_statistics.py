@@ -19,8 +19,9 @@ def rank_ic(signals: ArrayLike, forwards: ArrayLike) -> Float[np.ndarray, "signa
     Over the assets where both are finite, with average ranks on ties; an infinite value counts as
     missing. NaN with fewer than 3 such assets or where a side is constant.
 
-    Cost: O((S+H)·T·A·log A) to rank every panel once plus O(S·H·T·A), exact in integers, so the
-    result does not depend on the order of the assets. Memory: 1 MiB of keys plus the result.
+    Cost: O((S+H)·T·A·log A) to rank every panel once plus O(S·H·T·A), exact in integers up to
+    200,000 assets, so the result does not depend on the order of the assets. Memory: 1 MiB of
+    keys plus the result.
 
     Parameters
     ----------
