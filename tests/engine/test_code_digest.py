@@ -118,7 +118,8 @@ class Package:
         self.write(name, text.replace(old, new))
 
     def ask(self) -> Answer:
-        path = os.pathsep.join([str(self.root / "code"), str(REPOSITORY)])
+        before = os.environ.get("PYTHONPATH", "")
+        path = os.pathsep.join([str(self.root / "code"), str(REPOSITORY), before])
         done = subprocess.run(
             [sys.executable, "-c", ASK, str(self.root / "project")],
             env={**os.environ, "PYTHONPATH": path},

@@ -12,7 +12,7 @@ def test_every_exported_name_is_the_one_of_its_module(room):
     package = importlib.import_module(room)
     assert set(package.__all__) == set(package._EXPORTS) == set(dir(package))
     for name, module in package._EXPORTS.items():
-        assert getattr(package, name) is getattr(importlib.import_module(module), name)
+        assert getattr(package, name) is getattr(importlib.import_module(f"{room}.{module}"), name)
 
 
 @pytest.mark.parametrize("room", ROOMS)

@@ -126,6 +126,8 @@ def histogram(values: Sequence[float], n_bins: int = 24) -> Histogram:
     """Count values in about ``n_bins`` round bins, for display; the bin width is stated beside."""
     marks = ticks(min(values), max(values), n_bins)
     width = marks[1] - marks[0]
+    if marks[0] > min(values):  # by less than the marks' rounding
+        marks = [marks[0] - width, *marks]
     counts = [0] * (len(marks) - 1)
     for value in values:
         counts[min(max(floor((value - marks[0]) / width), 0), len(counts) - 1)] += 1

@@ -69,6 +69,14 @@ def made(cls: type[T], values: Mapping[str, Any], place: str) -> T:
     RecipeError
         If the class refuses them; every problem is listed with its place.
     """
+    names = [field.name for field in dataclasses.fields(cls)]  # type: ignore[arg-type]  # any
+    unknown = [
+        f"{place}.{name}: is no name here; {nearest_names(name, names)}"
+        for name in values
+        if name not in names
+    ]
+    if unknown:
+        raise RecipeError("recipe", unknown)
     try:
         return TypeAdapter(cls).validate_python(dict(values))
     except ValidationError as error:
