@@ -326,12 +326,20 @@ def test_price_levels_keep_nine_digits():
     "factor",
     [
         lambda x: np.full(len(x), 0.1),
+        lambda x: np.where(np.arange(len(x)) % 3, 0.1 + 0.2, 0.3),
         lambda x: x[:, 0].copy(),
         lambda x: 0.3 * x[:, 0] - 2.0,
         lambda x: np.zeros(len(x)),
         lambda x: 1e12 * x[:, 0],
     ],
-    ids=["constant", "duplicate", "affine copy", "zero", "scaled copy"],
+    ids=[
+        "constant",
+        "constant but for rounding",
+        "duplicate",
+        "affine copy",
+        "zero",
+        "scaled copy",
+    ],
 )
 @pytest.mark.parametrize("gaps", [False, True])
 def test_dependent_factors_give_nan_and_a_count(factor, gaps):
