@@ -118,3 +118,16 @@ def test_the_schema_is_valid_and_agrees_with_the_loader(recipe_file):
 def test_an_unknown_kind_is_refused(recipe_file):
     recipe_file.write_text("kind: factor_studdy\n" + RECIPE)
     assert any("did you mean 'factor_study'" in p for p in problems_of(recipe_file))
+
+
+def test_a_year_has_as_many_bars_as_its_calendar(recipe_file):
+    assert load_recipe(recipe_file).resolved["evaluation"]["periods_per_year"] == 252
+    hourly = RECIPE.replace("calendar: XNYS", "calendar: 24/7 1h")
+    recipe_file.write_text(hourly)
+    assert load_recipe(recipe_file).resolved["evaluation"]["periods_per_year"] == 8760
+    given = load_recipe(recipe_file, ["evaluation.periods_per_year=100"])
+    assert given.resolved["evaluation"]["periods_per_year"] == 100
+
+
+def test_a_headline_that_is_no_horizon_is_refused(recipe_file):
+    assert "headline_horizon_bars" in problems_of(recipe_file, "headline_horizon_bars=9")[0]

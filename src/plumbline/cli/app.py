@@ -61,9 +61,14 @@ def call(arguments: Sequence[str] | None = None) -> int:
         return 130
     except BrokenPipeError:
         return FAILED
+    except OSError as error:
+        console.fail(PlumblineError(str(error)), as_json=as_json)
+        return FAILED
     except Exception as error:
         if _is_usage(error, as_json=as_json):
             return USAGE
+        if _is_database(error, as_json=as_json):
+            return FAILED
         raise
     return int(code or DONE)
 
@@ -83,6 +88,16 @@ def _is_usage(error: Exception, *, as_json: bool) -> bool:
     context = getattr(error, "ctx", None)
     hint = "" if context is None else f"\nhelp: {context.command_path} --help"
     console.fail(ParameterError(shown() + hint), as_json=as_json)
+    return True
+
+
+def _is_database(error: Exception, *, as_json: bool) -> bool:
+    """Show what the metadata database refused: it is full, damaged, or not to be written."""
+    cause = getattr(error, "orig", None)
+    if cause is None:
+        return False
+    advice = "see that the disk has room and .plumbline can be written; then: plumbline doctor"
+    console.fail(PlumblineError(f"the project's database: {cause}; {advice}"), as_json=as_json)
     return True
 
 

@@ -14,6 +14,8 @@ from plumbline.stages.recipe import load_recipe
 def find_project(project: Path | None, near: Path | None = None) -> Project:
     """Open the project named, else that of the working folder, else that near a recipe."""
     if project is not None:
+        if not project.is_dir():
+            raise ProjectError(f"--project {project}: there is no such folder")
         return open_project(project)
     try:
         return open_project(Path.cwd())

@@ -144,6 +144,13 @@ class Calendar:
         return sessions
 
 
+def bars_a_year(name: str, frequency: str) -> float:
+    """Return how many bars a year has, by custom: 252 sessions, or 365 days that never close."""
+    if name != ALWAYS_OPEN:
+        return 252.0
+    return 365.0 * _MINUTES["1d"] / _MINUTES[frequency]
+
+
 @final
 @dataclass(frozen=True)
 class _Sessions:

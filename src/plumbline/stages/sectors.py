@@ -33,6 +33,10 @@ def read_sectors(
         hint = nearest_names("sector", table.columns)
         return (), [f"neutralise.sectors: {path} needs columns asset and sector; {hint}"]
     found = dict(zip(table[key], table["sector"], strict=True))
+    several = table.unique([key, "sector"]).filter(pl.col(key).is_duplicated())
+    if several.height:
+        shown = ", ".join(several[key].unique().sort().head(10))
+        return (), [f"neutralise.sectors: {path} gives more than one sector for {shown}"]
     missing = [name for name in assets if not found.get(name)]
     if missing:
         shown = ", ".join(missing[:10])

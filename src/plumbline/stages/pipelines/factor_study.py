@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
 
+from plumbline.core.calendar import bars_a_year
 from plumbline.core.errors import ParameterError, RecipeError, nearest_names
 from plumbline.engine.pipeline import DataInput, DataSet, Node, Pipeline
 from plumbline.factors.factor_returns import legs_of
@@ -12,6 +13,7 @@ from plumbline.factors.model import FactorModel, models
 from plumbline.factors.options import EvaluationOptions
 from plumbline.features.signal import Signal, signals
 from plumbline.lake.cleaning_rules import CleaningRules
+from plumbline.lake.dataset import grid_of
 from plumbline.lake.source import sources
 from plumbline.stages.compute_returns import ComputeReturns
 from plumbline.stages.compute_signal import ComputeSignal
@@ -66,10 +68,13 @@ class FactorStudy(Kind):
             "on_code_change": document.get("on_code_change", "recompute"),
             "gates": [filled(gate) for gate in self.gates(document)],
         }
+        problems = _headline_problems(full)
         try:
             legs_of(full["factors"]["definitions"])
         except ParameterError as error:
-            raise RecipeError("recipe", [str(error)]) from error
+            problems.append(str(error))
+        if problems:
+            raise RecipeError("recipe", problems)
         return full
 
     def data(self, document: Mapping[str, Any]) -> Mapping[str, DataSpec]:
@@ -277,7 +282,17 @@ def _model(document: Mapping[str, Any]) -> FactorModel:
 
 
 def _options(document: Mapping[str, Any]) -> EvaluationOptions:
-    return made(EvaluationOptions, document.get("evaluation") or {}, "evaluation")
+    given = document.get("evaluation") or {}
+    calendar = document["data"][document["universe"]["prices"]].get("calendar")
+    defaults = {} if calendar is None else {"periods_per_year": bars_a_year(*grid_of(calendar))}
+    return made(EvaluationOptions, {**defaults, **given}, "evaluation")
+
+
+def _headline_problems(full: Mapping[str, Any]) -> list[str]:
+    headline, horizons = full["headline_horizon_bars"], full["evaluation"]["horizons"]
+    if headline is None or headline in horizons:
+        return []
+    return [f"headline_horizon_bars: {headline} is none of evaluation.horizons {horizons}"]
 
 
 def _data_spec(name: str, spec: Mapping[str, Any]) -> DataSpec:
@@ -307,6 +322,14 @@ def _data_problems(
         problems.append(
             f"universe.prices has bars of {grids[0]}, factors.data of {grids[1]}; "
             "put both on one calendar"
+        )
+    expected = bars_a_year(stocks.calendar_name, stocks.frequency)
+    if full["data"][full["universe"]["prices"]].get("calendar") is None and (
+        full["evaluation"]["periods_per_year"] != expected
+    ):
+        problems.append(
+            f"evaluation.periods_per_year is {full['evaluation']['periods_per_year']:g}; bars of "
+            f"{grids[0]} are {expected:g} a year: set it"
         )
     for leg in legs_of(full["factors"]["definitions"]):
         if leg not in legs.assets:
