@@ -12,7 +12,7 @@ from plumbline.core.digest import digest
 from plumbline.core.errors import RecipeError, UnknownPluginError
 from plumbline.engine.pipeline import DataSet, Pipeline
 from plumbline.stages.kind import DataSpec, Kind, Problem, kinds
-from plumbline.stages.validation import problems_of
+from plumbline.stages.validation import plain, problems_of
 
 DEFAULT_KIND = "factor_study"
 
@@ -40,12 +40,12 @@ class Recipe:
     @property
     def text(self) -> str:
         """Return the resolved recipe as YAML."""
-        return yaml.safe_dump(_plain(self.resolved), sort_keys=False, allow_unicode=True)
+        return yaml.safe_dump(plain(self.resolved), sort_keys=False, allow_unicode=True)
 
     @property
     def digest(self) -> str:
         """Return the digest of the resolved recipe; order of keys does not count."""
-        return digest(json.dumps(_plain(self.resolved), sort_keys=True))
+        return digest(json.dumps(plain(self.resolved), sort_keys=True))
 
     @property
     def data(self) -> Mapping[str, DataSpec]:
@@ -80,7 +80,7 @@ def load_recipe(
         If anything is wrong; every problem is listed, with its line and the nearest right name.
     """
     if isinstance(source, Mapping):
-        document, subject = _plain(source), "recipe"
+        document, subject = plain(source), "recipe"
         lines: dict[tuple[str, ...], int] = {}
         base = base or Path.cwd()
     else:
@@ -194,12 +194,3 @@ def _located(problem: Problem, lines: Mapping[tuple[str, ...], int]) -> str:
     where = f"line {lines[place]}: " if place else ""
     name = ".".join(problem.place)
     return f"{where}{name}: {problem.text}" if name else f"{where}{problem.text}"
-
-
-def _plain(value: Any) -> Any:
-    """Return nested mappings and sequences as dicts and lists."""
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    return value

@@ -91,18 +91,19 @@ def made(cls: type[T], values: Mapping[str, Any], place: str) -> T:
 def filled(instance: object) -> dict[str, Any]:
     """Return all fields of a dataclass instance as plain values."""
     return {
-        field.name: _plain(getattr(instance, field.name))
+        field.name: plain(getattr(instance, field.name))
         for field in dataclasses.fields(instance)  # type: ignore[arg-type]  # any dataclass
     }
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """Return nested dataclasses, mappings and sequences as dicts and lists."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return filled(value)
     if isinstance(value, (tuple, list)):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): plain(item) for key, item in value.items()}
     return value
 
 
