@@ -34,7 +34,7 @@ class Completion:
     ----------
     node, block : which block.
     key : its key, or None if it has none.
-    state : computed, cached, kept, uncached, failed or blocked.
+    state : computed, cached, kept, failed or blocked.
     reason : why it was in that state.
     artefact : columns of the result's row, or None if there is nothing new to store.
     lineage : rows of its inputs.
