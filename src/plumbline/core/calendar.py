@@ -170,6 +170,7 @@ def _sessions(name: str, last_year: int) -> _Sessions:
         with warnings.catch_warnings():  # of pandas, about calls that the library makes
             warnings.simplefilter("ignore", DeprecationWarning)
             calendar = exchange_calendars.get_calendar(name, start=str(start), end=str(end))
+    # the library raises any of these for a calendar or a year that it has no rules for
     except (ValueError, NotImplementedError, LibraryError) as error:
         raise CalendarError(
             f"exchange_calendars cannot lay out {name} from {start} to {end}: {error}"
