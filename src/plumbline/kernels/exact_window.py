@@ -24,6 +24,8 @@ def fit_exactly(panels: Panels, rules: Rules, results: Results, rows: tuple[int,
             if results.n_obs[bar, asset] < 0:
                 results.n_obs[bar, asset] = -results.n_obs[bar, asset]
                 _fit_window(panels, rules, results, (bar, asset), design)
+                if rules.level > 0:
+                    _leave_residual(panels, rules, results, (bar, asset))
 
 
 @compiled
@@ -81,6 +83,19 @@ def _fit_window(
 
 
 @compiled
+def _leave_residual(panels: Panels, rules: Rules, results: Results, cell: tuple[int, int]) -> None:
+    """Write the residual, ``lag`` bars on, of one window's coefficients."""
+    bar, asset = cell
+    target = bar + rules.lag
+    if target >= panels.y.shape[0]:
+        return
+    residual = panels.y[target, asset] - results.coefficients[0, bar, asset]
+    for k in range(panels.x.shape[1]):
+        residual -= panels.x[target, k] * results.coefficients[1 + k, bar, asset]
+    results.residual[target, asset] = residual if np.abs(residual) < np.inf else np.nan
+
+
+@compiled
 def _append_penalty(design: Float[np.ndarray, "columns rows"], n_obs: int, ridge: float) -> int:
     """Put the rows of a ridge penalty below the observations; return the number of rows."""
     n: int = design.shape[0] - 1
@@ -109,27 +124,6 @@ def _substitute(
     coefficients[0] = centre[n]
     for k in range(n):
         coefficients[0] -= centre[k] * coefficients[1 + k]
-
-
-@compiled
-def leave_residuals(panels: Panels, rules: Rules, results: Results, rows: tuple[int, int]) -> None:
-    """Write the residual of each row from the coefficients of ``lag`` bars before; O(A·K) a bar."""
-    n_assets = panels.y.shape[1]
-    for bar in range(rows[0], rows[1]):
-        residual = results.residual[bar]
-        source = bar - rules.lag
-        if source < 0:
-            residual[:] = np.nan
-            continue
-        y, alpha = panels.y[bar], results.coefficients[0, source]
-        for a in range(n_assets):
-            residual[a] = y[a] - alpha[a]
-        for k in range(panels.x.shape[1]):
-            factor, beta = panels.x[bar, k], results.coefficients[1 + k, source]
-            for a in range(n_assets):
-                residual[a] -= factor * beta[a]
-        for a in range(n_assets):
-            residual[a] = residual[a] if np.abs(residual[a]) < np.inf else np.nan
 
 
 @compiled
@@ -369,4 +363,6 @@ def _write(
         sigma = rest / np.sqrt(dof) if dof > 0.0 else np.nan
         results.condition[bar, asset] = condition
         for k in range(n + 1):
-            results.stderr[k, bar, asset] = sigma * spread[k]
+            error = sigma * spread[k]
+            results.stderr[k, bar, asset] = error
+            results.tstat[k, bar, asset] = coefficients[k] / error

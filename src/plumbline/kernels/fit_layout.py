@@ -65,6 +65,7 @@ class Results(NamedTuple):
     residual: Float[np.ndarray, "fit_bars fit_assets"]
     r2: Float[np.ndarray, "fit_bars fit_assets"]
     stderr: Float[np.ndarray, "inferred inference_bars inference_assets"]
+    tstat: Float[np.ndarray, "inferred inference_bars inference_assets"]
     condition: Float[np.ndarray, "inference_bars inference_assets"]
     reasons: Int[np.ndarray, " reasons"]
 
@@ -100,14 +101,21 @@ class Block(NamedTuple):
 
 
 class Facts(NamedTuple):
-    """Where each fact of a factorised window lies."""
+    """Where each fact of a factorised window lies, in order of use.
+
+    ``weight`` is 1 / Σw, ``mean`` the shifted factors' means, ``diagonal`` the centred Gram
+    matrix's, ``factor`` its L·D·L' (``entry_of`` says where; a diagonal entry is 1 / d), ``state``
+    0 where that is sound, ``spread`` the standard errors for a residual variance of one, alpha
+    first, ``precision`` their reciprocals, ``condition`` the design's.
+    """
 
     weight: int
     mean: int
     diagonal: int
-    inverse: int
+    factor: int
     state: int
     spread: int
+    precision: int
     condition: int
     size: int
 
@@ -116,11 +124,18 @@ class Facts(NamedTuple):
 def facts_layout(n_factors: int) -> Facts:
     """Return where each fact lies for a number of factors."""
     diagonal = 1 + n_factors
-    inverse = diagonal + n_factors
-    state = inverse + n_factors * n_factors
+    factor = diagonal + n_factors
+    state = factor + n_factors * (n_factors + 1) // 2
     spread = state + 1
-    condition = spread + n_factors + 1
-    return Facts(0, 1, diagonal, inverse, state, spread, condition, condition + 1)
+    precision = spread + n_factors + 1
+    condition = precision + n_factors + 1
+    return Facts(0, 1, diagonal, factor, state, spread, precision, condition, condition + 1)
+
+
+@compiled
+def entry_of(size: int, row: int, column: int) -> int:
+    """Return the place of an entry on or above the diagonal of a matrix kept by rows."""
+    return row * size - row * (row - 1) // 2 + column - row
 
 
 @compiled
@@ -140,8 +155,10 @@ class Places(NamedTuple):
     """Rows of a tile's scratch: what each lane holds while one bar is read and solved.
 
     ``usable`` to ``square`` describe a row of y, shifted by ``shift``: 1 where usable; weight, 0
-    where missing; weight times value; weight times value squared. The last places, one a factor,
-    hold the centred Σwxy.
+    where missing; weight times value; weight times value squared. ``total`` to ``certainty``
+    belong to the fit: sums of squares, residual standard deviation and its reciprocal; ``freedom``
+    is the reciprocal of the degrees of freedom. The last places, one a factor, hold the centred
+    Σwxy.
     """
 
     usable: int
@@ -149,15 +166,16 @@ class Places(NamedTuple):
     product: int
     square: int
     shift: int
-    counted: int
+    freedom: int
     state: int
     total: int
     rest: int
     sigma: int
+    certainty: int
     centred: int
 
 
-PLACES = Places(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10)
+PLACES = Places(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11)
 
 
 class Scratch(NamedTuple):
@@ -192,6 +210,12 @@ def n_own_sums(n_factors: int) -> int:
 
 
 @compiled
+def n_work(n_factors: int) -> int:
+    """Return the working rows of ``factorise``: the design's Gram matrix and two more."""
+    return entry_of(n_factors + 1, n_factors + 1, n_factors + 1) + 2
+
+
+@compiled
 def new_scratch(rules: Rules, n_factors: int, rows: int, lanes: int, base: int) -> Scratch:
     """Return working memory for tiles of a width, with tails of ``rows`` rows."""
     kept = n_own_sums(n_factors) + n_factors + (2 if rules.level else 1) - base
@@ -200,6 +224,6 @@ def new_scratch(rules: Rules, n_factors: int, rows: int, lanes: int, base: int) 
         np.zeros((facts_layout(n_factors).size, lanes)),
         np.empty((rows + 1, kept, lanes)),
         np.zeros((2, kept, lanes)),
-        np.empty(((n_factors + 1) * (n_factors + 1) + 2, lanes)),
+        np.empty((n_work(n_factors), lanes)),
         base,
     )

@@ -9,7 +9,13 @@ import numpy as np
 from jaxtyping import Float
 
 from plumbline.kernels.compilation import compiled
-from plumbline.kernels.fit_layout import SMALLEST_PIVOT, SMALLEST_VARIATION, Rules, facts_layout
+from plumbline.kernels.fit_layout import (
+    SMALLEST_PIVOT,
+    SMALLEST_VARIATION,
+    Rules,
+    entry_of,
+    facts_layout,
+)
 
 _SWEEPS = 12
 _NEGLIGIBLE = 4e-32  # squared share of the diagonal that an entry may keep
@@ -24,12 +30,12 @@ def factorise(
     rules: Rules,
     lanes: int,
 ) -> None:
-    """Turn the window sums of the first ``lanes`` lanes into centred Gram matrices and inverses.
+    """Turn the window sums of the first ``lanes`` lanes into factorised centred Gram matrices.
 
     ``sums`` holds n, Σw, Σwx, Σwxx' (upper triangle by rows) of factors shifted by ``shift``.
     A lane is marked unstable by a pivot below SMALLEST_PIVOT of its diagonal, by one that is not a
     number, and by a factor that hardly varies about its mean.
-    ``work`` needs (K + 1)² + 2 rows.
+    ``work`` needs ``n_work`` rows.
     """
     n = shift.shape[0]
     at = facts_layout(n)
@@ -37,28 +43,61 @@ def factorise(
     for j in range(lanes):
         inverse_weight[j] = 1.0 / weight[j]
     centring = float(rules.intercept)
-    pair = 2 + n
+    pair = 0
     for k in range(n):
         mean, total = facts[at.mean + k], sums[2 + k]
         for j in range(lanes):
             mean[j] = centring * (total[j] * inverse_weight[j])
         for i in range(k, n):
-            upper, lower = facts[at.inverse + k * n + i], facts[at.inverse + i * n + k]
-            product, other = sums[pair], sums[2 + i]
-            ridge = rules.ridge if i == k else 0.0
+            entry, product, other = facts[at.factor + pair], sums[2 + n + pair], sums[2 + i]
             if i == k:
-                lower = facts[at.diagonal + k]
-            for j in range(lanes):
-                entry = product[j] - mean[j] * other[j] + ridge
-                upper[j] = entry
-                lower[j] = entry
+                diagonal = facts[at.diagonal + k]
+                for j in range(lanes):
+                    value = product[j] - mean[j] * other[j] + rules.ridge
+                    entry[j] = value
+                    diagonal[j] = value
+            else:
+                for j in range(lanes):
+                    entry[j] = product[j] - mean[j] * other[j]
             pair += 1
-    _invert(facts, work[0], n, lanes)
+    _decompose(facts, work[0], n, lanes)
     if rules.intercept:
         _mark_constants(sums, facts, shift, lanes)
     if rules.level == 2:
-        _leave_spreads(facts, shift, rules, lanes)
+        _leave_spreads(facts, work, shift, rules, lanes)
         _leave_conditions(sums, facts, work, shift, rules, lanes)
+
+
+@compiled
+def _decompose(
+    facts: Float[np.ndarray, "n_facts lanes"],
+    scaled: Float[np.ndarray, " lanes"],
+    n: int,
+    lanes: int,
+) -> None:
+    """Factorise every lane's Gram matrix in place as L·D·L' and invert D.
+
+    Refinement would change nothing but rounding: the pivots that it is for go to QR.
+    """
+    at = facts_layout(n)
+    state = facts[at.state]
+    for k in range(n):
+        first = at.factor + entry_of(n, k, k) - k
+        pivot, diagonal = facts[first + k], facts[at.diagonal + k]
+        for j in range(lanes):
+            worst = state[j] if k else 0.0
+            state[j] = worst if pivot[j] > SMALLEST_PIVOT * diagonal[j] else 1.0
+            pivot[j] = 1.0 / pivot[j]
+        for i in range(k + 1, n):
+            row = facts[first + i]
+            for j in range(lanes):
+                scaled[j] = row[j] * pivot[j]
+            for m in range(i, n):
+                target, other = facts[at.factor + entry_of(n, i, m)], facts[first + m]
+                for j in range(lanes):
+                    target[j] -= scaled[j] * other[j]
+            for j in range(lanes):
+                row[j] = scaled[j]
 
 
 @compiled
@@ -81,75 +120,94 @@ def _mark_constants(
 
 
 @compiled
-def _invert(
-    facts: Float[np.ndarray, "n_facts lanes"],
-    scale: Float[np.ndarray, " lanes"],
-    n: int,
-    lanes: int,
-) -> None:
-    """Invert every lane's Gram matrix in place, pivot by pivot (Gauss-Jordan).
-
-    Refinement would change nothing but rounding: the pivots that it is for go to QR.
-    """
-    at = facts_layout(n)
-    state = facts[at.state]
-    for k in range(n):
-        pivot, diagonal = facts[at.inverse + k * n + k], facts[at.diagonal + k]
-        for j in range(lanes):
-            worst = state[j] if k else 0.0
-            state[j] = worst if pivot[j] > SMALLEST_PIVOT * diagonal[j] else 1.0
-        for j in range(lanes):
-            scale[j] = 1.0 / pivot[j]
-            pivot[j] = scale[j]
-        for i in range(n):
-            if i != k:
-                scaled = facts[at.inverse + i * n + k]
-                for j in range(lanes):
-                    scaled[j] = -scaled[j] * scale[j]
-                for m in range(n):
-                    if m != k:
-                        target, row = facts[at.inverse + i * n + m], facts[at.inverse + k * n + m]
-                        for j in range(lanes):
-                            target[j] += scaled[j] * row[j]
-        for m in range(n):
-            if m != k:
-                row = facts[at.inverse + k * n + m]
-                for j in range(lanes):
-                    row[j] *= scale[j]
-
-
-@compiled
 def _leave_spreads(
     facts: Float[np.ndarray, "n_facts lanes"],
+    work: Float[np.ndarray, "n_work lanes"],
     shift: Float[np.ndarray, " factors"],
     rules: Rules,
     lanes: int,
 ) -> None:
-    """Leave the standard errors for a residual variance of one, alpha first.
+    """Leave the standard errors for a residual variance of one, alpha first, and reciprocals.
 
-    With a ridge penalty the variance is M·S·M for M the inverse of S + penalty, which is
-    M - penalty·M·M; without one it is M.
+    M is the inverse of the Gram matrix, E that of L. A slope's variance is its diagonal entry of
+    M = E'·D⁻¹·E, the intercept's 1 / Σw + m'·M·m for means m. With a ridge penalty M·S·M takes
+    the place of M, which is M - penalty·M·M.
     """
     n = shift.shape[0]
     at = facts_layout(n)
+    _invert_triangle(facts, work, n, lanes)
     alpha, inverse_weight = facts[at.spread], facts[at.weight]
+    entry, tilt = work[entry_of(n, n, n)], work[entry_of(n, n, n) + 1]
     for j in range(lanes):
         alpha[j] = inverse_weight[j] if rules.intercept else np.nan
     for k in range(n):
-        mean_k, spread = facts[at.mean + k], facts[at.spread + 1 + k]
+        variance = facts[at.spread + 1 + k]
+        tilt[:lanes] = 0.0
         for i in range(n):
-            mean_i, entry = facts[at.mean + i], facts[at.inverse + k * n + i]
+            _leave_entry(facts, work, entry, (n, k, i), lanes)
+            mean_i = facts[at.mean + i]
             for j in range(lanes):
-                variance = entry[j]
-                if rules.ridge > 0.0:
-                    for m in range(n):
-                        left = facts[at.inverse + k * n + m, j]
-                        variance -= rules.ridge * left * facts[at.inverse + i * n + m, j]
-                alpha[j] += (mean_k[j] + shift[k]) * (mean_i[j] + shift[i]) * variance
-                if i == k:
-                    spread[j] = np.sqrt(variance)
-    for j in range(lanes):
-        alpha[j] = np.sqrt(alpha[j])
+                tilt[j] += entry[j] * (mean_i[j] + shift[i])
+            if i == k:
+                for j in range(lanes):
+                    variance[j] = entry[j]
+        mean_k = facts[at.mean + k]
+        for j in range(lanes):
+            alpha[j] += (mean_k[j] + shift[k]) * tilt[j]
+        if rules.ridge > 0.0:
+            for i in range(n):
+                _leave_entry(facts, work, entry, (n, k, i), lanes)
+                for j in range(lanes):
+                    variance[j] -= rules.ridge * (entry[j] * entry[j])
+            for j in range(lanes):
+                alpha[j] -= rules.ridge * (tilt[j] * tilt[j])
+    for k in range(n + 1):
+        spread, precision = facts[at.spread + k], facts[at.precision + k]
+        for j in range(lanes):
+            root = np.sqrt(spread[j])
+            spread[j] = root
+            precision[j] = 1.0 / root
+
+
+@compiled
+def _invert_triangle(
+    facts: Float[np.ndarray, "n_facts lanes"],
+    work: Float[np.ndarray, "n_work lanes"],
+    n: int,
+    lanes: int,
+) -> None:
+    """Leave the inverse of every lane's unit lower triangle L, kept as L is."""
+    factor = facts_layout(n).factor
+    for k in range(n):
+        for i in range(k, n):
+            target = work[entry_of(n, k, i)]
+            if i == k:
+                target[:lanes] = 1.0
+                continue
+            target[:lanes] = 0.0
+            for m in range(k, i):
+                left, right = facts[factor + entry_of(n, m, i)], work[entry_of(n, k, m)]
+                for j in range(lanes):
+                    target[j] -= left[j] * right[j]
+
+
+@compiled
+def _leave_entry(
+    facts: Float[np.ndarray, "n_facts lanes"],
+    work: Float[np.ndarray, "n_work lanes"],
+    entry: Float[np.ndarray, " lanes"],
+    place: tuple[int, int, int],
+    lanes: int,
+) -> None:
+    """Leave one entry of every lane's inverse Gram matrix: Σ over m of E[m, k]·E[m, i] / d[m]."""
+    n, k, i = place
+    factor = facts_layout(n).factor
+    entry[:lanes] = 0.0
+    for m in range(max(k, i), n):
+        left, right = work[entry_of(n, k, m)], work[entry_of(n, i, m)]
+        pivot = facts[factor + entry_of(n, m, m)]
+        for j in range(lanes):
+            entry[j] += left[j] * right[j] * pivot[j]
 
 
 @compiled
@@ -173,18 +231,16 @@ def _leave_conditions(
     for k in range(n):
         mine = sums[2 + k]
         if edge:
-            right, below = work[k + 1], work[(k + 1) * size]
+            right = work[k + 1]
             for j in range(lanes):
                 right[j] = mine[j] + shift[k] * weight[j]
-                below[j] = right[j]
         for i in range(k, n):
             other, product = sums[2 + i], sums[pair]
-            upper, lower = work[(k + edge) * size + i + edge], work[(i + edge) * size + k + edge]
+            entry = work[entry_of(size, k + edge, i + edge)]
             ridge = rules.ridge if i == k else 0.0
             for j in range(lanes):
                 cross = shift[k] * other[j] + shift[i] * mine[j]
-                upper[j] = product[j] + cross + shift[k] * shift[i] * weight[j] + ridge
-                lower[j] = upper[j]
+                entry[j] = product[j] + cross + shift[k] * shift[i] * weight[j] + ridge
             pair += 1
     _diagonalise(work, size, lanes)
     condition = facts[facts_layout(n).condition]
@@ -192,8 +248,9 @@ def _leave_conditions(
         largest = work[0, j]
         smallest = work[0, j]
         for k in range(1, size):
-            largest = max(largest, work[k * (size + 1), j])
-            smallest = min(smallest, work[k * (size + 1), j])
+            value = work[entry_of(size, k, k), j]
+            largest = max(largest, value)
+            smallest = min(smallest, value)
         condition[j] = np.sqrt(largest / smallest) if smallest > 0.0 else np.inf
 
 
@@ -201,16 +258,17 @@ def _leave_conditions(
 def _diagonalise(work: Float[np.ndarray, "n_work lanes"], size: int, lanes: int) -> None:
     """Rotate every lane's symmetric matrix until its diagonal holds the eigenvalues (Jacobi).
 
-    A lane whose entry is negligible beside its diagonal is rotated by nothing, so a lane that
-    finishes early keeps its bits whatever its neighbours need.
+    Only the upper triangle is kept. A lane whose entry is negligible beside its diagonal is
+    rotated by nothing, so a lane that finishes early keeps its bits whatever its neighbours need.
     """
-    cosine, sine = work[size * size], work[size * size + 1]
+    n_entries = entry_of(size, size, size)
+    tangent, sine = work[n_entries], work[n_entries + 1]
     for _ in range(_SWEEPS):
         turned = 0
         for k in range(size):
             for i in range(k + 1, size):
-                off, mirror = work[k * size + i], work[i * size + k]
-                upper, lower = work[k * size + k], work[i * size + i]
+                off = work[entry_of(size, k, i)]
+                upper, lower = work[entry_of(size, k, k)], work[entry_of(size, i, i)]
                 turns = 0
                 for j in range(lanes):
                     turns += off[j] * off[j] > _NEGLIGIBLE * np.abs(upper[j] * lower[j])
@@ -218,20 +276,24 @@ def _diagonalise(work: Float[np.ndarray, "n_work lanes"], size: int, lanes: int)
                     continue
                 turned += turns
                 for j in range(lanes):
-                    ratio = (lower[j] - upper[j]) / (2.0 * off[j])
-                    tangent = 1.0 / (np.abs(ratio) + np.sqrt(ratio * ratio + 1.0))
-                    tangent = tangent if ratio >= 0.0 else -tangent
-                    c = 1.0 / np.sqrt(tangent * tangent + 1.0)
                     turn = off[j] * off[j] > _NEGLIGIBLE * np.abs(upper[j] * lower[j])
-                    cosine[j] = c if turn else 1.0
-                    sine[j] = tangent * c if turn else 0.0
-                for m in range(size):
-                    _rotate(work[m * size + k], work[m * size + i], cosine, sine, lanes)
-                for m in range(size):
-                    _rotate(work[k * size + m], work[i * size + m], cosine, sine, lanes)
+                    ratio = (lower[j] - upper[j]) / (2.0 * off[j])
+                    slope = 1.0 / (np.abs(ratio) + np.sqrt(ratio * ratio + 1.0))
+                    tangent[j] = (slope if ratio >= 0.0 else -slope) if turn else 0.0
                 for j in range(lanes):
-                    off[j] = 0.0 if sine[j] != 0.0 else off[j]
-                    mirror[j] = off[j]
+                    step = tangent[j] * off[j]
+                    upper[j] -= step
+                    lower[j] += step
+                    off[j] = 0.0 if tangent[j] != 0.0 else off[j]
+                for j in range(lanes):
+                    cosine = 1.0 / np.sqrt(tangent[j] * tangent[j] + 1.0)
+                    sine[j] = tangent[j] * cosine
+                    tangent[j] = cosine
+                for m in range(size):
+                    if m != k and m != i:
+                        left = work[entry_of(size, min(m, k), max(m, k))]
+                        right = work[entry_of(size, min(m, i), max(m, i))]
+                        _rotate(left, right, tangent, sine, lanes)
         if turned == 0:
             return
 

@@ -11,6 +11,7 @@ from plumbline.kernels.fit_layout import (
     SMALLEST_RESIDUAL,
     TOO_FEW,
     UNSTABLE,
+    Panels,
     Results,
     Rules,
     Scratch,
@@ -28,7 +29,8 @@ def leave_states(rules: Rules, results: Results, scratch: Scratch, bar: int, til
     n_rows = float(min(bar + 1, rules.window))
     n_obs = results.n_obs[bar, tile.first : tile.stop]
     unstable = facts[facts_layout(results.coefficients.shape[0] - 1).state]
-    state, count, counted = room[PLACES.state], room[PLACES.counted], scratch.sums[1, 0]
+    n_coefficients = float(results.coefficients.shape[0] - 1 + rules.intercept)
+    state, freedom, counted = room[PLACES.state], room[PLACES.freedom], scratch.sums[1, 0]
     unfitted = 0
     for j in range(tile.stop - tile.first):
         value = counted[j]
@@ -36,10 +38,12 @@ def leave_states(rules: Rules, results: Results, scratch: Scratch, bar: int, til
         found = TOO_FEW if value < least else found
         found = MISSING if propagate & (value < n_rows) else found
         state[j] = found
-        count[j] = value
         unfitted += found != FITTED
     for j in range(tile.stop - tile.first):
         n_obs[j] = np.int32(counted[j])
+    if rules.level == 2:
+        for j in range(tile.stop - tile.first):
+            freedom[j] = 1.0 / (counted[j] - n_coefficients)
     return unfitted
 
 
@@ -69,6 +73,7 @@ def leave_unfitted(
         _blank(results.condition[bar], state, first, stop)
         for k in range(n + 1):
             _blank(results.stderr[k, bar], state, first, stop)
+            _blank(results.tstat[k, bar], state, first, stop)
     counts = results.n_obs[bar, first:stop]
     too_few = missing = n_left = 0
     for j in range(stop - first):
@@ -95,13 +100,7 @@ def _blank(
 
 
 @compiled
-def leave_quality(
-    rules: Rules,
-    results: Results,
-    scratch: Scratch,
-    bar: int,
-    tile: Tile,
-) -> int:
+def leave_quality(rules: Rules, results: Results, scratch: Scratch, bar: int, tile: Tile) -> int:
     """Write R2 and inference of a bar from its coefficients; return how many are left to QR."""
     n = results.coefficients.shape[0] - 1
     lanes = tile.stop - tile.first
@@ -124,45 +123,71 @@ def leave_quality(
         for j in range(lanes):
             rest[j] = source[j] - beta[j] * (centred[j] + ridge * beta[j])
     r2 = results.r2[bar, tile.first : tile.stop]
+    state = room[PLACES.state]
+    kept = 0
     for j in range(lanes):
         r2[j] = 1.0 - rest[j] / total[j]
-    if rules.level == 2:
-        _leave_inference(rules, results, room, facts, bar, tile)
-    lost = 0
-    state = room[PLACES.state]
     for j in range(lanes):
-        lost += (state[j] == FITTED) & (not rest[j] > SMALLEST_RESIDUAL * total[j])
-    if lost:
+        kept += (rest[j] > SMALLEST_RESIDUAL * total[j]) | (state[j] != FITTED)
+    if rules.level == 2:
+        _leave_inference(results, room, facts, bar, tile)
+    if kept < lanes:
         counts = results.n_obs[bar, tile.first : tile.stop]
         for j in range(lanes):
             if state[j] == FITTED and not rest[j] > SMALLEST_RESIDUAL * total[j]:
                 counts[j] = -counts[j]
-    return lost
+    return lanes - kept
 
 
 @compiled
 def _leave_inference(
-    rules: Rules,
     results: Results,
     room: Float[np.ndarray, "places lanes"],
     facts: Float[np.ndarray, "n_facts lanes"],
     bar: int,
     tile: Tile,
 ) -> None:
-    """Write standard errors and condition numbers of one bar."""
+    """Write standard errors, t statistics and condition numbers of one bar."""
     n = results.coefficients.shape[0] - 1
     known = facts_layout(n)
     lanes = tile.stop - tile.first
-    n_coefficients = n + rules.intercept
-    rest, count, sigma = room[PLACES.rest], room[PLACES.counted], room[PLACES.sigma]
+    rest, freedom = room[PLACES.rest], room[PLACES.freedom]
+    sigma, certainty = room[PLACES.sigma], room[PLACES.certainty]
     for j in range(lanes):
-        sigma[j] = np.sqrt(rest[j] / (count[j] - n_coefficients))
+        sigma[j] = np.sqrt(rest[j] * freedom[j])
+    for j in range(lanes):
+        certainty[j] = 1.0 / sigma[j]
     for k in range(n + 1):
         error = results.stderr[k, bar, tile.first : tile.stop]
-        spread = facts[known.spread + k]
+        tstat = results.tstat[k, bar, tile.first : tile.stop]
+        coefficient = results.coefficients[k, bar, tile.first : tile.stop]
+        spread, precision = facts[known.spread + k], facts[known.precision + k]
         for j in range(lanes):
             error[j] = sigma[j] * spread[j]
+        for j in range(lanes):
+            tstat[j] = coefficient[j] * (certainty[j] * precision[j])
     condition = results.condition[bar, tile.first : tile.stop]
     source = facts[known.condition]
     for j in range(lanes):
         condition[j] = source[j]
+
+
+@compiled
+def leave_residual(panels: Panels, rules: Rules, results: Results, bar: int, tile: Tile) -> None:
+    """Write the residuals, ``lag`` bars on, of the coefficients of a bar; O(A·K)."""
+    target = bar + rules.lag
+    if target >= panels.y.shape[0]:
+        return
+    lanes = tile.stop - tile.first
+    residual = results.residual[target, tile.first : tile.stop]
+    y = panels.y[target, tile.first : tile.stop]
+    alpha = results.coefficients[0, bar, tile.first : tile.stop]
+    factor, beta = panels.x[target, 0], results.coefficients[1, bar, tile.first : tile.stop]
+    for j in range(lanes):
+        residual[j] = y[j] - alpha[j] - factor * beta[j]
+    for k in range(1, panels.x.shape[1]):
+        factor, beta = panels.x[target, k], results.coefficients[1 + k, bar, tile.first : tile.stop]
+        for j in range(lanes):
+            residual[j] -= factor * beta[j]
+    for j in range(lanes):
+        residual[j] = residual[j] if np.abs(residual[j]) < np.inf else np.nan

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from types import MappingProxyType
 from typing import Literal, final
 
@@ -76,6 +75,8 @@ class RollingFit:
         and around 0 without; NaN where y is constant; None for coefficients only.
     stderr : (T, A, K+1) standard errors, alpha first (NaN without an intercept); None without
         inference.
+    tstat : (T, A, K+1) coefficients over standard errors, alpha first; NaN where an error is
+        missing, or 0 like its coefficient. None without inference.
     condition : (T, A) 2-norm condition number of the weighted design matrix, intercept included,
         in the caller's units, as ``numpy.linalg.cond`` gives it; with a ridge penalty, of the
         design with the penalty's rows below. None without inference.
@@ -88,21 +89,8 @@ class RollingFit:
     residual: Float[np.ndarray, "bars assets"] | None = None
     r2: Float[np.ndarray, "bars assets"] | None = None
     stderr: Float[np.ndarray, "bars assets coefficients"] | None = None
+    tstat: Float[np.ndarray, "bars assets coefficients"] | None = None
     condition: Float[np.ndarray, "bars assets"] | None = None
-
-    @cached_property
-    def tstat(self) -> Float[np.ndarray, "bars assets coefficients"] | None:
-        """(T, A, K+1) coefficients over standard errors, alpha first; None without inference.
-
-        NaN where an error is missing, or 0 like its coefficient. Divided on first use, O(T·A·K).
-        """
-        if self.stderr is None:
-            return None
-        ratio = np.empty_like(self.stderr)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            np.divide(self.alpha, self.stderr[..., 0], out=ratio[..., 0])
-            np.divide(self.beta, self.stderr[..., 1:], out=ratio[..., 1:])
-        return ratio
 
 
 def rolling_ols(
@@ -270,6 +258,7 @@ def _empty_results(shape: tuple[int, ...], n_factors: int, rules: Rules) -> Resu
         residual=np.empty(fit),
         r2=np.empty(fit),
         stderr=np.empty((n_coefficients, *inference)),
+        tstat=np.empty((n_coefficients, *inference)),
         condition=np.empty(inference),
         reasons=np.zeros(len(_REASONS) + 1, np.int64),
     )
@@ -287,5 +276,6 @@ def _fit(results: Results, rules: Rules) -> RollingFit:
         residual=results.residual if has_fit else None,
         r2=results.r2 if has_fit else None,
         stderr=np.moveaxis(results.stderr, 0, -1) if has_inference else None,
+        tstat=np.moveaxis(results.tstat, 0, -1) if has_inference else None,
         condition=results.condition if has_inference else None,
     )

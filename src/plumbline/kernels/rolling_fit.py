@@ -1,10 +1,8 @@
 """Rolling regressions, group of blocks by group of blocks: which kernel fits which assets."""
 
-from typing import NamedTuple
-
 import numpy as np
 
-from plumbline.kernels.exact_window import fit_exactly, leave_residuals
+from plumbline.kernels.exact_window import fit_exactly
 from plumbline.kernels.fit_layout import (
     Group,
     Panels,
@@ -22,20 +20,9 @@ from plumbline.kernels.window_sums import find_gaps, share_windows
 _TABLE_BYTES = 4 << 20
 
 
-class _Tile(NamedTuple):
-    """How many assets to work on together: suffix sums of so many bytes, within bounds.
-
-    Wide tiles save loop overhead, narrow ones keep the sums in the second level of the cache;
-    results do not depend on it.
-    """
-
-    suffix_bytes: int
-    fewest: int
-    most: int
-
-
-_SHARED_TILE = _Tile(4 << 20, 64, 256)
-_MASKED_TILE = _Tile(2 << 20, 64, 256)
+# Assets are worked on together, within these bounds, while their suffix sums take so many bytes.
+# Wide tiles save loop overhead, narrow ones keep the sums in cache; no result depends on it.
+_SUFFIX_BYTES, _FEWEST_LANES, _MOST_LANES = 16 << 20, 128, 256
 
 
 def fit_groups(panels: Panels, rules: Rules, results: Results) -> None:
@@ -44,9 +31,10 @@ def fit_groups(panels: Panels, rules: Rules, results: Results) -> None:
     n = panels.x.shape[1]
     if panels.y.size == 0:
         return
+    results.residual[: rules.lag] = np.nan
     rows = min(rules.window, n_bars)
-    wide = _tile_width(rows * (n + 1), n_assets, _SHARED_TILE)
-    narrow = _tile_width(rows * (n_own_sums(n) + n + 1), n_assets, _MASKED_TILE)
+    wide = _tile_width(rows * (n + 1), n_assets)
+    narrow = _tile_width(rows * (n_own_sums(n) + n + 1), n_assets)
     row_bytes = 8 * (3 * n_own_sums(n) + facts_layout(n).size)
     blocks = max(1, _TABLE_BYTES // row_bytes // rules.window)
     for start in range(-rules.offset, n_bars, blocks * rules.window):
@@ -61,16 +49,13 @@ def fit_groups(panels: Panels, rules: Rules, results: Results) -> None:
             n_left += fit_shared(panels, rules, group, shared, results, gaps)
         if gaps.any():
             n_left += fit_masked(panels, rules, group, shared, results, gaps)
-        rows = (max(start, 0), group.stop)
         if n_left:
-            fit_exactly(panels, rules, results, rows)
-        if rules.level > 0:
-            leave_residuals(panels, rules, results, rows)
+            fit_exactly(panels, rules, results, (max(start, 0), group.stop))
 
 
-def _tile_width(sums: int, n_assets: int, tile: _Tile) -> int:
+def _tile_width(sums: int, n_assets: int) -> int:
     """Return the width of equal tiles, for an asset that keeps a number of suffix sums."""
-    lanes = min(max(tile.suffix_bytes // (8 * sums), tile.fewest), tile.most)
+    lanes = min(max(_SUFFIX_BYTES // (8 * sums), _FEWEST_LANES), _MOST_LANES)
     n_tiles = -(-n_assets // lanes)
     return -(-n_assets // n_tiles)
 

@@ -20,7 +20,13 @@ from plumbline.kernels.fit_layout import (
     n_own_sums,
     new_scratch,
 )
-from plumbline.kernels.lane_results import leave_quality, leave_unfitted, window_state
+from plumbline.kernels.lane_results import (
+    leave_quality,
+    leave_residual,
+    leave_unfitted,
+    window_state,
+)
+from plumbline.kernels.lane_solution import solve_row
 
 
 @compiled
@@ -76,14 +82,17 @@ def _fit_head(
         state = window_state(counts[place], facts[place, state_at], bar, rules)
         if state == FITTED:
             where = (bar, first, stop, rules.intercept)
-            _solve_row(coefficients, sums[1], room, facts[place], shift, where)
+            solve_row(coefficients, sums[1], room, facts[place], shift, where)
             if rules.level:
-                _spread_facts(room, scratch.facts, facts[place], counts[place], rules.level)
+                freedom = counts[place] - shift.shape[0] - rules.intercept
+                _spread_facts(room, scratch.facts, facts[place], freedom, rules.level)
                 n_left += leave_quality(rules, results, scratch, bar, tile)
         else:
             room[PLACES.state] = state
             n_left += leave_unfitted(rules, results, room, bar, tile)
             room[PLACES.state] = FITTED
+        if rules.level:
+            leave_residual(panels, rules, results, bar, tile)
     return n_left
 
 
@@ -96,67 +105,23 @@ def _fill(row: Int[np.ndarray, " assets"], first: int, stop: int, value: int) ->
 
 
 @compiled
-def _solve_row(
-    coefficients: Float[np.ndarray, "coefficients bars assets"],
-    sums: Float[np.ndarray, "kept lanes"],
-    room: Float[np.ndarray, "places lanes"],
-    facts: Float[np.ndarray, " n_facts"],
-    shift: Float[np.ndarray, " factors"],
-    where: tuple[int, int, int, int],
-) -> None:
-    """Write the coefficients of one bar: slopes from the shared inverse, alpha from the means."""
-    bar, first, stop, intercept = where
-    n = shift.shape[0]
-    known = facts_layout(n)
-    lanes = stop - first
-    total, base = sums[0], room[PLACES.shift]
-    alpha = coefficients[0, bar, first:stop]
-    scale = facts[known.weight]
-    for k in range(n):
-        mean, cross, centred = facts[known.mean + k], sums[1 + k], room[PLACES.centred + k]
-        for j in range(lanes):
-            centred[j] = cross[j] - mean * total[j]
-    if intercept:
-        for j in range(lanes):
-            alpha[j] = base[j] + total[j] * scale
-    else:
-        for j in range(lanes):
-            alpha[j] = 0.0
-    for k in range(n):
-        beta = coefficients[1 + k, bar, first:stop]
-        entry, centred = facts[known.inverse + k * n], room[PLACES.centred]
-        if n == 1:
-            for j in range(lanes):
-                beta[j] = entry * centred[j]
-        else:
-            second, other = facts[known.inverse + k * n + 1], room[PLACES.centred + 1]
-            for j in range(lanes):
-                beta[j] = entry * centred[j] + second * other[j]
-        for i in range(2, n):
-            entry, centred = facts[known.inverse + k * n + i], room[PLACES.centred + i]
-            for j in range(lanes):
-                beta[j] += entry * centred[j]
-        if intercept:
-            mean = shift[k] + facts[known.mean + k]
-            for j in range(lanes):
-                alpha[j] -= mean * beta[j]
-
-
-@compiled
 def _spread_facts(
     room: Float[np.ndarray, "places lanes"],
     target: Float[np.ndarray, "n_facts lanes"],
     facts: Float[np.ndarray, " n_facts"],
-    count: float,
+    freedom: float,
     level: int,
 ) -> None:
     """Give every lane the shared facts that R2 and inference read."""
     known = facts_layout(room.shape[0] - PLACES.centred)
-    counted, weight = room[PLACES.counted], target[known.weight]
-    for j in range(counted.shape[0]):
-        counted[j] = count
-        weight[j] = facts[known.weight]
+    weight, fact = target[known.weight], facts[known.weight]
+    for j in range(weight.shape[0]):
+        weight[j] = fact
     if level == 2:
+        certainty = 1.0 / freedom
+        lane = room[PLACES.freedom]
+        for j in range(lane.shape[0]):
+            lane[j] = certainty
         for e in range(known.spread, known.size):
             row, fact = target[e], facts[e]
             for j in range(row.shape[0]):

@@ -18,6 +18,7 @@ from plumbline.kernels.fit_layout import (
     Shared,
     block_at,
     n_blocks,
+    n_work,
 )
 from plumbline.kernels.lane_algebra import factorise
 
@@ -30,7 +31,7 @@ def share_windows(panels: Panels, rules: Rules, group: Group, shared: Shared) ->
     n_facts = shared.facts.shape[1]
     begin = max(group.start - rules.window, 0)
     longest = min(rules.window, n_rows)
-    work = np.empty(((n + 1) * (n + 1) + 2, longest))
+    work = np.empty((n_work(n), longest))
     suffix, sums = np.empty((n_entries, longest + 1)), np.empty((n_entries, longest))
     facts = np.empty((n_facts, longest))
     for number in range(n_blocks(group, rules.window)):
