@@ -2,6 +2,7 @@ import json
 
 import numpy as np
 import polars as pl
+import polars_ols  # noqa: F401  # registers the regressions on expressions
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -154,6 +155,39 @@ def test_agrees_with_statsmodels_on_real_returns(shared_data):
         assert_allclose(fit.tstat[mine, asset], peer.tvalues[theirs], rtol=1e-8, atol=1e-9)
         assert_allclose(fit.r2[mine, asset], peer.rsquared[theirs], rtol=1e-8)
         compared += len(mine)
+    assert compared > 3_000
+
+
+@pytest.mark.parametrize("gaps", [False, True])
+def test_agrees_with_polars_ols_on_real_returns(shared_data, gaps):
+    y, x = etf_and_stock_returns(shared_data)
+    if gaps:
+        y[5::7, 1] = np.nan
+    else:
+        y, x = y[-1_000:], x[-1_000:]
+    assert np.isnan(y).any() == gaps
+    window = 168
+    fit = rolling_ols(y, x, window, min_obs=100)
+    compared = 0
+    for asset in range(y.shape[1]):
+        table = pl.DataFrame({"y": y[:, asset], "spy": x[:, 0], "iwm": x[:, 1]})
+        regression = pl.col("y").least_squares.rolling_ols(
+            "spy",
+            "iwm",
+            window_size=window,
+            min_periods=100,
+            add_intercept=True,
+            mode="coefficients",
+            null_policy="drop_window",
+        )
+        peer = table.with_columns(pl.col("y").fill_nan(None)).select(regression.alias("fit"))
+        slopes_then_alpha = peer["fit"].struct.unnest().to_numpy()
+        # Where y misses, the peer shows no fit, though its windows drop missing rows as ours do.
+        both = np.isfinite(slopes_then_alpha).all(axis=1) & np.isfinite(y[:, asset])
+        mine = np.column_stack([fit.beta[:, asset], fit.alpha[:, asset]])
+        assert_array_equal(np.isfinite(mine[both]), True)
+        assert_allclose(mine[both], slopes_then_alpha[both], rtol=1e-6, atol=1e-9)
+        compared += both.sum()
     assert compared > 3_000
 
 
