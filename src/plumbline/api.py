@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, final
 
 from plumbline.core.digest import digest
 from plumbline.core.errors import (
+    CorruptEntryError,
     GateError,
     MissingDataError,
     ParameterError,
@@ -17,6 +18,7 @@ from plumbline.core.panel import Panel
 from plumbline.core.settings import read_settings
 from plumbline.engine.code_digest import CodeDigests
 from plumbline.engine.executor import Executor, executors
+from plumbline.engine.objects import names_in
 from plumbline.engine.pipeline import DataSet, Pipeline
 from plumbline.engine.plan import Plan
 from plumbline.engine.project import Project, create_project, open_project
@@ -25,10 +27,11 @@ from plumbline.engine.verify import Verification
 from plumbline.engine.watcher import Silent, Watcher
 from plumbline.lake.dataset import Dataset
 from plumbline.lake.prepared import PreparedDataset
-from plumbline.ledger.queries import metrics_of_results
-from plumbline.stages.gates import broken_gates, gate_metrics
+from plumbline.stages.gates import broken_gates
 from plumbline.stages.recipe import Recipe, load_recipe
-from plumbline.stages.tables import study_tables
+from plumbline.stages.study_findings import record_findings
+from plumbline.stages.study_warnings import DATA, StudyWarning
+from plumbline.stages.tables import is_table_node, study_tables
 
 if TYPE_CHECKING:
     import polars as pl
@@ -102,6 +105,12 @@ class Workspace:
         data: dict[str, DataSet] = dict(self.datasets)
         return self.recipe.pipeline(data)
 
+    @cached_property
+    def warnings(self) -> tuple[str, ...]:
+        """Return what of the recipe cannot be computed from these data, as far as axes tell."""
+        data: dict[str, DataSet] = dict(self.datasets)
+        return self.recipe.warnings(data)
+
     def quality(self, name: str) -> "pl.DataFrame":
         """Return what cleaning found in the files of a data set of the recipe."""
         found = self.prepared[name]
@@ -139,10 +148,12 @@ class Study:
     ----------
     workspace : recipe, project and data.
     result : run id, counts, digests, and where every result is.
+    warnings : what could not be computed, and why.
     """
 
     workspace: Workspace
     result: RunResult
+    warnings: tuple[StudyWarning, ...] = ()
 
     @cached_property
     def tables(self) -> "dict[str, pl.DataFrame]":
@@ -205,6 +216,7 @@ class Study:
                 workspace.datasets[stocks],
                 workspace.quality(stocks),
                 self.tables,
+                self.warnings,
                 self.result,
                 workspace.project.database,
             )
@@ -309,23 +321,47 @@ def run_workspace(workspace: Workspace, options: Options) -> Study:
 
             warm(options.compiling)
 
+    pipeline, warnings = workspace.pipeline, workspace.warnings  # nothing is stored if these fail
     workspace.store_data()
     recipe = workspace.recipe
     engine = workspace.project.engine
     result = engine.run(
-        workspace.pipeline,
+        pipeline,
         options.make_executor(),
         RunOptions((recipe.text, recipe.digest), options.watcher, options.use_cache, compile_first),
     )
     engine.cache.trim(read_settings().cache_bytes, engine.ledger)
-    study = Study(workspace, result)
-    makers = {node: entries[0].key for node, (_, entries) in result.pieces.items()}
-    evaluations = [key for node, key in makers.items() if node.startswith("evaluation:")]
-    metrics = metrics_of_results(workspace.project.database, evaluations)
-    if metrics is None:
-        metrics = gate_metrics(study.tables)
-    engine.ledger.record_metrics(result.run_id, metrics)
-    return study
+    known = tuple(StudyWarning(DATA, "", text) for text in warnings)
+    return Study(workspace, result, record_findings(engine, result, recipe.resolved, known))
+
+
+def read_stored(workspace: Workspace) -> Study:
+    """Return the study whose results are all stored; nothing is computed.
+
+    Raises
+    ------
+    MissingDataError
+        If results are missing, outdated or damaged; the next step is named.
+    """
+    engine = workspace.project.engine
+    plan = engine.plan(workspace.pipeline)
+    if not plan.is_done:
+        raise MissingDataError(
+            "results of this recipe are missing or outdated; see: plumbline plan, "
+            "then: plumbline run"
+        )
+    for decision in plan.decisions:
+        node, block = decision.task.place
+        if decision.entry is None or not is_table_node(node):
+            continue
+        try:
+            for name in names_in(decision.entry.manifest):
+                engine.cache.objects.check(name)
+        except CorruptEntryError as error:
+            raise MissingDataError(
+                f"{node} [{block}]: {error}; to compute it again: plumbline run"
+            ) from error
+    return run_workspace(workspace, Options())
 
 
 def verify(

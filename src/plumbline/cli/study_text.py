@@ -5,10 +5,37 @@ from typing import TYPE_CHECKING, Any
 from plumbline.cli import console
 
 if TYPE_CHECKING:
-    from plumbline.api import Study
+    from plumbline.api import Study, Workspace
     from plumbline.report.publish import Published
 
 _COLUMNS = ("signal", "horizon_bars", "mean_ic", "t_hac", "critical_5pct", "n_bars")
+
+
+def before_run(workspace: "Workspace") -> None:
+    """Tell what cleaning did to each source, and what the data cannot give.
+
+    Raises
+    ------
+    RecipeError
+        If they can give nothing of the recipe.
+    """
+    _ = workspace.pipeline
+    for name, counts in cleaning_of(workspace).items():
+        if any(counts.values()):
+            dataset = workspace.datasets[name].name
+            console.note(
+                f"{name}: {counts['changed']} rows changed by cleaning, {counts['refused']} "
+                f"refused, {counts['noted']} noted; see: plumbline data {dataset} --quality"
+            )
+    for text in workspace.warnings:
+        console.note(f"warning: {text}")
+
+
+def cleaning_of(workspace: "Workspace") -> dict[str, dict[str, int]]:
+    """Return by data set how many rows cleaning changed, refused and noted."""
+    from plumbline.lake.quality import count_effects
+
+    return {name: count_effects(workspace.quality(name)) for name in workspace.datasets}
 
 
 def summary_data(study: "Study", published: "Published") -> dict[str, Any]:
@@ -23,6 +50,8 @@ def summary_data(study: "Study", published: "Published") -> dict[str, Any]:
         "report": str(published.html),
         "report_json": str(published.json),
         "report_written": published.is_new,
+        "cleaning": cleaning_of(study.workspace),
+        "warnings": [warning.text for warning in study.warnings],
     }
 
 
@@ -34,6 +63,7 @@ def summary_text(study: "Study", published: "Published") -> str:
     lines = []
     if published.is_new:
         lines += [console.table(study.tables["summary"].to_dicts(), _COLUMNS), ""]
+    lines += [f"warning: {warning.text}" for warning in study.warnings]
     if computed:
         lines.append(
             f"run {study.result.run_id}: {computed} of {total} blocks computed in "

@@ -101,4 +101,7 @@ def open_project(folder: Path) -> Project:
         raise ProjectError(
             f"{root / STORE} has format {found!r}; this version of Plumbline reads {FORMAT!r}"
         )
-    return Project(root, open_database(root / STORE / "plumbline.db"))
+    database = open_database(root / STORE / "plumbline.db")
+    if not database.has_tables():  # made by a version that did not have all of them
+        database.create_tables()
+    return Project(root, database)

@@ -6,7 +6,7 @@ from typing import Any, final
 
 import numpy as np
 import polars as pl
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from plumbline.core.errors import ParameterError
 from plumbline.core.panel import Panel
@@ -21,6 +21,7 @@ from plumbline.factors.spread import (
     spread_returns,
     spread_summary,
 )
+from plumbline.factors.uncomputed import Lost, uncomputed, unranked, without_book
 from plumbline.features.returns import positive_prices
 from plumbline.inference.hac import HacMean, hac_mean
 from plumbline.kernels.order_statistics import rank_ic
@@ -41,6 +42,8 @@ class Evaluation:
     spread : bar_close, signal, gross_return, cost, net_return, turnover.
     spread_summary : a line per signal: gross_annual, cost_annual, net_annual, volatility_annual,
         sharpe_net, t_hac, p_value, max_drawdown, mean_turnover, n_bars.
+    uncomputed : part (rank_ic, spread), signal, horizon_bars, reason, n, of, unit: how many bars
+        have no rank IC, or form no spread, and why.
     conventions : column -> how it was computed, one sentence each.
     """
 
@@ -50,6 +53,7 @@ class Evaluation:
     quantiles: pl.DataFrame
     spread: pl.DataFrame
     spread_summary: pl.DataFrame
+    uncomputed: pl.DataFrame
     conventions: dict[str, str]
 
 
@@ -95,6 +99,10 @@ def evaluate(
     buckets = [quantile_buckets(value, chosen.n_quantiles) for value in values]
     changes = marked_changes(price)
     spreads = [spread_returns(bucket, changes, chosen) for bucket in buckets]
+    lost = [
+        Lost("spread", without_book(v, b, chosen.n_quantiles), len(v), "bars", name)
+        for name, v, b in zip(names, values, buckets, strict=True)
+    ]
     is_read = (close.first_bar + np.arange(close.n_bars)) % chosen.every_bars == 0
     values[:, ~is_read] = np.nan
     read_buckets = [np.where(is_read[:, None], bucket, 0).astype(np.int8) for bucket in buckets]
@@ -112,6 +120,7 @@ def evaluate(
         spread_summary=_spread_summary_table(
             axes, [spread_summary(s, chosen.periods_per_year) for s in spreads]
         ),
+        uncomputed=uncomputed([*_unranked(axes, values, forwards, ic, is_read), *lost]),
         conventions=conventions(chosen),
     )
 
@@ -154,6 +163,27 @@ def _n_assets(
         1, 2, 0
     )
     return counts.astype(np.float64)
+
+
+def _unranked(
+    axes: _Axes,
+    values: Float[np.ndarray, "signals bars assets"],
+    forwards: Float[np.ndarray, "horizons bars assets"],
+    ic: Float[np.ndarray, "signals horizons bars"],
+    is_read: Bool[np.ndarray, " bars"],
+) -> list[Lost]:
+    return [
+        Lost(
+            "rank_ic",
+            unranked(values[s], forwards[h], ic[s, h], is_read),
+            int(is_read.sum()),
+            "bars",
+            name,
+            bars,
+        )
+        for s, name in enumerate(axes.signals)
+        for h, bars in enumerate(axes.horizons)
+    ]
 
 
 def _summary_table(

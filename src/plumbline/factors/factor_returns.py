@@ -70,6 +70,24 @@ def legs_of(definitions: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(sorted({leg for text in definitions.values() for leg in _legs(text)}))
 
 
+def dependent_factors(definitions: Mapping[str, str]) -> list[str]:
+    """Return the factors whose legs are a linear combination of those of the factors before.
+
+    ``market: SPY, size: IWM - SPY, small: IWM`` names ``small``: no regression on all three exists.
+
+    Parameters
+    ----------
+    definitions : factor name -> definition that can be read; see :func:`legs_of`.
+    """
+    places = {leg: i for i, leg in enumerate(legs_of(definitions))}
+    rows = np.zeros((len(definitions), len(places)))
+    for row, text in zip(rows, definitions.values(), strict=True):
+        for leg, sign in zip(_legs(text), (1.0, -1.0), strict=False):
+            row[places[leg]] = sign
+    ranks = [0, *(int(np.linalg.matrix_rank(rows[: k + 1])) for k in range(len(rows)))]
+    return [name for k, name in enumerate(definitions) if ranks[k + 1] == ranks[k]]
+
+
 def _legs(text: str) -> list[str]:
     return [leg.strip() for leg in _MINUS.split(text.strip())]
 

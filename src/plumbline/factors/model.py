@@ -1,13 +1,28 @@
 """What a factor model is, and the room that holds them."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from plumbline.core.errors import ParameterError
 from plumbline.core.panel import Panel
 from plumbline.core.plugin import Plugin, Room
+
+
+class LeastBars(NamedTuple):
+    """The fewest bars with all returns after which a model can have something.
+
+    Parameters
+    ----------
+    fit : bars until the first alpha and betas.
+    residual : bars until the first residual return, its own bar included.
+    """
+
+    fit: int
+    residual: int
 
 
 @dataclass(frozen=True)
@@ -26,6 +41,38 @@ class FactorModel(Plugin, ABC):
         Rows computed from panels that begin this many bars earlier have the same bits as rows of
         the whole panels.
         """
+
+    @property
+    def needs_independent_factors(self) -> bool:
+        """Return whether no fit exists where one factor is a combination of others."""
+        return True
+
+    def least_bars(self, n_factors: int) -> LeastBars:
+        """Return the fewest bars after which fits and residuals can exist.
+
+        A plan compares them with the data, so they must not be too many; 1 and 2, the default,
+        promise nothing.
+
+        Raises
+        ------
+        ParameterError
+            If the model cannot be fitted on so many factors at all.
+        """
+        del n_factors  # the default knows nothing of how the model fits
+        return LeastBars(fit=1, residual=2)
+
+    def reasons(self, fitted: Panel) -> Mapping[str, int]:
+        """Return the windows that have no fit, or only part of one, counted by reason.
+
+        Parameters
+        ----------
+        fitted : what :meth:`fit` returned.
+
+        Returns
+        -------
+        Reason -> number of bars and assets; every reason that the model knows, also with 0.
+        """
+        return {"not_fitted": int(np.isnan(fitted["alpha"]).sum())}
 
     @abstractmethod
     def fit(self, returns: Panel, factors: Panel) -> Panel:

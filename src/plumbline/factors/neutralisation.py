@@ -1,13 +1,36 @@
 """What is left of a signal after betas and sectors are taken out of it."""
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from plumbline.core.errors import ParameterError, UnknownAssetError
 from plumbline.core.panel import Panel
-from plumbline.kernels.cross_section import neutralise
+from plumbline.kernels.cross_section import neutralise, unfitted_assets
+
+
+class Unneutralised(NamedTuple):
+    """What of a signal neutralisation does not leave, by reason.
+
+    Parameters
+    ----------
+    n_values : values of the signal.
+    n_bars : bars with a value that has all its exposures.
+    missing_exposure : values without a beta or a weight.
+    alone_in_sector : values of assets whose sector has no other one on the bar.
+    too_few_assets, too_large : bars that are not fitted.
+    rank_deficient : bars that are, on exposures of which one is a combination of others.
+    """
+
+    n_values: int
+    n_bars: int
+    missing_exposure: int
+    alone_in_sector: int
+    too_few_assets: int
+    too_large: int
+    rank_deficient: int
 
 
 def neutralised_signal(
@@ -21,7 +44,9 @@ def neutralised_signal(
     """Return the residual of a signal's regression, per bar, on betas and sector dummies.
 
     The regression has an intercept, so the residual of a bar sums to zero over its assets (and
-    over those of each sector), and is uncorrelated with every beta.
+    over those of each sector), and is uncorrelated with every beta. One sector for all is the
+    intercept: each bar's mean is taken out. Of an asset alone in its sector on a bar nothing is
+    left but rounding, which would be ranked as if it said something: it gets NaN.
 
     Parameters
     ----------
@@ -34,8 +59,9 @@ def neutralised_signal(
 
     Returns
     -------
-    (T, A) residuals in the signal's unit; NaN for what was left out, and on a bar with too few
-    assets for the regression (see :func:`plumbline.kernels.cross_section.neutralise`).
+    (T, A) residuals in the signal's unit; NaN for what was left out, for an asset alone in its
+    sector, and on a bar with too few assets for the regression (see
+    :func:`plumbline.kernels.cross_section.neutralise`). :func:`count_unneutralised` counts them.
 
     Raises
     ------
@@ -44,22 +70,90 @@ def neutralised_signal(
     UnknownAssetError
         If ``sectors`` lacks assets of the panel; all are named.
     ParameterError
-        If the shapes differ or there is nothing to take out.
+        If the shapes differ, or there is nothing to take out: no beta, and no sectors.
     """
+    columns = _exposures(signal, panel, sectors, betas)
+    residual: Float[np.ndarray, "bars assets"] = neutralise(signal, columns, weights)
+    if sectors is not None:
+        residual[_is_alone(residual, sectors, panel)] = np.nan
+    return residual
+
+
+def count_unneutralised(
+    signal: Float[np.ndarray, "bars assets"],
+    panel: Panel,
+    *,
+    sectors: Mapping[str, str] | None = None,
+    betas: Sequence[str] | None = None,
+    weights: Float[np.ndarray, "bars assets"] | None = None,
+) -> Unneutralised:
+    """Count by reason the values of a signal of which :func:`neutralised_signal` leaves nothing.
+
+    Parameters
+    ----------
+    signal, panel, sectors, betas, weights : as for :func:`neutralised_signal`.
+
+    Returns
+    -------
+    :class:`Unneutralised`. Cost: twice that of :func:`neutralised_signal`.
+
+    Raises
+    ------
+    MissingDataError, UnknownAssetError, ParameterError
+        As :func:`neutralised_signal`.
+    """
+    columns = _exposures(signal, panel, sectors, betas)
+    has_signal = np.isfinite(signal)
+    is_usable = has_signal & np.isfinite(columns).all(axis=2)
+    if weights is not None:
+        is_usable &= np.isfinite(weights) & (weights > 0)
+    tried = is_usable.any(axis=1)
+    kept = None if weights is None else weights[tried]
+    states = unfitted_assets(signal[tried], columns[tried], kept)
+    residual = neutralise(signal, columns, weights)
+    alone = 0 if sectors is None else int(_is_alone(residual, sectors, panel).sum())
+    return Unneutralised(
+        n_values=int(has_signal.sum()),
+        n_bars=int(tried.sum()),
+        missing_exposure=int((has_signal & ~is_usable).sum()),
+        alone_in_sector=alone,
+        too_few_assets=states["too_few_assets"],
+        too_large=states["too_large"],
+        rank_deficient=states["rank_deficient"],
+    )
+
+
+def _exposures(
+    signal: Float[np.ndarray, "bars assets"],
+    panel: Panel,
+    sectors: Mapping[str, str] | None,
+    betas: Sequence[str] | None,
+) -> Float[np.ndarray, "bars assets exposures"]:
     if signal.shape != panel.shape:
         raise ParameterError(f"the signal has shape {signal.shape}, the panel {panel.shape}")
     names = [name for name in panel if name.startswith("beta_")] if betas is None else list(betas)
     columns = [panel[name] for name in names]
     if sectors is not None:
         columns += list(_dummies(sectors, panel))
-    if not columns:
+    elif not columns:
         raise ParameterError(
-            "nothing to take out: the panel has no field beta_<factor> and at most one sector"
+            "nothing to take out: the panel has no field beta_<factor> and no sectors are given"
         )
-    residual: Float[np.ndarray, "bars assets"] = neutralise(
-        signal, np.stack(columns, axis=2), weights
-    )
-    return residual
+    return np.stack(columns, axis=2) if columns else np.empty((*signal.shape, 0))
+
+
+def _is_alone(
+    residual: Float[np.ndarray, "bars assets"], sectors: Mapping[str, str], panel: Panel
+) -> Bool[np.ndarray, "bars assets"]:
+    """Return the residuals of assets whose sector has no other one on the bar."""
+    is_left = np.isfinite(residual)
+    own = np.array([sectors[asset] for asset in panel.assets], dtype=object)
+    alone = np.zeros(residual.shape, dtype=bool)
+    for kind in set(own) if len(set(own)) > 1 else ():
+        columns = own == kind
+        is_single = is_left[:, columns].sum(axis=1) == 1
+        alone[:, columns] = is_left[:, columns] & is_single[:, None]
+    return alone
 
 
 def _dummies(sectors: Mapping[str, str], panel: Panel) -> Float[np.ndarray, "sectors bars assets"]:

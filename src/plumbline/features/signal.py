@@ -35,6 +35,15 @@ class Signal(Plugin, ABC):
         the whole panel. A derived field's own warm-up is not in it.
         """
 
+    @property
+    def least_bars(self) -> int:
+        """Return the fewest bars of its fields with which a value can exist.
+
+        A plan compares it with the data, so it must not be too many; 1, the default, promises
+        nothing.
+        """
+        return 1
+
     @abstractmethod
     def compute(self, panel: Panel) -> Float[np.ndarray, "bars assets"]:
         """Return the signal of every bar and asset.

@@ -99,10 +99,16 @@ def window_moments(
 def _blocks(
     x: Float[np.ndarray, "bars assets"], window: int, first_bar: int, *, empty: float
 ) -> tuple[Float[np.ndarray, "blocks window assets"], int]:
-    """Return the bars in blocks of one window, padded at both ends, and the first bar's place."""
+    """Return the bars in blocks of one window, padded at both ends, and the first bar's place.
+
+    Blocks longer than the panel are cut to its length; where one ends and the next begins stays.
+    """
     if window < 1:
         raise ParameterError(f"window={window} must be at least one bar")
     offset = first_bar % window
+    if window > len(x) > 0:
+        n_after = max(offset + len(x) - window, 0)  # bars in the second block
+        window, offset = len(x), n_after
     n_blocks = -(-(offset + len(x)) // window)
     padded = np.full((n_blocks * window, x.shape[1]), empty)
     padded[offset : offset + len(x)] = x

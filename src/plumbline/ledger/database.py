@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, final
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event, inspect
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.pool import NullPool
@@ -86,6 +86,10 @@ class Database:
         """Create the tables that are missing."""
         with self.begin() as connection:
             Base.metadata.create_all(connection)
+
+    def has_tables(self) -> bool:
+        """Return whether every table is there; a look takes no lock."""
+        return set(Base.metadata.tables) <= set(inspect(self.engine).get_table_names())
 
 
 def open_database(path: Path) -> Database:

@@ -119,6 +119,19 @@ class Metric(Base):
 
 
 @final
+class WarningRecord(Base):
+    """Something that a run could not compute, and why; ``part`` is the table that lacks it."""
+
+    __tablename__ = "warnings"
+
+    run_id: Mapped[str] = mapped_column(ForeignKey("runs.id"), primary_key=True)
+    position: Mapped[int] = mapped_column(Integer, primary_key=True)
+    part: Mapped[str] = mapped_column(String(200))
+    subject: Mapped[str] = mapped_column(String(200))
+    text: Mapped[str] = mapped_column(Text)
+
+
+@final
 class CodeRecord(Base):
     """What a code digest stands for: files and libraries."""
 

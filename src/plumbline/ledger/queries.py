@@ -8,7 +8,15 @@ from sqlalchemy import func, select
 
 from plumbline.core.errors import MissingDataError, nearest_names
 from plumbline.ledger.database import Database
-from plumbline.ledger.models import Artefact, FailureRecord, Lineage, Metric, Run, TaskRecord
+from plumbline.ledger.models import (
+    Artefact,
+    FailureRecord,
+    Lineage,
+    Metric,
+    Run,
+    TaskRecord,
+    WarningRecord,
+)
 
 
 def list_runs(database: Database, limit: int = 50) -> list[dict[str, Any]]:
@@ -71,10 +79,16 @@ def metrics_of_run(database: Database, run_id: str) -> list[dict[str, Any]]:
         return [dict(row._mapping) for row in connection.execute(query)]
 
 
-def metrics_of_results(
-    database: Database, keys: Sequence[str]
-) -> dict[tuple[str, str], float | None] | None:
-    """Return the numbers that an earlier run recorded of exactly these results, or None.
+def warnings_of_run(database: Database, run_id: str) -> list[dict[str, Any]]:
+    """Return what a run could not compute: part, subject, text."""
+    columns = (WarningRecord.part, WarningRecord.subject, WarningRecord.text)
+    query = select(*columns).where(WarningRecord.run_id == run_id).order_by(WarningRecord.position)
+    with database.read() as connection:
+        return [dict(row._mapping) for row in connection.execute(query)]
+
+
+def run_of_results(database: Database, keys: Sequence[str]) -> str | None:
+    """Return a run that recorded the numbers of exactly these results, or None.
 
     Parameters
     ----------
@@ -89,11 +103,7 @@ def metrics_of_results(
             .having(func.count(TaskRecord.key.distinct()) == len(wanted))
             .limit(1)
         )
-        run_id = connection.execute(holding).scalar()
-        if not wanted or run_id is None:
-            return None
-        query = select(Metric.name, Metric.subject, Metric.value).where(Metric.run_id == run_id)
-        return {(row[0], row[1]): row[2] for row in connection.execute(query)}
+        return connection.execute(holding).scalar() if wanted else None
 
 
 def lineage_of(database: Database, key: str) -> list[dict[str, Any]]:

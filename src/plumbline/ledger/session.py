@@ -21,6 +21,7 @@ from plumbline.ledger.models import (
     Metric,
     Run,
     TaskRecord,
+    WarningRecord,
 )
 from plumbline.ledger.processes import is_dead, this_process
 
@@ -156,14 +157,30 @@ class Ledger:
                 _table(FailureRecord).insert(), {"run_id": run_id, "at": _now(), **vars(mishap)}
             )
 
-    def record_metrics(self, run_id: str, metrics: Mapping[tuple[str, str], float | None]) -> None:
-        """Write numbers of a run's results: (name, subject) -> value."""
+    def record_findings(
+        self,
+        run_id: str,
+        metrics: Mapping[tuple[str, str], float | None],
+        warnings: Sequence[tuple[str, str, str]],
+    ) -> None:
+        """Write what a run's results say.
+
+        Parameters
+        ----------
+        metrics : (name, subject) -> value.
+        warnings : part, subject and text of what could not be computed, in order.
+        """
         rows = [
             {"run_id": run_id, "name": name, "subject": subject, "value": value}
             for (name, subject), value in metrics.items()
         ]
+        told = [
+            {"run_id": run_id, "position": i, "part": part, "subject": subject, "text": text}
+            for i, (part, subject, text) in enumerate(warnings)
+        ]
         with self.database.begin() as connection:
             insert_absent(connection, Metric, rows)
+            insert_absent(connection, WarningRecord, told)
 
     def drop_artefacts(self, keys: Sequence[str]) -> None:
         """Forget results, for instance because a file of theirs is damaged."""

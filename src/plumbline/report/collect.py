@@ -11,28 +11,34 @@ from plumbline.engine.run import RunResult
 from plumbline.factors.conventions import conventions
 from plumbline.factors.options import EvaluationOptions
 from plumbline.lake.dataset import Dataset
-from plumbline.lake.quality import summarise
+from plumbline.lake.quality import effects, summarise
 from plumbline.ledger.database import Database
 from plumbline.ledger.queries import get_run
 from plumbline.report.study import TABLES, Provenance, StudyResults
 from plumbline.stages.recipe import Recipe
+from plumbline.stages.study_warnings import StudyWarning
 from plumbline.stages.validation import made
 
 if TYPE_CHECKING:
     from datetime import datetime
 
 _EXAMPLES = 10
+_SHOW = {
+    "summary": ("summary", "ic", "ic_by_year", "decay"),
+    "spread_summary": ("spread_summary", "spread"),
+}  # tables that lack what a part lacks
 
 
 @final
 @dataclass(frozen=True)
 class StudyInputs:
-    """A run, its recipe, its data and its tables."""
+    """A run, its recipe, its data, its tables and what they lack."""
 
     recipe: Recipe
     dataset: Dataset
     quality: pl.DataFrame
     tables: Mapping[str, pl.DataFrame]
+    warnings: tuple[StudyWarning, ...]
     result: RunResult
     database: Database
 
@@ -43,8 +49,7 @@ def collect(inputs: StudyInputs) -> StudyResults:
     options = made(EvaluationOptions, full["evaluation"], "evaluation")
     tables = {name: inputs.tables.get(name, pl.DataFrame()) for name in TABLES}
     tables["quality"] = summarise(inputs.quality)
-    examples = inputs.quality.group_by("rule", maintain_order=True).head(_EXAMPLES)
-    tables["quality_examples"] = examples.sort(pl.len().over("rule"), maintain_order=True)
+    tables["quality_examples"] = _examples(inputs.quality)
     window = full["rolling_bars"]
     told = conventions(options) | {
         "ic_rolling": f"Mean of the rank IC over the last {window} bars that have one.",
@@ -56,9 +61,20 @@ def collect(inputs: StudyInputs) -> StudyResults:
             "Means over the assets of a bar that have a fit; the window ends at the bar, and the "
             "residual that signals read uses coefficients known before it."
         ),
+        "neutralisation": (
+            "Residual of each bar's regression on the exposures taken out; an asset alone in its "
+            "sector on a bar has nothing left and is not ranked."
+        ),
         "coverage": "Assets with a close on the bar, and of these, assets with a signal.",
         "quality": "Rows of the data that cleaning reported; missing bars are never filled.",
-        "quality_examples": f"The first {_EXAMPLES} rows of each rule.",
+        "quality_examples": (
+            f"The first {_EXAMPLES} rows of each rule; rules that changed or refused data come "
+            "before those that only note."
+        ),
+        "uncomputed": (
+            "Windows of the factor model (bars times assets), values or bars that were tried, and "
+            "how many of them gave nothing; an asset's first bars count as too few observations."
+        ),
     }
     return StudyResults(
         title=full["title"],
@@ -66,8 +82,28 @@ def collect(inputs: StudyInputs) -> StudyResults:
         tables=tables,
         conventions=told,
         provenance=_provenance(inputs),
+        unavailable=_unavailable(inputs.warnings),
         headline_horizon_bars=full["headline_horizon_bars"],
+        warnings=tuple(warning.text for warning in inputs.warnings),
     )
+
+
+def _examples(quality: pl.DataFrame) -> pl.DataFrame:
+    """Return the first rows of each rule: what changed data first, then the rarer rule first."""
+    first = effects(quality).group_by("rule", maintain_order=True).head(_EXAMPLES)
+    order = [pl.col("effect") == "noted", pl.len().over("rule")]
+    return first.sort(order, maintain_order=True).drop("effect")
+
+
+def _unavailable(warnings: tuple[StudyWarning, ...]) -> dict[str, str]:
+    """Return for each table that lacks something, and each signal in it, why."""
+    reasons: dict[str, list[str]] = {}
+    for warning in warnings:
+        for table in _SHOW.get(warning.part, (warning.part,)):
+            reasons.setdefault(table, []).append(warning.text)
+            if warning.signal:
+                reasons.setdefault(f"{table}.{warning.signal}", []).append(warning.text)
+    return {key: "; ".join(texts) for key, texts in reasons.items()}
 
 
 def _provenance(inputs: StudyInputs) -> Provenance:

@@ -14,6 +14,7 @@ from plumbline.report.parts import KEYS, Section
 from plumbline.report.return_sections import quantile_section, spread_section
 from plumbline.report.study import StudyResults
 from plumbline.report.timeplot import TimeAxis, time_axis
+from plumbline.report.uncomputed_section import uncomputed_section, warning_list
 from plumbline.report.verdict import verdict
 
 _SECTIONS: Final[tuple[Callable[[StudyResults, TimeAxis], Section], ...]] = (
@@ -23,6 +24,7 @@ _SECTIONS: Final[tuple[Callable[[StudyResults, TimeAxis], Section], ...]] = (
     quantile_section,
     spread_section,
     factor_section,
+    uncomputed_section,
     coverage_section,
 )
 
@@ -43,7 +45,7 @@ def study_page(results: StudyResults) -> str:
     axis = time_axis(results)
     sections = [build(results, axis) for build in _SECTIONS]
     sections.append(_recipe_section(results))
-    head = Section("verdict", "Verdict", "What the numbers say", verdict(results))
+    head = Section("verdict", "Verdict", "What the numbers say", _verdict(results))
     drawn = [
         tag(
             "section",
@@ -66,6 +68,13 @@ def study_page(results: StudyResults) -> str:
         _script("page.js"),
     )
     return f"<!doctype html>\n{tag('html', _head(results), body, lang='en')}\n"
+
+
+def _verdict(results: StudyResults) -> Html:
+    if not results.warnings:
+        return verdict(results)
+    told = tag("p", "Not everything could be computed:", class_="caveat")
+    return join([verdict(results), told, warning_list(results)])
 
 
 @cache

@@ -42,6 +42,7 @@ KEYS: Final = {
     ),
     "factor_fit": ("factor_fit", "mean_r2", "mean_beta", "mean_n_obs", "n_assets"),
     "coverage": ("coverage", "n_assets_priced"),
+    "uncomputed": ("uncomputed", "neutralisation"),
     "quality": ("quality",),
     "quality_examples": ("quality_examples",),
 }

@@ -33,13 +33,14 @@ TABLES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         ),
         "factor_fit": ("bar_close", "mean_r2", "mean_n_obs", "n_assets"),
         "coverage": ("bar_close", "n_assets_priced"),
+        "uncomputed": ("part", "signal", "horizon_bars", "reason", "n", "of", "unit"),
         "quality": ("rule", "action", "count"),
         "quality_examples": ("asset", "bar_close", "field", "rule", "action", "value"),
     }
 )
 """The tables of a study and the columns that each must have; further columns are kept."""
 
-_TEXT: Final = frozenset({"signal", "rule", "action", "asset", "field"})
+_TEXT: Final = frozenset({"signal", "rule", "action", "asset", "field", "part", "reason", "unit"})
 _ANY: Final = frozenset({"value"})
 
 
@@ -98,6 +99,7 @@ class StudyResults:
     unavailable : table name, or ``table.signal``, to the reason why its numbers are missing.
     headline_horizon_bars : horizon of the verdict and the headline numbers; None takes, for each
         signal, the first horizon listed in ``summary``.
+    warnings : what the study could not compute, and why, one sentence each.
 
     Raises
     ------
@@ -113,6 +115,7 @@ class StudyResults:
     provenance: Provenance
     unavailable: Mapping[str, str] = field(default_factory=dict)
     headline_horizon_bars: int | None = None
+    warnings: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         problems = [

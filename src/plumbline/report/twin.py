@@ -6,7 +6,7 @@ Schema, version 1: an object with
 * ``schema_version``    1; raised when a field changes its meaning or goes away
 * ``title``, ``recipe`` text; the recipe is resolved YAML
 * ``headline_horizon_bars``  signal to horizon of the verdict, or null
-* ``conventions``, ``unavailable``, ``provenance``  as in ``StudyResults``
+* ``conventions``, ``unavailable``, ``warnings``, ``provenance``  as in ``StudyResults``
 * ``tables``            table name to ``{"n_rows", "columns", "dtypes", "not_finite"}``: ``columns``
   maps each column to its values, top to bottom; ``dtypes`` names the polars type; ``not_finite``
   counts, for columns that have any, cells that were NaN or infinite.
@@ -46,6 +46,7 @@ def study_json(results: StudyResults) -> str:
         "headline_horizon_bars": {name: results.headline(name) for name in results.signals},
         "conventions": dict(results.conventions),
         "unavailable": dict(results.unavailable),
+        "warnings": list(results.warnings),
         "provenance": _provenance(results),
         "recipe": results.recipe,
         "tables": {name: _table(results.tables[name]) for name in TABLES},

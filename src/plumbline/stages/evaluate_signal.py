@@ -15,6 +15,8 @@ from plumbline.factors.options import EvaluationOptions
 class EvaluateSignal(Stage):
     """Tables of a signal's evaluation: summary, ic, decay, quantiles, spread and their histories.
 
+    The table uncomputed says by reason what is missing in them.
+
     Parameters
     ----------
     name : how the tables call the signal.
@@ -45,4 +47,5 @@ class EvaluateSignal(Stage):
             "spread": spread_history(found.spread),
             "spread_summary": found.spread_summary,
             "coverage": coverage(self.name, signal, prices),
+            "uncomputed": found.uncomputed,
         }

@@ -1,10 +1,11 @@
 """Gates: demands of a recipe on its results."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from plumbline.core.errors import nearest_names
+from plumbline.factors.figures import IC_FIGURES, SPREAD_FIGURES
 from plumbline.stages.kind import Gate
 
 if TYPE_CHECKING:
@@ -27,22 +28,28 @@ def gate_metrics(tables: "Mapping[str, pl.DataFrame]") -> dict[tuple[str, str], 
     return found
 
 
-def broken_gates(gates: Sequence[Gate], tables: "Mapping[str, pl.DataFrame]") -> list[str]:
-    """Return a sentence for each gate that does not hold, or that names no number.
+def unknown_gate(gate: Gate, labels: Iterable[str], horizons: Iterable[int]) -> str:
+    """Return why a study has no number that a gate names, or an empty text.
 
-    A missing number breaks its gate.
+    Parameters
+    ----------
+    labels : the study's signals.
+    horizons : its horizons, bars.
     """
+    known = {f"{name} of {label}" for label in labels for name in SPREAD_FIGURES}
+    subjects = [f"{label}:{bars}" for label in labels for bars in horizons]
+    known |= {f"{name} of {subject}" for subject in subjects for name in IC_FIGURES}
+    place = f"{gate.metric} of {gate.subject}"
+    return "" if place in known else f"there is no number {place}; {nearest_names(place, known)}"
+
+
+def broken_gates(gates: Sequence[Gate], tables: "Mapping[str, pl.DataFrame]") -> list[str]:
+    """Return a sentence for each gate that does not hold; a missing number breaks its gate."""
     metrics = gate_metrics(tables)
     broken = []
     for gate in gates:
         place = f"{gate.metric} of {gate.subject}"
-        if (gate.metric, gate.subject) not in metrics:
-            known = [f"{name} of {subject}" for name, subject in metrics]
-            broken.append(
-                f"gate on {place}: there is no such number; {nearest_names(place, known)}"
-            )
-            continue
-        value = metrics[gate.metric, gate.subject]
+        value = metrics.get((gate.metric, gate.subject))
         if value is None:
             broken.append(f"gate on {place}: the number is missing")
         elif gate.at_least is not None and value < gate.at_least:

@@ -33,13 +33,38 @@ class DataSpec:
     dataset: str
 
 
+Place = tuple[str, ...]
+"""Keys that lead to a value of a document, such as ``("model", "window")``."""
+
+
 @final
 @dataclass(frozen=True)
 class Problem:
     """Something wrong at a place of a document."""
 
-    place: tuple[str, ...]
+    place: Place
     text: str
+
+
+@final
+@dataclass(frozen=True)
+class Shape:
+    """Where a document departs from its schema.
+
+    Parameters
+    ----------
+    broken : the places of what the schema refuses.
+    """
+
+    broken: tuple[Place, ...]
+
+    def holds(self, place: Place) -> bool:
+        """Return whether nothing is refused at a place or above it."""
+        return not any(b and place[: len(b)] == b for b in self.broken)
+
+    def is_whole(self, place: Place) -> bool:
+        """Return whether nothing is refused at a place, above it or below it."""
+        return self.holds(place) and not any(b[: len(place)] == place for b in self.broken)
 
 
 @final
@@ -72,6 +97,16 @@ class Kind(Plugin, ABC):
         """
 
     @abstractmethod
+    def problems(self, document: Mapping[str, Any], shape: Shape) -> list[Problem]:
+        """Return what plug-ins, options and their combination refuse, wherever the shape holds.
+
+        Parameters
+        ----------
+        document : any document; parts that are not of the right shape are passed over.
+        shape : where it departs from the schema.
+        """
+
+    @abstractmethod
     def resolved(self, document: Mapping[str, Any]) -> dict[str, Any]:
         """Return a valid document with every default filled in."""
 
@@ -88,8 +123,15 @@ class Kind(Plugin, ABC):
         Raises
         ------
         RecipeError
-            If the document asks for what the data lack; every problem is listed.
+            If the document asks for what the data lack, or if nothing of it can be computed from
+            them; every problem is listed.
         """
+
+    @abstractmethod
+    def warnings(
+        self, document: Mapping[str, Any], datasets: Mapping[str, DataSet], base: Path
+    ) -> tuple[str, ...]:
+        """Return what of a valid document cannot be computed from its data, and why."""
 
     @abstractmethod
     def gates(self, document: Mapping[str, Any]) -> tuple[Gate, ...]:

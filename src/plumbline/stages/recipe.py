@@ -11,7 +11,7 @@ import yaml
 from plumbline.core.digest import digest
 from plumbline.core.errors import RecipeError, UnknownPluginError
 from plumbline.engine.pipeline import DataSet, Pipeline
-from plumbline.stages.kind import DataSpec, Kind, Problem, kinds
+from plumbline.stages.kind import DataSpec, Kind, Place, Problem, kinds
 from plumbline.stages.validation import plain, problems_of
 
 DEFAULT_KIND = "factor_study"
@@ -62,6 +62,10 @@ class Recipe:
         """
         return self.kind.build(self.document, datasets, self.base)
 
+    def warnings(self, datasets: Mapping[str, DataSet]) -> tuple[str, ...]:
+        """Return what of it cannot be computed from these data, and why, as far as axes tell."""
+        return self.kind.warnings(self.document, datasets, self.base)
+
 
 def load_recipe(
     source: str | Path | Mapping[str, Any], overrides: Sequence[str] = (), base: Path | None = None
@@ -81,22 +85,23 @@ def load_recipe(
     """
     if isinstance(source, Mapping):
         document, subject = plain(source), "recipe"
-        lines: dict[tuple[str, ...], int] = {}
+        lines: dict[Place, int] = {}
         base = base or Path.cwd()
     else:
         path = Path(source)
         subject = f"recipe {path}"
         document, lines = _parse(_read(path), subject)
         base = base or path.resolve().parent
-    problems = _override(document, overrides)
+    problems = _override(document, overrides, lines)
     name = str(document.get("kind", DEFAULT_KIND))
     try:
         kind = kinds[name]()
     except UnknownPluginError as error:
         raise RecipeError(subject, [*problems, f"kind: {error}"]) from error
-    found = [Problem((), text) for text in problems] + problems_of(kind, document)
+    found = [(0, f"--set {text}") for text in problems]
+    found += [_located(problem, lines) for problem in problems_of(kind, document)]
     if found:
-        raise RecipeError(subject, [_located(problem, lines) for problem in found])
+        raise RecipeError(subject, [text for _, text in sorted(found, key=lambda f: f[0])])
     return Recipe(str(document["name"]), base, kind, document, kind.resolved(document))
 
 
@@ -109,7 +114,7 @@ def parse_overrides(overrides: Sequence[str]) -> dict[str, Any]:
         If a text cannot be read; every problem is listed.
     """
     document: dict[str, Any] = {}
-    problems = _override(document, overrides)
+    problems = _override(document, overrides, {})
     if problems:
         raise RecipeError("command line", problems)
     return document
@@ -127,7 +132,7 @@ def _read(path: Path) -> str:
         raise RecipeError(f"recipe {path}", [f"cannot be read: {error}"]) from error
 
 
-def _parse(text: str, subject: str) -> tuple[dict[str, Any], dict[tuple[str, ...], int]]:
+def _parse(text: str, subject: str) -> tuple[dict[str, Any], dict[Place, int]]:
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
         document = yaml.safe_load(text)
@@ -135,7 +140,7 @@ def _parse(text: str, subject: str) -> tuple[dict[str, Any], dict[tuple[str, ...
         raise RecipeError(subject, [f"is not YAML: {' '.join(str(error).split())}"]) from error
     if not isinstance(document, dict):
         raise RecipeError(subject, ["must be a mapping with keys such as name, data and signals"])
-    lines: dict[tuple[str, ...], int] = {}
+    lines: dict[Place, int] = {}
     problems: list[str] = []
     _walk(root, (), lines, problems)
     if problems:
@@ -143,9 +148,7 @@ def _parse(text: str, subject: str) -> tuple[dict[str, Any], dict[tuple[str, ...
     return document, lines
 
 
-def _walk(
-    node: Any, place: tuple[str, ...], lines: dict[tuple[str, ...], int], problems: list[str]
-) -> None:
+def _walk(node: Any, place: Place, lines: dict[Place, int], problems: list[str]) -> None:
     """Note the line of every key, and keys that stand twice, of which YAML keeps the last."""
     if isinstance(node, yaml.SequenceNode):
         for i, item in enumerate(node.value):
@@ -161,7 +164,10 @@ def _walk(
         _walk(value, here, lines, problems)
 
 
-def _override(document: dict[str, Any], overrides: Sequence[str]) -> list[str]:
+def _override(
+    document: dict[str, Any], overrides: Sequence[str], lines: dict[Place, int]
+) -> list[str]:
+    """Set keys of a document; what is set has line 0 from then on, which is no line of the file."""
     problems = []
     for text in overrides:
         key, equals, value = text.partition("=")
@@ -184,13 +190,22 @@ def _override(document: dict[str, Any], overrides: Sequence[str]) -> list[str]:
                 break
         else:
             place[last] = parsed
+            _move((*path, last), lines)
     return problems
 
 
-def _located(problem: Problem, lines: Mapping[tuple[str, ...], int]) -> str:
+def _move(place: Place, lines: dict[Place, int]) -> None:
+    for below in [key for key in lines if key[: len(place)] == place]:
+        del lines[below]
+    lines[place] = 0
+
+
+def _located(problem: Problem, lines: Mapping[Place, int]) -> tuple[int, str]:
+    """Return the line of a problem, 0 if it has none, and its text with line and place."""
     place = problem.place
     while place and place not in lines:
         place = place[:-1]
-    where = f"line {lines[place]}: " if place else ""
+    line = lines.get(place, 0)
+    where = f"line {line}: " if line else ("--set " if place else "")
     name = ".".join(problem.place)
-    return f"{where}{name}: {problem.text}" if name else f"{where}{problem.text}"
+    return line, f"{where}{name}: {problem.text}" if name else f"{where}{problem.text}"

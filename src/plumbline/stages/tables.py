@@ -10,6 +10,11 @@ if TYPE_CHECKING:
     import polars as pl
 
 
+def is_table_node(node: str) -> bool:
+    """Return whether a node of a study makes tables for its report."""
+    return node == "factor_fit" or node.startswith(("evaluation:", "neutral_fit:"))
+
+
 def study_tables(engine: Engine, result: RunResult) -> "dict[str, pl.DataFrame]":
     """Return every table that the nodes of a run made.
 
@@ -20,7 +25,7 @@ def study_tables(engine: Engine, result: RunResult) -> "dict[str, pl.DataFrame]"
 
     found: dict[str, list[pl.DataFrame]] = {}
     for node in result.pieces:
-        if node.startswith("evaluation:") or node == "factor_fit":
+        if is_table_node(node):
             value = engine.output(result, node)
             tables: Tables = {} if isinstance(value, Panel) else value
             for name, table in tables.items():

@@ -1,6 +1,7 @@
 """Documents against their JSON schema, and plug-ins made from plain values."""
 
 import dataclasses
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, TypeVar
@@ -11,30 +12,22 @@ from pydantic import TypeAdapter, ValidationError
 
 from plumbline.core.errors import RecipeError, UnknownPluginError, nearest_names
 from plumbline.core.plugin import Plugin, Room
-from plumbline.stages.kind import Kind, Problem
+from plumbline.stages.kind import Kind, Place, Problem, Shape
 
 T = TypeVar("T")
 P = TypeVar("P", bound=Plugin)
 
 
 def problems_of(kind: Kind, document: Mapping[str, Any]) -> list[Problem]:
-    """Return everything wrong with a document: its shape first, then its plug-ins' own checks.
+    """Return everything wrong with a document: its shape, and the plug-ins' own checks.
 
-    The plug-ins' checks (a window below its minimum, two values that exclude each other) run only
-    on a document that has the right shape.
+    The plug-ins' checks (a window below its minimum, two values that exclude each other) run on
+    all that has the right shape.
     """
     schema, found = kind.schema(document)
-    validator = Draft202012Validator(schema)
-    for error in sorted(validator.iter_errors(document), key=lambda e: [str(p) for p in e.path]):
+    for error in Draft202012Validator(schema).iter_errors(document):
         found += _problems(error)
-    if found:
-        return found
-    try:
-        kind.resolved(document)
-        kind.data(document)
-    except RecipeError as error:
-        return [Problem((), text) for text in error.problems]
-    return []
+    return found + kind.problems(document, Shape(tuple(problem.place for problem in found)))
 
 
 def schema_of(cls: type) -> dict[str, Any]:
@@ -69,23 +62,51 @@ def made(cls: type[T], values: Mapping[str, Any], place: str) -> T:
     RecipeError
         If the class refuses them; every problem is listed with its place.
     """
-    names = [field.name for field in dataclasses.fields(cls)]  # type: ignore[arg-type]  # any
+    problems = refusals(cls, values, (place,))
+    if problems:
+        raise RecipeError("recipe", [f"{'.'.join(p.place)}: {p.text}" for p in problems])
+    return TypeAdapter(cls).validate_python(dict(values))
+
+
+def refusals(cls: type, values: Mapping[str, Any], place: Place) -> list[Problem]:
+    """Return why a class refuses plain values; empty if it takes them.
+
+    A class's own check speaks of all its fields at once; each of its sentences is put at the first
+    given field that it names.
+    """
+    names = [field.name for field in dataclasses.fields(cls)]
     unknown = [
-        f"{place}.{name}: is no name here; {nearest_names(name, names)}"
+        Problem((*place, name), f"is no name here; {nearest_names(name, names)}")
         for name in values
         if name not in names
     ]
     if unknown:
-        raise RecipeError("recipe", unknown)
+        return unknown
     try:
-        return TypeAdapter(cls).validate_python(dict(values))
+        TypeAdapter(cls).validate_python(dict(values))
     except ValidationError as error:
-        texts = [
-            f"{'.'.join([place, *(str(p) for p in e['loc'])])}: "
-            f"{e['msg'].removeprefix('Value error, ')}"
-            for e in error.errors()
-        ]
-        raise RecipeError("recipe", texts) from error
+        found = []
+        for e in error.errors():
+            where = (*place, *(str(step) for step in e["loc"]))
+            text = e["msg"].removeprefix("Value error, ")
+            found += _sentences(text, values, where) if where == place else [Problem(where, text)]
+        return found
+    return []
+
+
+def refused(
+    cls: type, values: Mapping[str, Any] | None, place: Place, shape: Shape
+) -> list[Problem]:
+    """Return why a class refuses those values that are of the right shape."""
+    if not shape.holds(place):
+        return []
+    kept = {k: v for k, v in (values or {}).items() if shape.is_whole((*place, k))}
+    n = len(place) + 1
+    return [
+        problem
+        for problem in refusals(cls, kept, place)
+        if len(problem.place) < n or shape.is_whole(problem.place[:n])
+    ]
 
 
 def filled(instance: object) -> dict[str, Any]:
@@ -128,3 +149,17 @@ def _problems(error: SchemaError) -> list[Problem]:
         hint = nearest_names(str(error.instance), choices)
         return [Problem(place, f"{error.instance!r} is not allowed; {hint}")]
     return [Problem(place, error.message)]
+
+
+def _sentences(text: str, values: Mapping[str, Any], place: Place) -> list[Problem]:
+    *sentences, last = text.split("; ")
+    sentences += [] if sentences and last.startswith("got ") else [last]
+    found = []
+    for sentence in sentences:
+        name = next((word for word in re.findall(r"\w+", sentence) if word in values), None)
+        if name is None:
+            found.append(Problem(place, sentence))
+        else:
+            given = "" if "got " in sentence else f"; got {values[name]!r}"
+            found.append(Problem((*place, name), sentence + given))
+    return found

@@ -31,7 +31,7 @@ def command(
     from plumbline.api import prepare, run_workspace
     from plumbline.cli.examples import example_recipe
     from plumbline.cli.progress import progress
-    from plumbline.cli.study_text import summary_data, summary_text
+    from plumbline.cli.study_text import before_run, summary_data, summary_text
     from plumbline.cli.workspace import run_options
     from plumbline.engine.project import create_project
     from plumbline.report.publish import publish
@@ -39,6 +39,7 @@ def command(
     path = example_recipe(recipe)
     with progress(quiet=as_json) as watcher:
         workspace = prepare(path, project=create_project(folder), reading=watcher.step)
+        before_run(workspace)
         study = run_workspace(workspace, run_options(watcher, executor, workers))
         paths = publish(study)
     console.emit(summary_data(study, paths), lambda: summary_text(study, paths), as_json=as_json)

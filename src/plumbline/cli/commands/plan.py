@@ -24,6 +24,7 @@ def command(
 ) -> None:
     """Say which blocks a run would compute, and why. Nothing is computed or stored.
 
+    What the data cannot give is told as warnings; if they can give nothing, that is an error.
     A block that "follows" reads one that will run; it runs only if that comes out different.
     """
     from plumbline.cli.progress import progress
@@ -33,7 +34,10 @@ def command(
         workspace = find_workspace(recipe, project, overrides, watcher.step)
         changes = workspace.changes()
         plan = workspace.project.engine.plan(workspace.pipeline)
-    console.emit(_data(plan, changes), lambda: _text(plan, changes, show_all), as_json=as_json)
+        warnings = workspace.warnings
+    data = _data(plan, changes) | {"warnings": list(warnings)}
+    told = [f"warning: {text}" for text in warnings]
+    console.emit(data, lambda: "\n".join([*told, _text(plan, changes, show_all)]), as_json=as_json)
 
 
 def _data(plan: "Plan", changes: "dict[str, pl.DataFrame]") -> dict[str, Any]:

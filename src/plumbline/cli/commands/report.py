@@ -7,7 +7,6 @@ import typer
 
 from plumbline.cli import console
 from plumbline.cli.options import AsJson, Overrides, ProjectFolder, RecipePath
-from plumbline.core.errors import MissingDataError
 
 
 def command(
@@ -22,18 +21,13 @@ def command(
 ) -> None:
     """Write the report of a recipe's stored results: one HTML file and its JSON twin.
 
-    Computes nothing: if results are missing it says so, and `plumbline run` makes them.
+    Computes nothing: if results are missing or damaged it says so, and `plumbline run` makes
+    them.
     """
-    from plumbline.api import Options, run_workspace
+    from plumbline.api import read_stored
     from plumbline.cli.workspace import find_workspace
 
-    workspace = find_workspace(recipe, project, overrides)
-    plan = workspace.project.engine.plan(workspace.pipeline)
-    if not plan.is_done:
-        raise MissingDataError(
-            "results of this recipe are missing or outdated; see: plumbline plan, "
-            "then: plumbline run"
-        )
-    paths = run_workspace(workspace, Options()).write_report(to)
+    study = read_stored(find_workspace(recipe, project, overrides))
+    paths = study.write_report(to)
     data = {"html": str(paths.html), "json": str(paths.json)}
     console.emit(data, lambda: f"{paths.html}\n{paths.json}", as_json=as_json)

@@ -33,12 +33,13 @@ def command(
     """
     from plumbline.api import run_workspace
     from plumbline.cli.progress import progress
-    from plumbline.cli.study_text import summary_data, summary_text
+    from plumbline.cli.study_text import before_run, summary_data, summary_text
     from plumbline.cli.workspace import find_workspace, run_options
     from plumbline.report.publish import publish
 
     with progress(quiet=as_json) as watcher:
         workspace = find_workspace(recipe, project, overrides, watcher.step)
+        before_run(workspace)
         options = run_options(watcher, executor, workers, use_cache=not no_cache)
         study = run_workspace(workspace, options)
         paths = publish(study)

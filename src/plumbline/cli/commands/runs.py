@@ -20,7 +20,10 @@ def command(
     project: ProjectFolder = None,
     as_json: AsJson = False,
 ) -> None:
-    """List the newest runs, or show one: what it did with each block, failures, numbers."""
+    """List the newest runs, or show one: what it did with each block, failures, numbers.
+
+    A run also tells what it could not compute, and why.
+    """
     from plumbline.cli.workspace import find_project
     from plumbline.ledger import queries
 
@@ -38,6 +41,7 @@ def command(
         "blocks": queries.tasks_of_run(database, found["id"]),
         "failures": queries.failures_of_run(database, found["id"]),
         "metrics": queries.metrics_of_run(database, found["id"]),
+        "warnings": queries.warnings_of_run(database, found["id"]),
     }
     console.emit(shown, lambda: _text(shown), as_json=as_json)
 
@@ -60,6 +64,8 @@ def _text(shown: dict[str, Any]) -> str:
     ]
     for failure in shown["failures"]:
         lines += ["", f"{failure['kind']}: {failure['message']}", failure["trace"].rstrip()]
+    if shown["warnings"]:
+        lines += ["", *(f"warning: {warning['text']}" for warning in shown["warnings"])]
     if shown["metrics"]:
         lines += ["", console.table(shown["metrics"], ("subject", "name", "value"))]
     return "\n".join(lines)

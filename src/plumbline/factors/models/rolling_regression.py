@@ -1,6 +1,7 @@
 """Regression of each asset on the factors over a trailing window."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import final
 
@@ -8,7 +9,9 @@ import numpy as np
 
 from plumbline.core.errors import ParameterError
 from plumbline.core.panel import Panel
-from plumbline.factors.model import FactorModel, require_same_bars
+from plumbline.factors.model import FactorModel, LeastBars, require_same_bars
+
+_LONGEST = 10_000_000  # bars: a minute's bars over 19 years
 
 
 @final
@@ -23,7 +26,8 @@ class RollingRegression(FactorModel):
 
     Parameters
     ----------
-    window : bars per fit, above the number of factors + 1. 252 is a year of sessions.
+    window : bars per fit, above the number of factors + 1, at most 10,000,000. 252 is a year of
+        sessions.
     min_obs : returns a window needs; default: 60 % of it, rounded up.
     as_of_lag : bars between the end of the window and the return it explains, at least 1.
     ridge : penalty on the squared betas, in units of factor return squared; 0 is least squares.
@@ -49,7 +53,7 @@ class RollingRegression(FactorModel):
 
     def __post_init__(self) -> None:
         rules = (
-            (self.window >= 3, "window must be at least 3"),
+            (3 <= self.window <= _LONGEST, f"window must lie in 3 … {_LONGEST}"),
             (
                 self.min_obs is None or 1 <= self.min_obs <= self.window,
                 "min_obs must lie in 1 … window",
@@ -69,6 +73,48 @@ class RollingRegression(FactorModel):
     def warm_up(self) -> int:
         """Return the bars before a row that it depends on."""
         return self.window - 1 + self.as_of_lag
+
+    @property
+    def needs_independent_factors(self) -> bool:
+        """Return whether dependent factors have no fit: without a penalty they have none."""
+        return self.ridge == 0
+
+    def least_bars(self, n_factors: int) -> LeastBars:
+        """Return the fewest bars after which fits and residuals can exist.
+
+        Raises
+        ------
+        ParameterError
+            If the window holds too few bars for the factors and an intercept.
+        """
+        if self.window < n_factors + 2:
+            raise ParameterError(
+                f"window={self.window} cannot fit {n_factors} factors and an intercept, needs at "
+                f"least {n_factors + 2}"
+            )
+        needed = self._needed(n_factors)
+        return LeastBars(fit=needed, residual=needed + self.as_of_lag)
+
+    def reasons(self, fitted: Panel) -> Mapping[str, int]:
+        """Return the windows without a fit by reason, and those whose returns are all alike.
+
+        ``too_few_observations`` and ``rank_deficient`` have no fit, as
+        :class:`plumbline.kernels.regression.RollingFit` counts them; ``constant_return`` has one
+        without R².
+        """
+        n_factors = sum(name.startswith("beta_") for name in fitted)
+        has_fit = np.isfinite(fitted["alpha"])
+        is_short = fitted["n_obs"] < self._needed(n_factors)
+        return {
+            "too_few_observations": int((~has_fit & is_short).sum()),
+            "rank_deficient": int((~has_fit & ~is_short).sum()),
+            "constant_return": int((has_fit & np.isnan(fitted["r2"])).sum()),
+        }
+
+    def _needed(self, n_factors: int) -> int:
+        """Return the observations that a window needs; one more than there are coefficients."""
+        least = math.ceil(0.6 * self.window) if self.min_obs is None else self.min_obs
+        return max(least, n_factors + 2)
 
     def fit(self, returns: Panel, factors: Panel) -> Panel:
         """Return alpha, betas, r2, n_obs and the causal residual of every bar and asset."""

@@ -52,6 +52,11 @@ class Momentum(Signal):
         """Return the bars before a row that it depends on."""
         return self.lookback_bars
 
+    @property
+    def least_bars(self) -> int:
+        """Return the bars of the first value."""
+        return self.lookback_bars + 1
+
     def compute(self, panel: Panel) -> Float[np.ndarray, "bars assets"]:
         """Return the momentum of every bar and asset, decimal."""
         price = positive_prices(panel["close"])

@@ -67,15 +67,23 @@ class ResidualMomentum(Signal):
         """Return the bars before a row that it depends on."""
         return self.lookback_bars - 1
 
+    @property
+    def least_bars(self) -> int:
+        """Return the bars of the first value: residuals needed, and those left out."""
+        return self._needed + self.skip_bars
+
+    @property
+    def _needed(self) -> int:
+        return self.min_obs or max(math.ceil(0.6 * self.window_bars), 2)
+
     def compute(self, panel: Panel) -> Float[np.ndarray, "bars assets"]:
         """Return the residual momentum of every bar and asset, dimensionless."""
         residual = panel["residual_return"]
         n_rows = max(len(residual) - self.skip_bars, 0)
         past = residual[:n_rows]
         n_obs, mean, squares = window_moments(past, self.window_bars, first_bar=panel.first_bar)
-        needed = self.min_obs or max(math.ceil(0.6 * self.window_bars), 2)
         deviation = np.sqrt(squares / np.maximum(n_obs - 1, 1.0))
-        usable = (n_obs >= needed) & (deviation > _ROUNDING * np.abs(mean))
+        usable = (n_obs >= self._needed) & (deviation > _ROUNDING * np.abs(mean))
         momentum = np.full(residual.shape, np.nan)
         with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
             ratio = np.where(usable, n_obs * mean / deviation, np.nan)

@@ -1,0 +1,266 @@
+"""What of a factor study its data cannot give, known before anything is computed."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple, final
+
+from plumbline.core.calendar import Calendar
+from plumbline.engine.pipeline import DataSet
+from plumbline.factors.model import FactorModel, LeastBars
+from plumbline.features.signal import Signal
+from plumbline.stages.study_parts import DERIVED
+
+_LEAST_ASSETS = 3  # of a rank correlation
+
+
+class Findings(NamedTuple):
+    """What is known of a study before it runs.
+
+    Parameters
+    ----------
+    problems : why nothing of it can be computed; empty if something can.
+    warnings : which parts cannot be computed, and why.
+    """
+
+    problems: list[str]
+    warnings: list[str]
+
+
+@final
+@dataclass(frozen=True)
+class Ask:
+    """A study and the axes of its data.
+
+    Parameters
+    ----------
+    full : the resolved document.
+    model : its factor model.
+    signals : its signals by label.
+    stocks, legs : the data of its universe and of its factors.
+    universe : assets.
+    sectors : asset -> sector; empty takes no sector out.
+    """
+
+    full: Mapping[str, Any]
+    model: FactorModel
+    signals: Mapping[str, Signal]
+    stocks: DataSet
+    legs: DataSet
+    universe: tuple[str, ...]
+    sectors: Mapping[str, str]
+
+    @property
+    def n_factors(self) -> int:
+        """Return the number of factors."""
+        return len(self.full["factors"]["definitions"])
+
+    @property
+    def first_common(self) -> int:
+        """Return the first bar of both data sets."""
+        return max(self.stocks.first_bar, self.legs.first_bar)
+
+    @property
+    def last_common(self) -> int:
+        """Return the last bar of both data sets, before the first one if they share none."""
+        return min(self.stocks.last_bar, self.legs.last_bar)
+
+    @property
+    def n_common(self) -> int:
+        """Return the number of bars from the first to the last of both."""
+        return self.last_common - self.first_common + 1
+
+    @property
+    def n_bars(self) -> int:
+        """Return the number of bars of the universe."""
+        return self.stocks.last_bar - self.stocks.first_bar + 1
+
+    @cached_property
+    def least(self) -> LeastBars:
+        """Return the returns that the model needs."""
+        return self.model.least_bars(self.n_factors)
+
+    @cached_property
+    def alone(self) -> list[str]:
+        """Return the assets that no other shares a sector with."""
+        counts = Counter(self.sectors.values())
+        return sorted(name for name, sector in self.sectors.items() if counts[sector] == 1)
+
+    def first_of(self, label: str) -> int:
+        """Return the first bar that can have a value of a signal; it may lie after the last bar."""
+        signal, start = self.signals[label], self.stocks.first_bar
+        requires = signal.requires()
+        fields = [start] if requires - DERIVED else []
+        fields += [start + 1] if "return" in requires else []
+        if "residual_return" in requires:
+            fields.append(self._after(self.least.residual))
+        first = max(fields, default=start) + signal.least_bars - 1
+        if self.full["neutralise"]["betas"]:
+            first = max(first, self._after(self.least.fit))
+        return first
+
+    def _after(self, n_returns: int) -> int:
+        """Return the bar with so many returns of both data sets, one beyond all bars if none."""
+        bar = self.first_common + n_returns
+        return bar if bar <= self.last_common else max(bar, self.stocks.last_bar + 1)
+
+
+def feasibility(ask: Ask) -> Findings:
+    """Compare what a study needs with the bars and assets that there are.
+
+    Missing values inside the data are not looked at: what is said here holds whatever they are,
+    and what they cost besides is told by the run.
+    """
+    problems = [*_axis_problems(ask), *_neutralise_problems(ask)]
+    if problems:
+        return Findings(problems, [])
+    lost = _lost_horizons(ask)
+    reasons = [*_model_reasons(ask), *_signal_reasons(ask, lost)]
+    if all(len(horizons) == len(_horizons(ask)) for horizons in lost.values()):
+        return Findings(reasons, [])
+    return Findings([], [*reasons, *_short_windows(ask, lost), *_asset_warnings(ask)])
+
+
+def _axis_problems(ask: Ask) -> list[str]:
+    problems = []
+    n_assets = len(ask.universe)
+    if n_assets < _LEAST_ASSETS:
+        problems.append(
+            f"universe: {_count(n_assets, 'asset')}; a rank correlation over assets needs at least "
+            f"{_LEAST_ASSETS}"
+        )
+    if ask.n_common < 1:
+        problems.append(
+            f"universe.prices has bars from {_span(ask.stocks)}, factors.data from "
+            f"{_span(ask.legs)}: no bar in common, so no factor model can be fitted; "
+            "give both the same dates"
+        )
+    return problems
+
+
+def _neutralise_problems(ask: Ask) -> list[str]:
+    n_betas = ask.n_factors if ask.full["neutralise"]["betas"] else 0
+    n_dummies = max(len(set(ask.sectors.values())) - 1, 0)
+    n_assets, needed = len(ask.universe), n_betas + n_dummies + 2
+    if (n_betas or ask.sectors) and n_assets < needed:
+        taken = f"{n_betas} betas and {n_dummies + bool(ask.sectors)} sectors"
+        least = f"at least {needed} assets; the universe has {n_assets}"
+        return [f"neutralise: {taken} need {least}"]
+    n_together = n_assets - len(ask.alone)
+    if ask.alone and n_together < _LEAST_ASSETS:
+        shared = f"only {_count(n_together, 'asset')} in a sector with another"
+        return [f"neutralise.sectors: {shared}; a rank correlation needs at least {_LEAST_ASSETS}"]
+    return []
+
+
+def _lost_horizons(ask: Ask) -> dict[str, list[int]]:
+    """Return for each signal the horizons over which no value of it has a return."""
+    every = ask.full["evaluation"]["every_bars"]
+    found = {}
+    for label in ask.signals:
+        first = ask.first_of(label)
+        found[label] = [
+            h
+            for h in _horizons(ask)
+            if max(ask.stocks.last_bar - h, first - 1) // every == (first - 1) // every
+        ]
+    return found
+
+
+def _model_reasons(ask: Ask) -> list[str]:
+    needs = (("fit", ask.least.fit), ("residual return", ask.least.residual))
+    for what, n_returns in needs:
+        if n_returns >= ask.n_common:
+            there = f"{_count(ask.n_common, 'bar')} in common, {ask.n_common - 1} with returns"
+            needed = f"model: the first {what} needs {n_returns} bars with returns"
+            return [f"{needed}; universe.prices and factors.data have {there}: there is no {what}"]
+    return []
+
+
+def _signal_reasons(ask: Ask, lost: Mapping[str, list[int]]) -> list[str]:
+    reasons = []
+    for label, horizons in lost.items():
+        nth = ask.first_of(label) - ask.stocks.first_bar + 1
+        every = ask.full["evaluation"]["every_bars"]
+        read = f" on a bar that every_bars={every} reads" if every > 1 else ""
+        if ask.first_of(label) > ask.stocks.last_bar:
+            reasons.append(
+                f"signals.{label}: its first value needs {_needs(ask, label, nth)}: it has no value"
+            )
+        elif horizons:
+            shown = ", ".join(str(h) for h in horizons)
+            reasons.append(
+                f"signals.{label}: its first value can be at bar {nth} of {ask.n_bars}, so none"
+                f"{read} has a return over the next {shown} bars (evaluation.horizons): no rank IC"
+            )
+    return reasons
+
+
+def _needs(ask: Ask, label: str, nth: int) -> str:
+    reads_model = "residual_return" in ask.signals[label].requires()
+    if (reads_model and ask.least.residual >= ask.n_common) or (
+        ask.full["neutralise"]["betas"] and ask.least.fit >= ask.n_common
+    ):
+        return "what the model cannot give"
+    return f"{nth} bars, the data have {ask.n_bars}"
+
+
+def _short_windows(ask: Ask, lost: Mapping[str, list[int]]) -> list[str]:
+    warnings = []
+    if ask.least.fit < ask.n_common <= ask.model.warm_up:
+        warnings.append(
+            f"model: it looks back over {ask.model.warm_up + 1} bars; universe.prices and "
+            f"factors.data have {ask.n_common} in common: every fit uses fewer than asked for"
+        )
+    values = {k: ask.stocks.last_bar - ask.first_of(k) + 1 for k in ask.signals}
+    for label, signal in ask.signals.items():
+        if values[label] > 0 and signal.warm_up >= ask.n_bars:
+            warnings.append(
+                f"signals.{label}: it looks back over {signal.warm_up + 1} bars, the data have "
+                f"{ask.n_bars}: every value uses fewer than asked for"
+            )
+    left = [values[k] - h for k in ask.signals for h in _horizons(ask) if h not in lost[k]]
+    if ask.full["rolling_bars"] > max(left):
+        warnings.append(
+            f"rolling_bars={ask.full['rolling_bars']}: at most {_count(max(left), 'bar')} can have "
+            "a rank IC, so there is no trailing mean"
+        )
+    held = ask.full["evaluation"]["spread_horizon"]
+    if held > max(values.values()):
+        warnings.append(
+            f"evaluation.spread_horizon={held}: at most {_count(max(values.values()), 'bar')} can "
+            "have a signal, so no book is held to its end"
+        )
+    return warnings
+
+
+def _asset_warnings(ask: Ask) -> list[str]:
+    warnings = []
+    if ask.alone:
+        warnings.append(
+            f"neutralise.sectors: {_count(len(ask.alone), 'asset')} alone in a sector "
+            f"({', '.join(ask.alone[:10])}): nothing is left of a signal there, so no value"
+        )
+    n_ranked = len(ask.universe) - len(ask.alone)
+    n_quantiles = ask.full["evaluation"]["n_quantiles"]
+    if n_quantiles > n_ranked:
+        warnings.append(
+            f"evaluation.n_quantiles={n_quantiles}: a bar has values of at most {n_ranked} assets, "
+            "so there are no quantile returns and no spread"
+        )
+    return warnings
+
+
+def _horizons(ask: Ask) -> list[int]:
+    return list(ask.full["evaluation"]["horizons"])
+
+
+def _span(dataset: DataSet) -> str:
+    calendar = Calendar(dataset.calendar_name, dataset.frequency)
+    ends = (calendar.closes(n, n)[0] for n in (dataset.first_bar, dataset.last_bar))
+    return " to ".join(str(end.astype("datetime64[D]")) for end in ends)
+
+
+def _count(n: int, noun: str) -> str:
+    return f"{n} {noun}" + ("" if n == 1 else "s")

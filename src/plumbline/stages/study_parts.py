@@ -1,0 +1,185 @@
+"""The plug-ins and options that a factor study's document stands for, and what they refuse."""
+
+from collections.abc import Mapping
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from plumbline.core.calendar import Calendar, bars_a_year
+from plumbline.core.errors import CalendarError, ParameterError
+from plumbline.factors.factor_returns import dependent_factors, legs_of
+from plumbline.factors.model import FactorModel, models
+from plumbline.factors.options import EvaluationOptions
+from plumbline.features.signal import Signal, signals
+from plumbline.lake.cleaning_rules import CleaningRules
+from plumbline.lake.dataset import grid_of
+from plumbline.lake.source import sources
+from plumbline.stages.gates import unknown_gate
+from plumbline.stages.kind import DataSpec, Gate, Place, Problem, Shape
+from plumbline.stages.validation import filled, made, refusals, refused
+
+MODEL = "rolling_regression"
+DERIVED = frozenset({"return", "residual_return"})
+"""Fields that the study makes itself; signals may require them beside those of the data."""
+
+
+def mapping(document: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    """Return a section of a document, empty if it is absent or no mapping."""
+    value = document.get(key)
+    return value if isinstance(value, Mapping) else {}
+
+
+def signal_name(label: str, spec: object) -> Any:
+    """Return the plug-in that a label of the section ``signals`` stands for."""
+    return spec.get("signal", label) if isinstance(spec, Mapping) else label
+
+
+def signal_of(label: str, spec: Mapping[str, Any] | None) -> Signal:
+    """Return the signal of a label."""
+    return made(signals[signal_name(label, spec)], _without(spec, "signal"), f"signals.{label}")
+
+
+def model_name(document: Mapping[str, Any]) -> str:
+    """Return the factor model that a document asks for."""
+    return str((document.get("model") or {}).get("model", MODEL))
+
+
+def model_of(document: Mapping[str, Any]) -> FactorModel:
+    """Return the factor model of a document."""
+    return made(models[model_name(document)], _without(document.get("model"), "model"), "model")
+
+
+def options_of(document: Mapping[str, Any]) -> EvaluationOptions:
+    """Return how a document's signals are evaluated; a year has the bars of their calendar."""
+    return made(EvaluationOptions, _option_values(document), "evaluation")
+
+
+def data_spec(name: str, spec: Mapping[str, Any]) -> DataSpec:
+    """Return the data set that an entry of the section ``data`` asks for."""
+    rules = made(CleaningRules, spec.get("rules") or {}, f"data.{name}.rules")
+    dataset = str(spec.get("dataset", name))
+    if "source" not in spec:
+        return DataSpec(None, "", rules, dataset)
+    source = made(sources[spec["source"]], _source_values(spec), f"data.{name}")
+    return DataSpec(source, str(spec["calendar"]), rules, dataset)
+
+
+def resolved_data(name: str, spec: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an entry of the section ``data`` with every default."""
+    found = data_spec(name, spec)
+    if found.source is None:
+        return {"dataset": found.dataset}
+    own = {"dataset": found.dataset, "source": spec["source"], "calendar": found.calendar}
+    return {**own, **filled(found.source), "rules": filled(found.rules)}
+
+
+def study_problems(document: Mapping[str, Any], shape: Shape) -> list[Problem]:
+    """Return what plug-ins and options refuse; see :meth:`Kind.problems`."""
+    found: list[Problem] = []
+    for name, spec in mapping(document, "data").items():
+        if shape.holds(("data", name)) and isinstance(spec, Mapping):
+            found += _data_problems(("data", name), spec, shape)
+    for label, spec in mapping(document, "signals").items():
+        place = ("signals", label)
+        if shape.holds(place):
+            cls = signals[signal_name(label, spec)]
+            found += refused(cls, _without(spec, "signal"), place, shape)
+    found += _factor_problems(document, shape)
+    return found + _evaluation_problems(document, shape)
+
+
+def _data_problems(place: Place, spec: Mapping[str, Any], shape: Shape) -> list[Problem]:
+    found = refused(CleaningRules, spec.get("rules"), (*place, "rules"), shape)
+    if "source" in spec:
+        found += refused(sources[spec["source"]], _source_values(spec), place, shape)
+        if "calendar" in spec and shape.holds((*place, "calendar")):
+            problem = _calendar_problem(spec["calendar"])
+            found += [Problem((*place, "calendar"), problem)] if problem else []
+    return found
+
+
+def _calendar_problem(text: str) -> str:
+    """Return what is wrong with a calendar, or an empty text.
+
+    The library of calendars takes half a second to load, so a name that has a file of its own
+    there is taken as known; its other names are looked up.
+    """
+    name, frequency = grid_of(text)
+    spec = find_spec("exchange_calendars")
+    folders = [Path(folder) for folder in (spec and spec.submodule_search_locations) or ()]
+    file = f"exchange_calendar_{name.lower()}.py"
+    if frequency == "1d" and name.isupper() and any((f / file).is_file() for f in folders):
+        return ""
+    try:
+        Calendar(name, frequency)
+    except CalendarError as error:
+        return str(error)
+    return ""
+
+
+def _factor_problems(document: Mapping[str, Any], shape: Shape) -> list[Problem]:
+    place = ("factors", "definitions")
+    definitions = mapping(mapping(document, "factors"), "definitions")
+    found: list[Problem] = []
+    if shape.is_whole(place):
+        try:
+            legs_of(definitions)
+        except ParameterError as error:
+            found.append(Problem(place, str(error)))
+    if not shape.holds(("model", "model")):
+        return found
+    given = _without(document.get("model"), "model")
+    found += refused(models[model_name(document)], given, ("model",), shape)
+    if found or not definitions or not shape.is_whole(("model",)) or not shape.is_whole(place):
+        return found
+    model = model_of(document)
+    try:
+        model.least_bars(len(definitions))
+    except ParameterError as error:
+        found.append(Problem(("model",), str(error)))
+    dependent = dependent_factors(definitions) if model.needs_independent_factors else []
+    for name in dependent:
+        text = "is a combination of the factors above it, so no window can tell them apart"
+        found.append(Problem((*place, name), text))
+    return found
+
+
+def _evaluation_problems(document: Mapping[str, Any], shape: Shape) -> list[Problem]:
+    found = refused(EvaluationOptions, _option_values(document), ("evaluation",), shape)
+    place = ("evaluation", "horizons")
+    is_listed = shape.is_whole(place) and all(problem.place != place for problem in found)
+    horizons = mapping(document, "evaluation").get("horizons", EvaluationOptions().horizons)
+    headline = document.get("headline_horizon_bars")
+    if is_listed and shape.holds(("headline_horizon_bars",)) and headline not in (None, *horizons):
+        text = f"{headline} is none of evaluation.horizons {list(horizons)}"
+        found.append(Problem(("headline_horizon_bars",), text))
+    given = document.get("gates")
+    for i, values in enumerate(given if isinstance(given, list) else []):
+        place = ("gates", str(i))
+        if not shape.is_whole(place):
+            continue
+        wrong = refusals(Gate, values, place)
+        if not wrong and is_listed:
+            problem = unknown_gate(
+                made(Gate, values, "gates"), mapping(document, "signals"), horizons
+            )
+            wrong = [Problem(place, problem)] if problem else []
+        found += wrong
+    return found
+
+
+def _option_values(document: Mapping[str, Any]) -> dict[str, Any]:
+    spec = mapping(mapping(document, "data"), str(mapping(document, "universe").get("prices")))
+    calendar = spec.get("calendar")
+    given = mapping(document, "evaluation")
+    if not isinstance(calendar, str) or _calendar_problem(calendar):
+        return dict(given)
+    return {"periods_per_year": bars_a_year(*grid_of(calendar)), **given}
+
+
+def _source_values(spec: Mapping[str, Any]) -> dict[str, Any]:
+    return _without(spec, "source", "calendar", "rules", "dataset")
+
+
+def _without(spec: Mapping[str, Any] | None, *keys: str) -> dict[str, Any]:
+    return {key: value for key, value in (spec or {}).items() if key not in keys}

@@ -1,0 +1,119 @@
+"""The JSON schema of a factor study, given the plug-ins that a document names."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from plumbline.factors.model import models
+from plumbline.factors.options import EvaluationOptions
+from plumbline.features.signal import signals
+from plumbline.lake.cleaning_rules import CleaningRules
+from plumbline.lake.source import sources
+from plumbline.stages.kind import Gate, Problem
+from plumbline.stages.study_parts import MODEL, mapping, signal_name
+from plumbline.stages.validation import plugin_schema, schema_of
+
+_NAME = {"type": "string", "pattern": "^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$"}
+
+
+def study_schema(document: Mapping[str, Any]) -> tuple[dict[str, Any], list[Problem]]:
+    """Return the schema of a document, and the plug-ins that it names and nobody has."""
+    data, problems = _data_schema(mapping(document, "data"))
+    named, more = _signals_schema(mapping(document, "signals"))
+    problems += more
+    model, more = _model_schema(mapping(document, "model"))
+    problems += more
+    names = sorted(mapping(document, "data"))
+    return _document_schema(data, named, model, names), problems
+
+
+def _document_schema(
+    data: dict[str, Any], named: dict[str, Any], model: dict[str, Any], names: list[str]
+) -> dict[str, Any]:
+    text, whole = {"type": "string"}, {"type": "integer", "minimum": 1}
+    one_of = {"enum": names} if names else text
+    definitions = {"type": "object", "minProperties": 1, "additionalProperties": text}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "type": "object",
+        "required": ["name", "data", "universe", "factors", "signals"],
+        "additionalProperties": False,
+        "properties": {
+            "name": _NAME,
+            "kind": {"const": "factor_study"},
+            "title": text,
+            "data": data,
+            "universe": _closed(
+                {"prices": one_of, "assets": {"type": ["array", "null"], "items": text}},
+                "prices",
+            ),
+            "factors": _closed({"data": one_of, "definitions": definitions}, "data", "definitions"),
+            "model": model,
+            "signals": named,
+            "neutralise": _closed(
+                {"betas": {"type": "boolean"}, "sectors": {"type": ["string", "null"]}}
+            ),
+            "evaluation": schema_of(EvaluationOptions),
+            "rolling_bars": whole,
+            "headline_horizon_bars": {"type": ["integer", "null"], "minimum": 1},
+            "block_bars": whole,
+            "on_code_change": {"enum": ["recompute", "keep"]},
+            "gates": {"type": "array", "items": schema_of(Gate)},
+        },
+    }
+
+
+def _closed(properties: dict[str, Any], *required: str) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(required),
+        "additionalProperties": False,
+    }
+
+
+def _data_schema(data: Mapping[str, Any]) -> tuple[dict[str, Any], list[Problem]]:
+    properties: dict[str, Any] = {}
+    problems: list[Problem] = []
+    own = {
+        "source": {"type": "string"},
+        "calendar": {"type": "string"},
+        "rules": schema_of(CleaningRules),
+        "dataset": _NAME,
+    }
+    for name, spec in data.items():
+        if not isinstance(spec, Mapping):
+            properties[name] = {"type": "object"}
+        elif "source" in spec:
+            schema, more = plugin_schema(sources, spec["source"], ("data", name, "source"))
+            problems += more
+            properties[name] = _extended(schema, own, "calendar")
+        else:
+            properties[name] = _closed(own, "dataset")
+    schema = {"type": "object", "minProperties": 1, "properties": properties}
+    return schema | {"additionalProperties": {"type": "object"}}, problems
+
+
+def _signals_schema(named: Mapping[str, Any]) -> tuple[dict[str, Any], list[Problem]]:
+    properties: dict[str, Any] = {}
+    problems: list[Problem] = []
+    for label, spec in named.items():
+        name = signal_name(label, spec)
+        schema, more = plugin_schema(signals, name, ("signals", label))
+        problems += more
+        extended = _extended(schema, {"signal": {"type": "string"}})
+        properties[label] = extended | {"type": ["object", "null"]} if schema else {}
+    return {"type": "object", "minProperties": 1, "properties": properties}, problems
+
+
+def _model_schema(spec: Mapping[str, Any]) -> tuple[dict[str, Any], list[Problem]]:
+    schema, problems = plugin_schema(models, spec.get("model", MODEL), ("model", "model"))
+    return _extended(schema, {"model": {"type": "string"}}), problems
+
+
+def _extended(schema: dict[str, Any], more: dict[str, Any], *required: str) -> dict[str, Any]:
+    """Return a plug-in's schema with our own keys beside its parameters."""
+    if not schema:
+        return {}
+    properties = {**more, **schema.get("properties", {})}
+    needed = [*schema.get("required", []), *required]
+    return {**schema, "properties": properties, "required": needed}
