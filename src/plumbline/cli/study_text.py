@@ -21,12 +21,12 @@ def before_run(workspace: "Workspace") -> None:
     """
     _ = workspace.pipeline
     for name, counts in cleaning_of(workspace).items():
-        if any(counts.values()):
-            dataset = workspace.datasets[name].name
-            console.note(
-                f"{name}: {counts['changed']} rows changed by cleaning, {counts['refused']} "
-                f"refused, {counts['noted']} noted; see: plumbline data {dataset} --quality"
-            )
+        dataset = workspace.datasets[name].name
+        see = f"; see: plumbline data {dataset} --quality" if any(counts.values()) else ""
+        console.note(
+            f"{name}: {counts['changed']} rows changed by cleaning, {counts['refused']} refused, "
+            f"{counts['noted']} noted{see}"
+        )
     for text in workspace.warnings:
         console.note(f"warning: {text}")
 

@@ -134,7 +134,7 @@ def _exposures(
     names = [name for name in panel if name.startswith("beta_")] if betas is None else list(betas)
     columns = [panel[name] for name in names]
     if sectors is not None:
-        columns += list(_dummies(sectors, panel))
+        columns += _dummies(sectors, panel)
     elif not columns:
         raise ParameterError(
             "nothing to take out: the panel has no field beta_<factor> and no sectors are given"
@@ -156,12 +156,13 @@ def _is_alone(
     return alone
 
 
-def _dummies(sectors: Mapping[str, str], panel: Panel) -> Float[np.ndarray, "sectors bars assets"]:
+def _dummies(sectors: Mapping[str, str], panel: Panel) -> list[Float[np.ndarray, "bars assets"]]:
     """Return a 0/1 field per sector but the first, which the intercept stands for."""
     missing = [asset for asset in panel.assets if asset not in sectors]
     if missing:
         raise UnknownAssetError(missing, sectors)
     own = np.array([sectors[asset] for asset in panel.assets], dtype=object)
-    kinds = sorted(set(own))[1:]
-    dummies = np.array([own == kind for kind in kinds], dtype=np.float64).reshape(len(kinds), -1)
-    return np.repeat(dummies[:, None, :], panel.n_bars, axis=1)
+    return [
+        np.tile((own == kind).astype(np.float64), (panel.n_bars, 1))
+        for kind in sorted(set(own))[1:]
+    ]

@@ -26,6 +26,10 @@ _EXAMPLES = 10
 _SHOW = {
     "summary": ("summary", "ic", "ic_by_year", "decay"),
     "spread_summary": ("spread_summary", "spread"),
+    "signal": (
+        *("summary", "ic", "ic_by_year", "decay", "ic_rolling"),
+        *("quantiles", "spread_summary", "spread"),
+    ),
 }  # tables that lack what a part lacks
 
 

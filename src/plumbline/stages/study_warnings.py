@@ -4,6 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, final
 
+from plumbline.stages.study_parts import signal_of
+
 if TYPE_CHECKING:
     import polars as pl
 
@@ -12,7 +14,7 @@ DATA: Final = "data"
 
 _WORDS: Final = {
     "too_few_observations": "too few observations",
-    "rank_deficient": "rank deficient (factors or exposures linearly dependent)",
+    "rank_deficient": "rank deficient",
     "constant_return": "constant returns",
     "not_fitted": "not fitted",
     "missing_exposure": "without a beta",
@@ -34,7 +36,8 @@ class StudyWarning:
 
     Parameters
     ----------
-    part : table that lacks it, or ``data`` for what was known before the run.
+    part : table that lacks it, ``signal`` for all that show a signal, or ``data`` for what was
+        known before the run.
     signal : the signal it belongs to, or an empty text.
     text : what, why, how often.
     """
@@ -55,62 +58,74 @@ def study_warnings(
     full : the resolved recipe.
     """
     lost = _Lost(tables["uncomputed"].to_dicts())
-    found = _of_model(lost)
-    for label in full["signals"]:
+    model, found = _of_model(lost)
+    for label, spec in full["signals"].items():
         rows = {
             name: [row for row in tables[name].to_dicts() if row["signal"] == label]
             for name in ("summary", "quantiles", "spread_summary")
         }
         found += _of_neutralisation(label, lost)
+        if all(row["n"] == row["of"] for row in lost.rows("spread", label, "no_signal")):
+            reads_model = "residual_return" in signal_of(label, spec).requires()
+            needs_model = reads_model or full["neutralise"]["betas"]
+            found.append(_without_values(label, lost, needs_model=needs_model and not model))
+            continue
         found += _of_ic(label, rows["summary"], lost)
         found += _of_trailing_mean(label, rows["summary"], full["rolling_bars"])
         found += _of_spread(label, rows["spread_summary"], lost)
-        found += _of_quantiles(label, rows["quantiles"], lost)
+        found += _of_quantiles(label, rows, lost)
     return tuple(found)
 
 
 @final
 class _Lost:
-    """Counts by part, signal and horizon."""
+    """Counts by part, signal, horizon and reason."""
 
     def __init__(self, rows: Sequence[Mapping[str, Any]]) -> None:
         self._rows = rows
 
-    def rows(
-        self, part: str, signal: str | None = None, horizon: int | None = None
-    ) -> list[Mapping[str, Any]]:
-        """Return the rows of a part that count something."""
-        wanted = (part, signal, horizon)
+    def rows(self, part: str, signal: str | None, *reasons: str) -> list[Mapping[str, Any]]:
+        """Return the rows of a part, of all reasons or of some."""
         return [
             row
             for row in self._rows
-            if (row["part"], row["signal"], row["horizon_bars"]) == wanted and row["n"] > 0
+            if (row["part"], row["signal"]) == (part, signal)
+            and (not reasons or row["reason"] in reasons)
         ]
 
-    def told(self, part: str, signal: str | None = None, horizon: int | None = None) -> str:
+    def told(self, part: str, signal: str, horizon: int | None = None) -> str:
         """Return the counts of a part in words."""
-        return _told(self.rows(part, signal, horizon))
+        rows = self.rows(part, signal)
+        return _told([row for row in rows if row["horizon_bars"] == horizon])
 
 
-def _of_model(lost: _Lost) -> list[StudyWarning]:
-    rows = lost.rows("factor_model")
-    unfitted = [row for row in rows if row["reason"] != "constant_return"]
-    if unfitted and sum(row["n"] for row in unfitted) == unfitted[0]["of"]:
-        text = f"factor model: no window has a fit: {_told(unfitted)}"
-        return [StudyWarning("factor_fit", "", text)]
-    named = [row for row in rows if row["reason"] != "too_few_observations"]
-    if not named:
-        return []
-    return [StudyWarning("factor_fit", "", f"factor model: windows without a fit: {_told(named)}")]
+def _of_model(lost: _Lost) -> tuple[bool, list[StudyWarning]]:
+    """Return whether any window has a fit, and what to say of those that have none."""
+    rows = lost.rows("factor_model", None)
+    without_fit = [row for row in rows if row["reason"] != "constant_return"]
+    n_windows = max(row["of"] for row in rows)
+    if sum(row["n"] for row in without_fit) == n_windows:
+        text = f"factor model: no window has a fit: {_told(without_fit)}"
+        return False, [StudyWarning("factor_fit", "", text)]
+    told = _told([row for row in without_fit if row["reason"] != "too_few_observations"])
+    texts = [f"factor model: windows without a fit: {told}"] if told else []
+    told = _told([row for row in rows if row["reason"] == "constant_return"])
+    texts += [f"factor model: windows with a fit and no R²: {told}"] if told else []
+    return True, [StudyWarning("factor_fit", "", text) for text in texts]
 
 
 def _of_neutralisation(label: str, lost: _Lost) -> list[StudyWarning]:
-    rows = lost.rows("neutralisation", label)
-    told = [row for row in rows if row["reason"] in ("too_few_assets", "too_large")]
-    told += [row for row in rows if row["reason"] == "missing_exposure" and row["n"] == row["of"]]
-    if not told:
-        return []
-    return [StudyWarning("coverage", label, f"{label}: lost in neutralisation: {_told(told)}")]
+    rows = lost.rows("neutralisation", label, "too_few_assets", "too_large")
+    exposed = lost.rows("neutralisation", label, "missing_exposure")
+    told = _told([*rows, *(row for row in exposed if row["n"] == row["of"])])
+    text = f"{label}: lost in neutralisation: {told}"
+    return [StudyWarning("coverage", label, text)] if told else []
+
+
+def _without_values(label: str, lost: _Lost, *, needs_model: bool) -> StudyWarning:
+    why = ", because the factor model has no fit" if needs_model else ""
+    text = f"{label}: no rank IC, no quantile returns, no spread: {lost.told('spread', label)}{why}"
+    return StudyWarning("signal", label, text)
 
 
 def _of_ic(label: str, rows: Iterable[Mapping[str, Any]], lost: _Lost) -> list[StudyWarning]:
@@ -119,13 +134,12 @@ def _of_ic(label: str, rows: Iterable[Mapping[str, Any]], lost: _Lost) -> list[S
     for row in rows:
         horizon = row["horizon_bars"]
         if row["mean_ic"] is None:
-            told = lost.told("rank_ic", label, horizon)
-            without.setdefault(told, []).append(horizon)
+            without.setdefault(lost.told("rank_ic", label, horizon), []).append(horizon)
         elif row["t_hac"] is None:
-            untested.append(f"{row['n_bars']} over {horizon} bars")
+            untested.append(f"{row['n_bars']} over {_bars([horizon])}")
     found = [
-        StudyWarning("summary", label, f"{label}: no rank IC over {_horizons(bars)}: {told}")
-        for told, bars in without.items()
+        StudyWarning("summary", label, f"{label}: no rank IC over {_bars(horizons)}: {told}")
+        for told, horizons in without.items()
     ]
     if untested:
         text = f"{label}: too few bars with a rank IC for a HAC t, or all alike: "
@@ -139,8 +153,8 @@ def _of_trailing_mean(
     short = [row for row in rows if 0 < row["n_bars"] < window]
     if not short:
         return []
-    there = ", ".join(f"{row['n_bars']} over {row['horizon_bars']} bars" for row in short)
-    text = f"{label}: no trailing mean of {window} bars: bars with a rank IC: {there}"
+    there = ", ".join(f"{row['n_bars']} over {_bars([row['horizon_bars']])}" for row in short)
+    text = f"{label}: no mean of the last {window} rank ICs; there are only {there}"
     return [StudyWarning("ic_rolling", label, text)]
 
 
@@ -148,39 +162,46 @@ def _of_spread(label: str, rows: Iterable[Mapping[str, Any]], lost: _Lost) -> li
     found = []
     for row in rows:
         if not row["n_bars"]:
-            text = (
-                f"{label}: no spread: {lost.told('spread', label) or 'no bar after its first book'}"
-            )
-            found.append(StudyWarning("spread_summary", label, text))
+            text = f"no spread: {lost.told('spread', label) or 'the only book is of the last bar'}"
         elif row["t_hac"] is None:
-            text = f"{label}: too few bars of the spread for a HAC t, or all alike: {row['n_bars']}"
-            found.append(StudyWarning("spread_summary", label, text))
+            text = f"too few bars of the spread for a HAC t, or all alike: {row['n_bars']}"
+        else:
+            continue
+        found.append(StudyWarning("spread_summary", label, f"{label}: {text}"))
     return found
 
 
-def _of_quantiles(label: str, rows: Iterable[Mapping[str, Any]], lost: _Lost) -> list[StudyWarning]:
+def _of_quantiles(
+    label: str, tables: Mapping[str, Iterable[Mapping[str, Any]]], lost: _Lost
+) -> list[StudyWarning]:
+    unranked = {row["horizon_bars"] for row in tables["summary"] if row["mean_ic"] is None}
     empty: dict[int, list[int]] = {}
-    for row in rows:
+    for row in tables["quantiles"]:
         if row["mean_return"] is None:
             empty.setdefault(row["horizon_bars"], []).append(row["quantile"])
-    by_groups: dict[tuple[int, ...], list[int]] = {}
+    alike: dict[tuple[str, str], list[int]] = {}
     for horizon, groups in empty.items():
-        by_groups.setdefault(tuple(groups), []).append(horizon)
-    why = lost.told("spread", label)
-    found = []
-    for lacking, horizons in by_groups.items():
-        named = ", ".join(str(group) for group in lacking)
-        text = f"{label}: quantiles {named} have no return over {_horizons(horizons)}"
-        found.append(StudyWarning("quantiles", label, text + (f": {why}" if why else "")))
-    return found
+        named = ", ".join(str(group) for group in groups)
+        told = lost.told("spread", label)
+        told = lost.told("rank_ic", label, horizon) if horizon in unranked or not told else told
+        alike.setdefault((named, told), []).append(horizon)
+    return [
+        StudyWarning(
+            "quantiles",
+            label,
+            f"{label}: no returns of quantiles {named} over {_bars(horizons)}: {told}",
+        )
+        for (named, told), horizons in alike.items()
+    ]
 
 
-def _told(rows: Sequence[Mapping[str, Any]]) -> str:
+def _told(rows: Iterable[Mapping[str, Any]]) -> str:
     return ", ".join(
-        f"{row['n']} of {row['of']} {row['unit']} {_WORDS.get(row['reason'], row['reason'])}"
+        f"{_WORDS.get(row['reason'], row['reason'])} ({row['n']} of {row['of']} {row['unit']})"
         for row in rows
+        if row["n"] > 0
     )
 
 
-def _horizons(bars: Sequence[int]) -> str:
-    return f"{', '.join(str(h) for h in bars)} bar" + ("" if list(bars) == [1] else "s")
+def _bars(horizons: Sequence[int]) -> str:
+    return f"{', '.join(str(h) for h in horizons)} bar" + ("" if list(horizons) == [1] else "s")

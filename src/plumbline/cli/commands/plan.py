@@ -37,7 +37,7 @@ def command(
         warnings = workspace.warnings
     data = _data(plan, changes) | {"warnings": list(warnings)}
     told = [f"warning: {text}" for text in warnings]
-    console.emit(data, lambda: "\n".join([*told, _text(plan, changes, show_all)]), as_json=as_json)
+    console.emit(data, lambda: "\n".join([_text(plan, changes, show_all), *told]), as_json=as_json)
 
 
 def _data(plan: "Plan", changes: "dict[str, pl.DataFrame]") -> dict[str, Any]:
