@@ -16,7 +16,7 @@ from plumbline.ledger.database import Database
 from plumbline.ledger.queries import get_run
 from plumbline.report.study import TABLES, Provenance, StudyResults
 from plumbline.stages.recipe import Recipe
-from plumbline.stages.study_warnings import StudyWarning
+from plumbline.stages.study_warnings import DATA, StudyWarning
 from plumbline.stages.validation import made
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def _examples(quality: pl.DataFrame) -> pl.DataFrame:
 def _unavailable(warnings: tuple[StudyWarning, ...]) -> dict[str, str]:
     """Return for each table that lacks something, and each signal in it, why."""
     reasons: dict[str, list[str]] = {}
-    for warning in warnings:
+    for warning in (w for w in warnings if w.part != DATA):
         for table in _SHOW.get(warning.part, (warning.part,)):
             reasons.setdefault(table, []).append(warning.text)
             if warning.signal:

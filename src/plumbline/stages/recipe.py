@@ -149,9 +149,10 @@ def _parse(text: str, subject: str) -> tuple[dict[str, Any], dict[Place, int]]:
 
 
 def _walk(node: Any, place: Place, lines: dict[Place, int], problems: list[str]) -> None:
-    """Note the line of every key, and keys that stand twice, of which YAML keeps the last."""
+    """Note lines of keys and items, and keys that stand twice, of which YAML keeps the last."""
     if isinstance(node, yaml.SequenceNode):
         for i, item in enumerate(node.value):
+            lines[*place, str(i)] = item.start_mark.line + 1
             _walk(item, (*place, str(i)), lines, problems)
     if not isinstance(node, yaml.MappingNode):
         return

@@ -147,7 +147,7 @@ def _factor_problems(document: Mapping[str, Any], shape: Shape) -> list[Problem]
 def _evaluation_problems(document: Mapping[str, Any], shape: Shape) -> list[Problem]:
     found = refused(EvaluationOptions, _option_values(document), ("evaluation",), shape)
     place = ("evaluation", "horizons")
-    is_listed = shape.is_whole(place) and all(problem.place != place for problem in found)
+    is_listed = shape.is_whole(place)
     horizons = mapping(document, "evaluation").get("horizons", EvaluationOptions().horizons)
     headline = document.get("headline_horizon_bars")
     if is_listed and shape.holds(("headline_horizon_bars",)) and headline not in (None, *horizons):

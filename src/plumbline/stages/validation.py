@@ -160,6 +160,7 @@ def _sentences(text: str, values: Mapping[str, Any], place: Place) -> list[Probl
         if name is None:
             found.append(Problem(place, sentence))
         else:
-            given = "" if "got " in sentence else f"; got {values[name]!r}"
+            is_told = "got " in sentence or f"={values[name]!r} " in sentence
+            given = "" if is_told else f"; got {values[name]!r}"
             found.append(Problem((*place, name), sentence + given))
     return found

@@ -1,0 +1,219 @@
+"""What is said of a study before it runs holds when it runs."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from plumbline.core.panel import Panel
+from plumbline.factors.evaluation import evaluate
+from plumbline.factors.models.rolling_regression import RollingRegression
+from plumbline.factors.neutralisation import neutralised_signal
+from plumbline.factors.options import EvaluationOptions
+from plumbline.features.returns import simple_returns
+from plumbline.features.signals.momentum import Momentum
+from plumbline.features.signals.residual_momentum import ResidualMomentum
+from plumbline.stages.feasibility import Ask, feasibility
+
+DAY = np.timedelta64(1, "D")
+
+
+@dataclass(frozen=True)
+class Bars:
+    """Axes of a data set on days that never close."""
+
+    first_bar: int = 18_000
+    last_bar: int = 18_119
+    assets: tuple[str, ...] = tuple("ABCDEFGH")
+    calendar_name: str = "24/7"
+    frequency: str = "1d"
+    dataset_id: str = ""
+    fields: tuple[str, ...] = ("close",)
+
+    def digest_of(self, *_: Any) -> str:
+        return ""
+
+
+def ask(
+    stocks: Bars | None = None, legs: Bars | None = None, sectors: str = "", **changes: Any
+) -> Ask:
+    model = changes.pop("model", RollingRegression(window=20))
+    signals = changes.pop(
+        "signals", {"m": Momentum(20, 2), "r": ResidualMomentum(20, 2), "late": Momentum(60, 2)}
+    )
+    evaluation = {"horizons": [1, 5], "n_quantiles": 3, "every_bars": 1, "spread_horizon": 5}
+    full = {
+        "factors": {"definitions": {"market": "SPY", "size": "IWM - SPY"}},
+        "neutralise": {"betas": changes.pop("betas", False)},
+        "rolling_bars": changes.pop("rolling_bars", 20),
+        "evaluation": evaluation | changes,
+    }
+    found = stocks or Bars()
+    own = dict(zip(found.assets, sectors, strict=bool(sectors)))
+    return Ask(full, model, signals, found, legs or Bars(), found.assets, own)
+
+
+def only(texts: list[str], *words: str) -> None:
+    assert len(texts) == 1, texts
+    assert all(word in texts[0] for word in words), texts
+
+
+def test_a_study_that_can_be_computed_is_passed_in_silence():
+    assert feasibility(ask()) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        (ask(Bars(assets=("A",))), ("1 asset", "at least 3")),
+        (ask(Bars(assets=("A", "B"))), ("2 assets",)),
+        (
+            ask(legs=Bars(18_200, 18_300)),
+            ("2019-04-14 to 2019-08-11", "2019-10-31 to 2020-02-08", "no bar in common"),
+        ),
+        (ask(legs=Bars(18_120, 18_300)), ("no bar in common",)),
+        (ask(Bars(assets=tuple("ABC")), betas=True), ("2 betas and 0 sectors", "4 assets")),
+        (ask(sectors="ABCDEFGH"), ("8 sectors", "9 assets", "has 8")),
+        (ask(Bars(assets=tuple("ABCD")), sectors="XXYZ"), ("2 assets in a sector with another",)),
+    ],
+)
+def test_what_cannot_be_computed_at_all_is_a_problem(asked, words):
+    only(feasibility(asked).problems, *words)
+
+
+def test_a_window_that_the_data_never_fill_says_how_many_bars_there_are():
+    findings = feasibility(ask(model=RollingRegression(window=500)))
+    assert findings.problems == []
+    assert "first fit needs 300 bars" in findings.warnings[0]
+    assert "120 bars in common, 119 with returns" in findings.warnings[0]
+    only(findings.warnings[1:], "signals.r", "the model cannot give")
+
+
+def test_a_fit_needs_exactly_as_many_returns_as_it_says():
+    enough = ask(legs=Bars(18_000, 18_020), model=RollingRegression(window=20, min_obs=19))
+    assert not [w for w in feasibility(enough).warnings if "first fit" in w]
+    short = ask(legs=Bars(18_000, 18_018), model=RollingRegression(window=20, min_obs=19))
+    assert [w for w in feasibility(short).warnings if "first fit" in w]
+
+
+def test_without_the_model_nothing_is_left_of_signals_that_need_it():
+    asked = ask(model=RollingRegression(window=500), signals={"r": ResidualMomentum(20, 2)})
+    assert len(feasibility(asked).problems) == 2
+    betas = ask(model=RollingRegression(window=500), signals={"m": Momentum(20, 2)}, betas=True)
+    assert any("the model cannot give" in p for p in feasibility(betas).problems)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"horizons": [1, 118]}, ("signals.m", "bar 21 of 120", "118")),
+        ({"horizons": [1, 100]}, ("signals.m", "100 bars")),
+        ({"rolling_bars": 100}, ("rolling_bars=100", "at most 99 bars")),
+        ({"n_quantiles": 9}, ("n_quantiles=9", "8 assets")),
+        ({"spread_horizon": 101}, ("spread_horizon=101", "100 bars")),
+        ({"every_bars": 10_000}, ("every_bars=10000",)),
+        ({"signals": {"m": Momentum(20, 2), "x": Momentum(10**9)}}, ("signals.x", "1000000001")),
+        ({"model": RollingRegression(window=200, min_obs=9)}, ("looks back over 201 bars",)),
+        (
+            {"signals": {"r": ResidualMomentum(400, 2, min_obs=9)}},
+            ("looks back over 400 bars, the data have 120",),
+        ),
+    ],
+)
+def test_what_cannot_be_computed_in_part_is_a_warning_or_a_problem(changes, words):
+    findings = feasibility(ask(**changes))
+    assert any(all(word in text for word in words) for text in findings[0] + findings[1]), findings
+
+
+def test_the_longest_horizon_and_mean_that_fit_are_not_warned_of():
+    asked = {"signals": {"m": Momentum(20, 2)}}
+    assert feasibility(ask(**asked, horizons=[1, 99])) == ([], [])
+    assert feasibility(ask(**asked, horizons=[1, 100])).warnings != []
+    assert feasibility(ask(**asked, rolling_bars=99)) == ([], [])
+
+
+def test_a_horizon_beyond_the_data_for_every_signal_is_a_problem():
+    findings = feasibility(ask(horizons=[300]))
+    assert len(findings.problems) == 3
+    assert findings.warnings == []
+
+
+def test_an_asset_alone_in_its_sector_is_named():
+    only(feasibility(ask(sectors="XXXXYYYZ")).warnings, "1 asset", "(H)")
+    assert feasibility(ask(sectors="XXXXXXXX")) == ([], [])
+
+
+SHAPES = st.fixed_dictionaries(
+    {
+        "n_bars": st.integers(5, 45),
+        "lead": st.integers(-10, 10),
+        "window": st.integers(4, 30),
+        "lookback": st.integers(3, 25),
+        "horizons": st.sampled_from([(1,), (1, 7), (2, 30)]),
+        "every": st.sampled_from([1, 1, 4, 17]),
+        "betas": st.booleans(),
+    }
+)
+
+
+@settings(max_examples=40)
+@given(SHAPES)
+def test_on_whole_data_a_rank_ic_is_missing_exactly_where_the_plan_says_so(shape):
+    stocks = Bars(18_000, 18_000 + shape["n_bars"] - 1)
+    legs = Bars(max(18_000 + shape["lead"], 17_000), 18_060)
+    assume(legs.first_bar < stocks.last_bar)
+    model = RollingRegression(window=shape["window"])
+    signals = {
+        "m": Momentum(shape["lookback"], 1),
+        "r": ResidualMomentum(shape["lookback"] + 1, 1),
+    }
+    options = EvaluationOptions(
+        shape["horizons"], n_quantiles=2, spread_horizon=1, every_bars=shape["every"]
+    )
+    asked = ask(
+        stocks,
+        legs,
+        model=model,
+        signals=signals,
+        betas=shape["betas"],
+        horizons=list(options.horizons),
+        every_bars=options.every_bars,
+    )
+    findings = feasibility(asked)
+    computed = rank_ics(asked, options)
+    told = findings.problems + findings.warnings
+    for label in signals:
+        for h in options.horizons:
+            lines = [text for text in told if text.startswith(f"signals.{label}:")]
+            is_told = any("has no value" in t or f" {h} bars" in t or f" {h}," in t for t in lines)
+            assert is_told == (computed[label, h] == 0), (label, h, told)
+    assert bool(findings.problems) == (sum(computed.values()) == 0)
+
+
+def rank_ics(asked: Ask, options: EvaluationOptions) -> dict[tuple[str, int], int]:
+    """Compute a study on whole, random data and count the bars that have a rank IC."""
+    rng = np.random.default_rng(0)
+    n_bars, n_assets = asked.n_bars, len(asked.universe)
+    closes = np.datetime64(asked.stocks.first_bar, "D").astype("datetime64[us]")
+    bars = closes + np.arange(n_bars) * DAY
+    price = np.exp(np.cumsum(rng.normal(0, 0.01, (n_bars, n_assets)), axis=0))
+    axes = {"first_bar": asked.stocks.first_bar}
+    prices = Panel({"close": price}, bars, asked.universe, **axes)
+    returns = prices.only([]).with_fields({"return": simple_returns(price)})
+    factor = rng.normal(0, 0.01, (n_bars, 2))
+    number = asked.stocks.first_bar + np.arange(n_bars)
+    factor[(number <= asked.legs.first_bar) | (number > asked.legs.last_bar)] = np.nan
+    factors = Panel({"return": factor}, bars, ("market", "size"), **axes)
+    model = asked.model.fit(returns, factors)
+    panel = prices.with_fields({"residual_return": model["residual_return"]})
+    found = {}
+    for label, signal in asked.signals.items():
+        values = signal.compute(panel)
+        if asked.full["neutralise"]["betas"]:
+            values = neutralised_signal(values, model)
+        rows = evaluate({label: values}, prices, options=options).summary.to_dicts()
+        found |= {(label, row["horizon_bars"]): row["n_bars"] for row in rows}
+    return found
