@@ -47,6 +47,28 @@ def test_gives_its_fields_on_the_axes_of_the_returns(model, returns, factors):
     assert np.isfinite(fitted["residual_return"][model.warm_up :]).mean() > 0.4
 
 
+def test_has_no_fit_and_no_residual_before_the_fewest_bars_it_needs(model, returns, factors):
+    least = model.least_bars(len(FACTORS))
+    assert 1 <= least.fit < least.residual
+    fitted = model.fit(returns, factors)
+    assert not np.isfinite(fitted["alpha"][: least.fit - 1]).any()
+    assert not np.isfinite(fitted["residual_return"][: least.residual - 1]).any()
+
+
+def test_counts_every_window_without_a_fit_by_reason(model, returns, factors):
+    fitted = model.fit(returns, factors)
+    assert sum(model.reasons(fitted).values()) >= np.isnan(fitted["alpha"]).sum() > 0
+
+
+def test_says_whether_dependent_factors_have_a_fit(model, returns, factors):
+    first = factors["return"][:, :1]
+    twins = Panel(
+        {"return": np.hstack([first, first])}, factors.bars, ("a", "b"), first_bar=factors.first_bar
+    )
+    fitted = model.fit(returns, twins)
+    assert np.isnan(fitted["alpha"]).all() == model.needs_independent_factors
+
+
 def test_a_longer_panel_never_changes_earlier_rows(model, returns, factors):
     whole = model.fit(returns, factors)
     for n_bars in (1, 2, model.warm_up, model.warm_up + 1, model.warm_up + 57):

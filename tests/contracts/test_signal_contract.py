@@ -38,6 +38,11 @@ def test_has_values_of_the_panel_s_shape_once_warm(signal, panel):
     assert ranges > 0
 
 
+def test_has_no_value_before_the_fewest_bars_it_needs(signal, panel):
+    assert 1 <= signal.least_bars <= signal.warm_up + 1
+    assert not np.isfinite(signal.compute(panel)[: signal.least_bars - 1]).any()
+
+
 def test_does_not_change_the_panel(signal, panel):
     before = panel.fingerprint
     signal.compute(panel)

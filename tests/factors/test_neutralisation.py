@@ -4,7 +4,7 @@ from numpy.testing import assert_allclose
 
 from plumbline.core.errors import MissingDataError, ParameterError, UnknownAssetError
 from plumbline.core.panel import Panel
-from plumbline.factors.neutralisation import neutralised_signal
+from plumbline.factors.neutralisation import count_unneutralised, neutralised_signal
 from tests.contracts.made_panels import axis, names
 
 N_BARS, N_ASSETS = 12, 24
@@ -92,3 +92,56 @@ def test_wrong_inputs_are_refused(signal, panel):
         neutralised_signal(signal, panel, betas=[])
     with pytest.raises(ParameterError, match="shape"):
         neutralised_signal(signal[:3], panel)
+
+
+def test_nothing_is_left_of_an_asset_alone_in_its_sector(signal, panel):
+    sectors = SECTORS | {"A007": "alone"}
+    own = np.array([sectors[name] for name in panel.assets])
+    signal[2, (own == "B") & (np.array(panel.assets) != "A001")] = np.nan
+    values = neutralised_signal(signal, panel, sectors=sectors)
+    assert np.isnan(values[:, list(panel.assets).index("A007")]).all()
+    assert np.isnan(values[2, list(panel.assets).index("A001")])
+    counts = count_unneutralised(signal, panel, sectors=sectors)
+    assert counts.alone_in_sector == N_BARS + 1
+    assert counts.n_values == np.isfinite(signal).sum()
+    assert np.isfinite(values).sum() == counts.n_values - counts.alone_in_sector - 1
+    assert counts.missing_exposure == 1  # the beta that the panel lacks
+
+
+def test_an_asset_alone_changes_no_other_residual(signal, panel):
+    sectors = SECTORS | {"A007": "alone"}
+    without = signal.copy()
+    without[:, list(panel.assets).index("A007")] = np.nan
+    assert_allclose(
+        neutralised_signal(signal, panel, sectors=sectors),
+        neutralised_signal(without, panel, sectors=sectors),
+        atol=1e-12,
+    )
+
+
+def test_one_sector_for_all_takes_the_mean_out(signal, panel):
+    same = dict.fromkeys(panel.assets, "A")
+    values = neutralised_signal(signal, panel, sectors=same, betas=[])
+    assert_allclose(values, signal - np.nanmean(signal, axis=1, keepdims=True), atol=1e-12)
+    both = neutralised_signal(signal, panel, sectors=same)
+    np.testing.assert_array_equal(both, neutralised_signal(signal, panel))
+    assert count_unneutralised(signal, panel, sectors=same, betas=[]).alone_in_sector == 0
+
+
+def test_bars_with_too_few_assets_are_counted_and_bars_without_any_are_not(signal, panel):
+    signal[0] = np.nan
+    signal[1, 3:] = np.nan
+    counts = count_unneutralised(signal, panel)
+    assert (counts.too_few_assets, counts.n_bars) == (1, N_BARS - 1)
+    assert (counts.too_large, counts.rank_deficient) == (0, 0)
+    same = Panel(
+        {"beta_a": panel["beta_market"], "beta_b": panel["beta_market"]}, panel.bars, panel.assets
+    )
+    assert count_unneutralised(signal, same).rank_deficient == N_BARS - 2
+
+
+def test_a_weight_of_zero_counts_as_a_missing_exposure(signal, panel):
+    weights = np.ones(signal.shape)
+    weights[4, 5] = 0.0
+    counts = count_unneutralised(signal, panel, weights=weights)
+    assert counts.missing_exposure == 2

@@ -89,3 +89,34 @@ def test_a_window_of_no_bars_is_refused():
         window_sum(np.zeros((3, 1)), 0)
     with pytest.raises(ParameterError, match="window=-2"):
         window_moments(np.zeros((3, 1)), -2)
+
+
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    n_bars=st.integers(1, 20),
+    longer=st.sampled_from([0, 1, 7, 60]),
+    first_bar=st.integers(-100, 100),
+)
+def test_a_window_longer_than_the_panel_has_the_bits_it_has_among_more_bars(
+    seed, n_bars, longer, first_bar
+):
+    x = ragged(seed, n_bars)
+    window = n_bars + longer
+    before, after = np.full((window, 3), np.nan), np.full((window, 3), np.nan)
+    wide = np.concatenate([before, x, after])
+    rows = slice(window, window + n_bars)
+    assert_array_equal(
+        window_sum(x, window, first_bar=first_bar),
+        window_sum(wide, window, first_bar=first_bar - window)[rows],
+    )
+    narrow = window_moments(x, window, first_bar=first_bar)
+    for part, whole in zip(
+        narrow, window_moments(wide, window, first_bar=first_bar - window), strict=True
+    ):
+        assert_array_equal(part, whole[rows])
+
+
+def test_a_window_of_a_billion_bars_takes_the_memory_of_the_panel():
+    x = ragged(0, 30)
+    assert_array_equal(window_sum(x, 10**9), np.cumsum(np.where(np.isfinite(x), x, 0.0), axis=0))
+    assert window_moments(x, 10**9).n_obs[-1, 0] == np.isfinite(x[:, 0]).sum()

@@ -13,7 +13,7 @@ from plumbline.core.calendar import Calendar
 from plumbline.core.errors import SourceError
 from plumbline.lake.cleaning import clean
 from plumbline.lake.cleaning_rules import CleaningRules
-from plumbline.lake.quality import summarise
+from plumbline.lake.quality import count_effects, effects, summarise
 from plumbline.lake.sources.parquet import Parquet
 from tests.oracles import cleaning as oracle
 
@@ -272,3 +272,24 @@ def test_real_coins_that_died_are_found_frozen(shared_data):
     first = dict(tails.select("asset", pl.col("bar_close").dt.strftime("%Y-%m")).rows())
     assert first == {"FTTUSDT": "2022-11", "RAYUSDT": "2022-11", "WAVESUSDT": "2024-06"}
     assert set(quality["rule"]) == {"frozen_tail"}
+
+
+def test_what_changed_data_is_told_from_what_refused_rows_and_from_what_only_notes():
+    bars = pl.concat(
+        [
+            table("A", [0, 1, 1, 1, 2, 9], close=[1, 2, 2, 2, -3, 4], open=[1, 2, 2, 2, -3, 4]),
+            table("B", [0, 1], close=[1, NAN], open=[1, NAN]),
+            table("C", [0, 0], close=[1, 2], open=[1, 1]),
+        ]
+    )
+    _, quality = clean(bars, CleaningRules(conflicts="first"), DAILY)
+    kinds = set(effects(quality).select("action", "effect").rows())
+    assert kinds == {
+        ("dropped", "refused"),
+        ("missing", "changed"),
+        ("kept_first", "changed"),
+        ("marked", "noted"),
+    }
+    # changed: the bar with two negative prices, the conflict; refused: two duplicates, one empty
+    assert count_effects(quality) == {"changed": 2, "refused": 3, "noted": 2}
+    assert count_effects(quality.head(0)) == {"changed": 0, "refused": 0, "noted": 0}

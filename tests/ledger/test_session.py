@@ -9,7 +9,7 @@ from sqlalchemy import select, update
 
 from plumbline.core.errors import MissingDataError
 from plumbline.engine.executors.serial import Serial
-from plumbline.engine.project import Project, create_project
+from plumbline.engine.project import Project, create_project, open_project
 from plumbline.ledger.models import Artefact, Lineage, Run
 from plumbline.ledger.processes import is_dead, this_process
 from plumbline.ledger.queries import (
@@ -18,7 +18,9 @@ from plumbline.ledger.queries import (
     lineage_of,
     list_runs,
     metrics_of_run,
+    run_of_results,
     tasks_of_run,
+    warnings_of_run,
 )
 from plumbline.ledger.session import Completion, Mishap
 from tests.engine.pipelines import BLOCKS, study
@@ -105,13 +107,39 @@ def test_failures_keep_their_cause_and_order(project: Project) -> None:
 def test_metrics_are_kept_by_name_and_subject(project: Project) -> None:
     run_id = start(project)
     metrics = {("ic", "b"): 0.5, ("ic", "a"): None, ("decay", "a"): -1.0}
-    project.engine.ledger.record_metrics(run_id, metrics)
+    project.engine.ledger.record_findings(run_id, metrics, [])
     found = metrics_of_run(project.database, run_id)
     assert [(m["subject"], m["name"], m["value"]) for m in found] == [
         ("a", "decay", -1.0),
         ("a", "ic", None),
         ("b", "ic", 0.5),
     ]
+
+
+def test_warnings_are_kept_in_their_order(project: Project) -> None:
+    run_id = start(project)
+    told = [("summary", "b", "no rank IC"), ("data", "", "short"), ("summary", "a", "no rank IC")]
+    project.engine.ledger.record_findings(run_id, {("ic", "a"): 1.0}, told)
+    found = warnings_of_run(project.database, run_id)
+    assert [(w["part"], w["subject"], w["text"]) for w in found] == told
+    assert warnings_of_run(project.database, "other") == []
+
+
+def test_the_run_that_told_of_exactly_these_results_is_found(project: Project) -> None:
+    done = project.engine.run(study(), Serial())
+    keys = [entries[0].key for _, entries in done.pieces.values()]
+    assert run_of_results(project.database, keys) is None
+    project.engine.ledger.record_findings(done.run_id, {("ic", "a"): 1.0}, [])
+    assert run_of_results(project.database, keys) == done.run_id
+    assert run_of_results(project.database, [*keys, "other"]) is None
+    assert run_of_results(project.database, []) is None
+
+
+def test_a_project_without_the_newest_tables_gets_them(project: Project) -> None:
+    with project.database.begin() as connection:
+        connection.exec_driver_sql("DROP TABLE warnings")
+    again = open_project(project.root)
+    assert warnings_of_run(again.database, "any") == []
 
 
 def test_runs_are_listed_newest_first_with_their_counts(project: Project) -> None:

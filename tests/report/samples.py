@@ -85,6 +85,17 @@ def study(n_bars: int = 2700, seed: int = 1) -> StudyResults:
         **_spread(rng, bars),
         "factor_fit": _factor_fit(rng, bars),
         "coverage": _coverage(bars),
+        "uncomputed": pl.DataFrame(
+            {
+                "part": ["factor_model", "rank_ic"],
+                "signal": [None, "momentum_12_1"],
+                "horizon_bars": [None, 21],
+                "reason": ["rank_deficient", "no_signal"],
+                "n": [41, 252],
+                "of": [324_000, 2700],
+                "unit": ["windows", "bars"],
+            }
+        ),
         "quality": pl.DataFrame(
             {
                 "rule": ["exact_duplicate", "gap", "ohlc_order", "outlier_tick"],

@@ -1,5 +1,6 @@
 import base64
 import hashlib
+import json
 import os
 import re
 import subprocess
@@ -296,3 +297,21 @@ def test_text_and_lines_stand_out_from_their_ground(scheme):
     for tint in ("pos", "neg"):
         mixed = tuple((a + b) / 2 for a, b in zip(colours[tint], colours["paper"], strict=True))
         assert contrast(colours["ink"], mixed) >= 4.5, tint
+
+
+def test_counts_of_what_was_not_computed_are_shown_by_reason(page):
+    section = page[page.index('id="uncomputed"') :]
+    for text in ("rank_deficient", "324,000", "windows", "no_signal", "momentum_12_1"):
+        assert text in section[: section.index("</section>")]
+
+
+def test_warnings_stand_beside_the_verdict_and_with_the_counts_and_in_the_twin(page):
+    told = ("momentum_12_1: no rank IC over 21 bars: no signal (9 of 9 bars) <b>",)
+    results = replace(study(), warnings=told)
+    text = study_page(results)
+    shown = "no rank IC over 21 bars: no signal (9 of 9 bars) &lt;b&gt;"
+    assert text.count(shown) == 2
+    verdict = text[text.index('id="verdict"') :]
+    assert shown in verdict[: verdict.index("</section>")]
+    assert "Not everything could be computed" not in page
+    assert json.loads(study_json(results))["warnings"] == list(told)

@@ -131,3 +131,97 @@ def test_a_year_has_as_many_bars_as_its_calendar(recipe_file):
 
 def test_a_headline_that_is_no_horizon_is_refused(recipe_file):
     assert "headline_horizon_bars" in problems_of(recipe_file, "headline_horizon_bars=9")[0]
+
+
+def lines_of(problems):
+    return [int(p.split(":")[0].removeprefix("line ")) for p in problems if p.startswith("line ")]
+
+
+def test_what_plugins_refuse_stands_beside_what_the_schema_refuses_in_the_order_of_lines(
+    recipe_file,
+):
+    recipe_file.write_text(
+        RECIPE.replace("n_quantiles: 3", "n_quantiles: 0\n  cost_bps: -1\n  every_bars: some")
+        .replace("horizons: [1, 5]", "horizons: [5, 1]")
+        .replace("lookback_bars: 60, skip_bars: 5", "lookback_bars: 60, skip_bars: 61", 1)
+        .replace("window: 60", "window: 2\n  windw: 3")
+        .replace("market: SPY", "market: SPY\n    same: SPY")
+        .replace("    calendar: XNYS\nuniverse", "    calendar: XNYSE\nuniverse")
+        + "gates:\n  - {metric: t_hca, subject: 'momentum:5', at_least: 1}\n"
+        "  - {metric: net_annual, subject: momentun, at_least: 1}\n"
+    )
+    found = problems_of(recipe_file)
+    for expected in (
+        "data.etfs.calendar: no calendar 'XNYSE'; did you mean 'XNYS'?",
+        "model.window: window must lie in 3 … 10000000; got 2",
+        "model.windw: is no name here; did you mean 'window'?",
+        "signals.momentum.skip_bars: need 0 <= skip_bars",
+        "evaluation.horizons: horizons must be increasing numbers of bars, at least 1; got [5, 1]",
+        "evaluation.n_quantiles: n_quantiles must lie in 2 … 100; got 0",
+        "evaluation.cost_bps: cost_bps must be",
+        "evaluation.every_bars: 'some' is not",
+        "gates.0: there is no number t_hca of momentum:5; did you mean 't_hac of momentum:5'?",
+        "gates.1: there is no number net_annual of momentun; did you mean 'net_annual of momentum'",
+    ):
+        assert sum(expected in problem for problem in found) == 1, (expected, found)
+    assert len(found) == 10
+    assert len(lines_of(found)) == len(found)
+    assert lines_of(found) == sorted(lines_of(found))
+    text = recipe_file.read_text().splitlines()
+    for key in ("n_quantiles", "windw", "cost_bps", "metric: t_hca", "subject: momentun"):
+        line = next(i for i, row in enumerate(text, 1) if key in row)
+        assert line in lines_of(found)
+
+
+@pytest.mark.parametrize(
+    ("calendar", "hint"),
+    [
+        ("XNYSE", "'XNYS'"),
+        ("24/7 2h", "known: 15m"),
+        ("XNYS 1h", "24/7"),
+        ("xnys", "no calendar 'xnys'"),
+    ],
+)
+def test_a_calendar_that_is_not_there_is_a_problem_of_its_line(recipe_file, calendar, hint):
+    recipe_file.write_text(RECIPE.replace("calendar: XNYS", f"calendar: {calendar}", 1))
+    (found,) = problems_of(recipe_file)
+    line = next(i for i, row in enumerate(RECIPE.splitlines(), 1) if "calendar" in row)
+    assert found.startswith(f"line {line}: data.stocks.calendar: ")
+    assert hint in found
+
+
+@pytest.mark.parametrize("calendar", ["XNYS", "NYSE", "24/7", "24/7 4h"])
+def test_calendars_that_are_there_are_taken(recipe_file, calendar):
+    recipe_file.write_text(RECIPE.replace("calendar: XNYS", f"calendar: {calendar}"))
+    assert load_recipe(recipe_file).data["stocks"].calendar == calendar
+
+
+def test_a_value_of_the_command_line_has_no_line_of_the_file(recipe_file):
+    found = problems_of(recipe_file, "evaluation.n_quantiles=0", "model={window: 1}")
+    assert sorted(p.split(":")[0] for p in found) == [
+        "--set evaluation.n_quantiles",
+        "--set model.window",
+    ]
+
+
+def test_factors_that_are_combinations_of_others_are_refused_unless_a_penalty_tells_them_apart(
+    recipe_file,
+):
+    text = RECIPE.replace("size: IWM - SPY", "size: IWM - SPY\n    small: IWM")
+    recipe_file.write_text(text)
+    (found,) = problems_of(recipe_file)
+    assert "factors.definitions.small: is a combination" in found
+    assert load_recipe(recipe_file, ["model.ridge=0.001"]).name == "small"
+
+
+def test_a_window_too_short_for_the_factors_is_refused(recipe_file):
+    (found,) = problems_of(recipe_file, "model.window=3")
+    assert "window=3 cannot fit 2 factors and an intercept, needs at least 4" in found
+
+
+def test_every_gate_that_a_study_can_hold_is_taken(recipe_file):
+    for metric, subject in (("t_hac", "momentum:5"), ("t_hac", "momentum"), ("n_bars", "momentum")):
+        gate = f"gates=[{{metric: {metric}, subject: '{subject}', at_least: 0}}]"
+        assert load_recipe(recipe_file, [gate]).name == "small"
+    gate = "gates=[{metric: mean_ic, subject: 'momentum:21', at_least: 0}]"
+    assert "did you mean" in problems_of(recipe_file, gate)[0]
