@@ -155,7 +155,7 @@ def test_what_plugins_refuse_stands_beside_what_the_schema_refuses_in_the_order_
         "data.etfs.calendar: no calendar 'XNYSE'; did you mean 'XNYS'?",
         "model.window: window must lie in 3 … 10000000; got 2",
         "model.windw: is no name here; did you mean 'window'?",
-        "signals.momentum.skip_bars: need 0 <= skip_bars",
+        "signals.momentum: need 0 <= skip_bars",
         "evaluation.horizons: horizons must be increasing numbers of bars, at least 1; got [5, 1]",
         "evaluation.n_quantiles: n_quantiles must lie in 2 … 100; got 0",
         "evaluation.cost_bps: cost_bps must be",

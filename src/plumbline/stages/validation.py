@@ -71,8 +71,8 @@ def made(cls: type[T], values: Mapping[str, Any], place: str) -> T:
 def refusals(cls: type, values: Mapping[str, Any], place: Place) -> list[Problem]:
     """Return why a class refuses plain values; empty if it takes them.
 
-    A class's own check speaks of all its fields at once; each of its sentences is put at the first
-    given field that it names.
+    A class's own check speaks of all its fields at once; each of its sentences is put at the given
+    field that it names, if it is one.
     """
     names = [field.name for field in dataclasses.fields(cls)]
     unknown = [
@@ -156,10 +156,11 @@ def _sentences(text: str, values: Mapping[str, Any], place: Place) -> list[Probl
     sentences += [] if sentences and last.startswith("got ") else [last]
     found = []
     for sentence in sentences:
-        name = next((word for word in re.findall(r"\w+", sentence) if word in values), None)
-        if name is None:
+        named = [word for word in re.findall(r"\w+", sentence.split(" got ")[0]) if word in values]
+        if len(named) != 1:
             found.append(Problem(place, sentence))
         else:
+            name = named[0]
             is_told = "got " in sentence or f"={values[name]!r} " in sentence
             given = "" if is_told else f"; got {values[name]!r}"
             found.append(Problem((*place, name), sentence + given))

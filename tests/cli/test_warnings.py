@@ -1,0 +1,245 @@
+"""No study ends in silence: what it lacks is told at plan, run, in the ledger and the report."""
+
+import json
+from datetime import date, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from plumbline.cli.app import call
+
+RECIPE = """\
+name: made
+data:
+  stocks: {source: csv, paths: [prices.csv], calendar: 24/7}
+  etfs: {source: csv, paths: [factors.csv], form: wide, field: close, calendar: 24/7}
+universe: {prices: stocks}
+factors:
+  data: etfs
+  definitions: {market: SPY, size: IWM}
+model: {window: 12}
+signals:
+  momentum: {lookback_bars: 10, skip_bars: 1}
+  residual_momentum: {lookback_bars: 10, skip_bars: 1}
+evaluation: {horizons: [1, 3], n_quantiles: 2, spread_horizon: 2}
+rolling_bars: 10
+"""
+N_BARS = 40
+TABLES = ("summary", "decay", "quantiles", "spread_summary")
+
+
+def walk(n_assets: int, seed: int = 0, n_bars: int = N_BARS) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    return 100 * np.exp(np.cumsum(rng.normal(0, 0.01, (n_bars, n_assets)), axis=0))
+
+
+def days(n: int, start: str = "2020-01-01") -> list[str]:
+    return [str(date.fromisoformat(start) + timedelta(days=i)) for i in range(n)]
+
+
+def write(folder: Path, prices: np.ndarray, factors: np.ndarray, start: str = "2020-01-01") -> None:
+    rows = [
+        f"{day},A{column},{price}"
+        for day, row in zip(days(len(prices)), prices.tolist(), strict=True)
+        for column, price in enumerate(row)
+    ]
+    (folder / "prices.csv").write_text("\n".join(["date,symbol,close", *rows]) + "\n")
+    lines = [
+        f"{day},{spy},{iwm}"
+        for day, (spy, iwm) in zip(days(len(factors), start), factors.tolist(), strict=True)
+    ]
+    (folder / "factors.csv").write_text("\n".join(["date,SPY,IWM", *lines]) + "\n")
+    (folder / "study.yaml").write_text(RECIPE)
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path, walk(6), walk(2, 1))
+    assert call(["init"]) == 0
+    return tmp_path
+
+
+def said(capsys, *words):
+    capsys.readouterr()
+    code = call(list(words))
+    return code, *capsys.readouterr()
+
+
+def document(capsys, *words):
+    code, out, err = said(capsys, *words, "--json")
+    return code, json.loads(out), err
+
+
+def ran(capsys, folder, *words):
+    """Run, and return the warnings, which are the same in the ledger, the report and its twin."""
+    code, shown, _ = document(capsys, "run", *words)
+    assert code == 0
+    told = shown["warnings"]
+    assert [w["text"] for w in document(capsys, "runs", "last")[1]["warnings"]] == told
+    twin = json.loads((folder / "reports" / "made" / "study.json").read_text())
+    assert twin["warnings"] == told
+    assert silent(twin) == []
+    again = document(capsys, "run", *words)[1]
+    assert set(again["blocks"]) == {"cached"}
+    assert again["warnings"] == told
+    return told
+
+
+def silent(twin) -> list[tuple[str, str]]:
+    """Return table and signal of every missing number that the report gives no reason for."""
+    found = []
+    for name in TABLES:
+        columns = twin["tables"][name]["columns"]
+        for i, signal in enumerate(columns["signal"]):
+            lacks = any(values[i] is None for values in columns.values())
+            if lacks and f"{name}.{signal}" not in twin["unavailable"]:
+                found.append((name, signal))
+    return found
+
+
+def has(told: list[str], *words: str) -> bool:
+    return any(all(word in text for word in words) for text in told)
+
+
+def test_a_whole_study_has_no_warning(capsys, folder):
+    code, shown, _ = document(capsys, "plan")
+    assert (code, shown["warnings"]) == (0, [])
+    assert ran(capsys, folder) == []
+    twin = json.loads((folder / "reports" / "made" / "study.json").read_text())
+    rows = list(zip(*twin["tables"]["uncomputed"]["columns"].values(), strict=True))
+    assert ("factor_model", None, None, "too_few_observations", 48, 240, "windows") in rows
+    assert ("factor_model", None, None, "rank_deficient", 0, 240, "windows") in rows
+    page = (folder / "reports" / "made" / "study.html").read_text()
+    assert "too_few_observations" in page[page.index('id="uncomputed"') :]
+
+
+def test_sources_without_a_common_bar_are_refused_before_anything_is_stored(capsys, folder):
+    write(folder, walk(6), walk(2, 1), start="2021-01-01")
+    for verb in ("plan", "run"):
+        code, _, err = said(capsys, verb)
+        assert code == 2
+        assert "2020-01-02 to 2020-02-10" in err
+        assert "no bar in common" in err
+    assert document(capsys, "data")[1] == []
+    assert document(capsys, "runs")[1] == []
+
+
+def test_one_asset_is_refused(capsys, folder):
+    write(folder, walk(1), walk(2, 1))
+    code, _, err = said(capsys, "run")
+    assert code == 2
+    assert "1 asset; a rank correlation" in err
+
+
+def test_a_window_longer_than_the_data_is_told_by_plan_and_by_the_run(capsys, folder):
+    words = ("--set", "model.window=100")
+    code, shown, _ = document(capsys, "plan", *words)
+    assert code == 0
+    assert has(shown["warnings"], "first fit needs 60 bars", "40 bars in common")
+    told = ran(capsys, folder, *words)
+    assert told[: len(shown["warnings"])] == shown["warnings"]
+    assert has(told, "no window has a fit: too few observations (240 of 240 windows)")
+    assert has(told, "residual_momentum: no rank IC", "because the factor model has no fit")
+    code, _, err = said(capsys, "run", *words)
+    assert "warning: model: the first fit needs 60 bars" in err
+
+
+def test_constant_prices_are_told_with_their_counts(capsys, folder):
+    write(folder, np.full((N_BARS, 6), 50.0), walk(2, 1))
+    assert document(capsys, "plan")[1]["warnings"] == []
+    told = ran(capsys, folder)
+    assert has(told, "momentum: no rank IC over 1 bar", "equal for all assets (29 of 40 bars)")
+    assert has(told, "momentum: no spread", "equal values")
+    assert has(told, "momentum: no returns of quantiles 2")
+    assert has(told, "factor model", "constant returns (192 of 240 windows)")
+
+
+def test_identical_factors_are_counted_as_rank_deficient(capsys, folder):
+    spy = walk(1, 1)
+    write(folder, walk(6), np.hstack([spy, spy]))
+    told = ran(capsys, folder)
+    counts = "too few observations (48 of 240 windows), rank deficient (192 of 240 windows)"
+    assert has(told, "no window has a fit", counts)
+    out = said(capsys, "runs", "last")[1]
+    assert "warning: factor model: no window has a fit" in out
+
+
+def test_more_quantiles_than_assets_leave_the_rank_ic(capsys, folder):
+    words = ("--set", "evaluation.n_quantiles=9")
+    assert has(document(capsys, "plan", *words)[1]["warnings"], "n_quantiles=9", "6 assets")
+    told = ran(capsys, folder, *words)
+    assert has(told, "momentum: no spread", "fewer values than groups (30 of 40 bars)")
+    assert not has(told, "no rank IC")
+
+
+def test_horizons_beyond_the_data_are_told(capsys, folder):
+    words = ("--set", "evaluation.horizons=[1, 500]")
+    assert has(document(capsys, "plan", *words)[1]["warnings"], "500 bars", "signals.momentum")
+    told = ran(capsys, folder, *words)
+    assert has(told, "momentum: no rank IC over 500 bars", "no forward return (30 of 40 bars)")
+    assert said(capsys, "plan", "--set", "evaluation.horizons=[500]")[0] == 2
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "model.window=1000000000",
+        "model.window=-1",
+        "rolling_bars=-1",
+        "evaluation.horizons=[-1]",
+        "evaluation.spread_horizon=-5",
+        "signals.momentum={lookback_bars: -1}",
+        "signals.residual_momentum.min_obs=500",
+    ],
+)
+def test_absurd_windows_fail_before_the_data_are_read(capsys, folder, setting):
+    (folder / "prices.csv").unlink()
+    for verb in ("plan", "run"):
+        code, _, err = said(capsys, verb, "--set", setting)
+        assert code == 2
+        assert f"--set {setting.split('=')[0]}" in err
+
+
+def test_gaps_that_the_axes_do_not_show_are_found_by_the_run(capsys, folder):
+    prices = walk(6)
+    prices[3:37, 2:] = np.nan  # two assets are left on most bars
+    write(folder, prices, walk(2, 1))
+    assert document(capsys, "plan")[1]["warnings"] == []
+    told = ran(capsys, folder)
+    assert has(told, "momentum: no rank IC over 1 bar", "too few assets (29 of 40 bars)")
+
+
+def test_run_says_what_cleaning_did_to_each_source(capsys, folder):
+    lines = (folder / "prices.csv").read_text().splitlines()
+    lines[5] = lines[5].rsplit(",", 1)[0] + ",-4"
+    lines[9] = lines[9].rsplit(",", 1)[0] + ",0"
+    (folder / "prices.csv").write_text("\n".join([*lines, lines[20], lines[21], lines[22]]) + "\n")
+    _, shown, err = document(capsys, "run")
+    assert "stocks: 2 rows changed by cleaning, 3 refused" in err
+    assert "see: plumbline data stocks --quality" in err
+    assert "etfs: 0 rows changed by cleaning, 0 refused, 0 noted\n" in err
+    assert shown["cleaning"]["stocks"]["changed"] == 2
+    assert shown["cleaning"]["etfs"] == {"changed": 0, "refused": 0, "noted": 0}
+
+
+def test_a_damaged_result_stops_the_report_and_a_run_makes_it_again(capsys, folder):
+    assert call(["run"]) == 0
+    tables = (folder / ".plumbline" / "objects").glob("*/*.parquet")
+    damaged = max(tables, key=lambda path: path.stat().st_size)
+    content = bytearray(damaged.read_bytes())
+    content[30] ^= 1
+    damaged.write_bytes(content)
+    n_runs = len(document(capsys, "runs")[1])
+    for _ in range(2):
+        code, _, err = said(capsys, "report")
+        assert code == 1
+        assert "is damaged" in err
+        assert damaged.name in err
+        assert "plumbline run" in err
+    assert damaged.read_bytes() == bytes(content)
+    assert len(document(capsys, "runs")[1]) == n_runs
+    code, shown, _ = document(capsys, "run")
+    assert shown["blocks"]["computed"] >= 1
+    assert said(capsys, "report")[0] == 0
