@@ -87,13 +87,13 @@ def study(n_bars: int = 2700, seed: int = 1) -> StudyResults:
         "coverage": _coverage(bars),
         "uncomputed": pl.DataFrame(
             {
-                "part": ["factor_model", "rank_ic"],
-                "signal": [None, "momentum_12_1"],
-                "horizon_bars": [None, 21],
-                "reason": ["rank_deficient", "no_signal"],
-                "n": [41, 252],
-                "of": [324_000, 2700],
-                "unit": ["windows", "bars"],
+                "part": ["factor_model", "rank_ic", "rank_ic"],
+                "signal": [None, "momentum_12_1", "momentum_12_1"],
+                "horizon_bars": [None, 21, 21],
+                "reason": ["rank_deficient", "no_signal", "never_seen"],
+                "n": [41, 252, 0],
+                "of": [324_000, 2700, 2700],
+                "unit": ["windows", "bars", "bars"],
             }
         ),
         "quality": pl.DataFrame(

@@ -303,6 +303,8 @@ def test_counts_of_what_was_not_computed_are_shown_by_reason(page):
     section = page[page.index('id="uncomputed"') :]
     for text in ("rank_deficient", "324,000", "windows", "no_signal", "momentum_12_1"):
         assert text in section[: section.index("</section>")]
+    assert "never_seen" not in page
+    assert "never_seen" in study_json(study())
 
 
 def test_warnings_stand_beside_the_verdict_and_with_the_counts_and_in_the_twin(page):

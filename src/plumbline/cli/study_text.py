@@ -12,7 +12,7 @@ _COLUMNS = ("signal", "horizon_bars", "mean_ic", "t_hac", "critical_5pct", "n_ba
 
 
 def before_run(workspace: "Workspace") -> None:
-    """Tell what cleaning did to each source, and what the data cannot give.
+    """Tell what the data cannot give.
 
     Raises
     ------
@@ -20,22 +20,25 @@ def before_run(workspace: "Workspace") -> None:
         If they can give nothing of the recipe.
     """
     _ = workspace.pipeline
-    for name, counts in cleaning_of(workspace).items():
-        dataset = workspace.datasets[name].name
-        see = f"; see: plumbline data {dataset} --quality" if any(counts.values()) else ""
-        console.note(
-            f"{name}: {counts['changed']} rows changed by cleaning, {counts['refused']} refused, "
-            f"{counts['noted']} noted{see}"
-        )
     for text in workspace.warnings:
         console.note(f"warning: {text}")
 
 
-def cleaning_of(workspace: "Workspace") -> dict[str, dict[str, int]]:
+def _cleaning(workspace: "Workspace") -> dict[str, dict[str, int]]:
     """Return by data set how many rows cleaning changed, refused and noted."""
     from plumbline.lake.quality import count_effects
 
     return {name: count_effects(workspace.quality(name)) for name in workspace.datasets}
+
+
+def _cleaning_text(workspace: "Workspace") -> list[str]:
+    """Return what cleaning did, a line for each data set."""
+    lines = []
+    for name, n in _cleaning(workspace).items():
+        see = f"plumbline data {workspace.datasets[name].name} --quality"
+        told = f"{name}: {n['changed']} rows changed by cleaning, {n['refused']} refused"
+        lines.append(told + (f", {n['noted']} noted; see: {see}" if any(n.values()) else ""))
+    return lines
 
 
 def summary_data(study: "Study", published: "Published") -> dict[str, Any]:
@@ -50,7 +53,7 @@ def summary_data(study: "Study", published: "Published") -> dict[str, Any]:
         "report": str(published.html),
         "report_json": str(published.json),
         "report_written": published.is_new,
-        "cleaning": cleaning_of(study.workspace),
+        "cleaning": _cleaning(study.workspace),
         "warnings": [warning.text for warning in study.warnings],
     }
 
@@ -63,6 +66,7 @@ def summary_text(study: "Study", published: "Published") -> str:
     lines = []
     if published.is_new:
         lines += [console.table(study.tables["summary"].to_dicts(), _COLUMNS), ""]
+        lines += _cleaning_text(study.workspace)
     lines += [f"warning: {warning.text}" for warning in study.warnings]
     if computed:
         lines.append(

@@ -1,5 +1,7 @@
 """The part of the factor-research page on what was not computed, and why."""
 
+import polars as pl
+
 from plumbline.report.markup import Html, join, tag
 from plumbline.report.parts import Section, convention, figure, unavailable
 from plumbline.report.study import StudyResults
@@ -25,10 +27,13 @@ def uncomputed_section(results: StudyResults, axis: TimeAxis) -> Section:
     if frame.height:
         rows = [
             {name: "" if value is None else value for name, value in row.items()}
-            for row in frame.to_dicts()
+            for row in frame.filter(pl.col("n") > 0).to_dicts()
         ]
         body = table("What was tried and gave nothing", columns, {"": rows})
-    caption = "How often each part of the study gave nothing, by reason."
+    caption = (
+        "How often each part of the study gave nothing, by reason; reasons that never occurred are "
+        "in the JSON twin alone."
+    )
     shown = figure("Counts by reason", body, caption, convention(results, "uncomputed"))
     heading = "What was not computed"
     return Section("uncomputed", "Not computed", heading, join([warning_list(results), shown]))
