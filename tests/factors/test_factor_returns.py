@@ -4,7 +4,7 @@ from numpy.testing import assert_array_equal
 
 from plumbline.core.errors import MissingDataError, ParameterError
 from plumbline.core.panel import Panel
-from plumbline.factors.factor_returns import factor_returns, legs_of
+from plumbline.factors.factor_returns import dependent_factors, factor_returns, legs_of
 from tests.contracts.made_panels import axis
 
 
@@ -62,3 +62,18 @@ def test_a_panel_without_returns_is_refused():
     panel = Panel({"close": np.ones((2, 1))}, axis(2), ["SPY"])
     with pytest.raises(MissingDataError, match="return"):
         factor_returns({"market": "SPY"}, panel)
+
+
+@pytest.mark.parametrize(
+    ("definitions", "dependent"),
+    [
+        ({"market": "SPY", "size": "IWM - SPY"}, []),
+        ({"market": "SPY", "same": "SPY"}, ["same"]),
+        ({"up": "A - B", "down": "B - A"}, ["down"]),
+        ({"x": "A - B", "y": "B - C", "z": "A - C"}, ["z"]),
+        ({"x": "A - B", "y": "A", "z": "B", "w": "C"}, ["z"]),
+        ({"x": "A - B", "y": "C - D"}, []),
+    ],
+)
+def test_factors_that_are_combinations_of_those_before_are_named(definitions, dependent):
+    assert dependent_factors(definitions) == dependent

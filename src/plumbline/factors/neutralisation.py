@@ -149,7 +149,7 @@ def _is_alone(
     is_left = np.isfinite(residual)
     own = np.array([sectors[asset] for asset in panel.assets], dtype=object)
     alone = np.zeros(residual.shape, dtype=bool)
-    for kind in set(own) if len(set(own)) > 1 else ():
+    for kind in set(own):
         columns = own == kind
         is_single = is_left[:, columns].sum(axis=1) == 1
         alone[:, columns] = is_left[:, columns] & is_single[:, None]
