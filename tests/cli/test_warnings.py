@@ -189,6 +189,7 @@ def test_horizons_beyond_the_data_are_told(capsys, folder):
         "model.window=-1",
         "rolling_bars=-1",
         "evaluation.horizons=[-1]",
+        "evaluation.horizons=[1, 1000000000]",
         "evaluation.spread_horizon=-5",
         "signals.momentum={lookback_bars: -1}",
         "signals.residual_momentum.min_obs=500",

@@ -6,6 +6,8 @@ from typing import final
 
 from plumbline.core.errors import ParameterError
 
+_LONGEST = 1_000_000  # bars: two years of minutes
+
 
 @final
 @dataclass(frozen=True)
@@ -14,7 +16,7 @@ class EvaluationOptions:
 
     Parameters
     ----------
-    horizons : bars after the signal over which returns are taken, increasing.
+    horizons : bars after the signal over which returns are taken, increasing, at most 1,000,000.
     n_quantiles : groups of equal count per bar, at least 2.
     cost_bps : cost of trading, basis points of the value traded, at least 0.
     spread_horizon : bars each spread book is held, at least 1.
@@ -41,6 +43,10 @@ class EvaluationOptions:
             (
                 bool(self.horizons) and increasing and self.horizons[0] >= 1,
                 "horizons must be increasing numbers of bars, at least 1",
+            ),
+            (
+                all(h <= _LONGEST for h in self.horizons),
+                f"horizons must be at most {_LONGEST} bars",
             ),
             (2 <= self.n_quantiles <= 100, "n_quantiles must lie in 2 … 100"),
             (0 <= self.cost_bps < math.inf, "cost_bps must be a number of at least 0"),
