@@ -4,22 +4,16 @@ Operations and their order are those of the shared path, so a window without gap
 bits on both.
 """
 
-import numpy as np
-from jaxtyping import Bool
-
-from plumbline.kernels.asset_sums import add_head_row, load_weighted_row, sum_tail
+from plumbline.kernels.asset_sums import add_head_row, load_weighted_row
 from plumbline.kernels.compilation import compiled
 from plumbline.kernels.fit_layout import (
-    Group,
     Panels,
     Results,
     Rules,
     Scratch,
     Shared,
     Tile,
-    block_at,
     n_own_sums,
-    new_scratch,
 )
 from plumbline.kernels.lane_algebra import factorise
 from plumbline.kernels.lane_results import (
@@ -33,36 +27,9 @@ from plumbline.kernels.lane_solution import solve_row
 
 @compiled
 def fit_masked(
-    panels: Panels,
-    rules: Rules,
-    group: Group,
-    shared: Shared,
-    results: Results,
-    gaps: Bool[np.ndarray, "blocks tiles"],
-) -> int:
-    """Fit the tiles with gaps, O(A·K³) a bar; return how many windows are left to QR."""
-    n = shared.shift.shape[1]
-    n_assets = panels.y.shape[1]
-    lanes = (n_assets + gaps.shape[1] - 1) // gaps.shape[1]
-    scratch = new_scratch(rules, n, min(rules.window, group.stop), lanes, 0)
-    n_left = 0
-    for number in range(gaps.shape[0]):
-        block = block_at(group, number, rules.window)
-        for index in range(gaps.shape[1]):
-            if gaps[number, index]:
-                first = index * lanes
-                stop = min(first + lanes, n_assets)
-                tile = Tile(block, max(group.start - rules.window, 0), first, stop)
-                sum_tail(panels, rules, shared, tile, scratch)
-                n_left += _fit_head(panels, rules, shared, results, tile, scratch)
-    return n_left
-
-
-@compiled
-def _fit_head(
     panels: Panels, rules: Rules, shared: Shared, results: Results, tile: Tile, scratch: Scratch
 ) -> int:
-    """Fit every bar of the head; return how many windows are left to QR."""
+    """Fit every bar of a tile's head, O(A·K³) a bar; return how many are left to QR."""
     y, decay, cell_weight = panels.y, panels.decay, panels.cell_weight
     head, shift = shared.head, shared.shift[tile.block.number]
     room, suffix, sums = scratch.room, scratch.suffix, scratch.sums

@@ -1,7 +1,10 @@
 """Rolling regressions, group of blocks by group of blocks: which kernel fits which assets."""
 
 import numpy as np
+from jaxtyping import Bool
 
+from plumbline.kernels.asset_sums import sum_tail
+from plumbline.kernels.compilation import compiled
 from plumbline.kernels.exact_window import fit_exactly
 from plumbline.kernels.fit_layout import (
     Group,
@@ -9,8 +12,11 @@ from plumbline.kernels.fit_layout import (
     Results,
     Rules,
     Shared,
+    Tile,
+    block_at,
     facts_layout,
     n_own_sums,
+    new_scratch,
 )
 from plumbline.kernels.masked_fit import fit_masked
 from plumbline.kernels.shared_fit import fit_shared
@@ -44,13 +50,39 @@ def fit_groups(panels: Panels, rules: Rules, results: Results) -> None:
         gaps = find_gaps(panels, rules, group, wide)
         if gaps.any():
             gaps = find_gaps(panels, rules, group, narrow)
-        n_left = 0
-        if not gaps.all():
-            n_left += fit_shared(panels, rules, group, shared, results, gaps)
-        if gaps.any():
-            n_left += fit_masked(panels, rules, group, shared, results, gaps)
-        if n_left:
+        if _fit_tiles(panels, rules, group, shared, results, gaps):
             fit_exactly(panels, rules, results, (max(start, 0), group.stop))
+
+
+@compiled
+def _fit_tiles(
+    panels: Panels,
+    rules: Rules,
+    group: Group,
+    shared: Shared,
+    results: Results,
+    gaps: Bool[np.ndarray, "blocks tiles"],
+) -> int:
+    """Fit every tile of every block; return how many windows are left to QR."""
+    n, n_assets = shared.shift.shape[1], panels.y.shape[1]
+    n_tiles = gaps.shape[1]
+    lanes = (n_assets + n_tiles - 1) // n_tiles
+    rows = min(rules.window, group.stop)
+    for_shared = new_scratch(rules, n, rows, 0 if gaps.all() else lanes, n_own_sums(n))
+    for_masked = new_scratch(rules, n, rows, lanes if gaps.any() else 0, 0)
+    begin = max(group.start - rules.window, 0)
+    n_left = 0
+    for number in range(gaps.shape[0]):
+        block = block_at(group, number, rules.window)
+        for index in range(n_tiles):
+            tile = Tile(block, begin, index * lanes, min((index + 1) * lanes, n_assets))
+            if gaps[number, index]:
+                sum_tail(panels, rules, shared, tile, for_masked)
+                n_left += fit_masked(panels, rules, shared, results, tile, for_masked)
+            else:
+                sum_tail(panels, rules, shared, tile, for_shared)
+                n_left += fit_shared(panels, rules, shared, results, tile, for_shared)
+    return n_left
 
 
 def _tile_width(sums: int, n_assets: int) -> int:

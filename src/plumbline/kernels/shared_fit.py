@@ -1,24 +1,20 @@
 """Rolling regressions of assets without gaps: the Gram matrix of a bar serves all of them."""
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 
-from plumbline.kernels.asset_sums import add_head_row, load_row, sum_tail
+from plumbline.kernels.asset_sums import add_head_row, load_row
 from plumbline.kernels.compilation import compiled
 from plumbline.kernels.fit_layout import (
     FITTED,
     PLACES,
-    Group,
     Panels,
     Results,
     Rules,
     Scratch,
     Shared,
     Tile,
-    block_at,
     facts_layout,
-    n_own_sums,
-    new_scratch,
 )
 from plumbline.kernels.lane_results import (
     leave_quality,
@@ -31,37 +27,9 @@ from plumbline.kernels.lane_solution import solve_row
 
 @compiled
 def fit_shared(
-    panels: Panels,
-    rules: Rules,
-    group: Group,
-    shared: Shared,
-    results: Results,
-    gaps: Bool[np.ndarray, "blocks tiles"],
-) -> int:
-    """Fit the tiles without gaps, O(A·K²) a bar; return how many windows are left to QR."""
-    n = shared.shift.shape[1]
-    n_assets = panels.y.shape[1]
-    lanes = (n_assets + gaps.shape[1] - 1) // gaps.shape[1]
-    rows = min(rules.window, group.stop)
-    scratch = new_scratch(rules, n, rows, lanes, n_own_sums(n))
-    n_left = 0
-    for number in range(gaps.shape[0]):
-        block = block_at(group, number, rules.window)
-        for index in range(gaps.shape[1]):
-            if not gaps[number, index]:
-                first = index * lanes
-                stop = min(first + lanes, n_assets)
-                tile = Tile(block, max(group.start - rules.window, 0), first, stop)
-                sum_tail(panels, rules, shared, tile, scratch)
-                n_left += _fit_head(panels, rules, shared, results, tile, scratch)
-    return n_left
-
-
-@compiled
-def _fit_head(
     panels: Panels, rules: Rules, shared: Shared, results: Results, tile: Tile, scratch: Scratch
 ) -> int:
-    """Fit every bar of the head; return how many windows are left to QR."""
+    """Fit every bar of a tile's head, O(A·K²) a bar; return how many are left to QR."""
     y, decay, shift = panels.y, panels.decay, shared.shift[tile.block.number]
     head, facts, counts = shared.head, shared.facts, shared.counts
     room, suffix, sums = scratch.room, scratch.suffix, scratch.sums
