@@ -41,17 +41,17 @@ block_bars: 128
 """
 
 
-def write_study(folder: Path, recipe: str = RECIPE) -> Path:
+def write_study(folder: Path, recipe: str = RECIPE, years: tuple[int, ...] = (2009, 2010)) -> Path:
     """Write prices of a few stocks, one file a year, and the recipe; return the recipe's path."""
     prices = folder / "prices"
     prices.mkdir(parents=True)
-    for year in (2009, 2010):
+    for year in years:
         table = pl.read_parquet(EXAMPLES / "data" / "us_equity" / "stocks" / f"{year}.parquet")
         names = sorted(table["symbol"].cast(pl.String).unique())[:N_STOCKS]
         chosen = table.filter(pl.col("symbol").cast(pl.String).is_in(names))
         chosen.select("date", "symbol", "close", "volume").write_csv(prices / f"{year}.csv")
     etfs = pl.read_csv(EXAMPLES / "data" / "us_equity" / "etfs.csv", infer_schema=False)
-    near = etfs.filter(pl.col("date").is_between(pl.lit("2009-01-01"), pl.lit("2010-12-31")))
+    near = etfs.filter(pl.col("date").str.slice(0, 4).cast(pl.Int32).is_in(list(years)))
     near.select("date", "SPY", "IWM").write_csv(folder / "etfs.csv")
     path = folder / "study.yaml"
     path.write_text(recipe)

@@ -54,13 +54,19 @@ def slow() -> Pipeline:
 
 
 class Points:
-    """Counts the points at which a crash could tear something; kills at one of them."""
+    """Counts the points at which a crash could tear something; kills at one of them.
 
-    def __init__(self, kill_at: int | None) -> None:
+    ``kill_at`` is its number among all points, or among those of one ``kind``.
+    """
+
+    def __init__(self, kill_at: int | None, kind: str | None = None) -> None:
         self.kill_at = kill_at
+        self.kind = kind
         self.hits: list[str] = []
 
     def hit(self, kind: str) -> bool:
+        if self.kind is not None and kind != self.kind:
+            return False
         self.hits.append(kind)
         return self.kill_at == len(self.hits) - 1
 
@@ -121,7 +127,8 @@ class Torn:
 
 
 def die() -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
+    """End this process and all that belong to the same forked child."""
+    os.killpg(os.getpgid(0), signal.SIGKILL)
 
 
 def forked(act: Callable[[], Any], kill: Callable[[int], None] | None = None) -> tuple[int, Any]:
@@ -129,6 +136,7 @@ def forked(act: Callable[[], Any], kill: Callable[[int], None] | None = None) ->
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
+        os.setpgid(0, 0)  # so that a death takes its workers along, and nobody else
         os.close(reader)
         with os.fdopen(writer, "w") as pipe:
             pipe.write(json.dumps(act()))

@@ -1,5 +1,7 @@
 """The factor study from files to tables: incremental, parallel and verified runs are one result."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +11,11 @@ from sqlalchemy import select
 
 from plumbline.api import Options, init, prepare, run, verify
 from plumbline.core.errors import RecipeError
+from plumbline.engine.health import checks_of
 from plumbline.engine.plan import State
 from plumbline.engine.project import open_project
-from plumbline.ledger.models import TaskRecord
+from plumbline.ledger.models import Artefact, TaskRecord
+from plumbline.ledger.queries import list_runs, tasks_of_run
 from tests.study_files import RECIPE, edit_price, write_study
 
 
@@ -33,6 +37,15 @@ def states_in_ledger(folder, run_id):
         query = select(TaskRecord.node, TaskRecord.block, TaskRecord.state)
         rows = connection.execute(query.where(TaskRecord.run_id == run_id)).all()
     return {(node, block): state for node, block, state in rows}
+
+
+def digests_in_ledger(folder):
+    """Return the digests of all stored results; two of one block do not differ."""
+    with open_project(folder).database.read() as connection:
+        rows = connection.execute(select(Artefact.node, Artefact.block, Artefact.digest)).all()
+    found = {(node, block): digest for node, block, digest in rows}
+    assert len(found) == len(rows)
+    return found
 
 
 def computed(folder, run_id):
@@ -74,10 +87,49 @@ def test_nothing_changed_means_nothing_computed(folder):
     assert second.result.digests == first.result.digests
 
 
-def test_any_executor_gives_the_same_bits(folder, study):
-    done = run(folder / "study.yaml", options=Options("processes", 2))
+@pytest.mark.parametrize("workers", [2, 4])
+def test_any_number_of_processes_gives_the_bits_of_one(folder, study, workers):
+    done = run(folder / "study.yaml", options=Options("processes", workers))
     assert done.result.digests == study.result.digests
     assert computed(folder, done.result.run_id) == set(done.result.digests)
+    again = run(folder / "study.yaml")
+    assert again.result.digests == study.result.digests
+    assert computed(folder, again.result.run_id) == set()
+
+
+def test_two_runs_at_once_end_well_with_the_bits_of_one_and_every_block_in_the_ledger(
+    folder, study
+):
+    program = Path(sys.executable).with_name("plumbline")
+    many = ["--executor", "processes", "--workers", "2"]
+    pair = [
+        subprocess.Popen(
+            [program, "run", folder / "study.yaml", *options],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for options in ([], many)
+    ]
+    errors = [process.communicate(timeout=300)[1] for process in pair]
+    assert [process.returncode for process in pair] == [0, 0], errors
+    database = open_project(folder).database
+    runs = {run["id"]: run["state"] for run in list_runs(database)}
+    assert list(runs.values()) == ["done", "done"]
+    rows = [(run_id, task) for run_id in runs for task in tasks_of_run(database, run_id)]
+    makers = {}
+    for run_id, task in rows:
+        if task["state"] == "computed":
+            assert task["worker"].startswith("process ")
+            makers.setdefault((task["node"], task["block"]), set()).add((run_id, task["worker"]))
+        else:
+            assert task["state"] == "cached"
+    assert set(makers) == set(study.result.digests)
+    for run_id in runs:
+        places = [(t["node"], t["block"]) for i, t in rows if i == run_id]
+        assert sorted(places) == sorted(study.result.digests)
+    assert digests_in_ledger(folder) == study.result.digests
+    assert all(check.ok for check in checks_of(open_project(folder), deep=True))
 
 
 def test_one_edited_price_names_and_computes_exactly_what_depends_on_it(folder):
@@ -244,9 +296,3 @@ def test_workers_without_processes_are_refused():
 
     with pytest.raises(ParameterError, match="processes"):
         Options("serial", 4).make_executor()
-
-
-def test_four_processes_give_the_same_bits(folder, study):
-    assert run(folder / "study.yaml", options=Options("processes", 4)).result.digests == (
-        study.result.digests
-    )
