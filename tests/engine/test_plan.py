@@ -181,8 +181,9 @@ def test_a_pipeline_may_keep_results_when_only_code_changes(project: Project) ->
     assert plan.is_done
     places = {p for p in BLOCKS if p[0] in ("wealth", "summary")}
     assert {d.task.place for d in plan.decisions if d.state is State.KEPT} == places
+    made_by = project.codes.of(Wealth()).digest
     assert {d.reason for d in plan.decisions if d.state is State.KEPT} == {
-        "only code changed: kept"
+        f"kept, made by code {made_by[:12]}: code of tests.engine.toys changed"
     }
     second = engine.run(kept, Serial())
     assert in_state(project, second.run_id, "kept") == places
@@ -194,7 +195,7 @@ def test_a_pipeline_may_keep_results_when_only_code_changes(project: Project) ->
             .where(TaskRecord.run_id == second.run_id, TaskRecord.state == "kept")
         )
         codes = {json.loads(text)["code"] for text in connection.execute(query).scalars()}
-    assert codes == {project.codes.of(Wealth()).digest}  # the code that made them, not the new
+    assert codes == {made_by}  # the code that made them, not the new
     again = engine.run(study(Prices(seed=3), on_code_change="keep"), Serial())
     assert computed(project, again.run_id) == BLOCKS
 

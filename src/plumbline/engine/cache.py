@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import final
+from typing import Any, final
 
 from sqlalchemy import func, or_, select
 
@@ -92,17 +92,20 @@ class Cache:
             row = self._rows[key] = (found[0], found[1])
         return self._entry(key, row[0], row[1])
 
-    def lookup_basis(self, basis: str) -> Entry | None:
-        """Return the newest result that differs from a key by code alone."""
+    def lookup_basis(self, basis: str) -> tuple[Entry, Mapping[str, Any]] | None:
+        """Return the newest result of a basis, and the parts of the key that it was made under."""
         query = (
-            select(Artefact.key, Artefact.digest, Artefact.manifest)
+            select(Artefact.key, Artefact.digest, Artefact.manifest, Artefact.parts)
             .where(Artefact.basis == basis)
             .order_by(Artefact.created.desc())
         )
         with self.database.read() as connection:
             rows = connection.execute(query).all()
-        found = (self._entry(row[0], row[1], row[2]) for row in rows)
-        return next((entry for entry in found if entry is not None), None)
+        for key, digest, manifest, parts in rows:
+            entry = self._entry(key, digest, manifest)
+            if entry is not None:
+                return entry, json.loads(parts)
+        return None
 
     def forget(self, file: str, ledger: Ledger) -> int:
         """Drop a damaged file and every result that holds it; return how many results.

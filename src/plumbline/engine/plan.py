@@ -153,10 +153,15 @@ class Planner:
         if entry is not None:
             return Decision(task, State.CACHED, "nothing changed", key, entry)
         if self._keep_code:
-            entry = self._cache.lookup_basis(key.basis)
-            if entry is not None:
-                return Decision(task, State.KEPT, "only code changed: kept", key, entry)
+            kept = self._cache.lookup_basis(key.basis)
+            if kept is not None:
+                return Decision(task, State.KEPT, self._why_kept(kept[1], key), key, kept[0])
         return Decision(task, State.RUN, "; ".join(self.explain(task, key)), key)
+
+    def _why_kept(self, made: Mapping[str, Any], key: Key) -> str:
+        """Name the code that made a kept result, and what has changed since."""
+        changed = differences(made, key, self._cache.database)
+        return f"kept, made by code {made['code'][:12]}: {'; '.join(changed)}"
 
     def explain(self, task: Task, key: Key) -> list[str]:
         """Return how a key differs from that of the newest result of the same block."""
