@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from plumbline.core.settings import ENVIRONMENT
+from plumbline.core.settings import ARITHMETIC, ENVIRONMENT
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 SOURCE = REPOSITORY / "src" / "plumbline"
@@ -122,7 +122,7 @@ def test_every_command_has_a_heading():
 
 def test_every_setting_has_a_heading_or_row():
     text = headings_and_rows(REPOSITORY / "docs" / "settings.md")
-    assert [name for name in ENVIRONMENT if not is_named(name, text)] == []
+    assert [name for name in (*ENVIRONMENT, *ARITHMETIC) if not is_named(name, text)] == []
 
 
 def test_every_setting_that_the_pages_name_exists():

@@ -197,3 +197,11 @@ def test_the_processor_counts_where_a_library_computes_by_it(
     monkeypatch.setattr(module, "device_profile", lambda _libraries: "Linux riscv")
     after = key_of(project, Prices())
     assert (after.digest != before.digest, after.basis) == (True, before.basis)
+
+
+def test_a_switch_of_a_library_counts(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = key_of(project, Prices())
+    monkeypatch.setenv("NUMBA_DISABLE_JIT", "1")
+    after = key_of(project, Prices())
+    assert (after.digest != before.digest, after.basis) == (True, before.basis)
+    assert after.parts["device"] == f"{before.parts['device']} NUMBA_DISABLE_JIT=1"

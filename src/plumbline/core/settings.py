@@ -17,6 +17,18 @@ ENVIRONMENT = {
     "PLUMBLINE_WORKERS": "worker processes of the executor `processes`; default: all cores",
 }
 
+ARITHMETIC = {
+    "MKL_CBWR": "which instructions MKL uses",
+    "NPY_DISABLE_CPU_FEATURES": "vector instructions that numpy leaves alone",
+    "NUMBA_CPU_FEATURES": "instructions that kernels are compiled for",
+    "NUMBA_CPU_NAME": "processor that kernels are compiled for",
+    "NUMBA_DISABLE_JIT": "whether kernels are interpreted",
+    "NUMBA_LOOP_VECTORIZE": "whether loops of kernels become vector code",
+    "NUMBA_OPT": "how far kernels are optimised",
+    "NUMBA_SLP_VECTORIZE": "whether neighbouring operations become vector code",
+    "OPENBLAS_CORETYPE": "processor whose loops OpenBLAS uses",
+}
+
 
 @final
 @dataclass(frozen=True)
@@ -69,6 +81,11 @@ def read_settings() -> Settings:
         owner=os.environ.get("PLUMBLINE_OWNER") or _login(),
         workers=workers,
     )
+
+
+def arithmetic_switches() -> dict[str, str]:
+    """Return the variables that are set and change how libraries compute; keys hold them."""
+    return {name: os.environ[name] for name in ARITHMETIC if os.environ.get(name)}
 
 
 def current_time() -> datetime:

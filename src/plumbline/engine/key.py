@@ -9,9 +9,9 @@ from typing import Any, final
 
 from plumbline.core.digest import digest, digest_bytes
 from plumbline.core.errors import UnhashableError
+from plumbline.core.processor import device_profile
 from plumbline.engine.blocks import Read, Selection, Task
 from plumbline.engine.code_digest import CodeDigest, CodeDigests
-from plumbline.engine.device import device_profile
 from plumbline.engine.pipeline import DataInput, Node
 from plumbline.engine.stage import Stage
 
