@@ -23,7 +23,7 @@ from plumbline.engine.pipeline import DataSet, Pipeline
 from plumbline.engine.plan import Plan
 from plumbline.engine.project import Project, create_project, open_project
 from plumbline.engine.run import RunOptions, RunResult
-from plumbline.engine.verify import Verification
+from plumbline.engine.verify import Verified
 from plumbline.engine.watcher import Silent, Watcher
 from plumbline.lake.dataset import Dataset
 from plumbline.lake.prepared import PreparedDataset
@@ -366,8 +366,8 @@ def read_stored(workspace: Workspace) -> Study:
 
 def verify(
     workspace: Workspace, options: Options, sample: int | None = None, seed: int = 0
-) -> list[Verification]:
-    """Compute stored results again and compare bits."""
+) -> Verified:
+    """Compute stored results again and compare bits; says also what was left out, and why."""
     from plumbline.engine.verify import verify as verify_pipeline
 
     workspace.store_data()

@@ -187,9 +187,11 @@ def test_verify_says_all_equal_and_finds_a_tampered_result(capsys, finished, mon
     copy = tmp_path / "copy"
     shutil.copytree(finished, copy)
     monkeypatch.chdir(copy)
-    code, rows = document(capsys, "verify", "--sample", "4", "--seed", "1")
+    code, found = document(capsys, "verify", "--sample", "4", "--seed", "1")
     assert code == 0
-    assert len(rows) == 4
+    assert len(found["compared"]) == 4
+    out = said(capsys, "verify", "--sample", "4")[1]
+    assert "4 blocks computed again and compared: all equal; left out: 19 not drawn" in out
     biggest = max((copy / ".plumbline" / "objects").glob("*/*.npy"), key=lambda p: p.stat().st_size)
     content = bytearray(biggest.read_bytes())
     content[-1] ^= 1
@@ -280,3 +282,68 @@ def test_processes_by_option_give_the_same_digests(capsys, folder, finished, mon
     monkeypatch.chdir(finished)
     serial = document(capsys, "run")[1]
     assert parallel["digests"] == serial["digests"]
+
+
+def test_ctrl_c_says_what_is_finished_and_that_the_same_command_goes_on(
+    capsys, folder, monkeypatch
+):
+    from plumbline.engine.session import Session
+
+    computed = Session._computed
+
+    def interrupted(self, decision, outcome):
+        computed(self, decision, outcome)
+        if sum(state == "computed" for state in self.books.states.values()) == 3:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Session, "_computed", interrupted)
+    code, out, err = said(capsys, "run")
+    assert (code, out) == (130, "")
+    assert "3 of 23 blocks finished and stored; a rerun does the rest" in err
+    assert "interrupted; the same command goes on from what is finished" in err
+    monkeypatch.undo()
+    code, done = document(capsys, "run", "--project", str(folder), str(folder / "study.yaml"))
+    assert (code, done["blocks"]) == (0, {"cached": 3, "computed": 20})
+    runs = document(capsys, "runs", "--project", str(folder))[1]
+    assert [run["state"] for run in runs] == ["done", "interrupted"]
+
+
+def test_many_damaged_results_are_told_in_one_line(capsys, finished, monkeypatch, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(finished, copy)
+    monkeypatch.chdir(copy)
+    for path in (copy / ".plumbline" / "objects").glob("*/*"):
+        path.write_bytes(b"damaged")
+    code, _, err = said(capsys, "run")
+    assert code == 0
+    assert [line for line in err.splitlines() if "damaged" in line] == [
+        line for line in err.splitlines() if " other blocks damaged on disk, computed again" in line
+    ]
+    assert err.count("damaged on disk") == 1
+
+
+def test_doctor_fails_on_a_database_that_is_none_and_says_what_to_do(capsys, folder):
+    for path in (folder / ".plumbline").glob("plumbline.db*"):
+        path.unlink()
+    (folder / ".plumbline" / "plumbline.db").write_bytes(b"garbage, garbage, garbage")
+    code, _, err = said(capsys, "doctor")
+    assert code == 1
+    assert "restore it from a backup" in err
+    code, shown = document(capsys, "doctor")
+    assert [check["ok"] for check in shown["checks"]] == [False]
+
+
+def test_more_workers_than_cores_are_told(capsys):
+    from plumbline.cli.progress import ProgressWatcher
+    from plumbline.cli.workspace import run_options
+
+    assert run_options(ProgressWatcher(), None, 1).executor == "processes"
+    assert capsys.readouterr().err == ""
+    run_options(ProgressWatcher(), None, 10_000)
+    assert "10000 workers share " in capsys.readouterr().err
+
+
+def test_one_block_is_not_called_blocks():
+    from plumbline.cli.console import counted
+
+    assert [counted(n, "block") for n in (0, 1, 2)] == ["0 blocks", "1 block", "2 blocks"]

@@ -145,8 +145,10 @@ def test_damage_while_the_cache_is_off_takes_no_result_of_an_earlier_run(
     class Saboteur:
         def planned(self, plan: object) -> None: ...
 
-        def damaged(self, task: object, error: CorruptEntryError) -> None:
+        def damaged(self, tasks: object, error: CorruptEntryError) -> None:
             done.append(error.digest)
+
+        def differed(self, node: str, block: str, message: str) -> None: ...
 
         def finished(self, task: object, state: str, seconds: float | None) -> None:
             if getattr(task, "place", None) == ("wealth", "bars 48-63") and not done:

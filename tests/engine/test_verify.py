@@ -4,11 +4,14 @@ from sqlalchemy import func, select
 from plumbline.core.errors import ParameterError
 from plumbline.engine.executors.processes import Processes
 from plumbline.engine.executors.serial import Serial
+from plumbline.engine.health import checks_of
 from plumbline.engine.pipeline import Node, Pipeline
 from plumbline.engine.project import Project, open_project
+from plumbline.engine.run import RunOptions
 from plumbline.engine.verify import verify
 from plumbline.ledger.models import Artefact, FailureRecord, Run, TaskRecord
-from tests.engine.pipelines import BLOCKS, files_of, study
+from plumbline.ledger.queries import unstable_blocks
+from tests.engine.pipelines import BLOCKS, failures, files_of, study
 from tests.engine.test_damage import flip
 from tests.engine.toys import Demean, Reset
 
@@ -26,8 +29,9 @@ def test_all_blocks_verify_and_nothing_is_stored(project: Project, executor: obj
     project.engine.run(study(), Serial())
     before = (counts(project), sorted(project.store.rglob("*")))
     found = verify(project.engine, study(), executor)  # type: ignore[arg-type]
-    assert {(v.node, v.block) for v in found} == BLOCKS
-    assert all(v.equal for v in found)
+    assert {(v.node, v.block) for v in found.compared} == BLOCKS
+    assert all(v.equal for v in found.compared)
+    assert (found.wrong, set(found.left_out.values())) == ([], {0})
     names = [p for p in sorted(project.store.rglob("*")) if "plumbline.db" not in p.name]
     assert names == [p for p in before[1] if "plumbline.db" not in p.name]
     assert counts(project) == before[0]
@@ -38,7 +42,8 @@ def test_a_sample_is_drawn_by_its_seed(project: Project) -> None:
 
     def drawn(sample: int, seed: int) -> list[tuple[str, str]]:
         found = verify(project.engine, study(), Serial(), sample=sample, seed=seed)
-        return [(v.node, v.block) for v in found]
+        assert found.left_out["not drawn into the sample"] == max(0, len(BLOCKS) - sample)
+        return [(v.node, v.block) for v in found.compared]
 
     assert drawn(4, 1) == drawn(4, 1)
     assert len(set(drawn(4, 1))) == 4
@@ -56,7 +61,7 @@ def test_a_stage_that_is_not_deterministic_is_found(project: Project) -> None:
     )
     pipeline = Pipeline("study", nodes)
     project.engine.run(pipeline, Serial())
-    wrong = [v for v in verify(project.engine, pipeline, Serial()) if not v.equal]
+    wrong = verify(project.engine, pipeline, Serial()).wrong
     assert [(v.node, v.block) for v in wrong] == [("clock", "all")]
     assert wrong[0].note.startswith("stored ")
     assert "computed again" in wrong[0].note
@@ -67,7 +72,7 @@ def test_a_tampered_result_and_what_reads_it_are_found(project: Project) -> None
     flip(files_of(project, "wealth", "bars 48-63")[0])
     flip(files_of(project, "demeaned", "assets 0-2")[0])
     found = verify(open_project(project.root).engine, study(), Serial())
-    wrong = {(v.node, v.block): v.note for v in found if not v.equal}
+    wrong = {(v.node, v.block): v.note for v in found.wrong}
     assert set(wrong) == {("wealth", "bars 48-63"), ("demeaned", "assets 0-2"), ("summary", "all")}
     assert all("is damaged: its bytes differ from its digest" in note for note in wrong.values())
 
@@ -75,3 +80,45 @@ def test_a_tampered_result_and_what_reads_it_are_found(project: Project) -> None
 def test_nothing_stored_is_said(project: Project) -> None:
     with pytest.raises(ParameterError, match="nothing is stored for 'study'; run it first"):
         verify(project.engine, study(), Serial())
+
+
+def test_what_is_left_out_is_counted_with_its_reason(project: Project) -> None:
+    project.engine.run(study(), Serial())
+    files_of(project, "summary", "all")[0].unlink()
+    found = verify(project.engine, study(), Serial(), sample=3)
+    assert found.left_out == {
+        "not drawn into the sample": len(BLOCKS) - 1 - 3,
+        "kept from other code": 0,
+        "not stored yet": 1,
+    }
+
+
+def test_a_key_that_gave_two_results_is_recorded_warned_of_and_reported(project: Project) -> None:
+    pipeline = Pipeline("study", (*study().nodes, Node("clock", Reset(), {"returns": "returns"})))
+    told: list[tuple[str, str, str]] = []
+
+    class Listener:
+        def planned(self, plan: object) -> None: ...
+
+        def finished(self, task: object, state: str, seconds: float | None) -> None: ...
+
+        def damaged(self, tasks: object, error: object) -> None: ...
+
+        def differed(self, node: str, block: str, message: str) -> None:
+            told.append((node, block, message))
+
+    options = RunOptions(watcher=Listener(), use_cache=False)
+    first = project.engine.run(pipeline, Serial(), options)
+    assert told == []
+    second = project.engine.run(pipeline, Serial(), options)
+    assert [(node, block) for node, block, _ in told] == [("clock", "all")]
+    for part in (first.run_id, second.run_id, first.digests["clock", "all"][:12], "a clock"):
+        assert part in told[0][2]
+    assert failures(project, second.run_id) == [("clock", "all", 0, "Nondeterministic")]
+    (check,) = [c for c in checks_of(project) if c.name == "determinism"]
+    assert not check.ok
+    assert "clock [all]" in check.found
+    wrong = verify(project.engine, pipeline, Serial()).wrong
+    assert [(v.node, v.is_stable) for v in wrong] == [("clock", False)]
+    project.engine.ledger.drop_artefacts([row["key"] for row in unstable_blocks(project.database)])
+    assert all(check.ok for check in checks_of(project))

@@ -68,6 +68,32 @@ def test_a_run_whose_process_is_gone_is_called_killed_when_another_starts(
     assert get_run(project.database, dead)["finished"] is None
 
 
+def test_a_run_elsewhere_is_called_unknown_after_a_day_without_a_word(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PLUMBLINE_NOW", "2024-03-01T12:00:00Z")
+    silent = start(project, "elsewhere:1:2")
+    talking = start(project, "elsewhere:1:3")
+    here = start(project)
+    monkeypatch.setenv("PLUMBLINE_NOW", "2024-03-02T11:59:00Z")
+    assert set(states(project).values()) == {"running"}
+    project.engine.ledger.commit(talking, [Completion("n", "b", None, "failed", "why")], {})
+    monkeypatch.setenv("PLUMBLINE_NOW", "2024-03-02T12:01:00Z")
+    assert get_run(project.database, silent)["state"] == "unknown"  # as seen; nothing is written
+    start(project)
+    with project.database.read() as connection:
+        written = dict(connection.execute(select(Run.id, Run.state)).all())
+    assert (written[silent], written[talking], written[here]) == ("unknown", "running", "running")
+    project.engine.ledger.finish_run(silent, "done")  # it lived
+    assert states(project)[silent] == "done"
+
+
+def test_a_list_calls_a_run_killed_before_another_begins(project: Project) -> None:
+    run_id = start(project, f"{socket.gethostname()}:{os.getpid()}:12345")
+    assert states(project)[run_id] == "killed"
+    assert get_run(project.database, "last")["state"] == "killed"
+
+
 def test_a_child_that_ended_but_was_not_waited_for_is_dead() -> None:
     child = os.fork()
     if child == 0:

@@ -162,7 +162,8 @@ def test_one_edited_price_names_and_computes_exactly_what_depends_on_it(folder):
     assert full.result.digests == after.result.digests
     assert computed(fresh, full.result.run_id) == set(full.result.digests)
     found = verify(prepare(folder / "study.yaml"), Options(), sample=12)
-    assert [v for v in found if not v.equal] == []
+    assert [v for v in found.compared if not v.equal] == []
+    assert len(found.compared) == 12
 
 
 def test_appended_bars_compute_the_last_blocks_and_equal_a_full_run(folder):

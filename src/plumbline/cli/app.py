@@ -14,12 +14,14 @@ from plumbline.core.errors import GateError, ParameterError, PlumblineError, Rec
 ORDER = ("init", "demo", "ingest", "data", "plan", "run", "explain", "verify", "runs", "report")
 
 DONE, FAILED, USAGE, GATE = 0, 1, 2, 3
+INTERRUPTED = 130
 
 _HELP = """From raw bars to portfolio risk: reproducible, cached, point in time.
 
 Start with `plumbline demo`, or with `plumbline init` and a recipe (YAML) of your own;
 `plumbline plan` says what a run would compute and why, `plumbline run` does it.
-Exit codes: 0 done, 1 failed, 2 wrong usage or recipe, 3 a gate of the recipe said no.
+Exit codes: 0 done, 1 failed, 2 wrong usage or recipe, 3 a gate of the recipe said no,
+130 interrupted.
 """
 
 
@@ -57,8 +59,7 @@ def call(arguments: Sequence[str] | None = None) -> int:
         console.fail(error, as_json=as_json)
         return exit_code(error)
     except KeyboardInterrupt:
-        console.note("interrupted; what was finished is kept, the same command goes on from there")
-        return 130
+        code = INTERRUPTED
     except BrokenPipeError:
         return FAILED
     except OSError as error:
@@ -70,6 +71,8 @@ def call(arguments: Sequence[str] | None = None) -> int:
         if _is_database(error, as_json=as_json):
             return FAILED
         raise
+    if code == INTERRUPTED:
+        console.note("interrupted; the same command goes on from what is finished")
     return int(code or DONE)
 
 

@@ -28,6 +28,11 @@ def fail(error: PlumblineError, *, as_json: bool) -> None:
     note(f"plumbline: {error}")
 
 
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun, in the plural unless it is one."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
 def table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str] | None = None) -> str:
     """Return rows as aligned columns; numbers to the right."""
     if not rows:

@@ -2,11 +2,12 @@
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, final
 
 from plumbline.cli import console
+from plumbline.cli.console import counted
 from plumbline.core.errors import CorruptEntryError
 from plumbline.engine.blocks import Task
 from plumbline.engine.plan import Plan, State
@@ -37,7 +38,8 @@ class ProgressWatcher:
             return
         seconds = plan.expected_seconds
         guess = "" if seconds is None else f", about {seconds:.1f} s by past timings on one worker"
-        console.note(f"{self._total} of {len(plan.decisions)} blocks to compute{guess}")
+        total = counted(len(plan.decisions), "block")
+        console.note(f"{self._total} of {total} to compute{guess}")
         self._started = self._told = time.monotonic()
         if self._bar is not None:
             self._line = self._bar.add_task("blocks", total=self._total, node="")
@@ -52,7 +54,8 @@ class ProgressWatcher:
             self._bar.update(self._line, completed=self._done, node=task.node.name)
         elif self._total and time.monotonic() - self._told > _LINE_SECONDS:
             self._told = time.monotonic()
-            console.note(f"{self._done} of {self._total} blocks{self._pace()}")
+            total = counted(self._total, "block")
+            console.note(f"{self._done} of {total}{self._pace()}")
 
     def _pace(self) -> str:
         """Return rate and time left in words, once there is a rate."""
@@ -62,9 +65,21 @@ class ProgressWatcher:
         rate = self._done / elapsed
         return f", {rate:.1f} a second, {(self._total - self._done) / rate:.0f} s left"
 
-    def damaged(self, task: Task, error: CorruptEntryError) -> None:
-        """Report a damaged result."""
-        console.note(f"{task.place[0]} [{task.place[1]}]: {error}; it is computed again")
+    def damaged(self, tasks: Sequence[Task], error: CorruptEntryError) -> None:
+        """Report damaged results in one line."""
+        node, block = tasks[0].place
+        more = "" if len(tasks) == 1 else f" and {counted(len(tasks) - 1, 'other block')}"
+        console.note(f"{node} [{block}]{more} damaged on disk, computed again: {error}")
+
+    def differed(self, node: str, block: str, message: str) -> None:
+        """Warn of a block that is not deterministic."""
+        console.note(f"warning: {node} [{block}] is not deterministic: {message}")
+
+    def interrupted(self) -> None:
+        """Say how far a run came."""
+        if self._total:
+            total = counted(self._total, "block")
+            console.note(f"{self._done} of {total} finished and stored; a rerun does the rest")
 
     def step(self, what: str, done: int, total: int) -> None:
         """Show progress of reading files or compiling kernels."""
@@ -90,7 +105,8 @@ class ProgressWatcher:
 def progress(*, quiet: bool) -> Iterator[ProgressWatcher]:
     """Open a progress display on standard error; ``quiet`` or no terminal gives plain lines."""
     if quiet or not sys.stderr.isatty():
-        yield ProgressWatcher()
+        with _told_when_interrupted(ProgressWatcher()) as watcher:
+            yield watcher
         return
     from rich.console import Console
     from rich.progress import (
@@ -110,5 +126,17 @@ def progress(*, quiet: bool) -> Iterator[ProgressWatcher]:
         TimeRemainingColumn(),
         TextColumn("{task.fields[node]}"),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        yield ProgressWatcher(bar)
+    with (
+        Progress(*columns, console=Console(stderr=True), transient=True) as bar,
+        _told_when_interrupted(ProgressWatcher(bar)) as watcher,
+    ):
+        yield watcher
+
+
+@contextmanager
+def _told_when_interrupted(watcher: ProgressWatcher) -> Iterator[ProgressWatcher]:
+    try:
+        yield watcher
+    except KeyboardInterrupt:
+        watcher.interrupted()
+        raise

@@ -70,8 +70,8 @@ def summary_text(study: "Study", published: "Published") -> str:
     lines += [f"warning: {warning.text}" for warning in study.warnings]
     if computed:
         lines.append(
-            f"run {study.result.run_id}: {computed} of {total} blocks computed in "
-            f"{study.result.seconds:.1f} s, {total - computed} were there"
+            f"run {study.result.run_id}: {computed} of {console.counted(total, 'block')} computed "
+            f"in {study.result.seconds:.1f} s, {total - computed} were there"
         )
     else:
         lines.append(f"run {study.result.run_id}: nothing changed, all {total} blocks were there")

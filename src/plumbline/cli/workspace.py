@@ -1,10 +1,13 @@
 """From the words of a command to a project and a recipe."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from plumbline.api import RECIPE, Options, Workspace, prepare
+from plumbline.cli import console
+from plumbline.cli.console import counted
 from plumbline.cli.progress import ProgressWatcher
 from plumbline.core.errors import ParameterError, ProjectError
 from plumbline.engine.project import Project, open_project
@@ -45,4 +48,7 @@ def run_options(
     """Return how to run, as the command says."""
     if workers is not None and executor is None:
         executor = "processes"
+    cores = os.cpu_count() or 1
+    if workers is not None and workers > cores:
+        console.note(f"{workers} workers share {counted(cores, 'core')}: no faster than {cores}")
     return Options(executor, workers, watcher, use_cache, watcher.compiling)

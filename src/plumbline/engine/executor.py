@@ -26,8 +26,13 @@ class Executor(Plugin, ABC):
     """A way to compute blocks; its fields are its settings and never part of a key."""
 
     @abstractmethod
-    def open(self) -> AbstractContextManager[Pool]:
-        """Start workers; leaving the context ends them, at once if an exception leaves it."""
+    def open(self, blocks: int | None = None) -> AbstractContextManager[Pool]:
+        """Start workers; leaving the context ends them, at once if an exception leaves it.
+
+        Parameters
+        ----------
+        blocks : how many will be submitted at most, if that is known; more workers are no use.
+        """
 
 
 executors: Room[Executor] = Room("plumbline.engine.executors", Executor)

@@ -5,11 +5,16 @@ from dataclasses import dataclass
 from typing import final
 
 from sqlalchemy import select
+from sqlalchemy.exc import DatabaseError
 
 from plumbline.core.errors import CorruptEntryError
 from plumbline.engine.objects import names_in
 from plumbline.engine.project import Project
+from plumbline.ledger.database import database_advice
 from plumbline.ledger.models import Artefact
+from plumbline.ledger.queries import unstable_blocks
+
+_PATIENCE_MS = 3000  # commits take milliseconds; a lock held longer is a process that hangs
 
 
 @final
@@ -25,17 +30,43 @@ class Check:
 def checks_of(project: Project, *, deep: bool = False) -> list[Check]:
     """Check the database, the stored results and the data sets.
 
-    ``deep`` reads every file, and drops the results that hold a damaged one.
+    ``deep`` reads every file, drops the results that hold a damaged one, and sets damaged
+    segments aside, so that the next command reads their sources again.
     """
-    return [_database(project), _results(project, deep=deep), _data(project, deep=deep)]
+    database = _database(project)
+    if not database.ok:  # of a database that cannot be used nothing else can be told
+        return [database]
+    return [
+        database,
+        _results(project, deep=deep),
+        _determinism(project),
+        _data(project, deep=deep),
+    ]
 
 
 def _database(project: Project) -> Check:
     if project.database.engine.dialect.name != "sqlite":
         return Check("database", ok=True, found=project.database.engine.dialect.name)
-    with project.database.read() as connection:
-        found = str(connection.exec_driver_sql("PRAGMA quick_check").scalar_one())
+    try:
+        with project.database.read() as connection:
+            found = str(connection.exec_driver_sql("PRAGMA quick_check").scalar_one())
+            connection.exec_driver_sql(f"PRAGMA busy_timeout = {_PATIENCE_MS}")
+            connection.exec_driver_sql("BEGIN IMMEDIATE")  # what every command that writes needs
+            connection.exec_driver_sql("DELETE FROM runs WHERE 0")
+            connection.exec_driver_sql("ROLLBACK")
+    except DatabaseError as error:
+        return Check("database", ok=False, found=f"{error.orig}; {database_advice(error)}")
     return Check("database", ok=found == "ok", found=found)
+
+
+def _determinism(project: Project) -> Check:
+    blocks = unstable_blocks(project.database)
+    if not blocks:
+        return Check("determinism", ok=True, found="no key is known to have given two results")
+    first = blocks[0]
+    found = f"{first['node']} [{first['block']}]: {first['message']}"
+    more = f" (and {len(blocks) - 1} more)" if len(blocks) > 1 else ""
+    return Check("determinism", ok=False, found=f"{found}; mend the stage{more}")
 
 
 def _results(project: Project, *, deep: bool) -> Check:

@@ -82,6 +82,12 @@ def create_project(root: Path) -> Project:
     return open_project(root)
 
 
+def project_root(folder: Path) -> Path | None:
+    """Return the project's folder that holds a folder, or None if there is none."""
+    start = folder.resolve()
+    return next((f for f in (start, *start.parents) if (f / STORE / "format").is_file()), None)
+
+
 def open_project(folder: Path) -> Project:
     """Open the project of a folder, or of the nearest folder above that has one.
 
@@ -90,11 +96,10 @@ def open_project(folder: Path) -> Project:
     ProjectError
         If there is none, or it was made by a version with another format.
     """
-    start = folder.resolve()
-    root = next((f for f in (start, *start.parents) if (f / STORE / "format").is_file()), None)
+    root = project_root(folder)
     if root is None:
         raise ProjectError(
-            f"no project in {start} or above it; make one with: plumbline init {folder}"
+            f"no project in {folder.resolve()} or above it; make one with: plumbline init {folder}"
         )
     found = (root / STORE / "format").read_text().strip()
     if found != FORMAT:

@@ -127,7 +127,8 @@ class Session:
             else:
                 self.tools.prepare(plan)
                 self._unknown = _unknown_inputs(plan)
-                with self.tools.executor.open() as pool:
+                blocks = plan.count(State.RUN, State.FOLLOWS)
+                with self.tools.executor.open(blocks) as pool:
                     self._work_through(ready, planner, pool)
             self._check_results()
         finally:  # what is finished is kept, however the run ends
@@ -254,21 +255,21 @@ class Session:
         Where one file is damaged there may be more, so all that the run relies on is checked.
         """
         self._flush(force=True)
-        owner = next(iter(self._holders(error.digest)), task)
-        self._drop(owner, error)
+        damaged = [(next(iter(self._holders(error.digest)), task), error)]
         for number, entry in self.books.entries.items():
             for name in names_in(entry.manifest):
                 try:
                     self.tools.cache.objects.check(name)
                 except CorruptEntryError as other:
                     if other.digest != error.digest:
-                        self._drop(self.tasks[number], other)
+                        damaged.append((self.tasks[number], other))
+        self.tools.watcher.damaged(
+            list({owner.number: owner for owner, _ in damaged}.values()), error
+        )
+        for owner, found in damaged:
+            self._record(owner, 0, found)
+            self.tools.cache.forget(found.digest, self.tools.ledger)
         raise _ReplanError
-
-    def _drop(self, owner: Task, error: CorruptEntryError) -> None:
-        self._record(owner, 0, error)
-        self.tools.watcher.damaged(owner, error)
-        self.tools.cache.forget(error.digest, self.tools.ledger)
 
     def _give_up(self, task: Task, message: str) -> None:
         self.books.problems.append(message)
@@ -290,7 +291,8 @@ class Session:
         waited = max(books.unsaved, time.monotonic() - books.flushed)
         if books.buffer and (force or waited > _COMMIT_SECONDS):
             self.tools.codes.refuse_moved_files()
-            self.tools.ledger.commit(self.run_id, books.buffer, books.codes)
+            for mishap in self.tools.ledger.commit(self.run_id, books.buffer, books.codes):
+                self.tools.watcher.differed(mishap.node, mishap.block, mishap.message)
             books.buffer.clear()
             books.codes.clear()
             books.unsaved = 0.0

@@ -118,13 +118,11 @@ class Resources:
     Parameters
     ----------
     seconds : time limit of one attempt, or None.
-    memory_bytes : expected peak, or None.
-    gpu : whether a GPU is needed.
+    memory_bytes : expected peak, or None; blocks run beside each other as far as memory goes.
     """
 
     seconds: float | None = None
     memory_bytes: int | None = None
-    gpu: bool = False
 
 
 @dataclass(frozen=True)

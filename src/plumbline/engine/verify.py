@@ -1,7 +1,8 @@
 """Verification: stored results are computed again and compared, bit for bit."""
 
 import tempfile
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import final
 
@@ -16,6 +17,7 @@ from plumbline.engine.run import Engine
 from plumbline.engine.watcher import Silent, Watcher
 from plumbline.engine.wiring import work_of
 from plumbline.engine.work import Outcome
+from plumbline.ledger.queries import unstable_blocks
 
 
 @final
@@ -27,13 +29,36 @@ class Verification:
     ----------
     node, block : which block.
     equal : whether every bit is the same.
-    note : the two digests, or why there is no second one.
+    note : the two digests, or why there is no second one; and, if it is known, that its key
+        also gave another result.
+    is_stable : False if the ledger knows of another result under the same key.
     """
 
     node: str
     block: str
     equal: bool
     note: str
+    is_stable: bool = True
+
+
+@final
+@dataclass(frozen=True)
+class Verified:
+    """What a verification looked at.
+
+    Parameters
+    ----------
+    compared : the blocks computed again.
+    left_out : why a block was not, and how many such blocks there are.
+    """
+
+    compared: tuple[Verification, ...]
+    left_out: Mapping[str, int]
+
+    @property
+    def wrong(self) -> list[Verification]:
+        """Return the blocks that differ, and those known not to be deterministic."""
+        return [v for v in self.compared if not (v.equal and v.is_stable)]
 
 
 def verify(
@@ -44,7 +69,7 @@ def verify(
     sample: int | None = None,
     seed: int = 0,
     watcher: Watcher | None = None,
-) -> list[Verification]:
+) -> Verified:
     """Compute stored blocks again, without storing them, and compare digests.
 
     Parameters
@@ -62,7 +87,8 @@ def verify(
         If nothing is stored for this pipeline, or ``sample`` is below 1.
     """
     tasks = tasks_of(pipeline)
-    known = [d for d in engine.plan(pipeline).decisions if d.entry is not None]
+    decisions = engine.plan(pipeline).decisions
+    known = [d for d in decisions if d.entry is not None]
     stored = [d for d in known if d.state is State.CACHED]  # a kept one was made by other code
     if not stored:
         raise ParameterError(f"nothing is stored for {pipeline.name!r}; run it first")
@@ -73,7 +99,13 @@ def verify(
         order = random_stream(seed, "verify", pipeline.name).permutation(len(stored))
         chosen = [stored[i] for i in sorted(order[:sample])]
     entries = {d.task.number: d.entry for d in known if d.entry is not None}
-    return _compare(engine, chosen, tasks, entries, executor, watcher or Silent())
+    left_out = {
+        "not drawn into the sample": len(stored) - len(chosen),
+        "kept from other code": len(known) - len(stored),
+        "not stored yet": len(decisions) - len(known),
+    }
+    compared = _compare(engine, chosen, tasks, entries, executor, watcher or Silent())
+    return Verified(_marked(engine, compared, entries, chosen), left_out)
 
 
 def _compare(
@@ -88,7 +120,7 @@ def _compare(
     root = engine.cache.objects.root
     with (
         tempfile.TemporaryDirectory(prefix="verify-", dir=root.parent) as folder,
-        executor.open() as pool,
+        executor.open(len(chosen)) as pool,
     ):
         for decision in chosen:
             pool.submit(work_of(decision.task, tasks, entries, root, Path(folder)))
@@ -98,6 +130,23 @@ def _compare(
                 found[work.number] = _verification(engine, task, entries[work.number], outcome)
                 watcher.finished(task, "computed", None)
     return [found[decision.task.number] for decision in chosen]
+
+
+def _marked(
+    engine: Engine,
+    compared: Sequence[Verification],
+    entries: Mapping[int, Entry],
+    chosen: Sequence[Decision],
+) -> tuple[Verification, ...]:
+    """Mark the blocks whose key, as the ledger knows, also gave another result."""
+    known = {row["key"]: row["message"] for row in unstable_blocks(engine.cache.database)}
+    messages = [known.get(entries[decision.task.number].key) for decision in chosen]
+    return tuple(
+        found
+        if message is None
+        else replace(found, is_stable=False, note=f"{found.note}; not deterministic: {message}")
+        for found, message in zip(compared, messages, strict=True)
+    )
 
 
 def _verification(

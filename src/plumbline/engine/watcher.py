@@ -1,5 +1,6 @@
 """Who is told what a run does: progress bars, logs, tests."""
 
+from collections.abc import Sequence
 from typing import Protocol, final, runtime_checkable
 
 from plumbline.core.errors import CorruptEntryError
@@ -17,8 +18,11 @@ class Watcher(Protocol):
     def finished(self, task: Task, state: str, seconds: float | None) -> None:
         """Learn that a block is done: computed, cached, kept, failed or blocked."""
 
-    def damaged(self, task: Task, error: CorruptEntryError) -> None:
-        """Learn that a stored result was damaged and will be computed again."""
+    def damaged(self, tasks: Sequence[Task], error: CorruptEntryError) -> None:
+        """Learn that stored results were damaged and will be computed again; the first error."""
+
+    def differed(self, node: str, block: str, message: str) -> None:
+        """Learn that a block came out different from what the same key gave before."""
 
 
 @final
@@ -31,5 +35,8 @@ class Silent:
     def finished(self, task: Task, state: str, seconds: float | None) -> None:
         """Ignore a finished block."""
 
-    def damaged(self, task: Task, error: CorruptEntryError) -> None:
-        """Ignore a damaged result."""
+    def damaged(self, tasks: Sequence[Task], error: CorruptEntryError) -> None:
+        """Ignore damaged results."""
+
+    def differed(self, node: str, block: str, message: str) -> None:
+        """Ignore a block that is not deterministic."""

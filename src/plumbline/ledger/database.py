@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, final
 
 from sqlalchemy import Connection, Engine, create_engine, event, inspect
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DatabaseError
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.pool import NullPool
 
@@ -98,17 +98,33 @@ def open_database(path: Path) -> Database:
     Raises
     ------
     ProjectError
-        If the file is no database or cannot be opened.
+        If the file is no database or cannot be opened; it says what to do.
     """
     database = Database(f"sqlite:///{path}")
     try:
         with database.read() as connection:
             connection.exec_driver_sql("SELECT count(*) FROM sqlite_master")
     except Exception as error:
-        if isinstance(error, OperationalError) or "not a database" in str(error):
-            raise ProjectError(f"{path} cannot be opened as a database: {error}") from error
-        raise
+        if not isinstance(error, DatabaseError):
+            raise
+        advice = database_advice(error)
+        raise ProjectError(
+            f"{path} cannot be opened as a database: {error.orig}; {advice}"
+        ) from error
     return database
+
+
+def database_advice(error: DatabaseError) -> str:
+    """Return what to do about a refusal of the database."""
+    text = str(error.orig)
+    if "locked" in text:
+        return "another process holds it: let that end, or end it, and give the command again"
+    if "readonly" in text or "unable to open" in text or "full" in text:
+        return "see that its folder and its files can be written and the disk has room"
+    return (
+        "restore it from a backup; without one move .plumbline away and begin with "
+        "`plumbline init`: data are read and results computed again, the history of runs is lost"
+    )
 
 
 def insert_absent(

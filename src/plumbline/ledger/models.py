@@ -8,12 +8,15 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from plumbline.ledger.database import Base
 
+NONDETERMINISTIC = "Nondeterministic"
+
 
 @final
 class Run(Base):
     """One call of ``plumbline run``.
 
-    ``state`` is running, done, failed, interrupted, or killed: its process ended without a word.
+    ``state`` is running, done, failed, interrupted, killed (its process ended without a word), or
+    unknown (it runs on another host, and nothing was heard of it for a day).
     """
 
     __tablename__ = "runs"
@@ -52,7 +55,11 @@ class TaskRecord(Base):
 
 @final
 class FailureRecord(Base):
-    """One attempt that failed, or one stored result that was found damaged, with its cause."""
+    """Something that went wrong with a block, with its cause.
+
+    An attempt that failed; attempt 0 for a stored result that was found damaged, or, with the
+    kind ``NONDETERMINISTIC``, for a result that came out different under its key.
+    """
 
     __tablename__ = "failures"
 

@@ -2,12 +2,36 @@
 
 import os
 import socket
+from datetime import timedelta
 from pathlib import Path
+
+SILENCE = timedelta(hours=24)
+"""After this time without a finished block, a run on another host is called unknown."""
 
 
 def this_process() -> str:
     """Return the name of this process: host, number, and when it started where that is known."""
     return f"{socket.gethostname()}:{os.getpid()}:{_start_of(os.getpid())}"
+
+
+def present_state(name: str, silent: timedelta) -> str:
+    """Return what a run that is recorded as running is by now: running, killed or unknown.
+
+    Parameters
+    ----------
+    name : of its process.
+    silent : time since it began or last finished a block.
+
+    Notes
+    -----
+    Of a process on another host nothing can be seen but what it writes. Without a word for longer
+    than ``SILENCE`` it may be dead or at one long block: unknown. If it lives, it closes its run.
+    """
+    if is_dead(name):
+        return "killed"
+    host = name.rpartition(":")[0].rpartition(":")[0]
+    is_elsewhere = host != socket.gethostname()
+    return "unknown" if is_elsewhere and silent > SILENCE else "running"
 
 
 def is_dead(name: str) -> bool:

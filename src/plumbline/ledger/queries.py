@@ -4,11 +4,13 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import Connection, func, select
 
 from plumbline.core.errors import MissingDataError, nearest_names
+from plumbline.core.settings import current_time
 from plumbline.ledger.database import Database
 from plumbline.ledger.models import (
+    NONDETERMINISTIC,
     Artefact,
     FailureRecord,
     Lineage,
@@ -17,6 +19,43 @@ from plumbline.ledger.models import (
     TaskRecord,
     WarningRecord,
 )
+from plumbline.ledger.processes import present_state
+
+
+def present_states(connection: Connection) -> dict[str, str]:
+    """Return what each run that is recorded as running is by now: running, killed or unknown."""
+    latest = (
+        select(TaskRecord.run_id, func.max(TaskRecord.finished).label("at"))
+        .group_by(TaskRecord.run_id)
+        .subquery()
+    )
+    query = (
+        select(Run.id, Run.process, Run.started, latest.c.at)
+        .outerjoin(latest, latest.c.run_id == Run.id)
+        .where(Run.state == "running")
+    )
+    now = current_time().replace(tzinfo=None)
+    return {
+        run_id: present_state(process, now - max(started, at or started))
+        for run_id, process, started, at in connection.execute(query)
+    }
+
+
+def unstable_blocks(database: Database) -> list[dict[str, Any]]:
+    """Return the stored results whose key also gave another: node, block, key and message."""
+    query = (
+        select(FailureRecord.node, FailureRecord.block, Artefact.key, FailureRecord.message)
+        .join(
+            Artefact,
+            (Artefact.node == FailureRecord.node)
+            & (Artefact.block == FailureRecord.block)
+            & FailureRecord.message.contains(Artefact.key),
+        )
+        .where(FailureRecord.kind == NONDETERMINISTIC)
+        .order_by(FailureRecord.id)
+    )
+    with database.read() as connection:
+        return [dict(row._mapping) for row in connection.execute(query)]
 
 
 def list_runs(database: Database, limit: int = 50) -> list[dict[str, Any]]:
@@ -30,7 +69,9 @@ def list_runs(database: Database, limit: int = 50) -> list[dict[str, Any]]:
         runs = [dict(row._mapping) for row in connection.execute(query)]
         ids = [run["id"] for run in runs]
         counts = connection.execute(counting.where(TaskRecord.run_id.in_(ids))).all()
+        present = present_states(connection)
     for run in runs:
+        run["state"] = present.get(run["id"], run["state"])
         run["counts"] = {state: n for run_id, state, n in counts if run_id == run["id"]}
     return runs
 
@@ -53,6 +94,7 @@ def get_run(database: Database, run_id: str) -> dict[str, Any]:
             known = connection.execute(select(Run.id)).scalars().all()
             raise MissingDataError(f"no run {run_id!r}; {nearest_names(run_id, known)}")
         run = dict(row._mapping)
+        run["state"] = present_states(connection).get(run["id"], run["state"])
         texts = connection.execute(parts.where(TaskRecord.run_id == run["id"])).scalars().all()
     run["codes"] = sorted({json.loads(text)["code"] for text in texts})
     return run

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Table, bindparam, select, update
 from plumbline.core.settings import current_time, read_settings
 from plumbline.ledger.database import Base, Database, insert_absent, insert_or_replace
 from plumbline.ledger.models import (
+    NONDETERMINISTIC,
     Artefact,
     CodeRecord,
     FailureRecord,
@@ -23,7 +24,10 @@ from plumbline.ledger.models import (
     TaskRecord,
     WarningRecord,
 )
-from plumbline.ledger.processes import is_dead, this_process
+from plumbline.ledger.processes import this_process
+from plumbline.ledger.queries import present_states
+
+_BOUND_VALUES = 500  # SQLite binds a limited number of values
 
 
 @final
@@ -57,7 +61,7 @@ class Completion:
 @final
 @dataclass(frozen=True)
 class Mishap:
-    """One attempt that failed, or one stored result found damaged."""
+    """One attempt that failed, or one stored result found damaged or not to be reproduced."""
 
     node: str
     block: str
@@ -79,7 +83,7 @@ class Ledger:
         self.database = database
 
     def start_run(self, pipeline: str, recipe: str, recipe_digest: str, executor: str) -> str:
-        """Open a run and return its id; runs whose process is gone are closed as killed."""
+        """Open a run and return its id; runs that go on no more are closed."""
         run_id = f"{current_time():%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:6]}"
         row = {
             "id": run_id,
@@ -94,7 +98,7 @@ class Ledger:
             "process": this_process(),
         }
         with self.database.begin() as connection:
-            _close_killed(connection)
+            _close_lost(connection)
             connection.execute(Base.metadata.tables["runs"].insert(), row)
         return run_id
 
@@ -107,13 +111,18 @@ class Ledger:
 
     def commit(
         self, run_id: str, completions: Sequence[Completion], codes: Mapping[str, Any]
-    ) -> None:
+    ) -> list[Mishap]:
         """Commit finished blocks with their results, all or nothing.
 
         Parameters
         ----------
         completions : the blocks.
         codes : code digest -> code, for the digests that the results name.
+
+        Returns
+        -------
+        The blocks whose key gave another result before: recorded as non-deterministic, with the
+        result of this run in place of the earlier one.
         """
         now = _now()
         results = [c for c in completions if c.artefact is not None]
@@ -136,10 +145,13 @@ class Ledger:
             for c in completions
         ]
         with self.database.begin() as connection:
+            different = _different_from_before(connection, artefacts)
+            _insert_mishaps(connection, run_id, different)
             insert_absent(connection, CodeRecord, [_code_row(codes[d]) for d in sorted(codes)])
             insert_or_replace(connection, Artefact, artefacts, unless_equal="digest")
             insert_absent(connection, Lineage, [row for c in results for row in c.lineage])
             insert_or_replace(connection, TaskRecord, tasks)
+        return different
 
     def touch(self, keys: Sequence[str]) -> None:
         """Note that results were used, so that the least recently used can be told."""
@@ -153,9 +165,7 @@ class Ledger:
     def record_mishap(self, run_id: str, mishap: Mishap) -> None:
         """Write one failed attempt or damaged result."""
         with self.database.begin() as connection:
-            connection.execute(
-                _table(FailureRecord).insert(), {"run_id": run_id, "at": _now(), **vars(mishap)}
-            )
+            _insert_mishaps(connection, run_id, [mishap])
 
     def record_findings(
         self,
@@ -204,11 +214,37 @@ def machine() -> dict[str, Any]:
     }
 
 
-def _close_killed(connection: Connection) -> None:
-    query = select(Run.id, Run.process).where(Run.state == "running")
-    killed = [row[0] for row in connection.execute(query).all() if is_dead(row[1])]
-    if killed:
-        connection.execute(update(Run).where(Run.id.in_(killed)).values(state="killed"))
+def _close_lost(connection: Connection) -> None:
+    for run_id, state in present_states(connection).items():
+        if state != "running":
+            connection.execute(update(Run).where(Run.id == run_id).values(state=state))
+
+
+def _different_from_before(
+    connection: Connection, artefacts: Sequence[Mapping[str, Any]]
+) -> list[Mishap]:
+    """Return a mishap for each result whose key is there with another digest."""
+    found = []
+    for start in range(0, len(artefacts), _BOUND_VALUES):
+        part = {row["key"]: row for row in artefacts[start : start + _BOUND_VALUES]}
+        query = select(Artefact.key, Artefact.digest, Artefact.run_id)
+        for key, digest, run_id in connection.execute(query.where(Artefact.key.in_(list(part)))):
+            row = part[key]
+            if row["digest"] == digest:
+                continue
+            message = (
+                f"key {key} gave {digest[:12]} in run {run_id} and {row['digest'][:12]} in run "
+                f"{row['run_id']}; the stage depends on something that is no part of its key, such "
+                "as a clock, a random number without a seed, or the order of a set"
+            )
+            found.append(Mishap(row["node"], row["block"], 0, NONDETERMINISTIC, message, ""))
+    return found
+
+
+def _insert_mishaps(connection: Connection, run_id: str, mishaps: Sequence[Mishap]) -> None:
+    rows = [{"run_id": run_id, "at": _now(), **vars(mishap)} for mishap in mishaps]
+    if rows:
+        connection.execute(_table(FailureRecord).insert(), rows)
 
 
 def _table(model: type[Base]) -> Table:

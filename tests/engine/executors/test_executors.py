@@ -1,8 +1,13 @@
 """The contract of executors: what is accepted comes back once, whatever becomes of it."""
 
 import signal
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import accumulate
+from multiprocessing import active_children
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, final
 
 import pytest
 
@@ -11,6 +16,7 @@ from plumbline.engine.blocks import Task, tasks_of
 from plumbline.engine.executor import Executor, executors
 from plumbline.engine.executors.processes import Processes
 from plumbline.engine.pipeline import Node, Pipeline
+from plumbline.engine.stage import Resources, Stage
 from plumbline.engine.wiring import work_of
 from plumbline.engine.work import Outcome, Work
 from tests.engine.toys import DiesAlways, Fails, Prices, Rounded, Waits
@@ -85,7 +91,8 @@ def test_a_lost_worker_is_told_and_the_others_go_on(tmp_path: Path) -> None:
         pool.submit(good)
         found = drained(pool, 2)
     assert isinstance(found["deadly"], WorkerLostError)
-    assert f"exit code {-signal.SIGKILL}" in str(found["deadly"])
+    ends = (f"exit code {-signal.SIGKILL}", "all worker processes ended")  # by when the other began
+    assert any(end in str(found["deadly"]) for end in ends)
     assert isinstance(found["n0"], Outcome)
 
 
@@ -120,3 +127,41 @@ def test_a_stage_that_a_worker_cannot_know_comes_back_as_an_error(tmp_path: Path
 def test_a_number_of_workers_below_one_is_refused() -> None:
     with pytest.raises(ParameterError, match="workers=0 must be at least 1"):
         Processes(0)
+
+
+@final
+@dataclass(frozen=True)
+class Heavy(Stage):
+    """Notes in a file when it begins and when it ends."""
+
+    name: str
+    marker: str
+    resources: ClassVar[Resources] = Resources(memory_bytes=600)
+
+    def run(self, inputs: Mapping[str, Any]) -> Any:
+        for word in ("begins", "ends"):
+            with open(self.marker, "a") as file:  # noqa: PTH123  # one write, appended at once
+                file.write(f"{word}\n")
+            time.sleep(0.1)
+        return Prices(5).run({})
+
+
+@pytest.mark.parametrize(("memory", "together"), [(100, 1), (1300, 2)])
+def test_no_more_blocks_run_at_once_than_fit_into_memory(
+    tmp_path: Path, memory: int, together: int
+) -> None:
+    marker = tmp_path / "marker"
+    with Processes(2, memory).open() as pool:
+        for work in works(tmp_path, *(Heavy(f"h{i}", str(marker)) for i in range(4))):
+            pool.submit(work)
+        assert all(isinstance(o, Outcome) for o in drained(pool, 4).values())
+    steps = [1 if line == "begins" else -1 for line in marker.read_text().split()]
+    assert max(accumulate(steps)) == together
+
+
+def test_no_more_processes_are_started_than_there_are_blocks(tmp_path: Path) -> None:
+    with Processes(100).open(2) as pool:
+        for work in works(tmp_path, Prices(seed=1), Prices(seed=2)):
+            pool.submit(work)
+        drained(pool, 2)
+        assert len(active_children()) <= 2

@@ -1,5 +1,6 @@
 """Check the installation and the project."""
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -20,9 +21,8 @@ def command(
 
     With --deep every stored result and segment is read and compared with its digest.
     """
-    from plumbline.cli.workspace import find_project
     from plumbline.core.settings import ENVIRONMENT, read_settings
-    from plumbline.engine.health import checks_of
+    from plumbline.engine.project import project_root
     from plumbline.kernels.kernel_cache import cache_folder, has_marker
     from plumbline.ledger.session import machine
 
@@ -33,20 +33,30 @@ def command(
         "settings": {name: str(getattr(settings, name)) for name in vars(settings)},
     }
     checks: list[dict[str, Any]] = []
-    try:
-        opened = find_project(project)
-    except ProjectError as error:
-        if project is not None:
-            raise
-        facts["project"] = str(error)
+    root = project_root(project or Path.cwd())
+    if project is None and root is None:
+        facts["project"] = f"none in {Path.cwd()} or above it"
     else:
-        facts["project"] = str(opened.root)
-        checks = [vars(check) for check in checks_of(opened, deep=deep)]
+        facts["project"] = str(root)
+        checks = _checks(project, deep=deep)
     data = {"facts": facts, "checks": checks, "environment": ENVIRONMENT}
     console.emit(data, lambda: _text(facts, checks), as_json=as_json)
     wrong = [f"{c['name']}: {c['found']}" for c in checks if not c["ok"]]
-    if wrong:
-        raise RunError("doctor", wrong)
+    if wrong:  # --json has said so in its one document
+        console.note(f"plumbline: {RunError('doctor', wrong)}")
+        raise typer.Exit(1)
+
+
+def _checks(project: Path | None, *, deep: bool) -> list[dict[str, Any]]:
+    """Return what was looked at; a project that cannot be opened is one thing that is wrong."""
+    from plumbline.cli.workspace import find_project
+    from plumbline.engine.health import checks_of
+
+    try:
+        opened = find_project(project)
+    except ProjectError as error:
+        return [{"name": "project", "ok": False, "found": str(error)}]
+    return [vars(check) for check in checks_of(opened, deep=deep)]
 
 
 def _text(facts: dict[str, Any], checks: list[dict[str, Any]]) -> str:

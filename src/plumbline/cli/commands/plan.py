@@ -60,7 +60,8 @@ def _data(plan: "Plan", changes: "dict[str, pl.DataFrame]") -> dict[str, Any]:
 def _text(plan: "Plan", changes: "dict[str, pl.DataFrame]", show_all: bool) -> str:
     lines = []
     for name, table in changes.items():
-        lines.append(f"data {name}: {table.height} blocks of field, asset and month differ")
+        months = console.counted(table.height, "month")
+        lines.append(f"data {name}: {months} of a field of an asset changed")
         for row in table.head(10).to_dicts():
             month = f"{row['month']:%Y-%m}"
             lines.append(f"  {row['change']} {row['field']} of {row['asset']} in {month}")
@@ -73,7 +74,8 @@ def _text(plan: "Plan", changes: "dict[str, pl.DataFrame]", show_all: bool) -> s
     seconds = plan.expected_seconds
     guess = "" if seconds is None else f"; about {seconds:.1f} s on one worker by past timings"
     tail = "nothing to compute" if plan.is_done else f"to compute{guess}"
-    return "\n".join([*lines, f"{len(plan.decisions)} blocks: {counts}; {tail}"])
+    total = console.counted(len(plan.decisions), "block")
+    return "\n".join([*lines, f"{total}: {counts}; {tail}"])
 
 
 def _grouped(plan: "Plan", *, show_all: bool) -> list[tuple[str, str, str, list[str]]]:

@@ -1,6 +1,6 @@
 """Compute stored results again and compare bits."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,6 +14,9 @@ from plumbline.cli.options import (
     Workers,
 )
 from plumbline.core.errors import RunError
+
+if TYPE_CHECKING:
+    from plumbline.engine.verify import Verified
 
 
 def command(
@@ -31,7 +34,8 @@ def command(
 ) -> None:
     """Compute stored blocks again, from scratch, and compare every bit with what is stored.
 
-    Exit code 1 if any differs. Nothing stored is touched.
+    Exit code 1 if any differs, or is known to have come out different before. Nothing stored is
+    touched.
     """
     from plumbline.api import verify
     from plumbline.cli.progress import progress
@@ -40,12 +44,24 @@ def command(
     with progress(quiet=as_json) as watcher:
         workspace = find_workspace(recipe, project, overrides, watcher.step)
         found = verify(workspace, run_options(watcher, executor, workers), sample, seed)
-    rows = [{"node": v.node, "block": v.block, "equal": v.equal, "note": v.note} for v in found]
-    different = [row for row in rows if not row["equal"]]
-    tail = f"{len(rows)} blocks computed again: " + (
-        f"{len(different)} differ" if different else "all equal"
-    )
-    console.emit(rows, lambda: f"{console.table(rows)}\n{tail}", as_json=as_json)
-    if different:
-        problems = [f"{row['node']} [{row['block']}]: {row['note']}" for row in different]
-        raise RunError("verification", problems)
+    rows = [vars(v) for v in found.compared]
+    data = {"compared": rows, "left_out": dict(found.left_out), "wrong": len(found.wrong)}
+    table = [{name: row[name] for name in ("node", "block", "equal", "note")} for row in rows]
+    console.emit(data, lambda: f"{console.table(table)}\n{_summary(found)}", as_json=as_json)
+    if found.wrong:
+        problems = [f"{v.node} [{v.block}]: {v.note}" for v in found.wrong]
+        console.note(f"plumbline: {RunError('verification', problems)}")
+        raise typer.Exit(1)  # --json has said so in its one document
+
+
+def _summary(found: "Verified") -> str:
+    """Return how many blocks were compared, how many differ, and which were left out."""
+    compared = console.counted(len(found.compared), "block")
+    differ = sum(not v.equal for v in found.compared)
+    unstable = sum(not v.is_stable for v in found.compared)
+    line = f"{compared} computed again and compared: "
+    line += f"{differ} differ" if differ else "all equal"
+    if unstable:
+        line += f", {unstable} known not to be deterministic"
+    left_out = [f"{n} {why}" for why, n in found.left_out.items() if n]
+    return f"{line}; left out: {', '.join(left_out)}" if left_out else line

@@ -26,23 +26,29 @@ class Processes(Executor):
     """Compute in worker processes.
 
     A block that crashes its process costs one attempt; the process is replaced. A block over its
-    time limit is killed.
+    time limit is killed. Blocks that declare memory wait until it fits beside those that run.
 
     Parameters
     ----------
-    workers : number of processes.
+    workers : number of processes; no more are started than there are blocks.
+    memory_bytes : what the blocks that run at once may declare together; default: the memory of
+        the machine. A block that declares more runs while no other declares any.
     """
 
     workers: int = 2
+    memory_bytes: int | None = None
 
     def __post_init__(self) -> None:
         if self.workers < 1:
             raise ParameterError(f"workers={self.workers} must be at least 1")
+        if self.memory_bytes is not None and self.memory_bytes < 1:
+            raise ParameterError(f"memory_bytes={self.memory_bytes} must be at least 1")
 
     @contextmanager
-    def open(self) -> Iterator[Pool]:
+    def open(self, blocks: int | None = None) -> Iterator[Pool]:
         """Start the processes; on an exception they are killed, else they end when idle."""
-        pool = _Pool(self.workers)
+        workers = self.workers if blocks is None else max(1, min(self.workers, blocks))
+        pool = _Pool(workers, self.memory_bytes or _machine_bytes())
         try:
             yield pool
             pool.end()
@@ -53,12 +59,15 @@ class Processes(Executor):
 
 @final
 class _Pool:
-    """A pool of processes that is replaced when it breaks."""
+    """A pool of processes that is replaced when it breaks; it keeps to a budget of memory."""
 
-    def __init__(self, workers: int) -> None:
+    def __init__(self, workers: int, memory_bytes: int) -> None:
         self._workers = workers
+        self._memory_bytes = memory_bytes
         self._pool = _started(workers)
         self._done: SimpleQueue[tuple[Work, Any]] = SimpleQueue()
+        self._waiting: list[tuple[Work, bytes]] = []
+        self._reserved: dict[int, int] = {}  # number of a running block -> bytes it declares
 
     def submit(self, work: Work) -> None:
         try:
@@ -66,6 +75,22 @@ class _Pool:
         except Exception as error:
             self._done.put((work, _unsendable(work.place, error)))
             return
+        self._waiting.append((work, content))
+        self._start_fitting()
+
+    def _start_fitting(self) -> None:
+        """Start the waiting blocks that fit into memory, in the order they came."""
+        waiting, self._waiting = self._waiting, []
+        for work, content in waiting:
+            needed = work.stage.resources.memory_bytes or 0
+            reserved = sum(self._reserved.values())
+            if needed and reserved and reserved + needed > self._memory_bytes:
+                self._waiting.append((work, content))
+                continue
+            self._reserved[work.number] = needed
+            self._start(work, content)
+
+    def _start(self, work: Work, content: bytes) -> None:
         if not self._pool.active:  # all its processes were killed from outside
             self.kill()
             self._pool = _started(self._workers)
@@ -75,10 +100,13 @@ class _Pool:
         future.add_done_callback(lambda done: self._done.put((work, done)))
 
     def finished(self) -> Iterator[tuple[Work, Outcome | Exception]]:
-        work, found = self._done.get()
-        yield work, _outcome(found, work)
+        ended = [self._done.get()]
         while not self._done.empty():
-            work, found = self._done.get()
+            ended.append(self._done.get())
+        for work, _ in ended:
+            self._reserved.pop(work.number, None)
+        self._start_fitting()
+        for work, found in ended:
             yield work, _outcome(found, work)
 
     def end(self) -> None:
@@ -88,6 +116,10 @@ class _Pool:
     def kill(self) -> None:
         self._pool.stop()
         self._pool.join()
+
+
+def _machine_bytes() -> int:
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 def _started(workers: int) -> Any:

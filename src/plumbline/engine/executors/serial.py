@@ -18,7 +18,7 @@ class Serial(Executor):
     """Compute in this process; nothing is started, and a debugger can step through."""
 
     @contextmanager
-    def open(self) -> Iterator[Pool]:
+    def open(self, blocks: int | None = None) -> Iterator[Pool]:  # noqa: ARG002  # of others
         """Limit linear algebra to one thread, whose bits do not depend on the machine's load."""
         with threadpool_limits(limits=1):
             yield _Queue()
