@@ -83,7 +83,7 @@ class Points:
 
         def opened(path: Path, mode: str = "r", *args: Any, **options: Any) -> Any:
             file = opener(path, mode, *args, **options)
-            return Torn(file, self) if "w" in mode else file
+            return Torn(file, self) if set(mode) & set("wx") else file
 
         os.fsync = die_or("fsync", fsync)  # type: ignore[assignment]
         pathlib.Path.replace = die_or("rename", replace)  # type: ignore[method-assign]

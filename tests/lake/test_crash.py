@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 from sqlalchemy import event
 
-from plumbline.lake import segments
+from plumbline.lake import durable
 from plumbline.lake.lake import Lake, open_lake
 from plumbline.lake.sources.csv import Csv
 
@@ -72,7 +72,7 @@ def fused(lake: Lake, fuse: Fuse) -> Iterator[None]:
         def fileno(self):
             return self.file.fileno()
 
-    path_open, replace, fsync, sync = Path.open, Path.replace, os.fsync, segments.sync_folder
+    path_open, replace, fsync, sync = Path.open, Path.replace, os.fsync, durable.sync_folder
 
     def open_file(path, mode="r", *rest, **options):
         if mode != "xb":
@@ -149,7 +149,7 @@ def run_once(base: Path, number: int, at: int | None, late: bool, want: dict[str
     assert again.dataset.version == 2
     assert fresh.panel("bars") == want["new panel"]
     assert fresh.quality("bars").equals(want["quality"])
-    assert not list(fresh.segment_folder.glob(".new-*"))
+    assert not list(fresh.segment_folder.glob(".*"))
     return fuse
 
 

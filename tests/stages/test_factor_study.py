@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import select
 
 from plumbline.api import Options, init, prepare, run, verify
+from plumbline.cli.app import call
 from plumbline.core.errors import RecipeError
 from plumbline.engine.health import checks_of
 from plumbline.engine.plan import State
@@ -297,3 +298,24 @@ def test_workers_without_processes_are_refused():
 
     with pytest.raises(ParameterError, match="processes"):
         Options("serial", 4).make_executor()
+
+
+def test_a_damaged_segment_ends_a_run_with_what_to_type_and_that_restores_it(folder, capsys):
+    first = run(folder / "study.yaml")
+    for path in (folder / ".plumbline" / "segments").glob("*.parquet"):
+        content = bytearray(path.read_bytes())
+        content[len(content) // 2] ^= 1
+        path.write_bytes(content)
+    command = ["run", str(folder / "study.yaml"), "--set", "block_bars=96"]
+    assert call(command) == 1
+    said = capsys.readouterr().err
+    assert "to restore data set stocks type `plumbline doctor --deep`" in said
+    assert "then the same command again" in said
+    assert call(["doctor", "--deep", "--project", str(folder)]) == 1
+    said = capsys.readouterr().err
+    assert "stocks version 1 lacks 2 of its files" in said
+    assert call(command) == 0
+    assert call(["doctor", "--deep", "--project", str(folder)]) == 0
+    again = run(folder / "study.yaml")
+    assert again.result.digests == first.result.digests
+    assert computed(folder, again.result.run_id) == set()

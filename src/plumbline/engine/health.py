@@ -5,12 +5,11 @@ from dataclasses import dataclass
 from typing import final
 
 from sqlalchemy import select
-from sqlalchemy.exc import DatabaseError
 
 from plumbline.core.errors import CorruptEntryError
 from plumbline.engine.objects import names_in
 from plumbline.engine.project import Project
-from plumbline.ledger.database import database_advice
+from plumbline.ledger.database import REFUSALS, refusal
 from plumbline.ledger.models import Artefact
 from plumbline.ledger.queries import unstable_blocks
 
@@ -54,8 +53,8 @@ def _database(project: Project) -> Check:
             connection.exec_driver_sql("BEGIN IMMEDIATE")  # what every command that writes needs
             connection.exec_driver_sql("DELETE FROM runs WHERE 0")
             connection.exec_driver_sql("ROLLBACK")
-    except DatabaseError as error:
-        return Check("database", ok=False, found=f"{error.orig}; {database_advice(error)}")
+    except REFUSALS as error:
+        return Check("database", ok=False, found=refusal(error))
     return Check("database", ok=found == "ok", found=found)
 
 
@@ -96,11 +95,14 @@ def _data(project: Project, *, deep: bool) -> Check:
     wrong = []
     versions = project.lake.datasets()
     for row in versions if deep else ():
-        try:
-            project.lake.segment_paths(row["dataset_id"])
-        except CorruptEntryError as error:
-            wrong.append(str(error))
+        lacking = project.lake.set_damaged_aside(row["dataset_id"])
+        if lacking:
+            wrong.append(f"{row['name']} version {row['version']} lacks {lacking} of its files")
     if wrong:
-        return Check("data sets", ok=False, found=f"ingest again: {wrong[0]}")
+        advice = (
+            "damaged ones are set aside; `plumbline run` of a recipe that names the source, or "
+            "`plumbline ingest`, restores them"
+        )
+        return Check("data sets", ok=False, found=f"{'; '.join(wrong)}; {advice}")
     names = {row["name"] for row in versions}
     return Check("data sets", ok=True, found=f"{len(versions)} versions of {len(names)} names")

@@ -4,7 +4,6 @@ import io
 import json
 import os
 import time
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from blake3 import blake3
 from plumbline.core.errors import CorruptEntryError, StageError
 from plumbline.core.panel import Panel
 from plumbline.engine.stage import Value
+from plumbline.lake.durable import sync_folder, write_durably
 
 _RENEW_SECONDS = 600.0
 _WRITE_ATTEMPTS = 3
@@ -63,16 +63,8 @@ class ObjectStore:
         if self._renewed(name, path):
             return name
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{uuid.uuid4().hex}.part")
-        try:
-            with temporary.open("wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
-        _sync_folder(path.parent)
+        write_durably(path, content)
+        sync_folder(path.parent)
         return name
 
     def path(self, name: str) -> Path:
@@ -241,11 +233,3 @@ def _digest(manifest: Manifest) -> str:
 def _mark(path: Path) -> _Mark:
     found = path.stat()
     return found.st_ino, found.st_size, found.st_mtime_ns
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -8,12 +8,18 @@ from typing import TYPE_CHECKING, Any, final
 
 from plumbline.core.calendar import Calendar
 from plumbline.core.digest import digest
-from plumbline.core.errors import MissingDataError, ParameterError, nearest_names
+from plumbline.core.errors import (
+    CorruptEntryError,
+    MissingDataError,
+    ParameterError,
+    nearest_names,
+)
 from plumbline.core.panel import Panel
 from plumbline.core.settings import current_time
 from plumbline.lake import catalogue
 from plumbline.lake.cleaning_rules import CleaningRules
 from plumbline.lake.dataset import Dataset, grid_of
+from plumbline.lake.durable import sync_folder
 from plumbline.lake.fingerprint import Listing, describe, list_files, refuse_moved_files
 from plumbline.lake.prepared import Ingested, PreparedDataset, Progress, report_of, silent
 from plumbline.lake.segments import (
@@ -21,7 +27,7 @@ from plumbline.lake.segments import (
     encode_segments,
     lacking,
     put_segment,
-    sync_folder,
+    set_aside,
     verified_paths,
 )
 from plumbline.lake.source import Source
@@ -95,7 +101,8 @@ class Lake:
         Returns
         -------
         The dataset and its quality report. Content that the name already has, from whatever
-        files, gives the same dataset_id and no new version.
+        files, gives the same dataset_id and no new version. Segments of it that are damaged or
+        missing are written again, and counted as ``healed``.
 
         Raises
         ------
@@ -105,7 +112,21 @@ class Lake:
         prepared = self.prepare(
             name, source, calendar=calendar, rules=rules, base=base, progress=progress
         )
-        return self.commit(prepared, progress)
+        damaged = self.set_damaged_aside(prepared.dataset.dataset_id)
+        if damaged and prepared.bars is None:
+            prepared = self.prepare(
+                name, source, calendar=calendar, rules=rules, base=base, progress=progress
+            )
+        return replace(self.commit(prepared, progress), healed=damaged)
+
+    def set_damaged_aside(self, dataset_id: str) -> int:
+        """Rename damaged segments of a dataset, if there are any; return how many it lacks.
+
+        What lacks a segment is read from its source by the next ingest, or run of a recipe.
+        """
+        with self.database.read() as connection:
+            segments = catalogue.get_segments(connection, dataset_id)
+        return len(set_aside(self.segment_folder, segments))
 
     def prepare(
         self,
@@ -305,7 +326,17 @@ class Lake:
             if (start is None or segment.last_close >= start)
             and (stop is None or segment.first_close <= stop)
         ]
-        return verified_paths(self.segment_folder, chosen)
+        try:
+            return verified_paths(self.segment_folder, chosen)
+        except CorruptEntryError as error:
+            names = {v["name"] for v in self.datasets() if v["dataset_id"] == dataset.dataset_id}
+            known = " or ".join(sorted(names)) or dataset.dataset_id[:12]
+            advice = (
+                f"to restore data set {known} type `plumbline doctor --deep`, then the same "
+                "command again if its recipe names the source, else `plumbline ingest`"
+            )
+            reason = f"{error.reason}; {advice}"
+            raise CorruptEntryError(error.digest, error.path, reason) from None
 
     def _recall(self, name: str, key: str) -> tuple[Dataset, bytes] | None:
         with self.database.read() as connection:

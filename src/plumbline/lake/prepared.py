@@ -49,11 +49,13 @@ class Ingested:
     dataset : the dataset.
     created : whether the name got a version that it did not have.
     quality_bytes : the quality report, as Parquet.
+    healed : how many segments were damaged or missing and are written again.
     """
 
     dataset: Dataset
     created: bool
     quality_bytes: bytes
+    healed: int = 0
 
     @property
     def quality(self) -> "polars.DataFrame":

@@ -1,8 +1,6 @@
 """Segments: Parquet files named by the digest of their bytes, written once, checked when read."""
 
 import io
-import os
-import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +8,7 @@ from typing import TYPE_CHECKING, final
 
 from plumbline.core.digest import digest_bytes
 from plumbline.core.errors import CorruptEntryError
+from plumbline.lake.durable import write_durably
 
 if TYPE_CHECKING:
     import polars
@@ -75,34 +74,12 @@ def encode_segments(bars: "polars.DataFrame", frequency: str) -> Iterator[tuple[
 
 
 def put_segment(folder: Path, digest: str, content: bytes) -> bool:
-    """Store bytes under their digest unless an intact file is there; return whether it wrote.
-
-    The bytes are durable under a temporary name before the file gets its own, so a crash leaves
-    the whole file or none.
-    """
+    """Store bytes under their digest unless an intact file is there; return whether it wrote."""
     path = segment_path(folder, digest)
     if path.exists() and digest_bytes(path.read_bytes()) == digest:
         return False
-    temporary = folder / f".new-{uuid.uuid4().hex}"
-    try:
-        with temporary.open("xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    write_durably(path, content)
     return True
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the names in a folder durable."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def verified_paths(folder: Path, digests: Sequence[str]) -> list[Path]:
@@ -124,6 +101,19 @@ def lacking(folder: Path, segments: Sequence[Segment], *, read: bool) -> list[Se
     return [segment for segment in segments if not _is_there(folder, segment, read=read)]
 
 
+def set_aside(folder: Path, segments: Sequence[Segment]) -> list[Segment]:
+    """Rename damaged files to ``.damaged``, so that they can be written again; return all lacking.
+
+    Their bytes stay: a file may be the only copy of something.
+    """
+    found = lacking(folder, segments, read=True)
+    for segment in found:
+        path = segment_path(folder, segment.digest)
+        if path.exists():
+            path.replace(path.with_suffix(".damaged"))
+    return found
+
+
 def _is_there(folder: Path, segment: Segment, *, read: bool) -> bool:
     path = segment_path(folder, segment.digest)
     if not path.exists() or path.stat().st_size != segment.n_bytes:
@@ -139,9 +129,8 @@ def _verify(path: Path, digest: str) -> None:
             return
         found = digest_bytes(path.read_bytes())
     except FileNotFoundError:
-        reason = "the file is missing; ingest its source again to restore it"
-        raise CorruptEntryError(digest, str(path), reason) from None
+        raise CorruptEntryError(digest, str(path), "the file is missing") from None
     if found != digest:
-        reason = f"its bytes have the digest {found[:12]}; delete it and ingest its source again"
+        reason = f"its bytes have the digest {found[:12]}"
         raise CorruptEntryError(digest, str(path), reason)
     _verified.add(seen)

@@ -1,5 +1,6 @@
 """The metadata database: one SQLAlchemy engine, transactions that wait for their turn."""
 
+import sqlite3
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,6 +15,8 @@ from sqlalchemy.pool import NullPool
 from plumbline.core.errors import ProjectError
 
 _BUSY_SECONDS = 60.0
+REFUSALS = (DatabaseError, sqlite3.DatabaseError)
+"""What a database raises that cannot be used; the second kind while a connection is opened."""
 
 
 class Base(DeclarativeBase):
@@ -104,19 +107,18 @@ def open_database(path: Path) -> Database:
     try:
         with database.read() as connection:
             connection.exec_driver_sql("SELECT count(*) FROM sqlite_master")
-    except Exception as error:
-        if not isinstance(error, DatabaseError):
-            raise
-        advice = database_advice(error)
-        raise ProjectError(
-            f"{path} cannot be opened as a database: {error.orig}; {advice}"
-        ) from error
+    except REFUSALS as error:
+        raise ProjectError(f"{path} cannot be opened as a database: {refusal(error)}") from error
     return database
 
 
-def database_advice(error: DatabaseError) -> str:
-    """Return what to do about a refusal of the database."""
-    text = str(error.orig)
+def refusal(error: Exception) -> str:
+    """Return what the database said when it refused, and what to do about it."""
+    text = str(getattr(error, "orig", error))
+    return f"{text}; {_advice(text)}"
+
+
+def _advice(text: str) -> str:
     if "locked" in text:
         return "another process holds it: let that end, or end it, and give the command again"
     if "readonly" in text or "unable to open" in text or "full" in text:

@@ -73,6 +73,7 @@ def command(
         "rows": dataset.n_rows,
         "assets": len(dataset.assets),
         "fields": list(dataset.fields),
+        "healed": done.healed,
         "quality": quality,
     }
     console.emit(data, lambda: _text(data), as_json=as_json)
@@ -92,6 +93,8 @@ def _kind_of(files: list[str]) -> str:
 
 def _text(data: dict[str, Any]) -> str:
     state = "stored" if data["created"] else "was there already"
+    if data["healed"]:
+        state += f", {console.counted(data['healed'], 'damaged file')} of it written again"
     head = (
         f"{data['name']} version {data['version']} {state}: {data['rows']} rows, "
         f"{data['assets']} assets, fields {', '.join(data['fields'])}\n"
