@@ -125,7 +125,7 @@ class Workspace:
                 self.project.lake.commit(found)
 
     def changes(self) -> "dict[str, pl.DataFrame]":
-        """Return, by data set, the blocks in which changed files differ from the last version."""
+        """Return, by data set, the patches in which changed files differ from the last version."""
         from plumbline.lake.dataset import diff
 
         found = {}

@@ -126,7 +126,7 @@ def test_the_id_depends_on_the_calendar_and_every_name(tmp_path):
 def test_months_appended_leave_every_older_digest(bars, tmp_path):
     old = dataset_of_frame(bars.filter(pl.col("date") < pl.date(2024, 1, 1)), tmp_path)
     new = dataset_of_frame(bars, tmp_path)
-    december = int(old.blocks.month_bars[2]) - 1
+    december = int(old.patches.month_bars[2]) - 1
     assert old.digest_of(last_bar=december) == new.digest_of(last_bar=december)
     assert old.digest_of() != new.digest_of()
     changes = diff(old, new)
@@ -136,7 +136,7 @@ def test_months_appended_leave_every_older_digest(bars, tmp_path):
 
 def test_digest_of_reads_whole_months_of_what_is_asked_for(bars, tmp_path):
     data = dataset_of_frame(bars, tmp_path)
-    first, second = (int(n) for n in data.blocks.month_bars[:2])
+    first, second = (int(n) for n in data.patches.month_bars[:2])
     assert data.digest_of(first_bar=first, last_bar=first) == data.digest_of(last_bar=second - 1)
     assert data.digest_of(first_bar=first - 99, last_bar=first) == data.digest_of(last_bar=first)
     assert data.digest_of(last_bar=second) != data.digest_of(last_bar=second - 1)
@@ -161,27 +161,27 @@ def test_datasets_on_two_calendars_do_not_compare(bars, tmp_path):
     a = dataset_of_frame(bars, tmp_path)
     times = pl.col("date").cast(pl.Datetime("us"))
     b = dataset_of_frame(bars.with_columns(times), tmp_path, HOURLY)
-    with pytest.raises(ParameterError, match="no common blocks"):
+    with pytest.raises(ParameterError, match="no common patches"):
         diff(a, b)
 
 
-def test_blocks_match_a_digest_made_value_by_value(bars, tmp_path):
+def test_patches_match_a_digest_made_value_by_value(bars, tmp_path):
     from blake3 import blake3
 
     data = dataset_of_frame(bars, tmp_path)
     for field in ("close", "volume"):
         for column, asset in enumerate(data.assets):
-            for month in range(data.blocks.digests.shape[1]):
+            for month in range(data.patches.digests.shape[1]):
                 content = b""
                 for day, symbol, value in bars.select("date", "symbol", field).sort("date").rows():
                     close = np.datetime64(day) + 1
-                    at = close.astype("datetime64[M]").astype(int) - data.blocks.first_month
+                    at = close.astype("datetime64[M]").astype(int) - data.patches.first_month
                     if symbol == asset and at == month and value is not None:
                         stamp = close.astype("datetime64[us]").astype("<i8")
                         content += stamp.tobytes() + np.float64(value).tobytes()
                 want = blake3(content).digest(16) if content else bytes(16)
                 place = data.fields.index(field), month, column
-                assert data.blocks.digests[place].tobytes() == want
+                assert data.patches.digests[place].tobytes() == want
 
 
 def test_a_grid_is_named_by_text_or_calendar():

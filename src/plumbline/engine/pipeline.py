@@ -13,7 +13,7 @@ from plumbline.engine.stage import Axes, Stage
 
 @runtime_checkable
 class DataSet(Protocol):
-    """What the engine needs of a data set: an identity, its extent and digests of its blocks."""
+    """What the engine needs of a data set: an identity, its extent and digests of its parts."""
 
     @property
     def dataset_id(self) -> str:
@@ -50,7 +50,7 @@ class DataSet(Protocol):
         first_bar: int | None = None,
         last_bar: int | None = None,
     ) -> str:
-        """Return the digest of the blocks that hold these fields, assets and bars."""
+        """Return the digest of the patches that hold these fields, assets and bars."""
 
 
 @runtime_checkable

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from plumbline.engine.blocks import Read, Task
 from plumbline.engine.cache import Entry
-from plumbline.engine.work import DataPiece, Piece, Source, Work
+from plumbline.engine.work import DataPiece, Load, Piece, Work
 
 
 def work_of(
@@ -30,19 +30,17 @@ def work_of(
         place=task.place,
         stage=task.node.stage,
         block=task.block,
-        sources=tuple(_source(read, tasks, entries, objects) for read in task.reads),
+        loads=tuple(_load(read, tasks, entries, objects) for read in task.reads),
         objects=objects,
         target=target or objects,
         state=None if task.before is None else entries[task.before].manifest,
     )
 
 
-def _source(
-    read: Read, tasks: Sequence[Task], entries: Mapping[int, Entry], objects: Path
-) -> Source:
+def _load(read: Read, tasks: Sequence[Task], entries: Mapping[int, Entry], objects: Path) -> Load:
     if read.data is not None:
         data = read.data
         piece = DataPiece(objects.parent, data.dataset.dataset_id, data.fields, data.assets)
-        return Source(read.name, read.selection, data=piece)
+        return Load(read.name, read.selection, data=piece)
     pieces = tuple(Piece(tasks[n].block.kind, entries[n].manifest) for n in read.producers)
-    return Source(read.name, read.selection, pieces)
+    return Load(read.name, read.selection, pieces)

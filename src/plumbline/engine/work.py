@@ -41,7 +41,7 @@ class DataPiece:
 
 @final
 @dataclass(frozen=True)
-class Source:
+class Load:
     """Where one input comes from, and the part of it that is read."""
 
     name: str
@@ -59,7 +59,7 @@ class Work:
     place: tuple[str, str]
     stage: Stage
     block: Block
-    sources: tuple[Source, ...]
+    loads: tuple[Load, ...]
     objects: Path
     target: Path
     state: Manifest | None = None
@@ -100,7 +100,7 @@ def perform(work: Work) -> Outcome:
 
 def _stored(work: Work) -> Stored:
     store = _object_store(work.objects)
-    inputs: dict[str, Any] = {s.name: read_source(store, s) for s in work.sources}
+    inputs: dict[str, Any] = {x.name: load_input(store, x) for x in work.loads}
     is_scan = isinstance(work.stage.partition, Scan)
     if is_scan:
         inputs["state"] = {} if work.state is None else store.read_state(work.state)
@@ -120,23 +120,23 @@ def _object_store(root: Path) -> ObjectStore:
     return ObjectStore(root)
 
 
-def read_source(store: ObjectStore, source: Source) -> Value:
+def load_input(store: ObjectStore, load: Load) -> Value:
     """Load one input: its pieces joined, and cut to what the task reads."""
-    selection = source.selection
-    if source.data is not None:
-        data = source.data
+    selection = load.selection
+    if load.data is not None:
+        data = load.data
         first, end = (None, None) if selection.bars is None else selection.bars
         assets = data.assets if selection.assets is None else selection.assets
         last = None if first is None or end is None else max(first, end - 1)
         panel = _lake(data.lake).panel(data.dataset_id, data.fields, assets, first, last)
         return panel if first is None or end is None or first < end else panel.head(0)
-    values = [store.read(piece.manifest) for piece in source.pieces]
+    values = [store.read(piece.manifest) for piece in load.pieces]
     if not values:
         raise ParameterError(
-            f"input {source.name!r} holds none of {selection}; a stage that reads all of it in "
+            f"input {load.name!r} holds none of {selection}; a stage that reads all of it in "
             "every block names it in whole"
         )
-    return join(values, source.pieces[0].kind, selection)
+    return join(values, load.pieces[0].kind, selection)
 
 
 def join(values: Sequence[Value], kind: str, selection: Selection) -> Value:

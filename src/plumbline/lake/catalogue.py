@@ -25,15 +25,15 @@ from sqlalchemy import (
 )
 
 from plumbline.core.calendar import ALWAYS_OPEN
-from plumbline.lake.blocks import DIGEST_BYTES, Blocks
 from plumbline.lake.dataset import Dataset
 from plumbline.lake.fingerprint import FileState
+from plumbline.lake.patches import DIGEST_BYTES, Patches
 from plumbline.lake.segments import Segment
 from plumbline.ledger.database import Base, Database
 
 _ID = String(64)
 
-datasets = Table(  # content of a dataset, and the digests of its blocks as one matrix
+datasets = Table(  # content of a dataset, and the digests of its patches as one matrix
     "lake_datasets",
     Base.metadata,
     Column("dataset_id", _ID, primary_key=True),
@@ -128,19 +128,19 @@ def _add_segments(connection: Connection, parts: Iterable[Segment]) -> None:
 
 
 def _row_of(dataset: Dataset) -> dict[str, Any]:
-    blocks, closes = dataset.blocks, dataset.session_closes
+    patches, closes = dataset.patches, dataset.session_closes
     return {
         "dataset_id": dataset.dataset_id,
         "calendar": dataset.calendar_name,
         "frequency": dataset.frequency,
-        "fields": json.dumps(blocks.fields),
-        "assets": json.dumps(blocks.assets),
+        "fields": json.dumps(patches.fields),
+        "assets": json.dumps(patches.assets),
         "first_bar": dataset.first_bar,
         "last_bar": dataset.last_bar,
         "n_rows": dataset.n_rows,
-        "first_month": blocks.first_month,
-        "month_bars": blocks.month_bars.astype("<i8").tobytes(),
-        "digests": blocks.digests.tobytes(),
+        "first_month": patches.first_month,
+        "month_bars": patches.month_bars.astype("<i8").tobytes(),
+        "digests": patches.digests.tobytes(),
         "session_closes": None if closes is None else closes.astype("<M8[us]").tobytes(),
     }
 
@@ -152,7 +152,7 @@ def has_dataset(connection: Connection, dataset_id: str) -> bool:
 
 
 def get_dataset(connection: Connection, dataset_id: str, name: str, version: int) -> Dataset | None:
-    """Return a dataset with the digests of its blocks, or None."""
+    """Return a dataset with the digests of its patches, or None."""
     query = select(datasets).where(datasets.c.dataset_id == dataset_id)
     row = connection.execute(query).one_or_none()
     if row is None:
@@ -160,7 +160,7 @@ def get_dataset(connection: Connection, dataset_id: str, name: str, version: int
     fields, assets = tuple(json.loads(row.fields)), tuple(json.loads(row.assets))
     month_bars = np.frombuffer(row.month_bars, dtype="<i8")
     shape = (len(fields), len(month_bars) - 1, len(assets), DIGEST_BYTES)
-    blocks = Blocks(
+    patches = Patches(
         (row.calendar, row.frequency),
         fields,
         assets,
@@ -178,7 +178,7 @@ def get_dataset(connection: Connection, dataset_id: str, name: str, version: int
         row.first_bar,
         row.last_bar,
         row.n_rows,
-        blocks,
+        patches,
         None if row.calendar == ALWAYS_OPEN else np.frombuffer(closes, dtype="<M8[us]"),
     )
 

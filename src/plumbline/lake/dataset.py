@@ -8,7 +8,7 @@ import numpy as np
 
 from plumbline.core.calendar import ALWAYS_OPEN, Calendar
 from plumbline.core.errors import CalendarError, ParameterError
-from plumbline.lake.blocks import Blocks
+from plumbline.lake.patches import Patches
 
 if TYPE_CHECKING:
     import polars
@@ -21,14 +21,14 @@ class Dataset:
 
     Parameters
     ----------
-    dataset_id : 64 hex digits, the Merkle root over all logical blocks, their names, and the
+    dataset_id : 64 hex digits, the Merkle root over all logical patches, their names, and the
         calendar. Equal content has an equal id, whatever files it came from.
     name : name it was asked for by; empty if by its id.
     version : number of this content under the name, from 1; 0 before it is committed.
     calendar_name, frequency : the grid.
     first_bar, last_bar : calendar numbers of the first and last bar that hold a value.
     n_rows : number of (bar, asset) pairs that hold a value.
-    blocks : digests of the logical blocks.
+    patches : digests of the logical patches.
     session_closes : (T,) closes of the grid from the first to the last bar; None on 24/7.
     """
 
@@ -40,18 +40,18 @@ class Dataset:
     first_bar: int
     last_bar: int
     n_rows: int
-    blocks: Blocks = field(compare=False, repr=False)
+    patches: Patches = field(compare=False, repr=False)
     session_closes: np.ndarray | None = field(compare=False, repr=False)
 
     @property
     def fields(self) -> tuple[str, ...]:
         """Return the names of the fields, sorted."""
-        return self.blocks.fields
+        return self.patches.fields
 
     @property
     def assets(self) -> tuple[str, ...]:
         """Return the names of the assets, sorted."""
-        return self.blocks.assets
+        return self.patches.assets
 
     @property
     def calendar(self) -> Calendar:
@@ -88,8 +88,8 @@ class Dataset:
         first_bar: int | None = None,
         last_bar: int | None = None,
     ) -> str:
-        """Return the digest of the blocks that a reader touches; see :meth:`Blocks.digest_of`."""
-        return self.blocks.digest_of(fields, assets, first_bar, last_bar)
+        """Return the digest of the patches that a reader touches; see :meth:`Patches.digest_of`."""
+        return self.patches.digest_of(fields, assets, first_bar, last_bar)
 
 
 def grid_of(calendar: Calendar | str) -> tuple[str, str]:
@@ -101,7 +101,7 @@ def grid_of(calendar: Calendar | str) -> tuple[str, str]:
 
 
 def diff(a: Dataset, b: Dataset) -> "polars.DataFrame":
-    """Return the blocks in which two datasets differ.
+    """Return the patches in which two datasets differ.
 
     Parameters
     ----------
@@ -119,16 +119,16 @@ def diff(a: Dataset, b: Dataset) -> "polars.DataFrame":
     """
     import polars as pl
 
-    if a.blocks.grid != b.blocks.grid:
+    if a.patches.grid != b.patches.grid:
         raise ParameterError(
-            f"datasets on the calendars {a.blocks.grid} and {b.blocks.grid} have no common blocks"
+            f"datasets on {a.patches.grid} and {b.patches.grid} have no common patches"
         )
     fields = sorted({*a.fields, *b.fields})
     assets = sorted({*a.assets, *b.assets})
-    first = min(a.blocks.first_month, b.blocks.first_month)
-    ends = [d.blocks.first_month + d.blocks.digests.shape[1] for d in (a, b)]
+    first = min(a.patches.first_month, b.patches.first_month)
+    ends = [d.patches.first_month + d.patches.digests.shape[1] for d in (a, b)]
     shape = (len(fields), max(ends) - first, len(assets))
-    before, after = (_laid_out(d.blocks, fields, assets, first, shape) for d in (a, b))
+    before, after = (_laid_out(d.patches, fields, assets, first, shape) for d in (a, b))
     where = np.nonzero((before != after).any(axis=3))
     had, has = before[where].any(axis=1), after[where].any(axis=1)
     months = (first + where[1]).astype("datetime64[M]").astype("datetime64[D]")
@@ -143,17 +143,17 @@ def diff(a: Dataset, b: Dataset) -> "polars.DataFrame":
 
 
 def _laid_out(
-    blocks: Blocks,
+    patches: Patches,
     fields: Sequence[str],
     assets: Sequence[str],
     first_month: int,
     shape: tuple[int, int, int],
 ) -> np.ndarray:
-    out = np.zeros((*shape, blocks.digests.shape[3]), dtype=np.uint8)
-    rows = [fields.index(name) for name in blocks.fields]
+    out = np.zeros((*shape, patches.digests.shape[3]), dtype=np.uint8)
+    rows = [fields.index(name) for name in patches.fields]
     place = {name: i for i, name in enumerate(assets)}
-    columns = [place[name] for name in blocks.assets]
-    start = blocks.first_month - first_month
-    months = range(start, start + blocks.digests.shape[1])
-    out[np.ix_(rows, months, columns)] = blocks.digests
+    columns = [place[name] for name in patches.assets]
+    start = patches.first_month - first_month
+    months = range(start, start + patches.digests.shape[1])
+    out[np.ix_(rows, months, columns)] = patches.digests
     return out

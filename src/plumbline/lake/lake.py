@@ -280,11 +280,11 @@ class Lake:
         from plumbline.lake.panels import load_panel
 
         found = self._dataset_of(dataset)
-        blocks = found.blocks
+        patches = found.patches
         names = found.fields if fields is None else tuple(dict.fromkeys(fields))
         chosen = found.assets if assets is None else tuple(sorted(set(assets)))
-        blocks.field_rows(names)
-        blocks.asset_columns(chosen)
+        patches.field_rows(names)
+        patches.asset_columns(chosen)
         first = max(found.first_bar, found.first_bar if first_bar is None else first_bar)
         last = min(found.last_bar, found.last_bar if last_bar is None else last_bar)
         if first > last:

@@ -9,10 +9,10 @@ import polars as pl
 
 from plumbline.core.calendar import ALWAYS_OPEN, Calendar
 from plumbline.core.errors import SourceError
-from plumbline.lake.blocks import make_blocks
 from plumbline.lake.cleaning import clean
 from plumbline.lake.cleaning_rules import CleaningRules
 from plumbline.lake.dataset import Dataset
+from plumbline.lake.patches import make_patches
 from plumbline.lake.prepared import Progress
 from plumbline.lake.source import Source
 
@@ -64,9 +64,9 @@ def make_dataset(bars: pl.DataFrame, calendar: Calendar) -> Dataset:
     ends = np.array([stamps.min(), stamps.max()], dtype="datetime64[us]")
     first, last = (int(number) for number in calendar.numbers(ends))
     closes = calendar.closes(first, last)
-    blocks = make_blocks(bars, (calendar.name, calendar.frequency), first, closes)
+    patches = make_patches(bars, (calendar.name, calendar.frequency), first, closes)
     return Dataset(
-        blocks.digest_of(),
+        patches.digest_of(),
         "",
         0,
         calendar.name,
@@ -74,6 +74,6 @@ def make_dataset(bars: pl.DataFrame, calendar: Calendar) -> Dataset:
         first,
         last,
         bars.height,
-        blocks,
+        patches,
         None if calendar.name == ALWAYS_OPEN else closes,
     )

@@ -100,7 +100,7 @@ class Artefact(Base):
 
 @final
 class Lineage(Base):
-    """One input of a stored result: another result by its digest, or blocks of a data set."""
+    """One input of a stored result: another result by its digest, or patches of a data set."""
 
     __tablename__ = "lineage"
 

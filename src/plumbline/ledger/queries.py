@@ -149,7 +149,7 @@ def run_of_results(database: Database, keys: Sequence[str]) -> str | None:
 
 
 def lineage_of(database: Database, key: str) -> list[dict[str, Any]]:
-    """Return the inputs of a result: results by digest, or blocks of a data set."""
+    """Return the inputs of a result: results by digest, or patches of a data set."""
     query = select(Lineage).where(Lineage.key == key).order_by(Lineage.position)
     with database.read() as connection:
         return [dict(row._mapping) for row in connection.execute(query)]

@@ -1,8 +1,8 @@
-"""Digests of logical blocks: one for each field, calendar month and asset of a dataset.
+"""Digests of logical patches: one for each field, calendar month and asset of a dataset.
 
-A block's content is its sequence of 16-byte records, sorted by time: the close as a 64-bit count of
+A patch's content is its sequence of 16-byte records, sorted by time: the close as a 64-bit count of
 microseconds since 1970, UTC, then the float64's bits, both little-endian. A missing value has no
-record, and a block without records is sixteen zero bytes. So a block depends on its own values and
+record, and a patch without records is sixteen zero bytes. So a patch depends on its own values and
 times only: not on the order of rows, the files, their names, or how segments are cut.
 """
 
@@ -23,12 +23,12 @@ from plumbline.core.errors import MissingDataError, UnknownAssetError, nearest_n
 if TYPE_CHECKING:
     import polars
 
-DIGEST_BYTES = 16  # 128 bits: among 1e9 blocks two alike by chance in one case of 1e20
+DIGEST_BYTES = 16  # 128 bits: among 1e9 patches two alike by chance in one case of 1e20
 
 
 @final
 @dataclass(frozen=True, eq=False)
-class Blocks:
+class Patches:
     """The digest matrix of a dataset.
 
     Parameters
@@ -37,7 +37,7 @@ class Blocks:
     fields, assets : sorted names.
     first_month : month of the first bar, counted from January 1970; months are UTC.
     month_bars : (M + 1,) number of the first bar of each month, then the one after the last bar.
-    digests : (F, M, A, 16) digests, zero where a block is empty.
+    digests : (F, M, A, 16) digests, zero where a patch is empty.
     """
 
     grid: tuple[str, str]
@@ -54,18 +54,18 @@ class Blocks:
         first_bar: int | None = None,
         last_bar: int | None = None,
     ) -> str:
-        """Return the digest of the blocks that a reader of these fields, assets and bars touches.
+        """Return the digest of the patches that a reader of these fields, assets and bars touches.
 
         Parameters
         ----------
         fields, assets : names in any order; default: all.
-        first_bar, last_bar : calendar numbers, both included; default: all. Blocks are whole
+        first_bar, last_bar : calendar numbers, both included; default: all. Patches are whole
             months, so a change in a month that the range only touches changes the digest.
 
         Returns
         -------
         64 hex digits: the root over calendar, names, and the digests from the first month with
-        data to the last; their times are in the blocks.
+        data to the last; their times are in the patches.
 
         Raises
         ------
@@ -130,10 +130,10 @@ def month_numbers(closes: np.ndarray) -> Int[np.ndarray, "bars"]:
     return closes.astype("datetime64[M]").astype(np.int64)
 
 
-def make_blocks(
+def make_patches(
     bars: "polars.DataFrame", grid: tuple[str, str], first_bar: int, closes: np.ndarray
-) -> Blocks:
-    """Digest every block of clean bars.
+) -> Patches:
+    """Digest every patch of clean bars.
 
     Parameters
     ----------
@@ -144,7 +144,7 @@ def make_blocks(
 
     Notes
     -----
-    Cost: about a microsecond a block.
+    Cost: about a microsecond a patch.
     """
     import polars as pl
 
@@ -155,32 +155,32 @@ def make_blocks(
     month_starts = np.searchsorted(months, np.arange(months[0], months[-1] + 2))
     times = bars["bar_close"].dt.replace_time_zone(None).to_numpy().astype("datetime64[us]")
     codes = bars["asset"].cast(pl.Enum(assets)).to_physical().to_numpy().astype(np.int64)
-    block = (month_numbers(times) - months[0]) * len(assets) + codes
+    patch = (month_numbers(times) - months[0]) * len(assets) + codes
     digests = np.zeros((len(fields), n_months * len(assets), DIGEST_BYTES), dtype=np.uint8)
     matrix = digests.reshape(len(fields), n_months, len(assets), DIGEST_BYTES)
     stamps = times.astype(np.int64)
     for row, name in enumerate(fields):
         values = bars[name].to_numpy()
         is_said = ~np.isnan(values)
-        _digest_field(digests[row], stamps[is_said], values[is_said], block[is_said])
-    return Blocks(grid, fields, assets, int(months[0]), first_bar + month_starts, matrix)
+        _digest_field(digests[row], stamps[is_said], values[is_said], patch[is_said])
+    return Patches(grid, fields, assets, int(months[0]), first_bar + month_starts, matrix)
 
 
 def _digest_field(
-    out: UInt8[np.ndarray, "blocks 16"],
+    out: UInt8[np.ndarray, "patches 16"],
     stamps: Int[np.ndarray, "values"],
     values: np.ndarray,
-    block: Int[np.ndarray, "values"],
+    patch: Int[np.ndarray, "values"],
 ) -> None:
     if not values.size:
         return
     records = np.empty((values.size, 2), dtype="<i8")
     records[:, 0] = stamps
     records[:, 1] = values.astype("<f8").view("<i8")
-    starts = np.append(0, np.flatnonzero(np.diff(block)) + 1)
+    starts = np.append(0, np.flatnonzero(np.diff(patch)) + 1)
     edges = (np.append(starts, values.size) * 16).tolist()
     content = memoryview(records.tobytes())
     joined = b"".join(
         blake3(content[a:b]).digest(DIGEST_BYTES) for a, b in itertools.pairwise(edges)
     )
-    out[block[starts]] = np.frombuffer(joined, dtype=np.uint8).reshape(-1, DIGEST_BYTES)
+    out[patch[starts]] = np.frombuffer(joined, dtype=np.uint8).reshape(-1, DIGEST_BYTES)
