@@ -272,19 +272,14 @@ def code_in_init(module: Module) -> list[str]:
     found = []
     for node in statements_after_docstring(module.tree.body):
         if isinstance(node, (ast.Import, ast.ImportFrom)):
-            light = {"importlib", "typing", "__future__", "plumbline"}
-            allowed = {m.split(".")[0] for m in imported_modules(node)} <= light
-            allowed = allowed and not any("." in m for m in imported_modules(node) if "plumb" in m)
+            allowed = set(imported_modules(node)) <= {"typing", "plumbline.core.fronts"}
         elif isinstance(node, ast.If):
             allowed = dotted(node.test) in ("TYPE_CHECKING", "typing.TYPE_CHECKING")
         elif isinstance(node, Function):
-            is_entry = (module.name, node.name) == ("plumbline.cli", "main")
-            allowed = node.name in ("__getattr__", "__dir__") or is_entry
+            allowed = (module.name, node.name) == ("plumbline.cli", "main")
         elif isinstance(node, (ast.Assign, ast.AnnAssign)):
-            allowed = not any(
-                isinstance(part, ast.Call) and dotted(part.func) not in ("sorted", "tuple", "list")
-                for part in ast.walk(node)
-            )
+            calls = [part for part in ast.walk(node) if isinstance(part, ast.Call)]
+            allowed = all(dotted(call.func) == "front" for call in calls)
         else:
             allowed = False
         found += [] if allowed else [f"line {node.lineno}: {type(node).__name__}"]
@@ -499,6 +494,7 @@ MODULE_RULES: dict[Callable[[Module], list[str]], list[Module]] = {
             "def f(): ...",
             "class A: ...",
             "a = f()",
+            "def __getattr__(name): ...",
             "for a in b: ...",
             "if a:\n    import numpy",
         )
@@ -545,18 +541,16 @@ GOOD_INIT = Module(
     '''
 """A room."""
 
-from importlib import import_module
 from typing import TYPE_CHECKING
 
+from plumbline.core.fronts import front
+
 if TYPE_CHECKING:
-    from plumbline.kernels.regression import rolling_ols
+    from plumbline.kernels.regression import rolling_ols as rolling_ols
 
-_EXPORTS = {"rolling_ols": "plumbline.kernels.regression"}
-__all__ = sorted(_EXPORTS)
+_EXPORTS = {"rolling_ols": "regression"}
 
-
-def __getattr__(name: str) -> object:
-    return getattr(import_module(_EXPORTS[name]), name)
+__getattr__, __dir__, __all__ = front(__name__, _EXPORTS)
 '''.lstrip(),
     is_package=True,
 )

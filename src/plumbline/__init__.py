@@ -1,14 +1,19 @@
 """From raw bars to portfolio risk in one reproducible, cached, columnar engine."""
 
-from importlib import import_module
 from typing import TYPE_CHECKING
 
+from plumbline.core.fronts import front
+
 if TYPE_CHECKING:
-    from plumbline.api import init, plan, run
-    from plumbline.core.calendar import Calendar
-    from plumbline.core.panel import Panel
-    from plumbline.lake.lake import Lake, open_lake
-    from plumbline.stages.recipe import load_recipe
+    from plumbline.api import init as init
+    from plumbline.api import plan as plan
+    from plumbline.api import run as run
+    from plumbline.core.calendar import Calendar as Calendar
+    from plumbline.core.panel import Panel as Panel
+    from plumbline.core.version import __version__ as __version__
+    from plumbline.lake.lake import Lake as Lake
+    from plumbline.lake.lake import open_lake as open_lake
+    from plumbline.stages.recipe import load_recipe as load_recipe
 
 _EXPORTS = {
     "Calendar": "core.calendar",
@@ -19,21 +24,7 @@ _EXPORTS = {
     "open_lake": "lake.lake",
     "plan": "api",
     "run": "api",
+    "__version__": "core.version",
 }
 
-__all__ = ["Calendar", "Lake", "Panel", "init", "load_recipe", "open_lake", "plan", "run"]
-
-
-def __getattr__(name: str) -> object:
-    """Import the module of an exported name on first use, so that importing stays light."""
-    if name == "__version__":
-        from importlib.metadata import version
-
-        return version("plumbline")
-    if name not in _EXPORTS:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_EXPORTS[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return __all__
+__getattr__, __dir__, __all__ = front(__name__, _EXPORTS)

@@ -9,8 +9,17 @@ file's or a folder's (``models``, ``factor_returns``, ``forward_returns``) is no
 it from its module.
 """
 
-from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING
+
+from plumbline.core.fronts import front
+
+if TYPE_CHECKING:
+    from plumbline.factors.evaluation import Evaluation as Evaluation
+    from plumbline.factors.evaluation import evaluate as evaluate
+    from plumbline.factors.model import FactorModel as FactorModel
+    from plumbline.factors.neutralisation import neutralised_signal as neutralised_signal
+    from plumbline.factors.options import EvaluationOptions as EvaluationOptions
+    from plumbline.factors.quantiles import quantile_buckets as quantile_buckets
 
 _EXPORTS = {
     "Evaluation": "evaluation",
@@ -21,14 +30,4 @@ _EXPORTS = {
     "quantile_buckets": "quantiles",
 }
 
-__all__ = sorted(_EXPORTS)
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _EXPORTS:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_EXPORTS[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return __all__
+__getattr__, __dir__, __all__ = front(__name__, _EXPORTS)

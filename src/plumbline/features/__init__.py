@@ -7,8 +7,16 @@ The signals are found by name in ``plumbline.features.signal.signals``. That nam
 because ``plumbline.features.signals`` is the folder of the signals' files.
 """
 
-from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING
+
+from plumbline.core.fronts import front
+
+if TYPE_CHECKING:
+    from plumbline.features.returns import simple_returns as simple_returns
+    from plumbline.features.signal import Signal as Signal
+    from plumbline.features.window import Moments as Moments
+    from plumbline.features.window import window_moments as window_moments
+    from plumbline.features.window import window_sum as window_sum
 
 _EXPORTS = {
     "Moments": "window",
@@ -18,14 +26,4 @@ _EXPORTS = {
     "window_sum": "window",
 }
 
-__all__ = sorted(_EXPORTS)
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _EXPORTS:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_EXPORTS[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return __all__
+__getattr__, __dir__, __all__ = front(__name__, _EXPORTS)

@@ -5,8 +5,15 @@ law of the statistic), that a missing value stays missing in time, and that wher
 said the answer is NaN with a reason.
 """
 
-from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING
+
+from plumbline.core.fronts import front
+
+if TYPE_CHECKING:
+    from plumbline.inference.fixed_b import fixed_b_critical_value as fixed_b_critical_value
+    from plumbline.inference.fixed_b import fixed_b_p_value as fixed_b_p_value
+    from plumbline.inference.hac import HacMean as HacMean
+    from plumbline.inference.hac import hac_mean as hac_mean
 
 _EXPORTS = {
     "HacMean": "hac",
@@ -15,14 +22,4 @@ _EXPORTS = {
     "hac_mean": "hac",
 }
 
-__all__ = sorted(_EXPORTS)
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _EXPORTS:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_EXPORTS[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return __all__
+__getattr__, __dir__, __all__ = front(__name__, _EXPORTS)

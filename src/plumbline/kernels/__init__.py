@@ -3,7 +3,18 @@
 ``plumbline.kernels.warm`` compiles them all ahead of time.
 """
 
-from importlib import import_module
+from typing import TYPE_CHECKING
+
+from plumbline.core.fronts import front
+
+if TYPE_CHECKING:
+    from plumbline.kernels.cross_section import neutralise as neutralise
+    from plumbline.kernels.cross_section import unfitted_assets as unfitted_assets
+    from plumbline.kernels.order_statistics import rank_ic as rank_ic
+    from plumbline.kernels.regression import RollingFit as RollingFit
+    from plumbline.kernels.regression import RollingOptions as RollingOptions
+    from plumbline.kernels.regression import rolling_ols as rolling_ols
+    from plumbline.kernels.warm import is_warm as is_warm
 
 _EXPORTS = {
     "RollingFit": "regression",
@@ -15,23 +26,4 @@ _EXPORTS = {
     "unfitted_assets": "cross_section",
 }
 
-__all__ = [
-    "RollingFit",
-    "RollingOptions",
-    "is_warm",
-    "neutralise",
-    "rank_ic",
-    "rolling_ols",
-    "unfitted_assets",
-]
-
-
-def __getattr__(name: str) -> object:
-    """Import the module of an exported name on first use, so that importing stays light."""
-    if name not in _EXPORTS:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_EXPORTS[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return __all__
+__getattr__, __dir__, __all__ = front(__name__, _EXPORTS)

@@ -6,12 +6,12 @@ the versions that compile them and of the processor they are compiled for.
 """
 
 import hashlib
-import platform
 import shutil
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
+from plumbline.core.processor import processor
 from plumbline.core.settings import kernel_cache_dir
 
 KEPT_FOLDERS = 5
@@ -22,7 +22,7 @@ _MARKER = "warm"
 def kernel_digest() -> str:
     """Return 16 hex digits that change with any kernel source, compiler or processor."""
     digest = hashlib.sha256()
-    for part in (version("numba"), version("llvmlite"), version("numpy"), _processor()):
+    for part in (version("numba"), version("llvmlite"), version("numpy"), processor()):
         digest.update(part.encode() + b"\0")
     here = Path(__file__).parent
     for path in sorted(here.rglob("*.py")):
@@ -49,7 +49,7 @@ def write_marker() -> None:
     The ``KEPT_FOLDERS`` most recently used folders stay; only folders whose name is a digest are
     touched, so nothing else in the cache can be lost.
     """
-    (cache_folder() / _MARKER).write_text(f"{version('numba')} {_processor()}\n")
+    (cache_folder() / _MARKER).write_text(f"{version('numba')} {processor()}\n")
     digits = set("0123456789abcdef")
     siblings = [
         path
@@ -60,13 +60,3 @@ def write_marker() -> None:
     for path in siblings[KEPT_FOLDERS:]:
         if path.name != kernel_digest():
             shutil.rmtree(path, ignore_errors=True)
-
-
-def _processor() -> str:
-    """Return the processor's name and features; two machines with equal text share kernels."""
-    listing = Path("/proc/cpuinfo")
-    if not listing.is_file():
-        return f"{platform.machine()} {platform.processor()}"
-    wanted = ("model name", "flags", "CPU part", "Features")
-    first = listing.read_text().split("\n\n", 1)[0].splitlines()
-    return "\n".join(line for line in first if line.startswith(wanted))

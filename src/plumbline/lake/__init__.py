@@ -7,8 +7,20 @@ The sources are found by name in ``plumbline.lake.source.sources``. That name is
 because ``plumbline.lake.sources`` is the folder of the sources' files.
 """
 
-from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING
+
+from plumbline.core.fronts import front
+
+if TYPE_CHECKING:
+    from plumbline.lake.cleaning import clean as clean
+    from plumbline.lake.cleaning_rules import CleaningRules as CleaningRules
+    from plumbline.lake.dataset import Dataset as Dataset
+    from plumbline.lake.dataset import diff as diff
+    from plumbline.lake.lake import Lake as Lake
+    from plumbline.lake.lake import open_lake as open_lake
+    from plumbline.lake.prepared import Ingested as Ingested
+    from plumbline.lake.prepared import PreparedDataset as PreparedDataset
+    from plumbline.lake.source import Source as Source
 
 _EXPORTS = {
     "CleaningRules": "cleaning_rules",
@@ -22,14 +34,4 @@ _EXPORTS = {
     "open_lake": "lake",
 }
 
-__all__ = sorted(_EXPORTS)
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _EXPORTS:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_EXPORTS[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return __all__
+__getattr__, __dir__, __all__ = front(__name__, _EXPORTS)

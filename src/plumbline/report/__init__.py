@@ -4,15 +4,17 @@
 puts both into a folder.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING
 
+from plumbline.core.fronts import front
+
 if TYPE_CHECKING:
-    from plumbline.report.page import study_page
-    from plumbline.report.paths import ReportPaths
-    from plumbline.report.study import Provenance, StudyResults
-    from plumbline.report.twin import study_json
-    from plumbline.report.write import write_report
+    from plumbline.report.page import study_page as study_page
+    from plumbline.report.paths import ReportPaths as ReportPaths
+    from plumbline.report.study import Provenance as Provenance
+    from plumbline.report.study import StudyResults as StudyResults
+    from plumbline.report.twin import study_json as study_json
+    from plumbline.report.write import write_report as write_report
 
 _EXPORTS = {
     "Provenance": "study",
@@ -23,11 +25,4 @@ _EXPORTS = {
     "write_report": "write",
 }
 
-__all__ = ["Provenance", "ReportPaths", "StudyResults", "study_json", "study_page", "write_report"]
-
-
-def __getattr__(name: str) -> object:
-    """Import the module that defines ``name`` on first use."""
-    if name not in _EXPORTS:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_EXPORTS[name]}"), name)
+__getattr__, __dir__, __all__ = front(__name__, _EXPORTS)

@@ -1,10 +1,10 @@
 """Put a report and its JSON twin into a folder."""
 
 import os
-import uuid
 from pathlib import Path
 
 from plumbline.core.errors import ParameterError
+from plumbline.lake.durable import write_durably
 from plumbline.report.page import study_page
 from plumbline.report.paths import HTML_NAME, JSON_NAME, ReportPaths
 from plumbline.report.study import StudyResults
@@ -37,18 +37,6 @@ def write_report(results: StudyResults, folder: str | os.PathLike[str]) -> Repor
             f"folder={str(place)!r} is or lies under a file; name a folder"
         ) from error
     paths = ReportPaths(place / HTML_NAME, place / JSON_NAME)
-    _replace(paths.json, twin)
-    _replace(paths.html, page)
+    write_durably(paths.json, twin.encode())
+    write_durably(paths.html, page.encode())
     return paths
-
-
-def _replace(path: Path, text: str) -> None:
-    draft = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
-    try:
-        with draft.open("x", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
