@@ -179,7 +179,7 @@ def test_explain_shows_parameters_code_and_inputs(capsys, finished, monkeypatch)
     code, out, _ = said(capsys, "explain", "factor_model", "--set", "model.window=61")
     assert "window=61" in out
     code, _, err = said(capsys, "explain", "signal:momentun")
-    assert code == 1
+    assert code == 2
     assert "did you mean 'signal:momentum'" in err
 
 
@@ -211,7 +211,7 @@ def test_runs_show_blocks_metrics_and_the_recipe(capsys, finished, monkeypatch):
     assert ("t_hac", "momentum:5") in names
     code, out, _ = said(capsys, "runs", "last", "--recipe")
     assert "as_of_lag: 1" in out
-    assert said(capsys, "runs", "nonsense")[0] == 1
+    assert said(capsys, "runs", "nonsense")[0] == 2
 
 
 def test_report_writes_again_and_refuses_what_is_outdated(capsys, finished, monkeypatch, tmp_path):
@@ -239,7 +239,7 @@ def test_ingest_and_data(capsys, folder):
     assert one["fields"] == ["close", "volume"]
     assert one["files"]
     code, _, err = said(capsys, "data", "mien")
-    assert code == 1
+    assert code == 2
     assert "did you mean 'mine'" in err
     wide = ["--option", "form=wide", "--option", "field=close"]
     assert document(capsys, "ingest", "etfs", "etfs.csv", *options, *wide)[1]["assets"] == 2
@@ -255,7 +255,7 @@ def test_ingest_refuses_what_it_cannot_read(capsys, folder):
     code, _, err = said(capsys, "ingest", "a", "prices/2009.csv", "--rule", "outlier=flag")
     assert code == 2
     code, _, err = said(capsys, "ingest", "a", "prices/2009.csv", "--calendar", "XNYSE")
-    assert code == 1
+    assert code == 2
     assert "XNYS" in err
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import func, select
 
-from plumbline.core.errors import MissingDataError, nearest_names
+from plumbline.core.errors import UnknownNameError, nearest_names
 from plumbline.ledger.database import Database
 from plumbline.ledger.models import (
     Artefact,
@@ -40,7 +40,7 @@ def get_run(database: Database, run_id: str) -> dict[str, Any]:
 
     Raises
     ------
-    MissingDataError
+    UnknownNameError
         If there is no such run; ``last`` names the newest.
     """
     query = select(Run).order_by(Run.started.desc(), Run.id.desc()).limit(1)
@@ -51,7 +51,7 @@ def get_run(database: Database, run_id: str) -> dict[str, Any]:
         row = connection.execute(query).first()
         if row is None:
             known = connection.execute(select(Run.id)).scalars().all()
-            raise MissingDataError(f"no run {run_id!r}; {nearest_names(run_id, known)}")
+            raise UnknownNameError(f"no run {run_id!r}; {nearest_names(run_id, known)}")
         run = dict(row._mapping)
         texts = connection.execute(parts.where(TaskRecord.run_id == run["id"])).scalars().all()
     run["codes"] = sorted({json.loads(text)["code"] for text in texts})

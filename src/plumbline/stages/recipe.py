@@ -68,7 +68,9 @@ class Recipe:
 
 
 def load_recipe(
-    source: str | Path | Mapping[str, Any], overrides: Sequence[str] = (), base: Path | None = None
+    source: str | Path | Mapping[str, object],
+    overrides: Sequence[str] = (),
+    base: Path | None = None,
 ) -> Recipe:
     """Read, override and validate a recipe.
 

@@ -38,8 +38,9 @@ def command(
     from plumbline.cli.workspace import find_workspace, run_options
 
     with progress(quiet=as_json) as watcher:
+        options = run_options(watcher, executor, workers)
         workspace = find_workspace(recipe, project, overrides, watcher.step)
-        found = verify(workspace, run_options(watcher, executor, workers), sample, seed)
+        found = verify(workspace, options, sample, seed)
     rows = [{"node": v.node, "block": v.block, "equal": v.equal, "note": v.note} for v in found]
     different = [row for row in rows if not row["equal"]]
     tail = f"{len(rows)} blocks computed again: " + (
