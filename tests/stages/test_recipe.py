@@ -48,7 +48,7 @@ def test_typos_are_answered_with_the_nearest_names_all_at_once(recipe_file):
     assert "did you mean 'universe'" in found
     assert "lacks 'universe'" in found
     assert "block_bars" in found
-    assert "minimum" in found
+    assert "block_bars: takes a whole number of at least 1, not 0" in found
 
 
 def test_a_problem_names_its_line(recipe_file):
@@ -62,6 +62,31 @@ def test_a_problem_names_its_line(recipe_file):
 def test_a_plugins_own_check_is_reported_as_a_problem(recipe_file):
     found = problems_of(recipe_file, "signals.momentum.skip_bars=99", "evaluation.horizons=[5, 1]")
     assert any("skip_bars" in p for p in found)
+
+
+def test_problems_stand_in_the_order_of_their_lines(recipe_file):
+    text = RECIPE.replace("window: 60", "windw: 60").replace("form: wide", "form: tall")
+    recipe_file.write_text(text.replace("block_bars: 128", "block_bars: x").replace("small", "a b"))
+    found = problems_of(recipe_file, "x")
+    lines = [int(p.split(":")[0].removeprefix("line ")) for p in found if p.startswith("line")]
+    assert len(lines) == 4
+    assert lines == sorted(lines)
+    assert "key=value" in found[0]
+
+
+def test_a_key_that_is_no_text_is_refused_with_its_line(recipe_file):
+    recipe_file.write_text(RECIPE + "1: x\n")
+    (problem,) = problems_of(recipe_file)
+    assert problem.startswith(f"line {len(RECIPE.splitlines()) + 1}: the key 1 ")
+    assert "the key 1" in problems_of(recipe_file.with_name("study.yaml"), "x={1: 2}")[0]
+
+
+def test_off_is_a_choice_and_a_ticker_is_text(recipe_file):
+    recipe = load_recipe(recipe_file, ["data.stocks.rules.ohlc=off", "universe.assets=[ON, NO]"])
+    assert recipe.resolved["data"]["stocks"]["rules"]["ohlc"] == "off"
+    assert recipe.resolved["universe"]["assets"] == ["ON", "NO"]
+    again = load_recipe(yaml.safe_load(recipe.text), base=recipe_file.parent)
+    assert again.digest == recipe.digest
 
 
 def test_a_key_that_stands_twice_is_refused(recipe_file):

@@ -18,7 +18,7 @@ def find_project(project: Path | None, near: Path | None = None) -> Project:
     read_settings()  # refuses a setting that is none, whatever the command needs of it
     if project is not None:
         if not project.is_dir():
-            raise ProjectError(f"--project {project}: there is no such folder")
+            raise ParameterError(f"--project {project}: there is no such folder")
         return open_project(project)
     try:
         return open_project(Path.cwd())

@@ -41,7 +41,7 @@ def report_vanished(before: pl.Series, bars: pl.DataFrame, findings: list[pl.Dat
         pl.lit(None, dtype=pl.Datetime("us", "UTC")).alias("bar_close")
     )
     if rows.height:
-        findings.append(finding(rows, "no_value", "dropped", None, pl.lit(0.0)))
+        findings.append(finding(rows, "no_value", "marked", None, pl.lit(0.0)))
 
 
 def drop_off_calendar(

@@ -1,5 +1,6 @@
 """Read files into the lake."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -7,7 +8,7 @@ import typer
 
 from plumbline.cli import console
 from plumbline.cli.options import AsJson, ProjectFolder
-from plumbline.core.errors import ParameterError, SourceError
+from plumbline.core.errors import ParameterError, RecipeError, SourceError
 
 _HOW_TO_SAY = (
     "what a message below calls `form: wide` is said here as --option form=wide, "
@@ -57,8 +58,13 @@ def command(
 
     kind = source or _kind_of(files)
     parameters = {"paths": files, **parse_overrides(options or ())}
-    reader = made(sources[kind], parameters, kind)
-    cleaning = made(CleaningRules, parse_overrides(rules or ()), "rules")
+    chosen = parse_overrides(rules or ())
+    _refuse_departures((sources[kind], parameters, "--option"), (CleaningRules, chosen, "--rule"))
+    try:
+        reader = made(sources[kind], parameters, "--option")
+        cleaning = made(CleaningRules, chosen, "--rule")
+    except RecipeError as error:
+        raise RecipeError("command line", error.problems) from error
     opened = find_project(project)
     if calendar is None:
         calendar = ALWAYS_OPEN
@@ -91,6 +97,19 @@ def command(
         "quality": quality,
     }
     console.emit(data, lambda: _text(data), as_json=as_json)
+
+
+def _refuse_departures(*wanted: tuple[type, Mapping[str, Any], str]) -> None:
+    from plumbline.stages.departures import departures
+    from plumbline.stages.validation import schema_of
+
+    problems = [
+        f"{option} {'.'.join(problem.place)}: {problem.text}"
+        for cls, values, option in wanted
+        for problem in departures(schema_of(cls), values)
+    ]
+    if problems:
+        raise RecipeError("command line", problems)
 
 
 def _kind_of(files: list[str]) -> str:
