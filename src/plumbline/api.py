@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from plumbline.report.study import StudyResults
 
 RECIPE = "study.yaml"
+_TABLE_NODES = ("evaluation", "factor_fit")
 
 __all__ = [
     "Options",
@@ -190,10 +191,10 @@ class Study:
 
     def __repr__(self) -> str:
         counts = ", ".join(f"{n} {state}" for state, n in sorted(self.result.counts.items()))
-        nodes = ", ".join(self.result.pieces)
+        nodes = [n for n in self.result.pieces if n.partition(":")[0] not in _TABLE_NODES]
         return (
             f"Study({self.recipe.name!r}, run {self.result.run_id}: blocks {counts})\n"
-            f"  .tables[name]: summary and more; .panel(node): {nodes}\n"
+            f"  .tables[name]: summary and more; .panel(node): {', '.join(nodes)}\n"
             f"  .write_report(): to {self.folder}"
         )
 

@@ -179,9 +179,11 @@ def test_conflicting_rows_are_all_listed_and_refused(lake, write, tmp_path):
     write("b.csv", "date,symbol,close\n2024-01-01,AAA,1.5\n2024-01-02,AAA,2\n2024-01-01,BBB,6\n")
     problems = refused(lake, Csv("*.csv"), tmp_path)
     assert problems[0].startswith(
-        "conflicting rows of AAA at 2024-01-02 00:00:00+00:00: close: 1.0 or 1.5"
+        "conflicting rows of AAA, bar closing 2024-01-02 00:00:00 UTC: close: 1.0 or 1.5"
     )
-    assert problems[1].startswith("conflicting rows of BBB at 2024-01-02 00:00:00+00:00: close:")
+    assert problems[1].startswith(
+        "conflicting rows of BBB, bar closing 2024-01-02 00:00:00 UTC: close:"
+    )
     assert "5.0 or 6.0" in problems[1]
     assert "conflicts: first" in problems[1]
     assert len(problems) == 2
@@ -193,6 +195,12 @@ def test_rows_off_the_calendar_altogether_are_refused_with_advice(lake, write, t
     assert "2 of 2 rows are no close of a bar" in problem
     assert "bar of 1d on the calendar XNYS" in problem
     assert "time_label: session" in problem
+
+
+def test_dates_that_are_no_sessions_are_shown_as_dates(lake, write, tmp_path):
+    write("p.csv", "date,symbol,close\n2024-01-06,A,1\n2024-01-07,A,2\n")
+    (problem,) = refused(lake, Csv("p.csv"), tmp_path, "XNYS")
+    assert "such as 2024-01-06, 2024-01-07;" in problem
 
 
 def test_a_file_without_any_value_is_refused(lake, write, tmp_path):

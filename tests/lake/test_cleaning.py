@@ -81,7 +81,7 @@ def test_white_space_around_names_is_taken_off_and_counted():
 
 def test_names_that_differ_by_white_space_alone_can_conflict():
     frame = pl.concat([table("A", [0], close=[1]), table("A ", [0], close=[2])])
-    with pytest.raises(SourceError, match=r"A at 2024-01-01.*close: 1.0 or 2.0"):
+    with pytest.raises(SourceError, match=r"A, bar closing 2024-01-01.*close: 1.0 or 2.0"):
         clean(frame, CleaningRules(), DAILY)
 
 
@@ -94,7 +94,7 @@ def test_an_asset_of_which_nothing_is_left_is_named():
 
 def test_a_missing_value_against_a_present_one_is_a_conflict():
     frame = table("A", [0, 0], close=[1, NAN])
-    with pytest.raises(SourceError, match=r"A at 2024-01-01.*close: 1.0 or nan"):
+    with pytest.raises(SourceError, match=r"A, bar closing 2024-01-01.*close: 1.0 or nan"):
         clean(frame, CleaningRules(), DAILY)
 
 

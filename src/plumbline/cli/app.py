@@ -76,8 +76,7 @@ def call(arguments: Sequence[str] | None = None) -> int:
         console.fail(error, as_json=as_json)
         return exit_code(error)
     except KeyboardInterrupt:
-        console.note("interrupted; what was finished is kept, the same command goes on from there")
-        return INTERRUPTED
+        code = INTERRUPTED
     except BrokenPipeError:
         return FAILED
     except OSError as error:
@@ -89,6 +88,8 @@ def call(arguments: Sequence[str] | None = None) -> int:
         if _is_database(error, as_json=as_json):
             return FAILED
         raise
+    if code == INTERRUPTED:  # which the library of the command line returns for Ctrl-C
+        console.note("interrupted; what was finished is kept, the same command goes on from there")
     return int(code or DONE)
 
 

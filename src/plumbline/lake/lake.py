@@ -8,11 +8,7 @@ from typing import TYPE_CHECKING, Any, final
 
 from plumbline.core.calendar import Calendar
 from plumbline.core.digest import digest
-from plumbline.core.errors import (
-    MissingDataError,
-    ParameterError,
-    ProjectError,
-)
+from plumbline.core.errors import MissingDataError, ParameterError, ProjectError
 from plumbline.core.panel import Panel
 from plumbline.core.settings import current_time
 from plumbline.lake import catalogue
@@ -71,6 +67,9 @@ class Lake:
         self.root = Path(root)
         self._database = database
         self.code = code
+
+    def __repr__(self) -> str:
+        return f"Lake({str(self.root)!r})"
 
     @property
     def database(self) -> Database:

@@ -1,5 +1,6 @@
 """Rules about rows: on the calendar, in order, each bar of an asset once."""
 
+from datetime import datetime
 from typing import Literal
 
 import polars as pl
@@ -59,7 +60,7 @@ def drop_off_calendar(
     wrong = times.filter(pl.Series(~on_grid))
     off = bars.filter(pl.col("bar_close").is_in(wrong.implode())) if wrong.len() else bars.head(0)
     if off.height > max_share * bars.height or off.height == bars.height:
-        shown = ", ".join(str(time) for time in wrong.sort().head(3))
+        shown = ", ".join(_moment(time) for time in wrong.sort().head(3))
         problem = (
             f"{off.height} of {bars.height} rows are no close of a bar of {calendar.frequency} on "
             f"the calendar {calendar.name}, such as {shown}; check "
@@ -71,6 +72,12 @@ def drop_off_calendar(
         return bars
     findings.append(finding(off, "off_calendar", "dropped", None, pl.lit(1.0)))
     return bars.filter(~pl.col("bar_close").is_in(wrong.implode()))
+
+
+def _moment(time: datetime) -> str:
+    """Return a time for a message; the last microsecond of a day stands for a date, no session."""
+    is_date = (time.hour, time.minute, time.second, time.microsecond) == (23, 59, 59, 999_999)
+    return f"{time:%Y-%m-%d}" if is_date else f"{time:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def sort_rows(bars: pl.DataFrame, findings: list[pl.DataFrame]) -> pl.DataFrame:
@@ -156,7 +163,8 @@ def _listed(repeated: pl.DataFrame, clashing: pl.DataFrame) -> list[str]:
         is_it = (pl.col("asset") == row["asset"]) & (pl.col("bar_close") == row["bar_close"])
         values = repeated.filter(is_it)
         said = "; ".join(f"{name}: {_alternatives(values[name])}" for name in fields if row[name])
-        problems.append(f"conflicting rows of {row['asset']} at {row['bar_close']}: {said}")
+        at = _moment(row["bar_close"])
+        problems.append(f"conflicting rows of {row['asset']}, bar closing {at}: {said}")
     if clashing.height > _LISTED:
         problems.append(f"{clashing.height - _LISTED} more bars like these")
     problems[-1] += (

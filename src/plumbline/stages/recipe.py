@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, final
 
@@ -34,9 +34,9 @@ class Recipe:
 
     name: str
     base: Path
-    kind: Kind
-    document: Mapping[str, Any]
-    resolved: Mapping[str, Any]
+    kind: Kind = field(repr=False)
+    document: Mapping[str, Any] = field(repr=False)
+    resolved: Mapping[str, Any] = field(repr=False)
 
     @property
     def text(self) -> str:
