@@ -66,10 +66,11 @@ def test_a_plugins_own_check_is_reported_as_a_problem(recipe_file):
 
 def test_problems_stand_in_the_order_of_their_lines(recipe_file):
     text = RECIPE.replace("window: 60", "windw: 60").replace("form: wide", "form: tall")
-    recipe_file.write_text(text.replace("block_bars: 128", "block_bars: x").replace("small", "a b"))
+    text = text.replace("rolling_bars: 40\nblock_bars: 128", "block_bars: x\nrolling_bars: y")
+    recipe_file.write_text(text.replace("small", "a b"))
     found = problems_of(recipe_file, "x")
     lines = [int(p.split(":")[0].removeprefix("line ")) for p in found if p.startswith("line")]
-    assert len(lines) == 4
+    assert len(lines) == 5
     assert lines == sorted(lines)
     assert "key=value" in found[0]
 
