@@ -1,5 +1,6 @@
 """Recipes: every problem at once, with its line and the nearest right name."""
 
+import importlib
 import json
 
 import pytest
@@ -7,6 +8,7 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from plumbline.core.errors import RecipeError
+from plumbline.features.signal import signals
 from plumbline.stages.kind import kinds
 from plumbline.stages.recipe import load_recipe
 from tests.study_files import RECIPE, write_study
@@ -88,6 +90,23 @@ def test_off_is_a_choice_and_a_ticker_is_text(recipe_file):
     assert recipe.resolved["universe"]["assets"] == ["ON", "NO"]
     again = load_recipe(yaml.safe_load(recipe.text), base=recipe_file.parent)
     assert again.digest == recipe.digest
+
+
+def test_a_plugin_that_cannot_be_loaded_is_one_problem_among_others(
+    recipe_file, tmp_path, monkeypatch
+):
+    (tmp_path / "z_broken_signal.py").write_text('"""A signal."""\nimport nowhere_at_all\n')
+    monkeypatch.setitem(vars(signals), "_files", (*signals, "z_broken_signal"))
+    folders = importlib.import_module("plumbline.features.signals").__path__
+    folders.append(str(tmp_path))
+    try:
+        found = problems_of(recipe_file, "signals.z_broken_signal={}", "model.windw=3")
+    finally:
+        folders.remove(str(tmp_path))
+    assert any("did you mean 'window'" in problem for problem in found)
+    (broken,) = [problem for problem in found if "z_broken_signal" in problem]
+    assert "No module named 'nowhere_at_all'" in broken
+    assert "z_broken_signal.py, line 2" in broken
 
 
 def test_a_key_that_stands_twice_is_refused(recipe_file):

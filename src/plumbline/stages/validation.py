@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from plumbline.core.errors import RecipeError, UnknownPluginError, nearest_names
+from plumbline.core.errors import BrokenPluginError, RecipeError, UnknownPluginError, nearest_names
 from plumbline.core.plugin import Plugin, Room
 from plumbline.stages.departures import departures
 from plumbline.stages.kind import Kind, Place, Problem, Shape
@@ -48,7 +48,7 @@ def plugin_schema(
         return {}, [Problem(place, f"{name!r} must be the name of a {room.kind.__name__}")]
     try:
         return schema_of(room[name]), []
-    except UnknownPluginError as error:
+    except (BrokenPluginError, UnknownPluginError) as error:
         return {}, [Problem(place, str(error))]
 
 
