@@ -303,7 +303,7 @@ def test_ingest_lists_what_is_wrong_with_its_options_and_rules_at_once(capsys, f
     ]
     code, _, err = said(capsys, "ingest", "a", "prices/2009.csv", "--rule", "frozen_bars=1")
     assert code == 2
-    assert "--rule: frozen_bars=1 must be at least 2" in err
+    assert "--rule frozen_bars: frozen_bars=1 must be at least 2" in err
 
 
 def test_a_refused_ingest_says_how_its_advice_is_followed_here(capsys, folder):

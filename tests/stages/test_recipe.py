@@ -204,7 +204,7 @@ def test_what_plugins_refuse_stands_beside_what_the_schema_refuses_in_the_order_
         "evaluation.horizons: horizons must be increasing numbers of bars, at least 1; got [5, 1]",
         "evaluation.n_quantiles: n_quantiles must lie in 2 … 100; got 0",
         "evaluation.cost_bps: cost_bps must be",
-        "evaluation.every_bars: 'some' is not",
+        "evaluation.every_bars: takes a whole number, not the text 'some'",
         "gates.0: there is no number t_hca of momentum:5; did you mean 't_hac of momentum:5'?",
         "gates.1: there is no number net_annual of momentun; did you mean 'net_annual of momentum'",
     ):

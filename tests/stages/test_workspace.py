@@ -37,18 +37,10 @@ def test_problems_of_all_data_sets_are_listed_together(recipe):
     year.write_text("\n".join(lines) + "\n")
     (recipe.parent / "etfs.csv").unlink()
     with pytest.raises(SourceError) as caught:
-        prepare(recipe, overrides=["data.etfs.calendar=XNYSE"])
-    first, second, third = caught.value.problems
+        prepare(recipe)
+    first, second = caught.value.problems
     assert first.startswith("data.stocks: prices/2010.csv, line 5, column 'close': 'abc'")
     assert second.startswith("data.etfs: file 'etfs.csv' not found")
-    assert third.startswith("data.etfs: no calendar 'XNYSE'; did you mean 'XNYS'")
-
-
-def test_unknown_calendars_alone_are_the_recipes_fault(recipe):
-    calendars = [f"data.{name}.calendar=XNYSE" for name in ("stocks", "etfs")]
-    with pytest.raises(RecipeError) as caught:
-        prepare(recipe, overrides=calendars)
-    assert len(caught.value.problems) == 2
 
 
 def test_a_factor_without_a_price_is_named_with_the_reason(recipe):

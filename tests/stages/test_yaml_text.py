@@ -9,7 +9,8 @@ def test_values_and_lines():
     problems: list[str] = []
     value, lines = read_yaml("a: 1\nb:\n  c: [x, {d: 2}]\n", problems)
     assert value == {"a": 1, "b": {"c": ["x", {"d": 2}]}}
-    assert lines == {("a",): 1, ("b",): 2, ("b", "c"): 3, ("b", "c", "1", "d"): 3}
+    keys = {("a",): 1, ("b",): 2, ("b", "c"): 3, ("b", "c", "1", "d"): 3}
+    assert lines == {**keys, ("b", "c", "0"): 3, ("b", "c", "1"): 3}
     assert problems == []
 
 

@@ -6,19 +6,17 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, final
 
-from plumbline.core.calendar import Calendar
 from plumbline.core.errors import (
     CalendarError,
     MissingDataError,
     ParameterError,
     RecipeError,
     SourceError,
-    UnknownCalendarError,
     UnknownNameError,
 )
 from plumbline.engine.pipeline import DataSet, Pipeline
 from plumbline.engine.project import Project, open_project
-from plumbline.lake.dataset import Dataset, grid_of
+from plumbline.lake.dataset import Dataset
 from plumbline.lake.prepared import PreparedDataset, Progress
 from plumbline.stages.kind import DataSpec
 from plumbline.stages.recipe import Recipe, load_recipe
@@ -141,24 +139,13 @@ def prepare(
             prepared[name] = _prepared(opened, loaded, spec, reading)
         except (CalendarError, MissingDataError, SourceError) as error:
             found = error.problems if isinstance(error, SourceError) else (str(error),)
-            if isinstance(error, SourceError):
-                found = (*found, *_calendar_problems(spec.calendar))
             problems += [f"data.{name}: {problem}" for problem in found]
-            is_recipes_fault &= isinstance(error, (UnknownCalendarError, UnknownNameError))
+            is_recipes_fault &= isinstance(error, UnknownNameError)
     if problems:
         kind = RecipeError if is_recipes_fault else SourceError
         raise kind(f"data of the recipe {loaded.name!r} in {loaded.base}", problems)
     opened.codes.save()
     return Workspace(loaded, opened, prepared)
-
-
-def _calendar_problems(calendar: str) -> list[str]:
-    """Return what is wrong with a calendar, which nobody has looked at where files are wrong."""
-    try:
-        Calendar(*grid_of(calendar))
-    except UnknownCalendarError as error:
-        return [str(error)]
-    return []
 
 
 def _prepared(

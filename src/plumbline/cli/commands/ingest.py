@@ -59,12 +59,9 @@ def command(
     kind = source or _kind_of(files)
     parameters = {"paths": files, **parse_overrides(options or ())}
     chosen = parse_overrides(rules or ())
-    _refuse_departures((sources[kind], parameters, "--option"), (CleaningRules, chosen, "--rule"))
-    try:
-        reader = made(sources[kind], parameters, "--option")
-        cleaning = made(CleaningRules, chosen, "--rule")
-    except RecipeError as error:
-        raise RecipeError("command line", error.problems) from error
+    _refuse_wrong((sources[kind], parameters, "--option"), (CleaningRules, chosen, "--rule"))
+    reader = made(sources[kind], parameters, kind)
+    cleaning = made(CleaningRules, chosen, "rules")
     opened = find_project(project)
     if calendar is None:
         calendar = ALWAYS_OPEN
@@ -99,14 +96,14 @@ def command(
     console.emit(data, lambda: _text(data), as_json=as_json)
 
 
-def _refuse_departures(*wanted: tuple[type, Mapping[str, Any], str]) -> None:
+def _refuse_wrong(*wanted: tuple[type, Mapping[str, Any], str]) -> None:
     from plumbline.stages.departures import departures
-    from plumbline.stages.validation import schema_of
+    from plumbline.stages.validation import refusals, schema_of
 
     problems = [
-        f"{option} {'.'.join(problem.place)}: {problem.text}"
+        f"{' '.join([option, *problem.place])}: {problem.text}"
         for cls, values, option in wanted
-        for problem in departures(schema_of(cls), values)
+        for problem in departures(schema_of(cls), values) or refusals(cls, values, ())
     ]
     if problems:
         raise RecipeError("command line", problems)
