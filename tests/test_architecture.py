@@ -222,6 +222,11 @@ def effect_of(call: ast.Call) -> str:
     return name if is_global else ""
 
 
+def keeps_cause(last: ast.Raise, name: str | None) -> bool:
+    """Return whether a raise raises again what was caught, or chains it to its own error."""
+    return last.exc is None or (isinstance(last.cause, ast.Name) and last.cause.id == name)
+
+
 def swallowed_exceptions(module: Module) -> list[str]:
     found = []
     for node in ast.walk(module.tree):
@@ -229,7 +234,9 @@ def swallowed_exceptions(module: Module) -> list[str]:
             caught = "everything" if node.type is None else ast.unparse(node.type)
             broad = re.search(r"\b(everything|Exception|BaseException)\b", caught)
             last = node.body[-1]
-            raises_again = isinstance(last, ast.Raise) and last.exc is None and node.type
+            raises_again = (
+                isinstance(last, ast.Raise) and node.type and keeps_cause(last, node.name)
+            )
             if broad and not raises_again and module.room != "engine":
                 found.append(f"line {node.lineno}: catches {caught} outside the engine")
             empty = all(
@@ -474,6 +481,10 @@ MODULE_RULES: dict[Callable[[Module], list[str]], list[Module]] = {
         Module("plumbline.lake.x", "try:\n    f()\nexcept Exception:\n    g()"),
         Module("plumbline.lake.x", "try:\n    f()\nexcept (ValueError, BaseException):\n    g()"),
         Module("plumbline.lake.x", "try:\n    f()\nexcept:\n    raise"),
+        Module("plumbline.lake.x", "try:\n    f()\nexcept Exception as e:\n    raise A()"),
+        Module(
+            "plumbline.lake.x", "try:\n    f()\nexcept Exception as e:\n    raise A() from None"
+        ),
         Module("plumbline.engine.x", "with contextlib.suppress(Exception):\n    f()"),
     ],
     leftovers: [

@@ -1,10 +1,10 @@
 """The verbs of the command line as functions, for notebooks and scripts."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, final
 
 from plumbline.core.digest import digest
 from plumbline.core.errors import (
@@ -13,25 +13,31 @@ from plumbline.core.errors import (
     MissingDataError,
     ParameterError,
     ProjectError,
+    UnknownPluginError,
 )
 from plumbline.core.panel import Panel
 from plumbline.core.settings import read_settings
 from plumbline.engine.code_digest import CodeDigests
 from plumbline.engine.executor import Executor, executors
 from plumbline.engine.objects import names_in
-from plumbline.engine.pipeline import DataSet, Pipeline
 from plumbline.engine.plan import Plan
 from plumbline.engine.project import Project, create_project, open_project
 from plumbline.engine.run import RunOptions, RunResult
 from plumbline.engine.verify import Verified
 from plumbline.engine.watcher import Silent, Watcher
-from plumbline.lake.dataset import Dataset
-from plumbline.lake.prepared import PreparedDataset
+from plumbline.lake.prepared import PreparedDataset, Progress
 from plumbline.stages.gates import broken_gates
-from plumbline.stages.recipe import Recipe, load_recipe
+from plumbline.stages.recipe import Recipe
 from plumbline.stages.study_findings import record_findings
 from plumbline.stages.study_warnings import DATA, StudyWarning
 from plumbline.stages.tables import is_table_node, study_tables
+from plumbline.stages.workspace import (
+    ProjectLike,
+    RecipeLike,
+    Workspace,
+    loaded_recipe,
+    prepare,
+)
 
 if TYPE_CHECKING:
     import polars as pl
@@ -40,6 +46,19 @@ if TYPE_CHECKING:
     from plumbline.report.study import StudyResults
 
 RECIPE = "study.yaml"
+_TABLE_NODES = ("evaluation", "factor_fit")
+
+__all__ = [
+    "Options",
+    "Study",
+    "Workspace",
+    "init",
+    "plan",
+    "prepare",
+    "run",
+    "run_workspace",
+    "verify",
+]
 
 
 @final
@@ -60,83 +79,31 @@ class Options:
     workers: int | None = None
     watcher: Watcher = field(default_factory=Silent)
     use_cache: bool = True
-    compiling: Any = None
+    compiling: Progress | None = None
 
     def make_executor(self) -> Executor:
-        """Return the executor."""
+        """Return the executor.
+
+        Raises
+        ------
+        UnknownPluginError, ParameterError
+            If there is none of that name, or it takes no number of workers.
+        """
         settings = read_settings()
         name = self.executor or settings.executor
         if self.workers is not None and name != "processes":
             raise ParameterError(
                 f"workers={self.workers} needs the executor 'processes', not {name!r}"
             )
+        try:
+            chosen = executors[name]
+        except UnknownPluginError as error:
+            if self.executor is not None:
+                raise
+            raise ParameterError(f"PLUMBLINE_EXECUTOR={name!r}: {error}") from error
         if name == "processes":
-            return executors[name](workers=self.workers or settings.workers)  # type: ignore[call-arg]  # a field of this plug-in
-        return executors[name]()
-
-
-@final
-@dataclass(frozen=True)
-class Workspace:
-    """A recipe, a project, and the data that the recipe asks for.
-
-    Parameters
-    ----------
-    recipe : a valid recipe.
-    project : where everything is kept.
-    prepared : data sets read and cleaned; those of changed files are not stored yet.
-    """
-
-    recipe: Recipe
-    project: Project
-    prepared: Mapping[str, PreparedDataset | Dataset]
-
-    @cached_property
-    def datasets(self) -> dict[str, Dataset]:
-        """Return the data sets by the recipe's names."""
-        return {
-            name: found.dataset if isinstance(found, PreparedDataset) else found
-            for name, found in self.prepared.items()
-        }
-
-    @cached_property
-    def pipeline(self) -> Pipeline:
-        """Return the graph of stages."""
-        data: dict[str, DataSet] = dict(self.datasets)
-        return self.recipe.pipeline(data)
-
-    @cached_property
-    def warnings(self) -> tuple[str, ...]:
-        """Return what of the recipe cannot be computed from these data, as far as axes tell."""
-        data: dict[str, DataSet] = dict(self.datasets)
-        return self.recipe.warnings(data)
-
-    def quality(self, name: str) -> "pl.DataFrame":
-        """Return what cleaning found in the files of a data set of the recipe."""
-        found = self.prepared[name]
-        if isinstance(found, PreparedDataset):
-            return found.quality
-        return self.project.lake.quality(found.dataset_id)
-
-    def store_data(self) -> None:
-        """Store the data sets that are not in the lake yet."""
-        for found in self.prepared.values():
-            if isinstance(found, PreparedDataset):
-                self.project.lake.commit(found)
-
-    def changes(self) -> "dict[str, pl.DataFrame]":
-        """Return, by data set, the patches in which changed files differ from the last version."""
-        from plumbline.lake.dataset import diff
-
-        found = {}
-        for name, dataset in self.datasets.items():
-            try:
-                before = self.project.lake.dataset(dataset.name)
-            except MissingDataError:
-                continue
-            if before.dataset_id != dataset.dataset_id:
-                found[name] = diff(before, dataset)
-        return found
+            return chosen(workers=self.workers or settings.workers)  # type: ignore[call-arg]  # a field of this plug-in
+        return chosen()
 
 
 @final
@@ -222,6 +189,15 @@ class Study:
             )
         )
 
+    def __repr__(self) -> str:
+        counts = ", ".join(f"{n} {state}" for state, n in sorted(self.result.counts.items()))
+        nodes = [n for n in self.result.pieces if n.partition(":")[0] not in _TABLE_NODES]
+        return (
+            f"Study({self.recipe.name!r}, run {self.result.run_id}: blocks {counts})\n"
+            f"  .tables[name]: summary and more; .panel(node): {', '.join(nodes)}\n"
+            f"  .write_report(): to {self.folder}"
+        )
+
     def _repr_html_(self) -> str:
         from plumbline.report.page import study_page
 
@@ -233,52 +209,25 @@ def init(folder: str | Path = ".") -> Project:
     return create_project(Path(folder))
 
 
-def prepare(
-    recipe: str | Path | Mapping[str, Any] | Recipe,
+def plan(
+    recipe: RecipeLike,
     *,
-    project: str | Path | Project | None = None,
+    project: ProjectLike | None = None,
     overrides: Sequence[str] = (),
-    reading: Any = None,
-) -> Workspace:
-    """Load a recipe, open its project and look at its data; nothing is stored.
-
-    Parameters
-    ----------
-    recipe : file, document, or a recipe.
-    project : folder or project; default: that of the recipe's folder or of the nearest above.
-    overrides : ``key=value``, as ``--set`` takes them.
-    reading : called while files are read with what, how much is done, how much there is.
-    """
-    loaded = recipe if isinstance(recipe, Recipe) else load_recipe(recipe, overrides)
-    opened = project if isinstance(project, Project) else open_project(Path(project or loaded.base))
-    prepared: dict[str, PreparedDataset | Dataset] = {}
-    for name, spec in loaded.data.items():
-        if spec.source is None:
-            prepared[name] = opened.lake.dataset(spec.dataset)
-        else:
-            prepared[name] = opened.lake_for(spec.source).prepare(
-                spec.dataset,
-                spec.source,
-                calendar=spec.calendar,
-                rules=spec.rules,
-                base=loaded.base,
-                progress=reading,
-            )
-    opened.codes.save()
-    return Workspace(loaded, opened, prepared)
-
-
-def plan(recipe: str | Path | Mapping[str, Any] | Recipe, **where: Any) -> Plan:
+    reading: Progress | None = None,
+) -> Plan:
     """Say what a run would compute, and why; see :func:`prepare` for the arguments."""
-    workspace = prepare(recipe, **where)
+    workspace = prepare(recipe, project=project, overrides=overrides, reading=reading)
     return workspace.project.engine.plan(workspace.pipeline)
 
 
 def run(
-    recipe: str | Path | Mapping[str, Any] | Recipe,
+    recipe: RecipeLike,
     *,
     options: Options | None = None,
-    **where: Any,
+    project: ProjectLike | None = None,
+    overrides: Sequence[str] = (),
+    reading: Progress | None = None,
 ) -> Study:
     """Compute what is missing of a recipe.
 
@@ -286,7 +235,7 @@ def run(
     ----------
     recipe : file, document, or a recipe.
     options : executor, progress, cache.
-    where : ``project``, ``overrides``; see :func:`prepare`. Without a project there or above, the
+    project, overrides, reading : see :func:`prepare`. Without a project there or above, the
         recipe's own folder becomes one.
 
     Returns
@@ -300,15 +249,15 @@ def run(
     RunError
         If stages failed.
     """
-    loaded = (
-        recipe if isinstance(recipe, Recipe) else load_recipe(recipe, where.pop("overrides", ()))
-    )
-    if where.get("project") is None:
+    chosen = options or Options()
+    chosen.make_executor()  # refuses a wrong one before anything is read or made
+    loaded = loaded_recipe(recipe, overrides)
+    if project is None:
         try:
-            where["project"] = open_project(loaded.base)
+            project = open_project(loaded.base)
         except ProjectError:
-            where["project"] = create_project(loaded.base)
-    return run_workspace(prepare(loaded, **where), options or Options())
+            project = create_project(loaded.base)
+    return run_workspace(prepare(loaded, project=project, reading=reading), chosen)
 
 
 def run_workspace(workspace: Workspace, options: Options) -> Study:

@@ -179,7 +179,7 @@ def test_explain_shows_parameters_code_and_inputs(capsys, finished, monkeypatch)
     code, out, _ = said(capsys, "explain", "factor_model", "--set", "model.window=61")
     assert "window=61" in out
     code, _, err = said(capsys, "explain", "signal:momentun")
-    assert code == 1
+    assert code == 2
     assert "did you mean 'signal:momentum'" in err
 
 
@@ -213,7 +213,7 @@ def test_runs_show_blocks_metrics_and_the_recipe(capsys, finished, monkeypatch):
     assert ("t_hac", "momentum:5") in names
     code, out, _ = said(capsys, "runs", "last", "--recipe")
     assert "as_of_lag: 1" in out
-    assert said(capsys, "runs", "nonsense")[0] == 1
+    assert said(capsys, "runs", "nonsense")[0] == 2
 
 
 def test_report_writes_again_and_refuses_what_is_outdated(capsys, finished, monkeypatch, tmp_path):
@@ -241,7 +241,7 @@ def test_ingest_and_data(capsys, folder):
     assert one["fields"] == ["close", "volume"]
     assert one["files"]
     code, _, err = said(capsys, "data", "mien")
-    assert code == 1
+    assert code == 2
     assert "did you mean 'mine'" in err
     wide = ["--option", "form=wide", "--option", "field=close"]
     assert document(capsys, "ingest", "etfs", "etfs.csv", *options, *wide)[1]["assets"] == 2
@@ -257,7 +257,7 @@ def test_ingest_refuses_what_it_cannot_read(capsys, folder):
     code, _, err = said(capsys, "ingest", "a", "prices/2009.csv", "--rule", "outlier=flag")
     assert code == 2
     code, _, err = said(capsys, "ingest", "a", "prices/2009.csv", "--calendar", "XNYSE")
-    assert code == 1
+    assert code == 2
     assert "XNYS" in err
 
 
@@ -347,3 +347,105 @@ def test_one_block_is_not_called_blocks():
     from plumbline.cli.console import counted
 
     assert [counted(n, "block") for n in (0, 1, 2)] == ["0 blocks", "1 block", "2 blocks"]
+
+
+def test_ingest_says_which_calendar_it_assumes(capsys, folder):
+    code, out, err = said(capsys, "ingest", "mine", "prices/2009.csv")
+    assert code == 0
+    assert "calendar 24/7 is assumed" in err
+    assert "calendar 24/7 1d" in out
+    code, shown = document(capsys, "ingest", "mine", "prices/2009.csv", "--calendar", "XNYS")
+    assert shown["calendar"] == "XNYS 1d"
+    assert "assumed" not in said(capsys, "ingest", "m", "prices/2009.csv", "--calendar", "XNYS")[2]
+
+
+def test_ingest_lists_what_is_wrong_with_its_options_and_rules_at_once(capsys, folder):
+    words = ["--option", "form=tall", "--option", "fieldz=close", "--rule", "ohlc=zzz"]
+    code, shown = document(capsys, "ingest", "a", "prices/2009.csv", *words)
+    assert code == 2
+    assert shown["problems"] == [
+        "--option form: 'tall' is not allowed; known: long, wide",
+        "--option fieldz: is no name here; did you mean 'field'?",
+        "--rule ohlc: 'zzz' is not allowed; known: flag, missing, off",
+    ]
+    code, _, err = said(capsys, "ingest", "a", "prices/2009.csv", "--rule", "frozen_bars=1")
+    assert code == 2
+    assert "--rule frozen_bars: frozen_bars=1 must be at least 2" in err
+
+
+def test_a_refused_ingest_says_how_its_advice_is_followed_here(capsys, folder):
+    (folder / "w.csv").write_text("date,AAA,BBB\n2024-01-02,1,2\n2024-01-03,3,4\n")
+    code, _, err = said(capsys, "ingest", "w", "w.csv")
+    assert code == 1
+    assert "form: wide" in err
+    assert "--option form=wide" in err
+    assert said(capsys, "ingest", "w", "w.csv", "--option", "form=wide")[0] == 0
+    (folder / "p.csv").write_text("date,symbol,Price\n2024-01-02,A,1\n")
+    named = ["--option", "columns.close=Price"]
+    assert document(capsys, "ingest", "p", "p.csv", *named)[1]["fields"] == ["close"]
+
+
+def test_quality_that_found_nothing_names_the_data_set(capsys, folder):
+    (folder / "ok.csv").write_text("date,symbol,close\n2024-01-02,A,1\n2024-01-03,A,2\n")
+    _, out, _ = said(capsys, "ingest", "fine", "ok.csv")
+    assert "cleaning found nothing in fine" in out
+    _, out, _ = said(capsys, "data", "fine", "--quality")
+    assert out.rstrip().endswith("cleaning found nothing in fine")
+
+
+def test_an_empty_project_says_so(capsys, folder):
+    assert "no data sets" in said(capsys, "data")[1]
+    assert "no runs" in said(capsys, "runs")[1]
+    assert document(capsys, "data")[1] == document(capsys, "runs")[1] == []
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["run", "--executor", "serail"], "did you mean 'serial'"),
+        (["verify", "--executor", "serail"], "did you mean 'serial'"),
+        (["ingest", "a", "etfs.csv", "--source", "cvs"], "did you mean 'csv'"),
+        (["ingest", "a", "etfs.csv", "--calendar", "XNYSE"], "did you mean 'XNYS'"),
+        (["ingest", "a", "etfs.csv", "--calendar", "24/7 7m"], "no frequency '7m'"),
+        (["explain", "signal:momentun"], "did you mean 'signal:momentum'"),
+        (["explain", "factor_model", "--block", "bars 1-2"], "no block 'bars 1-2'"),
+        (["plan", "--set", "signals.momentun.skip_bars=1"], "did you mean 'momentum'"),
+        (["data", "nosuch"], "no dataset 'nosuch'"),
+        (["runs", "nosuch"], "no run 'nosuch'"),
+        (["runs", "--project", "nosuch"], "no such folder"),
+        (["plan", "nosuch.yaml"], "no such file"),
+    ],
+)
+def test_a_name_that_is_not_there_is_exit_code_2_and_stores_nothing(
+    capsys, folder, words, expected
+):
+    code, _, err = said(capsys, *words)
+    assert (code, expected in err) == (2, True), err
+    assert document(capsys, "data")[1] == document(capsys, "runs")[1] == []
+
+
+def test_a_setting_that_is_none_is_refused_by_every_command_of_a_project(
+    capsys, folder, monkeypatch
+):
+    monkeypatch.setenv("PLUMBLINE_WORKRES", "2")
+    for words in (["plan"], ["data"], ["runs"]):
+        code, _, err = said(capsys, *words)
+        assert code == 2
+        assert "PLUMBLINE_WORKRES" in err
+
+
+def test_a_cache_folder_that_cannot_be_made_names_its_setting(capsys, folder, monkeypatch):
+    monkeypatch.setenv("PLUMBLINE_CACHE_DIR", str(folder / "study.yaml" / "cache"))
+    code, _, err = said(capsys, "doctor")
+    assert code == 2
+    assert "PLUMBLINE_CACHE_DIR" in err
+
+
+def test_an_interrupt_is_exit_code_130(capsys, folder, monkeypatch):
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("plumbline.ledger.queries.list_runs", interrupted)
+    code, _, err = said(capsys, "runs")
+    assert code == 130
+    assert "interrupted" in err

@@ -25,6 +25,7 @@ BUILTINS = {
     "ParameterError": ValueError,
     "UnknownPluginError": KeyError,
     "UnknownAssetError": KeyError,
+    "BrokenPluginError": ImportError,
     "MissingDataError": LookupError,
     "MissingExtraError": ImportError,
     "UnhashableError": TypeError,

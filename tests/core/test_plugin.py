@@ -7,7 +7,13 @@ from pathlib import Path
 import pytest
 
 from plumbline.core.digest import digest
-from plumbline.core.errors import ParameterError, UnhashableError, UnknownPluginError
+from plumbline.core.errors import (
+    BrokenPluginError,
+    MissingExtraError,
+    ParameterError,
+    UnhashableError,
+    UnknownPluginError,
+)
 from plumbline.core.plugin import Plugin, Room
 
 KIND = '''
@@ -105,8 +111,57 @@ def test_a_file_is_loaded_when_its_plugin_is_first_used(package):
     assert f"{package}.tools.hammer" in sys.modules
     assert f"{package}.tools.broken" not in sys.modules
     assert tools["hammer"] is first
-    with pytest.raises(RuntimeError, match="loaded"):
+    with pytest.raises(BrokenPluginError, match="RuntimeError: loaded"):
         tools["broken"]
+
+
+@pytest.mark.parametrize(
+    ("body", "cause"),
+    [
+        ("import nowhere_at_all\n", "ModuleNotFoundError: No module named 'nowhere_at_all'"),
+        ("def f(:\n", "SyntaxError: invalid syntax"),
+        ("1 / 0\n", "ZeroDivisionError: division by zero"),
+    ],
+)
+def test_a_plugin_that_cannot_be_loaded_is_named_with_file_line_and_cause(package, body, cause):
+    add(package, "hammer", HAMMER)
+    add(package, "broken", body)
+    line = len((HEAD + body).splitlines())
+    with pytest.raises(BrokenPluginError) as caught:
+        room(package)["broken"]
+    assert "the Tool 'broken' (workshop.tools.broken) cannot be loaded" in str(caught.value)
+    assert cause in str(caught.value)
+    assert f"tools/broken.py, line {line}]" in str(caught.value)
+    assert type(caught.value.__cause__).__name__ == cause.split(":")[0]
+    assert room(package)["hammer"].__name__ == "Hammer"
+
+
+@pytest.mark.parametrize(
+    ("value", "cause"),
+    [
+        ("nowhere_at_all:Hammer", "ModuleNotFoundError: No module named 'nowhere_at_all'"),
+        ("outside:Hamer", "AttributeError: module 'outside' has no attribute 'Hamer'"),
+    ],
+)
+def test_an_entry_point_that_cannot_be_loaded_is_named_with_its_package(
+    package, tmp_path, value, cause
+):
+    outside(tmp_path, package)
+    register(tmp_path, package, {"hammer": value})
+    with pytest.raises(BrokenPluginError) as caught:
+        room(package)["hammer"]
+    assert f"the Tool 'hammer' (the entry point {value} of the package extra)" in str(caught.value)
+    assert cause in str(caught.value)
+
+
+def test_an_error_of_our_own_passes_through_the_loading_of_a_plugin(package):
+    add(
+        package,
+        "broken",
+        "from plumbline.core.errors import MissingExtraError as E\nraise E('a', 'b')",
+    )
+    with pytest.raises(MissingExtraError):
+        room(package)["broken"]
 
 
 def test_an_unknown_name_is_answered_with_the_nearest(package):

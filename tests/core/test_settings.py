@@ -123,6 +123,20 @@ def test_compiled_kernels_lie_in_a_folder_that_exists(monkeypatch, tmp_path):
     assert folder.parent == tmp_path / "deep" / "cache"
 
 
+@pytest.mark.parametrize("is_given", [True, False])
+def test_a_folder_that_cannot_be_made_names_the_setting(monkeypatch, tmp_path, is_given):
+    (tmp_path / "file").write_text("")
+    if is_given:
+        monkeypatch.setenv("PLUMBLINE_CACHE_DIR", str(tmp_path / "file" / "cache"))
+    else:
+        monkeypatch.setattr("platformdirs.user_cache_path", lambda _: tmp_path / "file" / "cache")
+    with pytest.raises(ParameterError, match="set PLUMBLINE_CACHE_DIR, which is") as caught:
+        kernel_cache_dir()
+    assert "Not a directory" in str(caught.value)
+    assert f"{tmp_path}/file/cache" in str(caught.value)
+    assert ("not set" in str(caught.value)) is not is_given
+
+
 def test_a_home_sign_in_the_cache_folder_is_resolved(monkeypatch):
     monkeypatch.setenv("PLUMBLINE_CACHE_DIR", "~/kernels")
     assert read_settings().cache_dir == Path.home().resolve() / "kernels"

@@ -12,7 +12,9 @@ from plumbline.lake.lake import Lake, open_lake
 
 @pytest.fixture
 def lake(tmp_path: Path) -> Lake:
-    return open_lake(tmp_path / "lake")
+    made = open_lake(tmp_path / "lake")
+    made.make()
+    return made
 
 
 @pytest.fixture

@@ -131,7 +131,7 @@ def test_a_decimal_comma_is_explained(lake, write, tmp_path):
     write("p.csv", "date;symbol;close\n2024-01-01;AAA;1,5\n")
     (problem,) = refused(lake, Csv("p.csv"), tmp_path)
     assert "'1,5' is no number" in problem
-    assert "decimal mark is '.'" in problem
+    assert "say decimal: ','" in problem
 
 
 def test_times_mixed_with_dates_are_refused(lake, write, tmp_path):
@@ -155,7 +155,7 @@ def test_dates_cannot_label_hours(lake, write, tmp_path):
 def test_whole_numbers_without_a_unit_are_no_times(lake, tmp_path):
     table = {"time": [1_706_716_800_000], "asset": ["A"], "close": [1.0]}
     pl.DataFrame(table).write_parquet(tmp_path / "p.parquet")
-    assert "time_format='ms'" in refused(lake, Parquet("p.parquet"), tmp_path)[0]
+    assert "time_format: ms" in refused(lake, Parquet("p.parquet"), tmp_path)[0]
 
 
 def test_columns_of_another_type_are_refused(lake, tmp_path):
@@ -178,8 +178,14 @@ def test_conflicting_rows_are_all_listed_and_refused(lake, write, tmp_path):
     write("a.csv", "date,symbol,close\n2024-01-01,AAA,1\n2024-01-01,BBB,5\n2024-01-02,AAA,2\n")
     write("b.csv", "date,symbol,close\n2024-01-01,AAA,1.5\n2024-01-02,AAA,2\n2024-01-01,BBB,6\n")
     problems = refused(lake, Csv("*.csv"), tmp_path)
-    assert problems[0].startswith("AAA, 2024-01-02 00:00:00+00:00: close: 1.0 or 1.5")
-    assert problems[1].startswith("BBB, 2024-01-02 00:00:00+00:00: close: 5.0 or 6.0")
+    assert problems[0].startswith(
+        "conflicting rows of AAA, bar closing 2024-01-02 00:00:00 UTC: close: 1.0 or 1.5"
+    )
+    assert problems[1].startswith(
+        "conflicting rows of BBB, bar closing 2024-01-02 00:00:00 UTC: close:"
+    )
+    assert "5.0 or 6.0" in problems[1]
+    assert "conflicts: first" in problems[1]
     assert len(problems) == 2
 
 
@@ -187,7 +193,14 @@ def test_rows_off_the_calendar_altogether_are_refused_with_advice(lake, write, t
     write("p.csv", "date,symbol,close\n2024-01-02 00:00:00,A,1\n2024-01-03 00:00:00,A,2\n")
     (problem,) = refused(lake, Csv("p.csv"), tmp_path, "XNYS")
     assert "2 of 2 rows are no close of a bar" in problem
-    assert "time_label='session'" in problem
+    assert "bar of 1d on the calendar XNYS" in problem
+    assert "time_label: session" in problem
+
+
+def test_dates_that_are_no_sessions_are_shown_as_dates(lake, write, tmp_path):
+    write("p.csv", "date,symbol,close\n2024-01-06,A,1\n2024-01-07,A,2\n")
+    (problem,) = refused(lake, Csv("p.csv"), tmp_path, "XNYS")
+    assert "such as 2024-01-06, 2024-01-07;" in problem
 
 
 def test_a_file_without_any_value_is_refused(lake, write, tmp_path):
@@ -205,11 +218,74 @@ def test_lines_are_counted_as_an_editor_does(lake, write, tmp_path):
 
 
 def test_many_bad_cells_are_counted(lake, write, tmp_path):
-    rows = "".join(f"2024-01-01,A{i},x\n" for i in range(50))
+    rows = "".join(f"2024-01-01,A{i},{'x' if i < 50 else 1}\n" for i in range(120))
     write("p.csv", "date,symbol,close\n" + rows)
     problems = refused(lake, Csv("p.csv"), tmp_path)
     assert len(problems) == 21
     assert "30 more cells like these, the last on line 51" in problems[-1]
+
+
+def test_a_column_that_is_wrong_throughout_is_one_problem_with_count_and_examples(
+    lake, write, tmp_path
+):
+    rows = "".join(f"{1 + i % 28}/01/2024,A{i},1\n" for i in range(50))
+    write("p.csv", "date,symbol,close\n" + rows)
+    (problem,) = refused(lake, Csv("p.csv"), tmp_path)
+    assert "column 'date', 50 of 50 cells, such as '1/01/2024' (line 2), '2/01/2024'" in problem
+    assert "say time_format: '%d/%m/%Y'" in problem
+
+
+def test_a_pattern_that_no_library_can_read_is_refused(lake, write, tmp_path):
+    write("p.csv", GOOD)
+    (problem,) = refused(lake, Csv("***"), tmp_path)
+    assert "'***'" in problem
+    assert "'**/*.csv'" in problem
+
+
+def test_a_folder_or_dead_link_that_a_pattern_finds_is_not_skipped(lake, write, tmp_path):
+    write("in/p.csv", GOOD)
+    (tmp_path / "in" / "old.csv").mkdir()
+    (tmp_path / "in" / "z.csv").symlink_to("nowhere.csv")
+    problems = refused(lake, Csv(("in/*.csv", "in/z.csv")), tmp_path)
+    assert "finds 'in/old.csv', a folder" in problems[0]
+    assert "finds 'in/z.csv', a link to nowhere.csv, which is not there" in problems[1]
+    assert "'in/z.csv' is a link to nowhere.csv" in problems[2]
+
+
+def test_a_file_whose_name_looks_like_a_pattern_is_read(lake, write, tmp_path):
+    write("p[1].csv", GOOD)
+    assert lake.ingest("p", Csv("p[1].csv"), calendar="24/7", base=tmp_path).dataset.n_rows == 2
+
+
+@pytest.mark.parametrize("header", ["date,symbol,close", '"da\nte",symbol,close'])
+def test_carriage_returns_that_end_lines_alone_are_refused(lake, write, tmp_path, header):
+    write("p.csv", f"{header}\r2024-01-01,AAA,1\r2024-01-02,AAA,2\r")
+    (problem,) = refused(lake, Csv("p.csv"), tmp_path)
+    assert problem.startswith(f"p.csv, line {1 + header.count(chr(10))}: ")
+    assert "carriage return alone" in problem
+
+
+def test_a_carriage_return_in_quotes_or_at_the_very_end_is_no_problem(lake, write, tmp_path):
+    write("p.csv", 'date,symbol,close\r\n2024-01-01,"A\rB",1\r\n2024-01-02,AAA,2\r')
+    assets = lake.ingest("p", Csv("p.csv"), calendar="24/7", base=tmp_path).dataset.assets
+    assert assets == ("A\rB", "AAA")
+
+
+def test_a_header_that_cannot_be_read_is_refused(lake, write, tmp_path):
+    write("p.csv", f"date,symbol,{'c' * 200_000}\n2024-01-01,AAA,1\n")
+    assert "header cannot be read" in refused(lake, Csv("p.csv"), tmp_path)[0]
+
+
+def test_quotes_at_odd_places_are_read_or_refused(lake, write, tmp_path):
+    write("p.csv", 'date,symbol,close\n2024-01-01,A"B,1\n2024-01-02,"C",2\n')
+    assert "quotation mark" in refused(lake, Csv("p.csv"), tmp_path)[0]
+    for body in ('"A"B', 'A"B"', '"A""', '""A"'):
+        write("p.csv", f'date,symbol,close\n2024-01-01,{body},1\n2024-01-02,"C",2\n')
+        try:
+            n_rows = lake.ingest("p", Csv("p.csv"), calendar="24/7", base=tmp_path).dataset.n_rows
+        except SourceError:
+            n_rows = 2
+        assert n_rows == 2, body
 
 
 def test_a_file_that_changes_while_it_is_read_is_refused(lake, write, tmp_path, monkeypatch):

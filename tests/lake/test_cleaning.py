@@ -67,9 +67,34 @@ def test_conflicts_can_be_settled_by_order(policy, kept):
     assert found(quality, "conflict") == [("A", 1, None, f"kept_{policy}", 1)]
 
 
+def test_white_space_around_names_is_taken_off_and_counted():
+    padded = pl.concat([table("S03 ", [1, 2], close=[2, 3]), table("\tS03", [3], close=[4])])
+    frame = pl.concat([table("S03", [0], close=[1]), padded, table("S 4", [0], close=[1])])
+    bars, quality = clean(frame, CleaningRules(), DAILY)
+    assert bars["asset"].to_list() == ["S 4", "S03", "S03", "S03", "S03"]
+    assert bars["close"].to_list() == [1, 1, 2, 3, 4]
+    assert found(quality, "name_space") == [
+        ("S03", 1, None, "stripped", 2),
+        ("S03", 3, None, "stripped", 1),
+    ]
+
+
+def test_names_that_differ_by_white_space_alone_can_conflict():
+    frame = pl.concat([table("A", [0], close=[1]), table("A ", [0], close=[2])])
+    with pytest.raises(SourceError, match=r"A, bar closing 2024-01-01.*close: 1.0 or 2.0"):
+        clean(frame, CleaningRules(), DAILY)
+
+
+def test_an_asset_of_which_nothing_is_left_is_named():
+    frame = pl.concat([table("A", [0, 1], close=[1, 2]), table("B", [0, 1], close=[-1, NAN])])
+    bars, quality = clean(frame, CleaningRules(), DAILY)
+    assert set(bars["asset"]) == {"A"}
+    assert quality.filter(pl.col("rule") == "no_value")["asset"].to_list() == ["B"]
+
+
 def test_a_missing_value_against_a_present_one_is_a_conflict():
     frame = table("A", [0, 0], close=[1, NAN])
-    with pytest.raises(SourceError, match=r"A, 2024-01-01.*close: 1.0 or nan"):
+    with pytest.raises(SourceError, match=r"A, bar closing 2024-01-01.*close: 1.0 or nan"):
         clean(frame, CleaningRules(), DAILY)
 
 

@@ -1,5 +1,6 @@
 """Recipes: every problem at once, with its line and the nearest right name."""
 
+import importlib
 import json
 
 import pytest
@@ -7,6 +8,7 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from plumbline.core.errors import RecipeError
+from plumbline.features.signal import signals
 from plumbline.stages.kind import kinds
 from plumbline.stages.recipe import load_recipe
 from tests.study_files import RECIPE, write_study
@@ -48,7 +50,7 @@ def test_typos_are_answered_with_the_nearest_names_all_at_once(recipe_file):
     assert "did you mean 'universe'" in found
     assert "lacks 'universe'" in found
     assert "block_bars" in found
-    assert "minimum" in found
+    assert "block_bars: takes a whole number of at least 1, not 0" in found
 
 
 def test_a_problem_names_its_line(recipe_file):
@@ -62,6 +64,49 @@ def test_a_problem_names_its_line(recipe_file):
 def test_a_plugins_own_check_is_reported_as_a_problem(recipe_file):
     found = problems_of(recipe_file, "signals.momentum.skip_bars=99", "evaluation.horizons=[5, 1]")
     assert any("skip_bars" in p for p in found)
+
+
+def test_problems_stand_in_the_order_of_their_lines(recipe_file):
+    text = RECIPE.replace("window: 60", "windw: 60").replace("form: wide", "form: tall")
+    text = text.replace("rolling_bars: 40\nblock_bars: 128", "block_bars: x\nrolling_bars: y")
+    recipe_file.write_text(text.replace("small", "a b"))
+    found = problems_of(recipe_file, "x")
+    lines = [int(p.split(":")[0].removeprefix("line ")) for p in found if p.startswith("line")]
+    assert len(lines) == 5
+    assert lines == sorted(lines)
+    assert "key=value" in found[0]
+
+
+def test_a_key_that_is_no_text_is_refused_with_its_line(recipe_file):
+    recipe_file.write_text(RECIPE + "1: x\n")
+    (problem,) = problems_of(recipe_file)
+    assert problem.startswith(f"line {len(RECIPE.splitlines()) + 1}: the key 1 ")
+    assert "the key 1" in problems_of(recipe_file.with_name("study.yaml"), "x={1: 2}")[0]
+
+
+def test_off_is_a_choice_and_a_ticker_is_text(recipe_file):
+    recipe = load_recipe(recipe_file, ["data.stocks.rules.ohlc=off", "universe.assets=[ON, NO]"])
+    assert recipe.resolved["data"]["stocks"]["rules"]["ohlc"] == "off"
+    assert recipe.resolved["universe"]["assets"] == ["ON", "NO"]
+    again = load_recipe(yaml.safe_load(recipe.text), base=recipe_file.parent)
+    assert again.digest == recipe.digest
+
+
+def test_a_plugin_that_cannot_be_loaded_is_one_problem_among_others(
+    recipe_file, tmp_path, monkeypatch
+):
+    (tmp_path / "z_broken_signal.py").write_text('"""A signal."""\nimport nowhere_at_all\n')
+    monkeypatch.setitem(vars(signals), "_files", (*signals, "z_broken_signal"))
+    folders = importlib.import_module("plumbline.features.signals").__path__
+    folders.append(str(tmp_path))
+    try:
+        found = problems_of(recipe_file, "signals.z_broken_signal={}", "model.windw=3")
+    finally:
+        folders.remove(str(tmp_path))
+    assert any("did you mean 'window'" in problem for problem in found)
+    (broken,) = [problem for problem in found if "z_broken_signal" in problem]
+    assert "No module named 'nowhere_at_all'" in broken
+    assert "z_broken_signal.py, line 2" in broken
 
 
 def test_a_key_that_stands_twice_is_refused(recipe_file):
@@ -159,7 +204,7 @@ def test_what_plugins_refuse_stands_beside_what_the_schema_refuses_in_the_order_
         "evaluation.horizons: horizons must be increasing numbers of bars, at least 1; got [5, 1]",
         "evaluation.n_quantiles: n_quantiles must lie in 2 … 100; got 0",
         "evaluation.cost_bps: cost_bps must be",
-        "evaluation.every_bars: 'some' is not",
+        "evaluation.every_bars: takes a whole number, not the text 'some'",
         "gates.0: there is no number t_hca of momentum:5; did you mean 't_hac of momentum:5'?",
         "gates.1: there is no number net_annual of momentun; did you mean 'net_annual of momentum'",
     ):

@@ -2,7 +2,7 @@
 
 
 def main() -> None:
-    """Run the command line and exit with 0 done, 1 failed, 2 usage, 3 a gate said no."""
+    """Run the command line and exit: 0 done, 1 failed, 2 usage, 3 a gate said no, 130 Ctrl-C."""
     from plumbline.cli.app import call
 
     raise SystemExit(call())

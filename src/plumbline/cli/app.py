@@ -9,18 +9,35 @@ from typing import Annotated
 import typer
 
 from plumbline.cli import console
-from plumbline.core.errors import GateError, ParameterError, PlumblineError, RecipeError
+from plumbline.core.errors import (
+    GateError,
+    ParameterError,
+    PlumblineError,
+    RecipeError,
+    UnknownAssetError,
+    UnknownCalendarError,
+    UnknownNameError,
+    UnknownPluginError,
+)
 
 ORDER = ("init", "demo", "ingest", "data", "plan", "run", "explain", "verify", "runs", "report")
 
-DONE, FAILED, USAGE, GATE = 0, 1, 2, 3
-INTERRUPTED = 130
+DONE, FAILED, USAGE, GATE, INTERRUPTED = 0, 1, 2, 3, 130
+
+_USAGE_ERRORS = (
+    ParameterError,
+    RecipeError,
+    UnknownAssetError,
+    UnknownCalendarError,
+    UnknownNameError,
+    UnknownPluginError,
+)
 
 _HELP = """From raw bars to portfolio risk: reproducible, cached, point in time.
 
 Start with `plumbline demo`, or with `plumbline init` and a recipe (YAML) of your own;
 `plumbline plan` says what a run would compute and why, `plumbline run` does it.
-Exit codes: 0 done, 1 failed, 2 wrong usage or recipe, 3 a gate of the recipe said no,
+Exit codes: 0 done, 1 failed, 2 wrong usage, recipe or name, 3 a gate of the recipe said no,
 130 interrupted.
 """
 
@@ -71,8 +88,8 @@ def call(arguments: Sequence[str] | None = None) -> int:
         if _is_database(error, as_json=as_json):
             return FAILED
         raise
-    if code == INTERRUPTED:
-        console.note("interrupted; the same command goes on from what is finished")
+    if code == INTERRUPTED:  # which the library of the command line returns for Ctrl-C
+        console.note("interrupted; what was finished is kept, the same command goes on from there")
     return int(code or DONE)
 
 
@@ -80,7 +97,7 @@ def exit_code(error: PlumblineError) -> int:
     """Return the exit code that tells a script what kind of error this is."""
     if isinstance(error, GateError):
         return GATE
-    return USAGE if isinstance(error, (RecipeError, ParameterError)) else FAILED
+    return USAGE if isinstance(error, _USAGE_ERRORS) else FAILED
 
 
 def _is_usage(error: Exception, *, as_json: bool) -> bool:

@@ -3,22 +3,25 @@
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from plumbline.api import RECIPE, Options, Workspace, prepare
+from plumbline.api import RECIPE, Options
 from plumbline.cli import console
 from plumbline.cli.console import counted
 from plumbline.cli.progress import ProgressWatcher
 from plumbline.core.errors import ParameterError, ProjectError
+from plumbline.core.settings import read_settings
 from plumbline.engine.project import Project, open_project
+from plumbline.lake.prepared import Progress
 from plumbline.stages.recipe import load_recipe
+from plumbline.stages.workspace import Workspace, prepare
 
 
 def find_project(project: Path | None, near: Path | None = None) -> Project:
     """Open the project named, else that of the working folder, else that near a recipe."""
+    read_settings()  # refuses a setting that is none, whatever the command needs of it
     if project is not None:
         if not project.is_dir():
-            raise ProjectError(f"--project {project}: there is no such folder")
+            raise ParameterError(f"--project {project}: there is no such folder")
         return open_project(project)
     try:
         return open_project(Path.cwd())
@@ -29,7 +32,10 @@ def find_project(project: Path | None, near: Path | None = None) -> Project:
 
 
 def find_workspace(
-    recipe: Path | None, project: Path | None, overrides: Sequence[str] | None, reading: Any = None
+    recipe: Path | None,
+    project: Path | None,
+    overrides: Sequence[str] | None,
+    reading: Progress | None = None,
 ) -> Workspace:
     """Load a recipe and look at its data."""
     if recipe is None:
@@ -45,10 +51,15 @@ def find_workspace(
 def run_options(
     watcher: ProgressWatcher, executor: str | None, workers: int | None, *, use_cache: bool = True
 ) -> Options:
-    """Return how to run, as the command says."""
+    """Return how to run, as the command says; an executor that is not there is refused here.
+
+    Commands ask for this before they read data, so that a slip of the pen costs no work.
+    """
     if workers is not None and executor is None:
         executor = "processes"
     cores = os.cpu_count() or 1
     if workers is not None and workers > cores:
         console.note(f"{workers} workers share {counted(cores, 'core')}: no faster than {cores}")
-    return Options(executor, workers, watcher, use_cache, watcher.compiling)
+    options = Options(executor, workers, watcher, use_cache, watcher.compiling)
+    options.make_executor()
+    return options

@@ -12,7 +12,7 @@ from typing import final
 import numpy as np
 from jaxtyping import Bool, Int
 
-from plumbline.core.errors import CalendarError, nearest_names
+from plumbline.core.errors import CalendarError, UnknownCalendarError, nearest_names
 
 ALWAYS_OPEN = "24/7"
 EPOCH = np.datetime64("1960-01-01")  # sessions are counted from here, or from the first on record
@@ -33,7 +33,7 @@ class Calendar:
 
     Raises
     ------
-    CalendarError
+    UnknownCalendarError
         If the name or the frequency is not one of these.
     """
 
@@ -43,11 +43,11 @@ class Calendar:
     def __post_init__(self) -> None:
         if self.frequency not in _MINUTES:
             hint = nearest_names(self.frequency, _MINUTES)
-            raise CalendarError(f"no frequency {self.frequency!r}; {hint}")
+            raise UnknownCalendarError(f"no frequency {self.frequency!r}; {hint}")
         if self.name == ALWAYS_OPEN:
             return
         if self.frequency != "1d":
-            raise CalendarError(
+            raise UnknownCalendarError(
                 f"calendar {self.name} has bars of 1d, not {self.frequency}; "
                 f"for intraday bars use {ALWAYS_OPEN!r}"
             )
@@ -56,7 +56,7 @@ class Calendar:
         known = exchange_calendars.get_calendar_names()
         if self.name not in known:
             hint = nearest_names(self.name, [*known, ALWAYS_OPEN])
-            raise CalendarError(f"no calendar {self.name!r}; {hint}")
+            raise UnknownCalendarError(f"no calendar {self.name!r}; {hint}")
 
     @property
     def step(self) -> np.timedelta64:

@@ -3,11 +3,14 @@
 * PlumblineError
   * ParameterError       a function or plug-in was given values it cannot use; also a ValueError
   * UnknownPluginError   no file of that name in the room; also a KeyError
+  * BrokenPluginError    a plug-in whose file cannot be loaded; also an ImportError
   * UnknownAssetError    an asset that the data do not hold; also a KeyError
   * MissingDataError     the data lack a field, bar or file that is needed; also a LookupError
+    * UnknownNameError   a node, block, data set or run of another name
   * MissingExtraError    a library of an optional extra is not installed; also an ImportError
   * UnhashableError      a value has no canonical digest; also a TypeError
   * CalendarError        a time that the trading calendar does not cover; also a ValueError
+    * UnknownCalendarError  no trading calendar, or no length of bars, of that name
   * SourceError          files that cannot be read as bars, every problem listed
   * RecipeError          a recipe that cannot be run, every problem listed; also a ValueError
   * ProjectError         no project here, or one that this version cannot open
@@ -56,6 +59,10 @@ class UnknownPluginError(_NamedKeyError):
         super().__init__(f"no {kind} named {name!r}; {nearest_names(name, known)}")
 
 
+class BrokenPluginError(PlumblineError, ImportError):
+    """A plug-in whose file cannot be loaded; the cause is chained to it."""
+
+
 class UnknownAssetError(_NamedKeyError):
     """An asset that the data do not hold."""
 
@@ -68,6 +75,10 @@ class UnknownAssetError(_NamedKeyError):
 
 class MissingDataError(PlumblineError, LookupError):
     """The data lack a field, bar or file that is needed."""
+
+
+class UnknownNameError(MissingDataError):
+    """Somebody asked for a node, block, data set or run of a name that is not there."""
 
 
 class MissingExtraError(PlumblineError, ImportError):
@@ -83,6 +94,10 @@ class UnhashableError(PlumblineError, TypeError):
 
 class CalendarError(PlumblineError, ValueError):
     """A time that the trading calendar does not cover."""
+
+
+class UnknownCalendarError(CalendarError):
+    """No trading calendar, or no length of bars, of that name."""
 
 
 class _ProblemsError(PlumblineError):

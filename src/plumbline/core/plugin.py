@@ -1,17 +1,23 @@
 """Plug-in rooms: one file is one plug-in, found by its name and loaded on first use."""
 
 import dataclasses
-from collections.abc import Iterator, Mapping
-from functools import cached_property
+from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property, partial
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
 from inspect import isabstract
 from pathlib import Path
+from traceback import extract_tb
 from typing import Any, Generic, TypeVar
 
 from plumbline.core.digest import digest
-from plumbline.core.errors import ParameterError, UnknownPluginError
+from plumbline.core.errors import (
+    BrokenPluginError,
+    ParameterError,
+    PlumblineError,
+    UnknownPluginError,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,9 +85,13 @@ class Room(Mapping[str, type[P]], Generic[P]):
 
     def __getitem__(self, name: str) -> type[P]:
         if name in self._files:
-            return self._plugin_of(import_module(f"{self.package}.{name}"))
+            module = f"{self.package}.{name}"
+            return self._plugin_of(self._loaded(name, module, partial(import_module, module)))
         if name in self._entry_points:
-            return self._checked(name, self._entry_points[name].load())
+            point = self._entry_points[name]
+            dist = "" if point.dist is None else f" of the package {point.dist.name}"
+            found = self._loaded(name, f"the entry point {point.value}{dist}", point.load)
+            return self._checked(name, found)
         raise UnknownPluginError(self.kind.__name__, name, self)
 
     def __repr__(self) -> str:
@@ -94,6 +104,19 @@ class Room(Mapping[str, type[P]], Generic[P]):
             if self[name] is cls:
                 return name
         raise UnknownPluginError(self.kind.__name__, cls.__name__, self)
+
+    def _loaded(self, name: str, origin: str, load: Callable[[], Any]) -> Any:
+        """Return what loading gives; whatever a file raises is said with the plug-in's name."""
+        try:
+            return load()
+        except PlumblineError:
+            raise
+        except Exception as error:
+            raise BrokenPluginError(
+                f"the {self.kind.__name__} {name!r} ({origin}) cannot be loaded: "
+                f"{type(error).__name__}: {error} [{_place(error)}]; mend that file or take the "
+                "plug-in away"
+            ) from error
 
     def _plugin_of(self, module: Any) -> type[P]:
         found = [
@@ -119,3 +142,13 @@ class Room(Mapping[str, type[P]], Generic[P]):
         if params is None or not params.frozen:
             raise ParameterError(f"{cls.__name__} ({name}) must be a frozen dataclass")
         return cls
+
+
+def _place(error: Exception) -> str:
+    """Return file and line of the code that failed: the last frame outside the import machinery."""
+    if isinstance(error, SyntaxError) and error.filename is not None:
+        return f"{error.filename}, line {error.lineno}"
+    frames = [
+        frame for frame in extract_tb(error.__traceback__) if not frame.filename.startswith("<")
+    ]
+    return f"{frames[-1].filename}, line {frames[-1].lineno}"

@@ -94,9 +94,23 @@ def current_time() -> datetime:
 
 
 def kernel_cache_dir() -> Path:
-    """Return the folder of compiled kernels; it exists."""
+    """Return the folder of compiled kernels; it exists.
+
+    Raises
+    ------
+    ParameterError
+        If it cannot be made.
+    """
     folder = _cache_dir() / "kernels"
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        given = os.environ.get("PLUMBLINE_CACHE_DIR")
+        said = "is not set" if given is None else f"is {given!r}"
+        raise ParameterError(
+            f"the folder {folder} for compiled kernels cannot be made: {error.strerror}; set "
+            f"PLUMBLINE_CACHE_DIR, which {said}, to a folder that you may write to"
+        ) from error
     return folder
 
 

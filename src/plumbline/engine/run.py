@@ -62,8 +62,8 @@ class RunResult:
 
     run_id: str
     counts: Mapping[str, int]
-    digests: Mapping[tuple[str, str], str]
-    pieces: Mapping[str, tuple[str, tuple[Entry, ...]]]
+    digests: Mapping[tuple[str, str], str] = field(repr=False)
+    pieces: Mapping[str, tuple[str, tuple[Entry, ...]]] = field(repr=False)
     seconds: float
 
 

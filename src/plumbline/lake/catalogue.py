@@ -25,6 +25,7 @@ from sqlalchemy import (
 )
 
 from plumbline.core.calendar import ALWAYS_OPEN
+from plumbline.core.errors import UnknownNameError, nearest_names
 from plumbline.lake.dataset import Dataset
 from plumbline.lake.fingerprint import FileState
 from plumbline.lake.patches import DIGEST_BYTES, Patches
@@ -203,6 +204,28 @@ def find_version(
         query = query.where(versions.c.version == version)
     row = connection.execute(query.order_by(versions.c.version.desc()).limit(1)).one_or_none()
     return None if row is None else (row.dataset_id, row.version)
+
+
+def named_dataset(connection: Connection, name: str, version: int | None) -> Dataset:
+    """Return the dataset that a name means, or meant in a version.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is none; the nearest name, or the versions that are there, are given.
+    """
+    place = find_version(connection, name, version)
+    found = None if place is None else get_dataset(connection, place[0], name, place[1])
+    if found is not None:
+        return found
+    known = list_versions(connection)
+    numbers = [str(v["version"]) for v in known if v["name"] == name]
+    if numbers:
+        raise UnknownNameError(
+            f"dataset {name!r} has no version {version}; it has {', '.join(numbers)}"
+        )
+    hint = nearest_names(name, {v["name"] for v in known})
+    raise UnknownNameError(f"the lake has no dataset {name!r}; {hint}")
 
 
 def list_versions(connection: Connection) -> list[dict[str, Any]]:

@@ -7,7 +7,14 @@ import polars as pl
 from plumbline.core.calendar import Calendar
 from plumbline.lake.cleaning_rules import CleaningRules
 from plumbline.lake.quality import report
-from plumbline.lake.row_rules import drop_off_calendar, drop_unsaid, merge_duplicates, sort_rows
+from plumbline.lake.row_rules import (
+    drop_off_calendar,
+    drop_unsaid,
+    merge_duplicates,
+    report_vanished,
+    sort_rows,
+    strip_names,
+)
 from plumbline.lake.value_rules import (
     check_ohlc,
     drop_infinite,
@@ -36,7 +43,8 @@ def clean(
     bars : the same columns with fields in sorted order, rows sorted by asset, then bar, each pair
         once, all on the grid, null for missing, no bar without any value.
     quality : ``asset bar_close field rule action value``, one row a finding. A gap is one row at
-        its first missing bar with its length as value; ``gap_total`` counts the bars of an asset.
+        its first missing bar with its length as value; ``gap_total`` counts the bars of an asset;
+        ``no_value`` names an asset of which nothing is left.
 
     Raises
     ------
@@ -45,13 +53,15 @@ def clean(
 
     Notes
     -----
-    Order: off-calendar rows, sorting, duplicates, infinities, signs, outliers, OHLC, frozen
-    tails, gaps. The outlier and frozen-tail rules read later bars (see :class:`CleaningRules`).
+    Order: white space around names, off-calendar rows, sorting, duplicates, infinities, signs,
+    outliers, OHLC, frozen tails, gaps. The outlier and frozen-tail rules read later bars (see
+    :class:`CleaningRules`).
     Cost: a sort, and a few passes over each field.
     """
     findings: list[pl.DataFrame] = []
     fields = sorted(set(frame.columns) - {"bar_close", "asset"})
-    bars = frame.select("bar_close", "asset", *fields)
+    bars = strip_names(frame.select("bar_close", "asset", *fields), findings)
+    assets = bars["asset"].unique()
     bars = drop_off_calendar(bars, calendar, rules.max_off_calendar, findings)
     bars = sort_rows(bars, findings)
     bars = merge_duplicates(bars, rules.conflicts, findings)
@@ -61,6 +71,7 @@ def clean(
         bars = rule(bars, findings)
     has_value = pl.any_horizontal(pl.col(name).is_not_null() for name in fields)
     bars = bars.filter(has_value).with_columns(pl.col("asset").cast(pl.String))
+    report_vanished(assets, bars, findings)
     return bars, report(findings)
 
 

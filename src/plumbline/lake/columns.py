@@ -62,7 +62,8 @@ def find_roles(
     problems : list that problems are appended to.
     """
     before = len(problems)
-    if any(_VALUE.match(column) for column in header) and source.form == "long":
+    is_named = any(field_name(c) in BAR_NAMES or c in source.columns.values() for c in header)
+    if source.form == "long" and not is_named and any(_VALUE.match(c) for c in header):
         problems.append(
             f"{name}: the header is missing: the first line holds values ({', '.join(header[:8])})"
         )
@@ -74,8 +75,8 @@ def find_roles(
     bar = _one_of("bar", BAR_NAMES, header, source, name, problems)
     if bar is not None and field_name(bar) in _OPENING and source.time_label == "close":
         problems.append(
-            f"{name}: column {bar!r} looks like opening times; say time_label='open', "
-            "or columns={'bar': …} if it is not"
+            f"{name}: column {bar!r} looks like opening times; say time_label: open, "
+            "or columns: {bar: …} if it is not"
         )
     if source.form == "wide":
         values = _wide_values(header, bar, name, problems)
@@ -102,7 +103,12 @@ def _one_of(
     found = [c for c in header if field_name(c) in usual and c not in mapped]
     if len(found) == 1:
         return found[0]
-    advice = f"say which with columns={{{word!r}: …}}"
+    advice = f"say which with columns: {{{word}: …}}"
+    if word == "asset":
+        advice += (
+            ", or form: wide if every other column is an asset, or asset: '{stem}' if a file "
+            "is one asset that its name tells"
+        )
     if found:
         problems.append(f"{name}: {word} could be {' or '.join(map(repr, found))}; {advice}")
         return None

@@ -7,6 +7,7 @@ import numpy as np
 import polars as pl
 
 from plumbline.core.calendar import ALWAYS_OPEN, Calendar
+from plumbline.lake.cell_advice import number_advice, time_advice
 from plumbline.lake.raw_table import RawTable
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ _LATEST = 4_102_444_800_000_000  # 2100-01-01, in microseconds
 _EARLIEST = -2_208_988_800_000_000  # 1900-01-01
 
 
-def to_floats(table: RawTable, column: str, problems: list[str]) -> pl.Series:
+def to_floats(table: RawTable, column: str, problems: list[str], if_text: str = "") -> pl.Series:
     """Return a column as float64, NaN for missing.
 
     Text becomes the nearest float64. A whole number or decimal must come back from float64 as it
@@ -31,13 +32,12 @@ def to_floats(table: RawTable, column: str, problems: list[str]) -> pl.Series:
     ----------
     table, column : the cells.
     problems : list that messages about cells are appended to.
+    if_text : advice for a column that holds no number at all.
     """
     cells = table.frame[column]
     dtype = cells.dtype
-    if dtype in (pl.Categorical, pl.Enum):
-        cells = cells.cast(pl.String)
-    if cells.dtype == pl.String:
-        return _floats_of_text(table, column, cells, problems)
+    if dtype in (pl.String, pl.Categorical, pl.Enum):
+        return _floats_of_text(table, column, problems, if_text)
     if dtype == pl.Null or dtype.is_float():
         return cells.cast(pl.Float64).fill_null(float("nan"))
     if dtype.is_integer():
@@ -49,13 +49,12 @@ def to_floats(table: RawTable, column: str, problems: list[str]) -> pl.Series:
         text = cells.cast(pl.String)
         _refuse_inexact(table, column, _inexact_decimals(text), problems)
         return text.cast(pl.Float64).fill_null(float("nan"))
-    problems.append(f"{table.name}, column {column!r}: holds {dtype}, not numbers")
+    problems.append(f"{table.name}, column {column!r}: holds {dtype}, not numbers{if_text}")
     return pl.Series(column, np.full(cells.len(), np.nan))
 
 
-def _floats_of_text(
-    table: RawTable, column: str, cells: pl.Series, problems: list[str]
-) -> pl.Series:
+def _floats_of_text(table: RawTable, column: str, problems: list[str], if_text: str) -> pl.Series:
+    cells = table.frame[column].cast(pl.String)
     floats = cells.cast(pl.Float64, strict=False) if table.decimal == "." else None
     if floats is None or (floats.is_null() & cells.is_not_null()).any():
         text = cells.str.strip_chars()
@@ -64,12 +63,11 @@ def _floats_of_text(
             text = text.str.replace_all(".", "?", literal=True)
             text = text.str.replace(",", ".", literal=True)
         floats = text.cast(pl.Float64, strict=False)
-        is_bad = (floats.is_null() & ~is_missing).to_numpy()
-        other = "," if table.decimal == "." else "."
+        is_bad = floats.is_null() & ~is_missing
         what = f"is no number; allowed: 1234{table.decimal}5 or nothing"
-        if cells.filter(pl.Series(is_bad)).str.contains(other, literal=True).any():
-            what += f" (the decimal mark is {table.decimal!r})"
-        problems.extend(table.cell_problems(column, is_bad, what))
+        bad = cells.filter(is_bad).str.strip_chars()
+        what += number_advice(bad, table.decimal) or (if_text if floats.is_null().all() else "")
+        problems.extend(table.cell_problems(column, is_bad.to_numpy(), what))
     is_whole = cells.str.contains(r"^\s*[+-]?\d{16,}\s*$").fill_null(value=False)
     if is_whole.any():
         digits = pl.select(pl.when(is_whole).then(cells.str.strip_chars())).to_series()
@@ -120,11 +118,12 @@ def to_closes(
     )
     times = _times(table, column, source, problems)
     lost = times.is_null() & ~is_null
-    problems.extend(
-        table.cell_problems(
-            column, lost.to_numpy(), _allowed(source, is_text=cells.dtype == pl.String)
-        )
-    )
+    if lost.any():
+        what = _allowed(source, is_text=cells.dtype == pl.String)
+        if cells.dtype == pl.String:
+            is_all = bool((lost | is_null).all())
+            what += time_advice(cells) if is_all else "; all cells of a column have one form"
+        problems.extend(table.cell_problems(column, lost.to_numpy(), what))
     if times.dtype == pl.Date:
         return _closes_of_sessions(table, times, calendar, problems)
     if source.time_label == "session":
@@ -147,7 +146,7 @@ def _allowed(source: "TableSource", *, is_text: bool) -> str:
     if source.time_format == "iso":
         return (
             "is no time; allowed: 2024-01-31, 2024-01-31T16:00:00 or 2024-01-31T16:00:00+00:00, "
-            f"unambiguous in {source.time_zone}; for others give time_format"
+            f"unambiguous in {source.time_zone}"
         )
     return f"is no time of the format {source.time_format!r}"
 
@@ -181,10 +180,10 @@ def _times(table: RawTable, column: str, source: "TableSource", problems: list[s
         return _within_record(_in_microseconds(table, column, source, problems))
     if source.time_format in _EPOCHS and (dtype == pl.String or dtype.is_integer()):
         return _within_record(_from_epoch(cells, source.time_format))
-    if dtype == pl.String:
-        text = cells.str.strip_chars()
+    if dtype == pl.String or (dtype.is_integer() and source.time_format != "iso"):
+        text = cells.cast(pl.String).str.strip_chars()
         return _within_record(_times_of_text(text, source))
-    hint = "; say time_format='ms' or another unit" if dtype.is_integer() else ""
+    hint = time_advice(cells.cast(pl.String)) if dtype.is_integer() else ""
     problems.append(f"{table.name}, column {column!r}: holds {dtype}, not times{hint}")
     return cells.is_null().cast(pl.Int64).cast(pl.Datetime("us"))
 

@@ -3,6 +3,7 @@
 import csv
 import gzip
 import io
+import re
 import zlib
 from collections import Counter
 from collections.abc import Sequence
@@ -18,6 +19,7 @@ from plumbline.lake.raw_table import RawTable
 DELIMITERS = (",", ";", "\t", "|")
 _QUOTE = 0x22
 _SHOWN = 20
+_FEW = 3  # lines that are named one by one, even if there are no others
 _MARK = b"\xef\xbb\xbf"  # byte order mark of UTF-8
 
 
@@ -53,27 +55,52 @@ def read_delimited(
     if lines is None:
         problems.append(f"{name}: a quotation mark is opened and never closed")
         return None
-    header = next(
-        csv.reader(io.StringIO(data[lines.start[0] : lines.stop[0]].decode()), delimiter=mark)
-    )
-    header = [column.strip() for column in header]
+    header = _header(data[lines.start[0] : lines.stop[0]].decode(), mark, name, problems)
+    if header is None:
+        return None
     twice = [column for column, count in Counter(header).items() if count > 1]
     if twice:
         problems.append(f"{name}: columns stand twice: {', '.join(map(repr, twice))}")
     is_good = lines.cells == len(header)
-    problems.extend(_width_problems(lines, len(header), name))
     kept = _Lines(*(part[1:][is_good[1:]] for part in lines))
-    if not kept.start.size:
+    if lines.start.size == 1:
         problems.append(f"{name}: the file is empty: it has a header and no row")
         return None
-    body = _body(data, lines, kept)
-    frame = _cells(body, header, mark)
+    wrong = _width_problems(lines, len(header), mark, name)
+    if (wrong or len(header) == 1) and (other := _other_delimiter(data, mark)) is not None:
+        problems.append(f"{name}: cells end with {other!r}, not {mark!r}: say delimiter: {other!r}")
+        return None
+    problems.extend(wrong)
+    if not kept.start.size:
+        return None
+    try:
+        frame = _cells(_body(data, lines, kept), header, mark)
+    except pl.exceptions.PolarsError as error:
+        problems.append(f"{name}: cannot be read as delimited text: {error}; check its quotes")
+        return None
     if frame.height != kept.start.size:
         problems.append(
             f"{name}: {kept.start.size} lines gave {frame.height} rows; check its quotes"
         )
         return None
     return RawTable(name, frame, kept.line, decimal)
+
+
+def _header(line: str, delimiter: str, name: str, problems: list[str]) -> list[str] | None:
+    try:
+        return [column.strip() for column in next(csv.reader([line], delimiter=delimiter))]
+    except csv.Error as error:
+        problems.append(f"{name}: the header cannot be read: {error}")
+        return None
+
+
+def _other_delimiter(data: bytes, mark: str) -> str | None:
+    """Return a mark that cuts every line into the same number of cells, if another one does."""
+    for other in DELIMITERS:
+        lines = None if other == mark else _lines(data, other)
+        if lines is not None and lines.cells[0] > 1 and (lines.cells == lines.cells[0]).all():
+            return other
+    return None
 
 
 def _content(path: Path, name: str, problems: list[str]) -> bytes | None:
@@ -99,7 +126,22 @@ def _content(path: Path, name: str, problems: list[str]) -> bytes | None:
             f"{name}, line {line}: byte {data[place]:#04x} is no UTF-8 text; save the file as UTF-8"
         )
         return None
+    if data.count(b"\r") > data.count(b"\r\n") and (at := _lone_return(data)) is not None:
+        problems.append(
+            f"{name}, line {at}: a line ends with a carriage return alone; save the file with "
+            "line ends of Unix (LF) or Windows (CR LF)"
+        )
+        return None
     return data
+
+
+def _lone_return(data: bytes) -> int | None:
+    """Return the line of the first carriage return outside quotes that no line feed follows."""
+    text = data.rstrip(b"\r\n")
+    for found in re.finditer(rb"\r(?!\n)", text):
+        if text.count(b'"', 0, found.start()) % 2 == 0:
+            return text.count(b"\n", 0, found.start()) + 1
+    return None
 
 
 def _lines(data: bytes, delimiter: str) -> _Lines | None:
@@ -123,10 +165,19 @@ def _lines(data: bytes, delimiter: str) -> _Lines | None:
     return _Lines(start[is_text], stop[is_text], cells[is_text], line[is_text])
 
 
-def _width_problems(lines: _Lines, width: int, name: str) -> list[str]:
+def _width_problems(lines: _Lines, width: int, mark: str, name: str) -> list[str]:
     wrong = np.flatnonzero(lines.cells != width)
+    advice = ""
+    if (lines.cells[wrong] > width).any():
+        advice = f'; a cell that holds {mark!r} stands in quotes, as "1{mark}5"'
+    if wrong.size > max(_FEW, lines.cells.size // 2) and np.unique(lines.cells[wrong]).size == 1:
+        first = wrong[0]
+        said = (
+            f"{name}: {wrong.size} of {lines.cells.size - 1} lines have {lines.cells[first]} cells"
+        )
+        return [f"{said}, such as line {lines.line[first]}; the header has {width}{advice}"]
     shown = [
-        f"{name}, line {lines.line[i]}: {lines.cells[i]} cells, the header has {width}"
+        f"{name}, line {lines.line[i]}: {lines.cells[i]} cells, the header has {width}{advice}"
         for i in wrong[:_SHOWN]
     ]
     if wrong.size > _SHOWN:

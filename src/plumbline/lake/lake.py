@@ -12,7 +12,7 @@ from plumbline.core.errors import (
     CorruptEntryError,
     MissingDataError,
     ParameterError,
-    nearest_names,
+    ProjectError,
 )
 from plumbline.core.panel import Panel
 from plumbline.core.settings import current_time
@@ -36,6 +36,7 @@ from plumbline.ledger.database import Database, open_database
 if TYPE_CHECKING:
     import polars
 
+DATABASE = "plumbline.db"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]{0,99}")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
@@ -47,7 +48,8 @@ class Lake:
     Parameters
     ----------
     root : folder; segments lie in ``root/segments``.
-    database : metadata database with the catalogue's tables.
+    database : metadata database with the catalogue's tables; None if there is no lake yet, which
+        the first ingest then makes in ``root``.
     code : digest of the code that reads and cleans, if the caller knows it. What a source gave
         under another code is not taken for what it gives under this one.
 
@@ -67,10 +69,30 @@ class Lake:
            [11.]])
     """
 
-    def __init__(self, root: Path, database: Database, code: str = "") -> None:
+    def __init__(self, root: Path, database: Database | None, code: str = "") -> None:
         self.root = Path(root)
-        self.database = database
+        self._database = database
         self.code = code
+
+    def __repr__(self) -> str:
+        return f"Lake({str(self.root)!r})"
+
+    @property
+    def database(self) -> Database:
+        """Return the metadata database.
+
+        Raises
+        ------
+        MissingDataError
+            If nothing was ever stored here.
+        """
+        if self._database is None:
+            store = self.root / ".plumbline"
+            hint = f"; did you mean {store}?" if store.is_dir() else ""
+            raise MissingDataError(
+                f"there is no lake in {self.root}; the first ingest makes it{hint}"
+            )
+        return self._database
 
     @property
     def segment_folder(self) -> Path:
@@ -143,9 +165,7 @@ class Lake:
             raise ParameterError(
                 f"name {name!r} must be 1 … 100 letters, digits, '_', '.' or '-', and no digest"
             )
-        base = Path() if base is None else Path(base)
-        rules = CleaningRules() if rules is None else rules
-        grid = grid_of(calendar)
+        base, rules, grid = Path(base or ""), rules or CleaningRules(), grid_of(calendar)
         listing = self.source_listing(source, base)
         key = digest(("ingest", listing.digest, source.fingerprint, rules, grid, self.code))
         note = describe(source, base, listing)
@@ -165,6 +185,7 @@ class Lake:
         Segments become durable first; then one transaction writes all rows. A crash before it
         ends leaves the catalogue as it was, and at most files that nothing refers to.
         """
+        self.make()
         dataset = prepared.dataset
         segments = None
         if prepared.bars is not None and not self._is_stored(dataset.dataset_id):
@@ -194,6 +215,8 @@ class Lake:
     def source_listing(self, source: Source, base: Path) -> Listing:
         """Return a source's files and their digest; files known from before are not read."""
         paths = source.files(base)
+        if self._database is None:
+            return list_files(paths, base, {})
         with self.database.read() as connection:
             known = catalogue.get_files(connection, [str(path.absolute()) for path in paths])
         listing = list_files(paths, base, known)
@@ -205,34 +228,22 @@ class Lake:
 
     def source_digest(self, source: Source, base: Path | None = None) -> str:
         """Return the digest over the sorted pairs of a source's file names and contents."""
-        return self.source_listing(source, Path() if base is None else Path(base)).digest
+        return self.source_listing(source, Path(base or "")).digest
 
     def dataset(self, name_or_id: str, version: int | None = None) -> Dataset:
         """Return a dataset by its name, the latest version unless one is given, or by its id.
 
         Raises
         ------
-        MissingDataError
+        UnknownNameError
             If there is none; the nearest name is given.
         """
         with self.database.read() as connection:
-            found = None
             if _DIGEST.fullmatch(name_or_id):
                 found = catalogue.get_dataset(connection, name_or_id, "", 0)
-            else:
-                place = catalogue.find_version(connection, name_or_id, version)
-                if place is not None:
-                    found = catalogue.get_dataset(connection, place[0], name_or_id, place[1])
-            if found is not None:
-                return found
-            versions = catalogue.list_versions(connection)
-        numbers = [str(v["version"]) for v in versions if v["name"] == name_or_id]
-        if numbers:
-            raise MissingDataError(
-                f"dataset {name_or_id!r} has no version {version}; it has {', '.join(numbers)}"
-            )
-        hint = nearest_names(name_or_id, {v["name"] for v in versions})
-        raise MissingDataError(f"the lake has no dataset {name_or_id!r}; {hint}")
+                if found is not None:
+                    return found
+            return catalogue.named_dataset(connection, name_or_id, version)
 
     def datasets(self) -> list[dict[str, Any]]:
         """Return all versions of all names: name, version, dataset_id, created, source, span."""
@@ -338,7 +349,27 @@ class Lake:
             reason = f"{error.reason}; {advice}"
             raise CorruptEntryError(error.digest, error.path, reason) from None
 
+    def make(self) -> None:
+        """Make the lake if it is not there.
+
+        Raises
+        ------
+        ProjectError
+            If its folder cannot be made.
+        """
+        if self._database is not None:
+            return
+        try:
+            self.segment_folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ProjectError(f"the lake {self.root} cannot be made: {error.strerror}") from error
+        database = open_database(self.root / DATABASE)
+        catalogue.create_missing(database)
+        self._database = database
+
     def _recall(self, name: str, key: str) -> tuple[Dataset, bytes] | None:
+        if self._database is None:
+            return None
         with self.database.read() as connection:
             known = catalogue.recall_ingest(connection, key)
             if known is None:
@@ -352,10 +383,11 @@ class Lake:
         return None if dataset is None else (dataset, known[1])
 
     def _version_of(self, name: str, dataset: Dataset) -> int:
+        if self._database is None:
+            return 0
         with self.database.read() as connection:
             latest = catalogue.find_version(connection, name)
-        is_same = latest is not None and latest[0] == dataset.dataset_id
-        return latest[1] if latest is not None and is_same else 0
+        return latest[1] if latest is not None and latest[0] == dataset.dataset_id else 0
 
     def _is_stored(self, dataset_id: str) -> bool:
         with self.database.read() as connection:
@@ -380,7 +412,7 @@ class Lake:
 
 
 def open_lake(path: Path | str, database: Database | None = None, code: str = "") -> Lake:
-    """Open the lake in a folder, which is made if it is not there.
+    """Open the lake in a folder. Nothing is made: the first ingest makes a lake that is not there.
 
     Parameters
     ----------
@@ -389,7 +421,9 @@ def open_lake(path: Path | str, database: Database | None = None, code: str = ""
     code : digest of the code that reads and cleans; see :class:`Lake`.
     """
     root = Path(path)
-    (root / "segments").mkdir(parents=True, exist_ok=True)
-    database = database or open_database(root / "plumbline.db")
+    if database is None:
+        if not (root / DATABASE).is_file():
+            return Lake(root, None, code)
+        database = open_database(root / DATABASE)
     catalogue.create_missing(database)
     return Lake(root, database, code)

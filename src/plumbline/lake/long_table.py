@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from plumbline.core.calendar import Calendar
-from plumbline.lake.columns import Roles, find_roles
+from plumbline.lake.columns import ASSET_NAMES, Roles, field_name, find_roles
 from plumbline.lake.convert import to_closes, to_floats
 from plumbline.lake.raw_table import RawTable
 from plumbline.lake.table_source import STEM
@@ -30,7 +30,7 @@ def long_table(
     Returns
     -------
     The table, or None if the file has a problem. Of a wide table, cells without a value give no
-    row.
+    row, but a column without any gives one, so that its asset is named.
     """
     before = len(problems)
     roles = find_roles(table.frame.columns, source, table.name, problems)
@@ -39,8 +39,9 @@ def long_table(
     if roles is None or table.frame.height == 0:
         return None
     closes = to_closes(table, roles.bar, source, calendar, problems).alias("bar_close")
-    values = {ours: to_floats(table, c, problems).alias(ours) for ours, c in roles.values.items()}
+    values = _numbers(table, roles, source, problems)
     if source.form == "wide":
+        problems.extend(_long_after_all(table, roles, closes))
         field = source.field.replace(STEM, _stem(table.name))
         return None if len(problems) > before else _melted(closes, values, field)
     assets = _assets(table, roles, source, problems)
@@ -51,6 +52,35 @@ def long_table(
 
 def _stem(name: str) -> str:
     return PurePosixPath(name).name.split(".")[0]
+
+
+def _numbers(
+    table: RawTable, roles: Roles, source: "TableSource", problems: list[str]
+) -> dict[str, pl.Series]:
+    before = len(problems)
+    columns = roles.values.items()
+    values = {ours: to_floats(table, c, problems).alias(ours) for ours, c in columns}
+    if len(problems) == before:
+        return values
+    del problems[before:]  # said again, with advice that only whoever has seen all columns can give
+    named = [ours for ours, cells in values.items() if not cells.is_nan().all()]
+    advice = f"; if it is no field, leave it out: say fields: [{', '.join(named)}]" if named else ""
+    if source.form == "wide":
+        advice = "; if the table has a row a bar and asset, say form: long"
+    for column in roles.values.values():
+        to_floats(table, column, problems, advice)
+    return values
+
+
+def _long_after_all(table: RawTable, roles: Roles, closes: pl.Series) -> list[str]:
+    """Return why a table read as wide seems to be long: numbers of assets pass for prices."""
+    usual = [column for column in roles.values.values() if field_name(column) in ASSET_NAMES]
+    if not usual or closes.n_unique() == closes.len():
+        return []
+    said = (
+        f"{table.name}: times stand on several rows, and column {usual[0]!r} seems to hold assets"
+    )
+    return [f"{said}; if the table has a row a bar and asset, say form: long"]
 
 
 def _assets(table: RawTable, roles: Roles, source: "TableSource", problems: list[str]) -> pl.Series:
@@ -73,4 +103,31 @@ def _assets(table: RawTable, roles: Roles, source: "TableSource", problems: list
 def _melted(closes: pl.Series, values: dict[str, pl.Series], field: str) -> pl.DataFrame:
     wide = pl.DataFrame([closes.alias("bar_close"), *(v.alias(f"={k}") for k, v in values.items())])
     long = wide.unpivot(index="bar_close", variable_name="asset", value_name=field)
-    return long.filter(pl.col(field).is_not_nan()).with_columns(pl.col("asset").str.slice(1))
+    long = long.filter(pl.col(field).is_not_nan()).with_columns(pl.col("asset").str.slice(1))
+    empty = [name for name, cells in values.items() if cells.is_nan().all()]
+    if not empty:
+        return long
+    named = pl.DataFrame({"asset": empty}).with_columns(
+        pl.lit(closes[0]).cast(closes.dtype).alias("bar_close"),
+        pl.lit(float("nan")).alias(field),
+    )
+    return pl.concat([long, named.select(long.columns)])
+
+
+def without_named_twice(frames: list[pl.DataFrame]) -> list[pl.DataFrame]:
+    """Drop the rows that stand for a wide column without values, if another table has its asset.
+
+    What is left names each asset that no file has a value of, once, so that cleaning reports it.
+    """
+    is_empty = [frame[frame.columns[-1]].is_nan() for frame in frames]
+    if not any(mask.any() for mask in is_empty):
+        return frames
+    pairs = list(zip(frames, is_empty, strict=True))
+    known = set().union(*(frame["asset"].filter(~mask).unique() for frame, mask in pairs))
+    kept = []
+    for frame, mask in pairs:
+        needless = frame["asset"].filter(mask)
+        is_kept = ~mask | ~frame["asset"].is_in(sorted(known))
+        known.update(needless)
+        kept.append(frame.filter(is_kept))
+    return kept

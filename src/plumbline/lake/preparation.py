@@ -14,6 +14,7 @@ from plumbline.lake.cleaning_rules import CleaningRules
 from plumbline.lake.dataset import Dataset
 from plumbline.lake.patches import make_patches
 from plumbline.lake.prepared import Progress
+from plumbline.lake.quality import summarise
 from plumbline.lake.source import Source
 
 
@@ -35,21 +36,31 @@ def read_clean(
     SourceError
         If a file cannot be read, rows conflict, or no bar is left.
     """
-    n_files = len(source.files(base))
+    files = source.files(base)
+    n_files = len(files)
     progress("read", 0, n_files)
     frames = source.bars(base, calendar)
     progress("read", n_files, n_files)
     rows = sum(frame.height for frame in frames)
     if not rows:
-        raise SourceError(f"bars of {source}", ["no file holds a bar with a value"])
+        raise SourceError(f"bars of {source}", ["no file holds a row"])
     progress("clean", 0, rows)
     bars, quality = clean(pl.concat(frames, how="diagonal"), rules, calendar)
     if not bars.height:
-        raise SourceError(f"bars of {source}", ["no bar is left after cleaning"])
+        raise SourceError(
+            f"bars of {', '.join(path.name for path in files[:5])}", [_why_none(quality)]
+        )
     progress("clean", rows, rows)
     buffer = io.BytesIO()
     quality.write_parquet(buffer, compression="zstd")
     return Made(make_dataset(bars, calendar), bars, buffer.getvalue())
+
+
+def _why_none(quality: pl.DataFrame) -> str:
+    found = [f"{row[0]} {row[1]} {row[2]}" for row in summarise(quality).iter_rows()]
+    assets = quality.filter(pl.col("rule") == "no_value")["asset"].to_list()
+    names = ", ".join(map(repr, assets[:10])) + (", …" if len(assets) > 10 else "")
+    return f"no bar is left after cleaning ({', '.join(found)}): no value of {names}"
 
 
 def make_dataset(bars: pl.DataFrame, calendar: Calendar) -> Dataset:

@@ -2,7 +2,7 @@
 
 import io
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, final
 
 from plumbline.lake.dataset import Dataset
@@ -28,10 +28,10 @@ class PreparedDataset:
     """
 
     dataset: Dataset
-    source: str
+    source: str = field(repr=False)
     key: str
-    quality_bytes: bytes
-    bars: "polars.DataFrame | None"
+    quality_bytes: bytes = field(repr=False)
+    bars: "polars.DataFrame | None" = field(repr=False)
 
     @property
     def quality(self) -> "polars.DataFrame":
@@ -54,7 +54,7 @@ class Ingested:
 
     dataset: Dataset
     created: bool
-    quality_bytes: bytes
+    quality_bytes: bytes = field(repr=False)
     healed: int = 0
 
     @property

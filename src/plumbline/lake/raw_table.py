@@ -9,6 +9,7 @@ import polars as pl
 from jaxtyping import Bool, Int
 
 _SHOWN = 20  # cells named one by one for each column and kind of problem
+_FEW = 3  # bad cells that are named one by one, even if the column holds no others
 
 
 @final
@@ -31,14 +32,18 @@ class RawTable:
 
     def where(self, row: int) -> str:
         """Return ``file, line n`` of a row counted from 0."""
-        if self.lines is None:
-            return f"{self.name}, row {row + 1}"
-        return f"{self.name}, line {int(self.lines[row])}"
+        return f"{self.name}, {self._line(row)}"
+
+    def _line(self, row: int) -> str:
+        return f"row {row + 1}" if self.lines is None else f"line {int(self.lines[row])}"
 
     def cell_problems(
         self, column: str, is_bad: Bool[np.ndarray, "rows"], what: str
     ) -> Iterable[str]:
         """Yield one message for each bad cell of a column; beyond 20, say how many more.
+
+        If most cells of the column are bad, it is the column that is wrong: then there is one
+        message, with the number of bad cells and three examples.
 
         Parameters
         ----------
@@ -46,14 +51,24 @@ class RawTable:
         is_bad : rows whose cell is wrong.
         what : what is wrong and what is allowed, as in ``is no number; allowed: 12.5``.
         """
-        rows = np.flatnonzero(is_bad)
-        values = self.frame[column]
-        for row in rows[:_SHOWN]:
-            value = values[int(row)]
-            shown = "" if value is None else str(value)
-            yield f"{self.where(int(row))}, column {column!r}: {shown!r} {what}"
-        if rows.size > _SHOWN:
-            yield (
-                f"{self.name}, column {column!r}: {rows.size - _SHOWN} more cells like these, "
-                f"the last on {self.where(int(rows[-1])).rsplit(', ', 1)[1]}"
+        rows = [int(row) for row in np.flatnonzero(is_bad)]
+        if len(rows) > max(_FEW, self.frame.height // 2):
+            examples = ", ".join(
+                f"{self._shown(column, row)} ({self._line(row)})" for row in rows[:3]
             )
+            yield (
+                f"{self.name}, column {column!r}, {len(rows)} of {self.frame.height} cells, "
+                f"such as {examples}: each {what}"
+            )
+            return
+        for row in rows[:_SHOWN]:
+            yield f"{self.where(row)}, column {column!r}: {self._shown(column, row)} {what}"
+        if len(rows) > _SHOWN:
+            yield (
+                f"{self.name}, column {column!r}: {len(rows) - _SHOWN} more cells like these, "
+                f"the last on {self._line(rows[-1])}"
+            )
+
+    def _shown(self, column: str, row: int) -> str:
+        value = self.frame[column][row]
+        return repr("" if value is None else str(value))

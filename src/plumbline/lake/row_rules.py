@@ -1,5 +1,6 @@
 """Rules about rows: on the calendar, in order, each bar of an asset once."""
 
+from datetime import datetime
 from typing import Literal
 
 import polars as pl
@@ -10,6 +11,38 @@ from plumbline.lake.quality import finding
 
 _KEYS = ("asset", "bar_close")
 _LISTED = 1000
+
+
+def strip_names(bars: pl.DataFrame, findings: list[pl.DataFrame]) -> pl.DataFrame:
+    """Take white space off both ends of asset names; report each that had some, and its rows."""
+    names = bars["asset"].unique()
+    padded = names.filter(names.str.strip_chars() != names)
+    if not padded.len():
+        return bars
+    stripped = pl.col("asset").str.strip_chars()
+    rows = bars.filter(pl.col("asset").is_in(padded.implode())).group_by(
+        "asset", maintain_order=True
+    )
+    counts = rows.agg(pl.col("bar_close").min(), pl.len().alias("rows")).with_columns(stripped)
+    findings.append(finding(counts, "name_space", "stripped", None, pl.col("rows")))
+    return bars.with_columns(stripped)
+
+
+def report_vanished(before: pl.Series, bars: pl.DataFrame, findings: list[pl.DataFrame]) -> None:
+    """Report assets of which no value is left.
+
+    Parameters
+    ----------
+    before : asset names of the input, each once.
+    bars : what is left.
+    findings : list that the report's rows are appended to.
+    """
+    gone = before.filter(~before.is_in(bars["asset"].unique().implode())).alias("asset")
+    rows = gone.to_frame().with_columns(
+        pl.lit(None, dtype=pl.Datetime("us", "UTC")).alias("bar_close")
+    )
+    if rows.height:
+        findings.append(finding(rows, "no_value", "marked", None, pl.lit(0.0)))
 
 
 def drop_off_calendar(
@@ -27,18 +60,24 @@ def drop_off_calendar(
     wrong = times.filter(pl.Series(~on_grid))
     off = bars.filter(pl.col("bar_close").is_in(wrong.implode())) if wrong.len() else bars.head(0)
     if off.height > max_share * bars.height or off.height == bars.height:
-        shown = ", ".join(str(time) for time in wrong.sort().head(3))
+        shown = ", ".join(_moment(time) for time in wrong.sort().head(3))
         problem = (
-            f"{off.height} of {bars.height} rows are no close of a bar, such as {shown}; check "
+            f"{off.height} of {bars.height} rows are no close of a bar of {calendar.frequency} on "
+            f"the calendar {calendar.name}, such as {shown}; check "
             "the calendar, the time zone, and time_label (dates with a time of day that name "
-            "sessions need time_label='session')"
+            "sessions need time_label: session)"
         )
-        subject = f"bars of {calendar.frequency} on the calendar {calendar.name}"
-        raise SourceError(subject, [problem])
+        raise SourceError("bars off the calendar", [problem])
     if not off.height:
         return bars
     findings.append(finding(off, "off_calendar", "dropped", None, pl.lit(1.0)))
     return bars.filter(~pl.col("bar_close").is_in(wrong.implode()))
+
+
+def _moment(time: datetime) -> str:
+    """Return a time for a message; the last microsecond of a day stands for a date, no session."""
+    is_date = (time.hour, time.minute, time.second, time.microsecond) == (23, 59, 59, 999_999)
+    return f"{time:%Y-%m-%d}" if is_date else f"{time:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def sort_rows(bars: pl.DataFrame, findings: list[pl.DataFrame]) -> pl.DataFrame:
@@ -95,7 +134,7 @@ def merge_duplicates(
     is_conflict = pl.any_horizontal(fields)
     clashing = spread.filter(is_conflict)
     if clashing.height and conflicts == "refuse":
-        raise SourceError("conflicting rows of one bar and asset", _listed(repeated, clashing))
+        raise SourceError("bars that conflict", _listed(repeated, clashing))
     _report_duplicates(repeated, spread, conflicts, findings)
     take = [s.last() if conflicts == "last" else s.first() for s in said]
     merged = groups.agg(*(t.alias(n) for n, t in zip(fields, take, strict=True)))
@@ -124,10 +163,13 @@ def _listed(repeated: pl.DataFrame, clashing: pl.DataFrame) -> list[str]:
         is_it = (pl.col("asset") == row["asset"]) & (pl.col("bar_close") == row["bar_close"])
         values = repeated.filter(is_it)
         said = "; ".join(f"{name}: {_alternatives(values[name])}" for name in fields if row[name])
-        problems.append(f"{row['asset']}, {row['bar_close']}: {said}")
+        at = _moment(row["bar_close"])
+        problems.append(f"conflicting rows of {row['asset']}, bar closing {at}: {said}")
     if clashing.height > _LISTED:
         problems.append(f"{clashing.height - _LISTED} more bars like these")
-    problems[-1] += "; mend the files, or take the first or last row with conflicts='first'|'last'"
+    problems[-1] += (
+        "; mend the files, or take one of the rows with the rule conflicts: first (or last)"
+    )
     return problems
 
 

@@ -63,17 +63,22 @@ sources: Room[Source] = Room("plumbline.lake.sources", Source)
 def find_files(paths: Iterable[str], base: Path) -> tuple[Path, ...]:
     """Return the files that names and glob patterns find below a folder, sorted, each once.
 
+    A name that is a file is that file, also if it holds ``*``, ``?`` or ``[``.
+
     Raises
     ------
     SourceError
-        If a name or pattern finds no file; all such are named.
+        If a name or pattern finds no file, or finds a folder or a link that leads nowhere; all
+        such are named.
     """
     found: set[Path] = set()
     problems: list[str] = []
     for pattern in paths:
-        matches = _matches(pattern, base)
-        if not matches:
-            problems.append(_nothing_found(pattern, base))
+        if not _is_pattern(pattern) or (base / pattern).is_file():
+            matches = [base / pattern]
+            problems.extend(_name_problems(pattern, base))
+        else:
+            matches = _matches(pattern, base, problems)
         found.update(matches)
     if problems:
         raise SourceError(f"files below {base}", problems)
@@ -85,22 +90,51 @@ def path_name(path: Path, base: Path) -> str:
     return path.relative_to(base).as_posix() if path.is_relative_to(base) else path.as_posix()
 
 
-def _matches(pattern: str, base: Path) -> list[Path]:
+def _is_pattern(path: str) -> bool:
+    return bool(_WILD.intersection(path))
+
+
+def _matches(pattern: str, base: Path, problems: list[str]) -> list[Path]:
+    """Return what a pattern finds; what it finds beside files are problems, as is nothing."""
     place = Path(pattern)
-    if not _WILD.intersection(pattern):
-        return [base / place] if (base / place).is_file() else []
+    if any("**" in part and part != "**" for part in place.parts):
+        problems.append(
+            f"pattern {pattern!r}: '**' stands for any folders and must fill the place between two "
+            "slashes, as in '**/*.csv'; within a name write '*'"
+        )
+        return []
     root = Path(place.anchor) if place.is_absolute() else base
     relative = place.relative_to(place.anchor) if place.is_absolute() else place
-    return [path for path in root.glob(relative.as_posix()) if path.is_file()]
+    matches = sorted(root.glob(relative.as_posix()))
+    if not matches:
+        problems.append(f"no file matches the pattern {pattern!r} below {base}")
+    advice = "narrow the pattern or move it away"
+    problems.extend(
+        f"pattern {pattern!r} finds {path_name(path, base)!r}, {_what(path)}; {advice}"
+        for path in matches
+        if not path.is_file()
+    )
+    return matches
 
 
-def _nothing_found(pattern: str, base: Path) -> str:
-    folder = (base / pattern).parent
-    if (base / pattern).is_dir():
-        return f"{pattern!r} is a folder; give a pattern such as '{pattern}/*.csv'"
-    if _WILD.intersection(pattern):
-        return f"no file matches the pattern {pattern!r} below {base}"
-    if not folder.is_dir():
-        return f"file {pattern!r} not found: there is no folder {folder}"
-    names = [path.name for path in folder.iterdir() if path.is_file()]
-    return f"file {pattern!r} not found in {folder}; {nearest_names(Path(pattern).name, names)}"
+def _name_problems(name: str, base: Path) -> list[str]:
+    path = base / name
+    if path.is_file():
+        return []
+    if path.is_dir():
+        return [f"{name!r} is a folder; give a pattern such as '{name}/*.csv'"]
+    if path.exists() or path.is_symlink():
+        return [f"{name!r} is {_what(path)}; name a file"]
+    if not path.parent.is_dir():
+        return [f"file {name!r} not found: there is no folder {path.parent}"]
+    names = [other.name for other in path.parent.iterdir() if other.is_file()]
+    return [f"file {name!r} not found in {path.parent}; {nearest_names(path.name, names)}"]
+
+
+def _what(path: Path) -> str:
+    """Return what stands in the place of a file."""
+    if path.is_dir():
+        return "a folder"
+    if path.is_symlink() and not path.exists():
+        return f"a link to {path.readlink()}, which is not there"
+    return "no regular file"

@@ -75,7 +75,7 @@ class TableSource(Source):
 
     def bars(self, base: Path, calendar: Calendar) -> "list[polars.DataFrame]":
         """Read all files; see :meth:`Source.bars`."""
-        from plumbline.lake.long_table import long_table
+        from plumbline.lake.long_table import long_table, without_named_twice
 
         problems: list[str] = []
         frames = []
@@ -86,7 +86,7 @@ class TableSource(Source):
                 frames.append(frame)
         if problems:
             raise SourceError(f"{type(self).__name__} files below {base}", problems)
-        return frames
+        return without_named_twice(frames) if self.form == "wide" else frames
 
     @abstractmethod
     def table(self, path: Path, name: str, problems: list[str]) -> "RawTable | None":

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select
 
-from plumbline.core.errors import MissingDataError, nearest_names
+from plumbline.core.errors import UnknownNameError, nearest_names
 from plumbline.core.settings import current_time
 from plumbline.ledger.database import Database
 from plumbline.ledger.models import (
@@ -81,7 +81,7 @@ def get_run(database: Database, run_id: str) -> dict[str, Any]:
 
     Raises
     ------
-    MissingDataError
+    UnknownNameError
         If there is no such run; ``last`` names the newest.
     """
     query = select(Run).order_by(Run.started.desc(), Run.id.desc()).limit(1)
@@ -92,7 +92,7 @@ def get_run(database: Database, run_id: str) -> dict[str, Any]:
         row = connection.execute(query).first()
         if row is None:
             known = connection.execute(select(Run.id)).scalars().all()
-            raise MissingDataError(f"no run {run_id!r}; {nearest_names(run_id, known)}")
+            raise UnknownNameError(f"no run {run_id!r}; {nearest_names(run_id, known)}")
         run = dict(row._mapping)
         run["state"] = present_states(connection).get(run["id"], run["state"])
         texts = connection.execute(parts.where(TaskRecord.run_id == run["id"])).scalars().all()

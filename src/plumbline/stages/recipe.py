@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, final
 
@@ -13,6 +13,7 @@ from plumbline.core.errors import RecipeError, UnknownPluginError
 from plumbline.engine.pipeline import DataSet, Pipeline
 from plumbline.stages.kind import DataSpec, Kind, Place, Problem, kinds
 from plumbline.stages.validation import plain, problems_of
+from plumbline.stages.yaml_text import Lines, read_yaml
 
 DEFAULT_KIND = "factor_study"
 
@@ -33,9 +34,9 @@ class Recipe:
 
     name: str
     base: Path
-    kind: Kind
-    document: Mapping[str, Any]
-    resolved: Mapping[str, Any]
+    kind: Kind = field(repr=False)
+    document: Mapping[str, Any] = field(repr=False)
+    resolved: Mapping[str, Any] = field(repr=False)
 
     @property
     def text(self) -> str:
@@ -68,7 +69,9 @@ class Recipe:
 
 
 def load_recipe(
-    source: str | Path | Mapping[str, Any], overrides: Sequence[str] = (), base: Path | None = None
+    source: str | Path | Mapping[str, object],
+    overrides: Sequence[str] = (),
+    base: Path | None = None,
 ) -> Recipe:
     """Read, override and validate a recipe.
 
@@ -85,7 +88,7 @@ def load_recipe(
     """
     if isinstance(source, Mapping):
         document, subject = plain(source), "recipe"
-        lines: dict[Place, int] = {}
+        lines: Lines = {}
         base = base or Path.cwd()
     else:
         path = Path(source)
@@ -132,42 +135,17 @@ def _read(path: Path) -> str:
         raise RecipeError(f"recipe {path}", [f"cannot be read: {error}"]) from error
 
 
-def _parse(text: str, subject: str) -> tuple[dict[str, Any], dict[Place, int]]:
-    try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
-        document = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise RecipeError(subject, [f"is not YAML: {' '.join(str(error).split())}"]) from error
-    if not isinstance(document, dict):
-        raise RecipeError(subject, ["must be a mapping with keys such as name, data and signals"])
-    lines: dict[Place, int] = {}
+def _parse(text: str, subject: str) -> tuple[dict[str, Any], Lines]:
     problems: list[str] = []
-    _walk(root, (), lines, problems)
+    document, lines = read_yaml(text, problems)
     if problems:
         raise RecipeError(subject, problems)
+    if not isinstance(document, dict):
+        raise RecipeError(subject, ["must be a mapping with keys such as name, data and signals"])
     return document, lines
 
 
-def _walk(node: Any, place: Place, lines: dict[Place, int], problems: list[str]) -> None:
-    """Note lines of keys and items, and keys that stand twice, of which YAML keeps the last."""
-    if isinstance(node, yaml.SequenceNode):
-        for i, item in enumerate(node.value):
-            lines[*place, str(i)] = item.start_mark.line + 1
-            _walk(item, (*place, str(i)), lines, problems)
-    if not isinstance(node, yaml.MappingNode):
-        return
-    for key, value in node.value:
-        here = (*place, str(key.value))
-        line = key.start_mark.line + 1
-        if here in lines:
-            problems.append(f"line {line}: {'.'.join(here)} stands twice (line {lines[here]})")
-        lines[here] = line
-        _walk(value, here, lines, problems)
-
-
-def _override(
-    document: dict[str, Any], overrides: Sequence[str], lines: dict[Place, int]
-) -> list[str]:
+def _override(document: dict[str, Any], overrides: Sequence[str], lines: Lines) -> list[str]:
     """Set keys of a document; what is set has line 0 from then on, which is no line of the file."""
     problems = []
     for text in overrides:
@@ -175,10 +153,10 @@ def _override(
         if not equals or not key.strip():
             problems.append(f"{text!r} must read key=value, such as model.window=126")
             continue
-        try:
-            parsed = yaml.safe_load(value)
-        except yaml.YAMLError as error:
-            problems.append(f"{text!r}: the value is not YAML: {' '.join(str(error).split())}")
+        wrong: list[str] = []
+        parsed, _ = read_yaml(value, wrong)
+        if wrong:
+            problems += [f"{text!r}: {why}" for why in wrong]
             continue
         place: Any = document
         *path, last = key.strip().split(".")
@@ -195,13 +173,13 @@ def _override(
     return problems
 
 
-def _move(place: Place, lines: dict[Place, int]) -> None:
+def _move(place: Place, lines: Lines) -> None:
     for below in [key for key in lines if key[: len(place)] == place]:
         del lines[below]
     lines[place] = 0
 
 
-def _located(problem: Problem, lines: Mapping[Place, int]) -> tuple[int, str]:
+def _located(problem: Problem, lines: Lines) -> tuple[int, str]:
     """Return the line of a problem, 0 if it has none, and its text with line and place."""
     place = problem.place
     while place and place not in lines:

@@ -1,6 +1,6 @@
 """What a factor study asks for and its data do not hold: fields, assets, a common calendar."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from plumbline.core.calendar import bars_a_year
@@ -45,9 +45,19 @@ def data_problems(
         if asset not in stocks.assets:
             hint = nearest_names(asset, stocks.assets)
             problems.append(f"universe.assets: unknown asset {asset!r}; {hint}")
-    needed = {"universe": {"close"}, **{f"signals.{k}": v.requires() for k, v in chosen.items()}}
-    for place, fields in needed.items():
-        for field in sorted(set(fields) - DERIVED - set(stocks.fields)):
-            hint = nearest_names(field, stocks.fields)
-            problems.append(f"{place}: the data lack the field {field!r}; {hint}")
+    needed = {f"signals.{label}": signal.requires() - DERIVED for label, signal in chosen.items()}
+    problems += _lacking_fields(
+        full["universe"]["prices"], stocks, {"universe": {"close"}, **needed}
+    )
+    problems += _lacking_fields(full["factors"]["data"], legs, {"factors.data": {"close"}})
     return problems
+
+
+def _lacking_fields(name: str, data: DataSet, needed: Mapping[str, Iterable[str]]) -> list[str]:
+    return [
+        f"{place}: the data lack the field {field!r}; {nearest_names(field, data.fields)}; "
+        f"if data.{name} holds it under another name, say columns: {{{field}: …}} there, or of a "
+        f"wide table field: {field}"
+        for place, fields in needed.items()
+        for field in sorted(set(fields) - set(data.fields))
+    ]

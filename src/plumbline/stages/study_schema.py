@@ -12,7 +12,11 @@ from plumbline.stages.kind import Gate, Problem
 from plumbline.stages.study_parts import MODEL, mapping, signal_name
 from plumbline.stages.validation import plugin_schema, schema_of
 
-_NAME = {"type": "string", "pattern": "^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$"}
+_NAME = {
+    "type": "string",
+    "pattern": "^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$",
+    "description": "1 to 100 letters, digits, '_', '.' or '-', the first no '.' or '-'",
+}
 
 
 def study_schema(document: Mapping[str, Any]) -> tuple[dict[str, Any], list[Problem]]:

@@ -6,12 +6,11 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, TypeVar
 
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import ValidationError as SchemaError
 from pydantic import TypeAdapter, ValidationError
 
-from plumbline.core.errors import RecipeError, UnknownPluginError, nearest_names
+from plumbline.core.errors import BrokenPluginError, RecipeError, UnknownPluginError, nearest_names
 from plumbline.core.plugin import Plugin, Room
+from plumbline.stages.departures import departures
 from plumbline.stages.kind import Kind, Place, Problem, Shape
 
 T = TypeVar("T")
@@ -25,8 +24,7 @@ def problems_of(kind: Kind, document: Mapping[str, Any]) -> list[Problem]:
     all that has the right shape.
     """
     schema, found = kind.schema(document)
-    for error in Draft202012Validator(schema).iter_errors(document):
-        found += _problems(error)
+    found += departures(schema, document)
     return found + kind.problems(document, Shape(tuple(problem.place for problem in found)))
 
 
@@ -50,7 +48,7 @@ def plugin_schema(
         return {}, [Problem(place, f"{name!r} must be the name of a {room.kind.__name__}")]
     try:
         return schema_of(room[name]), []
-    except UnknownPluginError as error:
+    except (BrokenPluginError, UnknownPluginError) as error:
         return {}, [Problem(place, str(error))]
 
 
@@ -126,29 +124,6 @@ def plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
     return value
-
-
-def _problems(error: SchemaError) -> list[Problem]:
-    place = tuple(str(step) for step in error.absolute_path)
-    schema: Any = error.schema
-    value: Any = error.validator_value
-    given: Any = error.instance
-    if error.validator == "additionalProperties":
-        allowed = schema["properties"]
-        return [
-            Problem((*place, name), f"is no name here; {nearest_names(name, allowed)}")
-            for name in given
-            if name not in allowed
-        ]
-    if error.validator == "required":
-        known = ", ".join(schema.get("properties", {}))
-        name = error.message.split("'")[1]
-        return [Problem(place, f"lacks {name!r}; its keys are {known}")]
-    if error.validator in ("enum", "const"):
-        choices = [str(a) for a in (value if isinstance(value, list) else [value])]
-        hint = nearest_names(str(error.instance), choices)
-        return [Problem(place, f"{error.instance!r} is not allowed; {hint}")]
-    return [Problem(place, error.message)]
 
 
 def _sentences(text: str, values: Mapping[str, Any], place: Place) -> list[Problem]:

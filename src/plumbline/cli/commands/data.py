@@ -30,7 +30,9 @@ def command(
             {k: v for k, v in row.items() if k != "source"} | {"dataset_id": row["dataset_id"]}
             for row in lake.datasets()
         ]
-        console.emit(rows, lambda: console.table([_short(r) for r in rows]), as_json=as_json)
+        none = "no data sets in this project; plumbline ingest or plumbline run stores some"
+        text = console.table([_short(r) for r in rows]) if rows else none
+        console.emit(rows, lambda: text, as_json=as_json)
         return
     dataset = lake.dataset(name)
     first, last = (dataset.closes(b, b)[0] for b in (dataset.first_bar, dataset.last_bar))
@@ -67,5 +69,7 @@ def _text(shown: dict[str, Any]) -> str:
         f"bars    {shown['first_close']} … {shown['last_close']} (close, UTC)",
     ]
     if "quality" in shown:
-        lines += ["", console.table(shown["quality"])]
+        found = shown["quality"]
+        nothing = f"cleaning found nothing in {shown['name']}"
+        lines += ["", console.table(found) if found else nothing]
     return "\n".join([*lines, *shown.get("files", ())])

@@ -28,18 +28,20 @@ def command(
     Needs the repository's examples folder. The second call computes nothing, because nothing
     changed; edit a price in examples/data and `plumbline plan` names what must be computed again.
     """
-    from plumbline.api import prepare, run_workspace
+    from plumbline.api import run_workspace
     from plumbline.cli.examples import example_recipe
     from plumbline.cli.progress import progress
     from plumbline.cli.study_text import before_run, summary_data, summary_text
     from plumbline.cli.workspace import run_options
     from plumbline.engine.project import create_project
     from plumbline.report.publish import publish
+    from plumbline.stages.workspace import prepare
 
     path = example_recipe(recipe)
     with progress(quiet=as_json) as watcher:
+        options = run_options(watcher, executor, workers)
         workspace = prepare(path, project=create_project(folder), reading=watcher.step)
         before_run(workspace)
-        study = run_workspace(workspace, run_options(watcher, executor, workers))
+        study = run_workspace(workspace, options)
         paths = publish(study)
     console.emit(summary_data(study, paths), lambda: summary_text(study, paths), as_json=as_json)

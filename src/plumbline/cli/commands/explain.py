@@ -6,7 +6,7 @@ import typer
 
 from plumbline.cli import console
 from plumbline.cli.options import AsJson, Overrides, ProjectFolder, RecipePath
-from plumbline.core.errors import MissingDataError, nearest_names
+from plumbline.core.errors import UnknownNameError, nearest_names
 
 if TYPE_CHECKING:
     from plumbline.engine.plan import Decision
@@ -34,12 +34,12 @@ def command(
     plan = workspace.project.engine.plan(workspace.pipeline)
     names = {d.task.node.name for d in plan.decisions}
     if node not in names:
-        raise MissingDataError(f"the recipe has no node {node!r}; {nearest_names(node, names)}")
+        raise UnknownNameError(f"the recipe has no node {node!r}; {nearest_names(node, names)}")
     chosen = [d for d in plan.decisions if d.task.node.name == node]
     if block is not None:
         labels = [d.task.block.label for d in chosen]
         if block not in labels:
-            raise MissingDataError(f"{node} has no block {block!r}; {nearest_names(block, labels)}")
+            raise UnknownNameError(f"{node} has no block {block!r}; {nearest_names(block, labels)}")
         chosen = [d for d in chosen if d.task.block.label == block]
     data = [_data(decision) for decision in chosen]
     console.emit(data, lambda: "\n\n".join(_text(d) for d in data), as_json=as_json)

@@ -1,5 +1,6 @@
 """Read files into the lake."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -7,15 +8,21 @@ import typer
 
 from plumbline.cli import console
 from plumbline.cli.options import AsJson, ProjectFolder
-from plumbline.core.errors import ParameterError
+from plumbline.core.errors import ParameterError, RecipeError, SourceError
+
+_HOW_TO_SAY = (
+    "what a message below calls `form: wide` is said here as --option form=wide, "
+    "`columns: {close: Price}` as --option columns.close=Price, a rule as --rule conflicts=first"
+)
 
 
 def command(
     name: Annotated[str, typer.Argument(help="Name of the data set.")],
     files: Annotated[list[str], typer.Argument(help="Files, or patterns in quotes.")],
     calendar: Annotated[
-        str, typer.Option("--calendar", help="Grid of bars: XNYS, '24/7 1h' ...")
-    ] = "24/7",
+        str | None,
+        typer.Option("--calendar", help="Grid of bars: XNYS, '24/7 1h' ... Default: 24/7."),
+    ] = None,
     source: Annotated[
         str | None,
         typer.Option("--source", help="csv or parquet. Default: by the files' ending."),
@@ -42,6 +49,7 @@ def command(
     """
     from plumbline.cli.progress import progress
     from plumbline.cli.workspace import find_project
+    from plumbline.core.calendar import ALWAYS_OPEN
     from plumbline.lake.cleaning_rules import CleaningRules
     from plumbline.lake.quality import summarise
     from plumbline.lake.source import sources
@@ -50,18 +58,27 @@ def command(
 
     kind = source or _kind_of(files)
     parameters = {"paths": files, **parse_overrides(options or ())}
+    chosen = parse_overrides(rules or ())
+    _refuse_wrong((sources[kind], parameters, "--option"), (CleaningRules, chosen, "--rule"))
     reader = made(sources[kind], parameters, kind)
-    cleaning = made(CleaningRules, parse_overrides(rules or ()), "rules")
+    cleaning = made(CleaningRules, chosen, "rules")
     opened = find_project(project)
+    if calendar is None:
+        calendar = ALWAYS_OPEN
+        console.note(f"calendar {calendar} is assumed; for another say --calendar, such as XNYS")
     with progress(quiet=as_json) as watcher:
-        done = opened.lake_for(reader).ingest(
-            name,
-            reader,
-            calendar=calendar,
-            rules=cleaning,
-            base=Path.cwd(),
-            progress=watcher.step,
-        )
+        try:
+            done = opened.lake_for(reader).ingest(
+                name,
+                reader,
+                calendar=calendar,
+                rules=cleaning,
+                base=Path.cwd(),
+                progress=watcher.step,
+            )
+        except SourceError:
+            console.note(_HOW_TO_SAY)
+            raise
     opened.codes.save()
     dataset = done.dataset
     quality = summarise(done.quality).to_dicts()
@@ -74,9 +91,23 @@ def command(
         "assets": len(dataset.assets),
         "fields": list(dataset.fields),
         "healed": done.healed,
+        "calendar": f"{dataset.calendar_name} {dataset.frequency}",
         "quality": quality,
     }
     console.emit(data, lambda: _text(data), as_json=as_json)
+
+
+def _refuse_wrong(*wanted: tuple[type, Mapping[str, Any], str]) -> None:
+    from plumbline.stages.departures import departures
+    from plumbline.stages.validation import refusals, schema_of
+
+    problems = [
+        f"{' '.join([option, *problem.place])}: {problem.text}"
+        for cls, values, option in wanted
+        for problem in departures(schema_of(cls), values) or refusals(cls, values, ())
+    ]
+    if problems:
+        raise RecipeError("command line", problems)
 
 
 def _kind_of(files: list[str]) -> str:
@@ -97,9 +128,10 @@ def _text(data: dict[str, Any]) -> str:
         state += f", {console.counted(data['healed'], 'damaged file')} of it written again"
     head = (
         f"{data['name']} version {data['version']} {state}: {data['rows']} rows, "
-        f"{data['assets']} assets, fields {', '.join(data['fields'])}\n"
+        f"{data['assets']} assets, fields {', '.join(data['fields'])}, "
+        f"calendar {data['calendar']}\n"
         f"id {data['dataset_id']}"
     )
     if not data["quality"]:
-        return head + "\nquality: nothing to report"
+        return f"{head}\nquality: cleaning found nothing in {data['name']}"
     return f"{head}\nquality report:\n{console.table(data['quality'])}"

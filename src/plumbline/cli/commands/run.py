@@ -38,9 +38,9 @@ def command(
     from plumbline.report.publish import publish
 
     with progress(quiet=as_json) as watcher:
+        options = run_options(watcher, executor, workers, use_cache=not no_cache)
         workspace = find_workspace(recipe, project, overrides, watcher.step)
         before_run(workspace)
-        options = run_options(watcher, executor, workers, use_cache=not no_cache)
         study = run_workspace(workspace, options)
         paths = publish(study)
     console.emit(summary_data(study, paths), lambda: summary_text(study, paths), as_json=as_json)

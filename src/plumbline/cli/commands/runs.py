@@ -30,7 +30,8 @@ def command(
     database = find_project(project).database
     if run is None:
         rows = queries.list_runs(database, limit)
-        console.emit(rows, lambda: console.table([_line(r) for r in rows]), as_json=as_json)
+        text = console.table([_line(r) for r in rows]) if rows else "no runs in this project yet"
+        console.emit(rows, lambda: text, as_json=as_json)
         return
     found = queries.get_run(database, run)
     if recipe:

@@ -42,8 +42,9 @@ def command(
     from plumbline.cli.workspace import find_workspace, run_options
 
     with progress(quiet=as_json) as watcher:
+        options = run_options(watcher, executor, workers)
         workspace = find_workspace(recipe, project, overrides, watcher.step)
-        found = verify(workspace, run_options(watcher, executor, workers), sample, seed)
+        found = verify(workspace, options, sample, seed)
     rows = [vars(v) for v in found.compared]
     data = {"compared": rows, "left_out": dict(found.left_out), "wrong": len(found.wrong)}
     table = [{name: row[name] for name in ("node", "block", "equal", "note")} for row in rows]

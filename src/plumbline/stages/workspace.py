@@ -1,0 +1,183 @@
+"""From a recipe to its data: a project, and data sets read and cleaned but not stored."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias, final
+
+from plumbline.core.errors import (
+    CalendarError,
+    MissingDataError,
+    ParameterError,
+    RecipeError,
+    SourceError,
+    UnknownNameError,
+)
+from plumbline.engine.pipeline import DataSet, Pipeline
+from plumbline.engine.project import Project, open_project
+from plumbline.lake.dataset import Dataset
+from plumbline.lake.prepared import PreparedDataset, Progress
+from plumbline.stages.kind import DataSpec
+from plumbline.stages.recipe import Recipe, load_recipe
+
+if TYPE_CHECKING:
+    import polars as pl
+
+RecipeLike: TypeAlias = str | Path | Mapping[str, object] | Recipe
+ProjectLike: TypeAlias = str | Path | Project
+
+
+@final
+@dataclass(frozen=True)
+class Workspace:
+    """A recipe, a project, and the data that the recipe asks for.
+
+    Parameters
+    ----------
+    recipe : a valid recipe.
+    project : where everything is kept.
+    prepared : data sets read and cleaned; those of changed files are not stored yet.
+    """
+
+    recipe: Recipe
+    project: Project
+    prepared: Mapping[str, PreparedDataset | Dataset]
+
+    @cached_property
+    def datasets(self) -> dict[str, Dataset]:
+        """Return the data sets by the recipe's names."""
+        return {
+            name: found.dataset if isinstance(found, PreparedDataset) else found
+            for name, found in self.prepared.items()
+        }
+
+    @cached_property
+    def pipeline(self) -> Pipeline:
+        """Return the graph of stages."""
+        data: dict[str, DataSet] = dict(self.datasets)
+        try:
+            return self.recipe.pipeline(data)
+        except RecipeError as error:
+            raise RecipeError(error.subject, [*error.problems, *self._emptied(error)]) from error
+
+    @cached_property
+    def warnings(self) -> tuple[str, ...]:
+        """Return what of the recipe cannot be computed from these data, as far as axes tell."""
+        data: dict[str, DataSet] = dict(self.datasets)
+        return self.recipe.warnings(data)
+
+    def _emptied(self, error: RecipeError) -> list[str]:
+        """Return why assets that a recipe asks for are not there though the files name them."""
+        return [
+            f"data.{name}: the files name {asset!r} and hold no value of it"
+            for name in self.prepared
+            for asset in self.quality(name).filter(rule="no_value")["asset"]
+            if repr(asset) in str(error)
+        ]
+
+    def __repr__(self) -> str:
+        names = ", ".join(self.prepared)
+        return f"Workspace({self.recipe.name!r} in {self.project.root}; data: {names})"
+
+    def quality(self, name: str) -> "pl.DataFrame":
+        """Return what cleaning found in the files of a data set of the recipe."""
+        found = self.prepared[name]
+        if isinstance(found, PreparedDataset):
+            return found.quality
+        return self.project.lake.quality(found.dataset_id)
+
+    def store_data(self) -> None:
+        """Store the data sets that are not in the lake yet."""
+        for found in self.prepared.values():
+            if isinstance(found, PreparedDataset):
+                self.project.lake.commit(found)
+
+    def changes(self) -> "dict[str, pl.DataFrame]":
+        """Return, by data set, the patches in which changed files differ from the last version."""
+        from plumbline.lake.dataset import diff
+
+        found = {}
+        for name, dataset in self.datasets.items():
+            try:
+                before = self.project.lake.dataset(dataset.name)
+            except MissingDataError:
+                continue
+            if before.dataset_id != dataset.dataset_id:
+                found[name] = diff(before, dataset)
+        return found
+
+
+def prepare(
+    recipe: RecipeLike,
+    *,
+    project: ProjectLike | None = None,
+    overrides: Sequence[str] = (),
+    reading: Progress | None = None,
+) -> Workspace:
+    """Load a recipe, open its project and look at its data; nothing is stored.
+
+    Parameters
+    ----------
+    recipe : file, document, or a recipe.
+    project : folder or project; default: that of the recipe's folder or of the nearest above.
+    overrides : ``key=value``, as ``--set`` takes them.
+    reading : called while files are read with what, how much is done, how much there is.
+
+    Raises
+    ------
+    RecipeError, SourceError
+        If the recipe or its data are wrong; every problem of every data set is listed.
+    """
+    loaded = loaded_recipe(recipe, overrides)
+    opened = project if isinstance(project, Project) else open_project(Path(project or loaded.base))
+    prepared: dict[str, PreparedDataset | Dataset] = {}
+    problems: list[str] = []
+    is_recipes_fault = True
+    for name, spec in loaded.data.items():
+        try:
+            prepared[name] = _prepared(opened, loaded, spec, reading)
+        except (CalendarError, MissingDataError, SourceError) as error:
+            found = error.problems if isinstance(error, SourceError) else (str(error),)
+            problems += [f"data.{name}: {problem}" for problem in found]
+            is_recipes_fault &= isinstance(error, UnknownNameError)
+    if problems:
+        kind = RecipeError if is_recipes_fault else SourceError
+        raise kind(f"data of the recipe {loaded.name!r} in {loaded.base}", problems)
+    opened.codes.save()
+    return Workspace(loaded, opened, prepared)
+
+
+def _prepared(
+    project: Project, recipe: Recipe, spec: DataSpec, reading: Progress | None
+) -> PreparedDataset | Dataset:
+    if spec.source is None:
+        return project.lake.dataset(spec.dataset)
+    return project.lake_for(spec.source).prepare(
+        spec.dataset,
+        spec.source,
+        calendar=spec.calendar,
+        rules=spec.rules,
+        base=recipe.base,
+        progress=reading,
+    )
+
+
+def loaded_recipe(recipe: RecipeLike, overrides: Sequence[str]) -> Recipe:
+    """Return a recipe from its file or document, or as it is.
+
+    Raises
+    ------
+    ParameterError
+        If there are overrides for a recipe that is loaded.
+    RecipeError
+        If the recipe is wrong.
+    """
+    if not isinstance(recipe, Recipe):
+        return load_recipe(recipe, overrides)
+    if overrides:
+        raise ParameterError(
+            f"overrides {list(overrides)} do not change a recipe that is loaded; give them to "
+            "load_recipe, or give the recipe's file"
+        )
+    return recipe

@@ -1,0 +1,82 @@
+"""YAML as recipes have it: plain values under keys that are text, and where each key stands."""
+
+import re
+from typing import Any
+
+import yaml
+
+Lines = dict[tuple[str, ...], int]
+
+_TEXT = ("tag:yaml.org,2002:str", "tag:yaml.org,2002:merge", "tag:yaml.org,2002:value")
+_READ_AS = {"int": "a whole number", "float": "a number", "bool": "true or false"} | {
+    "null": "nothing",
+    "timestamp": "a date",
+}
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML with scalars as in version 1.2: ``off`` and the ticker ``ON`` are text, 1e9 a number."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [pair for pair in pairs if pair[0] != "tag:yaml.org,2002:bool"]
+    for first, pairs in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:bool", re.compile("^(true|True|TRUE|false|False|FALSE)$"), list("tTfF")
+)
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"),
+    list("-+.0123456789"),
+)
+
+
+def read_yaml(text: str, problems: list[str]) -> tuple[Any, Lines]:
+    """Return the value that a text stands for, and the line of every key and item.
+
+    Parameters
+    ----------
+    text : YAML.
+    problems : list that problems are appended to: what is not YAML, keys that stand twice (of
+        which YAML keeps the last), keys that are no text. If there are any the value is None.
+    """
+    lines: Lines = {}
+    found: list[str] = []
+    value = None
+    try:
+        _walk(yaml.compose(text, Loader=_Loader), (), lines, found)
+        if not found:
+            value = yaml.load(text, Loader=_Loader)  # noqa: S506  # a SafeLoader
+    except RecursionError:
+        found.append("is nested too deeply, or holds itself")
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: a date that the calendar lacks
+        found.append(f"is not YAML: {' '.join(str(error).split())}")
+    problems += found
+    return value, lines
+
+
+def _walk(node: Any, place: tuple[str, ...], lines: Lines, problems: list[str]) -> None:
+    if isinstance(node, yaml.SequenceNode):
+        for i, item in enumerate(node.value):
+            lines[*place, str(i)] = item.start_mark.line + 1
+            _walk(item, (*place, str(i)), lines, problems)
+    if not isinstance(node, yaml.MappingNode):
+        return
+    for key, value in node.value:
+        line = key.start_mark.line + 1
+        if key.tag not in _TEXT:
+            problems.append(f"line {line}: {_no_text(key)}")
+            continue
+        here = (*place, str(key.value))
+        if here in lines:
+            problems.append(f"line {line}: {'.'.join(here)} stands twice (line {lines[here]})")
+        lines[here] = line
+        _walk(value, here, lines, problems)
+
+
+def _no_text(key: Any) -> str:
+    if not isinstance(key, yaml.ScalarNode):
+        return "a list or mapping stands in the place of a key; keys are text"
+    kind = _READ_AS.get(key.tag.rpartition(":")[2], "no text")
+    return f"the key {key.value} is read as {kind}; keys are text: write '{key.value}' in quotes"

@@ -1,0 +1,59 @@
+"""YAML is read into plain values under text keys, or refused with the line."""
+
+import pytest
+
+from plumbline.stages.yaml_text import read_yaml
+
+
+def test_values_and_lines():
+    problems: list[str] = []
+    value, lines = read_yaml("a: 1\nb:\n  c: [x, {d: 2}]\n", problems)
+    assert value == {"a": 1, "b": {"c": ["x", {"d": 2}]}}
+    keys = {("a",): 1, ("b",): 2, ("b", "c"): 3, ("b", "c", "1", "d"): 3}
+    assert lines == {**keys, ("b", "c", "0"): 3, ("b", "c", "1"): 3}
+    assert problems == []
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("[off, on, yes, no, y, N, ON, NO]", ["off", "on", "yes", "no", "y", "N", "ON", "NO"]),
+        ("[true, False, TRUE]", [True, False, True]),
+        ("[1e9, 2E-3, -1e+2, 1.5e3, 12]", [1e9, 2e-3, -100.0, 1500.0, 12]),
+        ("{off: 1, 'no': 2}", {"off": 1, "no": 2}),
+        ("{<<: {a: 1}, b: 2}", {"a": 1, "b": 2}),
+    ],
+)
+def test_scalars_are_what_people_mean(text, value):
+    problems: list[str] = []
+    assert read_yaml(text, problems)[0] == value
+    assert problems == []
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("a: 1\n1: x\n", "line 2: the key 1 is read as a whole number; keys are text: write '1'"),
+        ("a: {2.5: x}\n", "line 1: the key 2.5 is read as a number"),
+        ("true: x\n", "line 1: the key true is read as true or false"),
+        ("null: x\n", "line 1: the key null is read as nothing"),
+        ("2024-01-02: x\n", "line 1: the key 2024-01-02 is read as a date"),
+        ("a: 1\n? [b, c]\n: 3\n", "line 2: a list or mapping stands in the place of a key"),
+        ("a: 1\na: 2\n", "line 2: a stands twice (line 1)"),
+        ("a: 2024-13-45\n", "is not YAML: month must be in 1..12"),
+        ("a: [1\n", "is not YAML: "),
+        ("a: !!python/object:os.system 1\n", "is not YAML: "),
+        ("&a [*a]\n", "is nested too deeply, or holds itself"),
+        ("[" * 5000, "is nested too deeply, or holds itself"),
+    ],
+)
+def test_what_cannot_be_read_is_refused(text, problem):
+    problems: list[str] = []
+    assert read_yaml(text, problems)[0] is None
+    assert problems[0].startswith(problem)
+
+
+def test_every_such_key_is_listed():
+    problems: list[str] = []
+    read_yaml("1: x\nb: {2: x, 3: {4: y}}\nb: 3\n", problems)
+    assert [p.split(":")[0] for p in problems] == ["line 1", "line 2", "line 2", "line 3"]

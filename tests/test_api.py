@@ -1,0 +1,95 @@
+"""The verbs as functions: what they refuse, what they make, and how they show themselves."""
+
+import inspect
+
+import pytest
+
+import plumbline
+from plumbline import api
+from plumbline.core.errors import (
+    MissingDataError,
+    ParameterError,
+    RecipeError,
+    UnknownNameError,
+    UnknownPluginError,
+)
+from plumbline.stages.recipe import load_recipe
+from tests.study_files import write_study
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    return api.run(write_study(tmp_path_factory.mktemp("api") / "p"))
+
+
+def test_a_study_shows_itself_in_a_few_lines(study):
+    shown = repr(study)
+    assert len(shown) < 500
+    assert study.result.run_id in shown
+    assert "'small'" in shown
+    assert "signal:momentum" in shown
+    assert "evaluation" not in shown
+    assert len(repr(study.result)) < 200
+    assert len(repr(study.workspace)) < 300
+    assert len(repr(study.recipe)) < 300
+
+
+def test_every_node_that_a_study_shows_is_a_panel(study):
+    line = next(line for line in repr(study).splitlines() if "panel" in line)
+    for node in line.partition("panel(node): ")[2].split(", "):
+        assert study.panel(node).n_bars > 0
+    with pytest.raises(MissingDataError, match="did you mean 'signal:momentum'"):
+        study.panel("signal:momentun")
+
+
+@pytest.mark.parametrize("verb", [api.prepare, api.plan, api.run])
+def test_every_argument_of_a_verb_has_a_name_and_a_type(verb):
+    parameters = inspect.signature(verb).parameters.values()
+    assert {p.kind for p in parameters} == {
+        inspect.Parameter.POSITIONAL_OR_KEYWORD,
+        inspect.Parameter.KEYWORD_ONLY,
+    }
+    assert not [p.name for p in parameters if "Any" in str(p.annotation)]
+
+
+def test_an_executor_that_is_not_there_is_refused_before_anything_is_made(tmp_path, monkeypatch):
+    recipe = write_study(tmp_path / "p")
+    with pytest.raises(UnknownPluginError, match="no Executor named 'serail'"):
+        api.run(recipe, options=api.Options(executor="serail"))
+    monkeypatch.setenv("PLUMBLINE_EXECUTOR", "serail")
+    with pytest.raises(ParameterError, match="PLUMBLINE_EXECUTOR='serail'"):
+        api.run(recipe)
+    assert not (tmp_path / "p" / ".plumbline").exists()
+
+
+def test_overrides_of_a_recipe_that_is_loaded_are_refused(tmp_path):
+    recipe = load_recipe(write_study(tmp_path / "p"))
+    with pytest.raises(ParameterError, match=r"model\.window=61"):
+        api.run(recipe, overrides=["model.window=61"])
+
+
+def test_a_lake_that_is_not_there_is_not_made_by_reading(tmp_path):
+    lake = plumbline.open_lake(tmp_path / "nosuch")
+    assert repr(lake) == f"Lake('{tmp_path}/nosuch')"
+    for read in (lake.datasets, lambda: lake.dataset("x"), lambda: lake.panel("x")):
+        with pytest.raises(MissingDataError, match=r"no lake in .*nosuch"):
+            read()
+    assert list(tmp_path.iterdir()) == []
+    api.init(tmp_path)
+    with pytest.raises(MissingDataError, match=r"did you mean .*\.plumbline"):
+        plumbline.open_lake(tmp_path).datasets()
+    assert plumbline.open_lake(tmp_path / ".plumbline").datasets() == []
+
+
+def test_unknown_data_sets_of_a_recipe_are_the_recipes_fault(tmp_path):
+    recipe = write_study(tmp_path / "p")
+    api.init(tmp_path / "p")
+    kept = ["data.stocks={dataset: mine}", "data.etfs={dataset: yours}"]
+    with pytest.raises(RecipeError) as caught:
+        api.plan(recipe, overrides=kept)
+    assert [p.split(";")[0] for p in caught.value.problems] == [
+        "data.stocks: the lake has no dataset 'mine'",
+        "data.etfs: the lake has no dataset 'yours'",
+    ]
+    with pytest.raises(UnknownNameError):
+        plumbline.open_lake(tmp_path / "p" / ".plumbline").dataset("mine")
