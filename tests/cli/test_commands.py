@@ -300,7 +300,7 @@ def test_ctrl_c_says_what_is_finished_and_that_the_same_command_goes_on(
     code, out, err = said(capsys, "run")
     assert (code, out) == (130, "")
     assert "3 of 23 blocks finished and stored; a rerun does the rest" in err
-    assert "interrupted; the same command goes on from what is finished" in err
+    assert "interrupted; what was finished is kept, the same command goes on from there" in err
     monkeypatch.undo()
     code, done = document(capsys, "run", "--project", str(folder), str(folder / "study.yaml"))
     assert (code, done["blocks"]) == (0, {"cached": 3, "computed": 20})

@@ -102,7 +102,7 @@ def fused(lake: Lake, fuse: Fuse) -> Iterator[None]:
         patch.setattr(Path, "replace", lambda a, b: fuse.step("rename", lambda: replace(a, b)))
         patch.setattr(os, "fsync", lambda fd: fuse.step("fsync", lambda: fsync(fd)))
         patch.setattr(
-            "plumbline.lake.lake.sync_folder",
+            "plumbline.lake.segments.sync_folder",
             lambda folder: fuse.step("sync_folder", lambda: sync(folder)),
         )
         event.listen(engine, "before_cursor_execute", on_statement)
@@ -177,13 +177,13 @@ KILLED = """
 import os, sys
 from pathlib import Path
 from plumbline.lake.lake import open_lake
-from plumbline.lake import lake as module
+from plumbline.lake import segments
 from plumbline.lake.sources.csv import Csv
 from plumbline.lake import catalogue
 
 base, point = Path(sys.argv[1]), sys.argv[2]
 if point == "segments":
-    module.sync_folder = lambda folder: os._exit(9)
+    segments.sync_folder = lambda folder: os._exit(9)
 else:
     catalogue.add_version = lambda *rest: os._exit(9)
 open_lake(base / "lake").ingest("bars", Csv("new.csv"), calendar="24/7", base=base)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, final
 import numpy as np
 
 from plumbline.core.calendar import ALWAYS_OPEN, Calendar
-from plumbline.core.errors import CalendarError, ParameterError
+from plumbline.core.errors import CalendarError, MissingDataError, ParameterError
 from plumbline.lake.patches import Patches
 
 if TYPE_CHECKING:
@@ -80,6 +80,23 @@ class Dataset:
         if self.session_closes is None:
             return Calendar(ALWAYS_OPEN, self.frequency).closes(first, last)
         return self.session_closes[first - self.first_bar : last - self.first_bar + 1].copy()
+
+    def span(self, first_bar: int | None = None, last_bar: int | None = None) -> tuple[int, int]:
+        """Return the first and the last bar of a span, cut to the dataset's own.
+
+        Raises
+        ------
+        MissingDataError
+            If the dataset has no bar of it.
+        """
+        first = max(self.first_bar, self.first_bar if first_bar is None else first_bar)
+        last = min(self.last_bar, self.last_bar if last_bar is None else last_bar)
+        if first > last:
+            raise MissingDataError(
+                f"dataset {self.name or self.dataset_id[:12]} has bars {self.first_bar} … "
+                f"{self.last_bar}, none of {first_bar} … {last_bar}"
+            )
+        return first, last
 
     def digest_of(
         self,

@@ -8,28 +8,15 @@ from typing import TYPE_CHECKING, Any, final
 
 from plumbline.core.calendar import Calendar
 from plumbline.core.digest import digest
-from plumbline.core.errors import (
-    CorruptEntryError,
-    MissingDataError,
-    ParameterError,
-    ProjectError,
-)
+from plumbline.core.errors import CorruptEntryError, MissingDataError, ParameterError, ProjectError
 from plumbline.core.panel import Panel
 from plumbline.core.settings import current_time
 from plumbline.lake import catalogue
 from plumbline.lake.cleaning_rules import CleaningRules
 from plumbline.lake.dataset import Dataset, grid_of
-from plumbline.lake.durable import sync_folder
 from plumbline.lake.fingerprint import Listing, describe, list_files, refuse_moved_files
 from plumbline.lake.prepared import Ingested, PreparedDataset, Progress, report_of, silent
-from plumbline.lake.segments import (
-    Segment,
-    encode_segments,
-    lacking,
-    put_segment,
-    set_aside,
-    verified_paths,
-)
+from plumbline.lake.segments import lacking, restorable, set_aside, verified_paths, write_segments
 from plumbline.lake.source import Source
 from plumbline.ledger.database import Database, open_database
 
@@ -146,6 +133,8 @@ class Lake:
 
         What lacks a segment is read from its source by the next ingest, or run of a recipe.
         """
+        if self._database is None:
+            return 0
         with self.database.read() as connection:
             segments = catalogue.get_segments(connection, dataset_id)
         return len(set_aside(self.segment_folder, segments))
@@ -189,7 +178,9 @@ class Lake:
         dataset = prepared.dataset
         segments = None
         if prepared.bars is not None and not self._is_stored(dataset.dataset_id):
-            segments = self._write_segments(prepared.bars, dataset.frequency, progress or silent)
+            segments = write_segments(
+                self.segment_folder, prepared.bars, dataset.frequency, progress or silent
+            )
         created = current_time()
         with self.database.begin() as connection:
             if segments is not None:
@@ -296,13 +287,7 @@ class Lake:
         chosen = found.assets if assets is None else tuple(sorted(set(assets)))
         patches.field_rows(names)
         patches.asset_columns(chosen)
-        first = max(found.first_bar, found.first_bar if first_bar is None else first_bar)
-        last = min(found.last_bar, found.last_bar if last_bar is None else last_bar)
-        if first > last:
-            raise MissingDataError(
-                f"dataset {found.name or found.dataset_id[:12]} has bars {found.first_bar} … "
-                f"{found.last_bar}, none of {first_bar} … {last_bar}"
-            )
+        first, last = found.span(first_bar, last_bar)
         start, stop = found.closes(first, first)[0], found.closes(last, last)[0]
         paths = self._paths(found, int(start.astype("int64")), int(stop.astype("int64")))
         return load_panel(paths, found, names, chosen, (first, last))
@@ -342,12 +327,7 @@ class Lake:
         except CorruptEntryError as error:
             names = {v["name"] for v in self.datasets() if v["dataset_id"] == dataset.dataset_id}
             known = " or ".join(sorted(names)) or dataset.dataset_id[:12]
-            advice = (
-                f"to restore data set {known} type `plumbline doctor --deep`, then the same "
-                "command again if its recipe names the source, else `plumbline ingest`"
-            )
-            reason = f"{error.reason}; {advice}"
-            raise CorruptEntryError(error.digest, error.path, reason) from None
+            raise restorable(error, known) from None
 
     def make(self) -> None:
         """Make the lake if it is not there.
@@ -395,20 +375,6 @@ class Lake:
                 return False
             segments = catalogue.get_segments(connection, dataset_id)
         return not lacking(self.segment_folder, segments, read=True)
-
-    def _write_segments(
-        self, bars: "polars.DataFrame", frequency: str, progress: Progress
-    ) -> list[Segment]:
-        self.segment_folder.mkdir(parents=True, exist_ok=True)
-        segments = []
-        done = 0
-        for segment, content in encode_segments(bars, frequency):
-            put_segment(self.segment_folder, segment.digest, content)
-            segments.append(segment)
-            done += segment.n_rows
-            progress("write", done, bars.height)
-        sync_folder(self.segment_folder)
-        return segments
 
 
 def open_lake(path: Path | str, database: Database | None = None, code: str = "") -> Lake:

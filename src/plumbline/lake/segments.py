@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, final
 
 from plumbline.core.digest import digest_bytes
 from plumbline.core.errors import CorruptEntryError
-from plumbline.lake.durable import write_durably
+from plumbline.lake.durable import sync_folder, write_durably
+from plumbline.lake.prepared import Progress
 
 if TYPE_CHECKING:
     import polars
@@ -134,3 +135,28 @@ def _verify(path: Path, digest: str) -> None:
         reason = f"its bytes have the digest {found[:12]}"
         raise CorruptEntryError(digest, str(path), reason)
     _verified.add(seen)
+
+
+def write_segments(
+    folder: Path, bars: "polars.DataFrame", frequency: str, progress: Progress
+) -> list[Segment]:
+    """Write bars as segments that last; return them in order of time."""
+    folder.mkdir(parents=True, exist_ok=True)
+    segments = []
+    done = 0
+    for segment, content in encode_segments(bars, frequency):
+        put_segment(folder, segment.digest, content)
+        segments.append(segment)
+        done += segment.n_rows
+        progress("write", done, bars.height)
+    sync_folder(folder)
+    return segments
+
+
+def restorable(error: CorruptEntryError, dataset: str) -> CorruptEntryError:
+    """Return the error of a damaged segment with what restores the data set that it is part of."""
+    advice = (
+        f"to restore data set {dataset} type `plumbline doctor --deep`, then the same "
+        "command again if its recipe names the source, else `plumbline ingest`"
+    )
+    return CorruptEntryError(error.digest, error.path, f"{error.reason}; {advice}")
