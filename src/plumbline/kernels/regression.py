@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 from plumbline.core.errors import ParameterError
 from plumbline.kernels.fit_layout import DEFICIENT, MISSING, TOO_FEW, Panels, Results, Rules
 from plumbline.kernels.inputs import as_input
+from plumbline.kernels.result_memory import empty_arrays
 from plumbline.kernels.rolling_fit import fit_groups
 
 _REASONS = {
@@ -252,16 +253,17 @@ def _empty_results(shape: tuple[int, ...], n_factors: int, rules: Rules) -> Resu
     fit = shape if rules.level > 0 else (0, 0)
     inference = shape if rules.level == 2 else (0, 0)
     n_coefficients = n_factors + 1 if rules.level == 2 else 0
-    return Results(
-        coefficients=np.empty((n_factors + 1, *shape)),
-        n_obs=np.empty(shape, np.int32),
-        residual=np.empty(fit),
-        r2=np.empty(fit),
-        stderr=np.empty((n_coefficients, *inference)),
-        tstat=np.empty((n_coefficients, *inference)),
-        condition=np.empty(inference),
-        reasons=np.zeros(len(_REASONS) + 1, np.int64),
+    coefficients, n_obs, residual, r2, stderr, tstat, condition = empty_arrays(
+        ((n_factors + 1, *shape), np.float64),
+        (shape, np.int32),
+        (fit, np.float64),
+        (fit, np.float64),
+        ((n_coefficients, *inference), np.float64),
+        ((n_coefficients, *inference), np.float64),
+        (inference, np.float64),
     )
+    reasons = np.zeros(len(_REASONS) + 1, np.int64)
+    return Results(coefficients, n_obs, residual, r2, stderr, tstat, condition, reasons)
 
 
 def _fit(results: Results, rules: Rules) -> RollingFit:
