@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 
 import pytest
 
@@ -26,6 +28,18 @@ def finished(tmp_path_factory):
     assert call(["init", str(folder)]) == 0
     assert call(["run", str(folder / "study.yaml"), "--project", str(folder)]) == 0
     return folder
+
+
+def test_a_run_that_changes_nothing_loads_no_tables_and_no_compiler(finished):
+    code = (
+        "import sys; from plumbline.cli.app import call; code = call(['run', 'study.yaml'])\n"
+        "print(code, sorted({'polars', 'pandas', 'numba', 'scipy'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=finished, capture_output=True, text=True, check=True
+    )
+    assert "nothing changed" in done.stdout
+    assert done.stdout.splitlines()[-1] == "0 []"
 
 
 def said(capsys, *words):

@@ -41,6 +41,13 @@ def _cleaning_text(workspace: "Workspace") -> list[str]:
     return lines
 
 
+def print_summary(study: "Study", published: "Published", *, as_json: bool) -> None:
+    """Print a run: as one JSON document, or as text."""
+    # Nothing is prepared that is not printed: the data need a library that text can do without.
+    data = summary_data(study, published) if as_json else {}
+    console.emit(data, lambda: summary_text(study, published), as_json=as_json)
+
+
 def summary_data(study: "Study", published: "Published") -> dict[str, Any]:
     """Return what ``--json`` prints of a run."""
     return {

@@ -5,7 +5,6 @@ from typing import Annotated
 
 import typer
 
-from plumbline.cli import console
 from plumbline.cli.options import AsJson, ExecutorName, Workers
 
 
@@ -31,7 +30,7 @@ def command(
     from plumbline.api import run_workspace
     from plumbline.cli.examples import example_recipe
     from plumbline.cli.progress import progress
-    from plumbline.cli.study_text import before_run, summary_data, summary_text
+    from plumbline.cli.study_text import before_run, print_summary
     from plumbline.cli.workspace import run_options
     from plumbline.engine.project import create_project
     from plumbline.report.publish import publish
@@ -44,4 +43,4 @@ def command(
         before_run(workspace)
         study = run_workspace(workspace, options)
         paths = publish(study)
-    console.emit(summary_data(study, paths), lambda: summary_text(study, paths), as_json=as_json)
+    print_summary(study, paths, as_json=as_json)

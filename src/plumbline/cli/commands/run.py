@@ -4,7 +4,6 @@ from typing import Annotated
 
 import typer
 
-from plumbline.cli import console
 from plumbline.cli.options import (
     AsJson,
     ExecutorName,
@@ -33,7 +32,7 @@ def command(
     """
     from plumbline.api import run_workspace
     from plumbline.cli.progress import progress
-    from plumbline.cli.study_text import before_run, summary_data, summary_text
+    from plumbline.cli.study_text import before_run, print_summary
     from plumbline.cli.workspace import find_workspace, run_options
     from plumbline.report.publish import publish
 
@@ -43,5 +42,5 @@ def command(
         before_run(workspace)
         study = run_workspace(workspace, options)
         paths = publish(study)
-    console.emit(summary_data(study, paths), lambda: summary_text(study, paths), as_json=as_json)
+    print_summary(study, paths, as_json=as_json)
     study.check_gates()
