@@ -118,12 +118,12 @@ def test_another_processor_is_named(project: Project) -> None:
 
 def explain(project: Project, edit: Callable[[dict[str, Any]], Mapping[str, Any]]) -> list[str]:
     """Return what the engine says of a wealth block if the ledger's record of it is edited."""
-    from plumbline.engine.plan import differences, newest_parts
+    from plumbline.engine.plan import differences, latest_parts
 
     place = ("wealth", "bars 48-63")
     decision = next(d for d in project.engine.plan(study()).decisions if d.task.place == place)
     assert decision.key is not None
-    before = newest_parts(project.database, "study")[place]
+    before = json.loads(latest_parts(project.database, "study")[place][0])
     assert differences(before, decision.key, project.database) == []
     return differences(edit(dict(before)), decision.key, project.database)
 

@@ -356,6 +356,31 @@ def test_price_levels_keep_nine_digits():
         assert_allclose(fit.beta[bar, 0], shifted["coefficients"][1:], rtol=1e-9)
 
 
+@pytest.mark.parametrize("missing", ["x", "y", "both"])
+@pytest.mark.parametrize(("level", "step"), [(5e4, 10.0), (1e6, 1.0)])
+def test_price_levels_keep_nine_digits_where_the_first_row_of_a_block_misses(level, step, missing):
+    rng = np.random.default_rng(11)
+    window = 40
+    x = level + np.cumsum(step * rng.standard_normal((160, 2)), axis=0)
+    y = 5 + x @ np.array([[0.4], [1.1]]) + step * rng.standard_normal((160, 1))
+    y_given, x_given = y.copy(), x.copy()
+    if missing != "x":
+        y_given[2 * window] = np.nan
+    if missing != "y":
+        x_given[2 * window, 0] = np.nan
+    fit = rolling_ols(y_given, x_given, window, options=INFERENCE)
+    for bar in range(2 * window, 3 * window, 3):
+        rows = np.arange(bar - window + 1, bar + 1)
+        rows = rows[rows != 2 * window]
+        base = rows[-1]
+        near = oracle.fit_window(
+            y[rows, 0] - y[base, 0], x[rows] - x[base], np.ones(len(rows)), True
+        )
+        assert_allclose(fit.beta[bar, 0], near["coefficients"][1:], rtol=1e-9)
+        assert_allclose(1 - fit.r2[bar, 0], 1 - near["r2"], rtol=1e-8)
+        assert_allclose(fit.stderr[bar, 0, 1:], near["stderr"][1:], rtol=1e-8)
+
+
 @pytest.mark.parametrize(
     "factor",
     [

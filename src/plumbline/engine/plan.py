@@ -10,9 +10,10 @@ import json
 from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, final
 
-from sqlalchemy import and_, func, select
+from sqlalchemy import func, select
 
 from plumbline.core.errors import UnhashableError
 from plumbline.engine.blocks import Task
@@ -20,6 +21,8 @@ from plumbline.engine.cache import Cache, Entry
 from plumbline.engine.key import Key, KeyMaker
 from plumbline.ledger.database import Database
 from plumbline.ledger.models import Artefact, CodeRecord, TaskRecord
+
+_COMPARED = 8  # latest results of a block that a plan compares with
 
 
 class State(enum.Enum):
@@ -109,7 +112,7 @@ class Planner:
         self._keep_code = keep_code
         self._use_cache = use_cache
         self._own = own
-        self._known: Mapping[tuple[str, str], Mapping[str, Any]] | None = None
+        self._known: Mapping[tuple[str, str], Sequence[str]] | None = None
 
     def plan(self, tasks: Sequence[Task]) -> Plan:
         """Decide on every block without computing any."""
@@ -164,12 +167,15 @@ class Planner:
         return f"kept, made by code {made['code'][:12]}: {'; '.join(changed)}"
 
     def explain(self, task: Task, key: Key) -> list[str]:
-        """Return how a key differs from that of the newest result of the same block."""
+        """Return how a key differs from that of the nearest of the block's latest results.
+
+        The nearest, not the newest: a variant that was tried in between explains nothing.
+        """
         if self._known is None:
-            self._known = newest_parts(self._cache.database, self._pipeline)
-        before = self._known.get(task.place)
-        if before is None:
+            self._known = latest_parts(self._cache.database, self._pipeline)
+        if task.place not in self._known:
             return ["never computed"]
+        before = min(map(json.loads, self._known[task.place]), key=partial(_distance, key))
         return differences(before, key, self._cache.database) or ["its stored result is gone"]
 
 
@@ -186,23 +192,33 @@ def collection_paused() -> Iterator[None]:
         gc.enable()
 
 
-def newest_parts(database: Database, pipeline: str) -> dict[tuple[str, str], Mapping[str, Any]]:
-    """Return the key parts of the newest result of every block of a pipeline."""
-    own = Artefact.pipeline == pipeline
-    last = (
-        select(Artefact.node, Artefact.block, func.max(Artefact.created).label("created"))
-        .where(own)
-        .group_by(Artefact.node, Artefact.block)
-        .subquery()
-    )
-    same = and_(
-        Artefact.node == last.c.node,
-        Artefact.block == last.c.block,
-        Artefact.created == last.c.created,
-    )
-    query = select(Artefact.node, Artefact.block, Artefact.parts).join(last, same).where(own)
+def latest_parts(database: Database, pipeline: str) -> dict[tuple[str, str], list[str]]:
+    """Return the key parts of the latest results of every block of a pipeline, newest first."""
+    block = (Artefact.node, Artefact.block)
+    newest_first = (Artefact.created.desc(), Artefact.key)
+    place = func.row_number().over(partition_by=block, order_by=newest_first).label("place")
+    own = select(*block, Artefact.parts, place).where(Artefact.pipeline == pipeline).subquery()
+    query = select(own.c.node, own.c.block, own.c.parts).where(own.c.place <= _COMPARED)
+    found: dict[tuple[str, str], list[str]] = {}
     with database.read() as connection:
-        return {(row[0], row[1]): json.loads(row[2]) for row in connection.execute(query)}
+        for node, name, parts in connection.execute(query.order_by(own.c.place)):
+            found.setdefault((node, name), []).append(parts)
+    return found
+
+
+def _distance(key: Key, before: Mapping[str, Any]) -> int:
+    """Return how many parts of an earlier key differ."""
+    after = key.parts
+    changed = [name for name in ("stage", "code", "device", "state") if before[name] != after[name]]
+    old, new = before["parameters"], after["parameters"]
+    changed += [
+        name
+        for name in {*old, *new}
+        if name not in old or name not in new or old[name]["digest"] != new[name]["digest"]
+    ]
+    old, new = before["inputs"], after["inputs"]
+    changed += [name for name in {*old, *new} if old.get(name) != new.get(name)]
+    return len(changed)
 
 
 def differences(before: Mapping[str, Any], key: Key, database: Database) -> list[str]:
@@ -219,18 +235,12 @@ def differences(before: Mapping[str, Any], key: Key, database: Database) -> list
     if list(before["block"]) != list(after["block"]):
         found.append("the block has another extent")
     names = sorted({*before["inputs"], *after["inputs"]})
-    found += [
-        f"input {name} changed"
-        for name in names
-        if before["inputs"].get(name) != after["inputs"].get(name)
-    ]
     reads = json.loads(json.dumps(after["reads"]))  # as the ledger gives them back
-    found += [
-        f"another part of input {name} is read"
-        for name in names
-        if before["inputs"].get(name) == after["inputs"].get(name)
-        and before.get("reads", reads).get(name) != reads.get(name)
-    ]
+    for name in names:
+        if before.get("reads", reads).get(name) != reads.get(name):
+            found.append(f"another part of input {name} is read")
+        elif before["inputs"].get(name) != after["inputs"].get(name):
+            found.append(f"input {name} changed")
     if before["state"] != after["state"]:
         found.append("the block before it ended in another state")
     return found

@@ -18,7 +18,8 @@ SMALLEST_PIVOT = 1e-6
 # constant with rounding errors; QR decides.
 SMALLEST_VARIATION = 1e-18
 
-# A residual sum of squares below this share of the total lost too many digits to cancellation.
+# A residual sum of squares below this share of that of the values, less their block's first, lost
+# too many digits to cancellation.
 SMALLEST_RESIDUAL = 1e-6
 
 

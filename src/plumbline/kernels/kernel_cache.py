@@ -2,7 +2,7 @@
 
 Numba's own cache looks at the file of the kernel alone and does not notice an edit in another
 file that the kernel calls. The folder is therefore named by a digest of every file here, of
-the versions that compile them and of the processor they are compiled for.
+the versions that compile them, the switches that steer these, and of the processor.
 """
 
 import hashlib
@@ -12,7 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from plumbline.core.processor import processor
-from plumbline.core.settings import kernel_cache_dir
+from plumbline.core.settings import arithmetic_switches, kernel_cache_dir
 
 KEPT_FOLDERS = 5
 _MARKER = "warm"
@@ -20,9 +20,11 @@ _MARKER = "warm"
 
 @cache
 def kernel_digest() -> str:
-    """Return 16 hex digits that change with any kernel source, compiler or processor."""
+    """Return 16 hex digits that change with any kernel source, compiler, switch or processor."""
     digest = hashlib.sha256()
-    for part in (version("numba"), version("llvmlite"), version("numpy"), processor()):
+    switches = (f"{name}={value}" for name, value in arithmetic_switches().items())
+    libraries = (version(name) for name in ("numba", "llvmlite", "numpy"))
+    for part in (*libraries, processor(), *switches):
         digest.update(part.encode() + b"\0")
     here = Path(__file__).parent
     for path in sorted(here.rglob("*.py")):

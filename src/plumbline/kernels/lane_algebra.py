@@ -107,16 +107,22 @@ def _mark_constants(
     shift: Float[np.ndarray, " factors"],
     lanes: int,
 ) -> None:
-    """Mark lanes where a factor's variation may be nothing but rounding of its values."""
+    """Mark lanes where a factor's variation may be nothing but rounding of its values.
+
+    Where the head's first row is missing nothing was taken from the values beforehand, and
+    centring their squares may cost as many digits as a small pivot does.
+    """
     n = shift.shape[0]
     at = facts_layout(n)
     state, weight = facts[at.state], sums[1]
     for k in range(n):
         mean, diagonal, step = facts[at.mean + k], facts[at.diagonal + k], shift[k]
+        square = sums[2 + n + entry_of(n, k, k)]
         for j in range(lanes):
             level = mean[j] + step
             varies = diagonal[j] > SMALLEST_VARIATION * (weight[j] * level * level)
-            state[j] = state[j] if varies else 1.0
+            keeps = diagonal[j] > SMALLEST_PIVOT * square[j]
+            state[j] = state[j] if varies & keeps else 1.0
 
 
 @compiled

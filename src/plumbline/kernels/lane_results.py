@@ -128,13 +128,13 @@ def leave_quality(rules: Rules, results: Results, scratch: Scratch, bar: int, ti
     for j in range(lanes):
         r2[j] = 1.0 - rest[j] / total[j]
     for j in range(lanes):
-        kept += (rest[j] > SMALLEST_RESIDUAL * total[j]) | (state[j] != FITTED)
+        kept += (rest[j] > SMALLEST_RESIDUAL * square[j]) | (state[j] != FITTED)
     if rules.level == 2:
         _leave_inference(results, room, facts, bar, tile)
     if kept < lanes:
         counts = results.n_obs[bar, tile.first : tile.stop]
         for j in range(lanes):
-            if state[j] == FITTED and not rest[j] > SMALLEST_RESIDUAL * total[j]:
+            if state[j] == FITTED and not rest[j] > SMALLEST_RESIDUAL * square[j]:
                 counts[j] = -counts[j]
     return lanes - kept
 

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Literal, final
 
 import numpy as np
@@ -111,7 +110,7 @@ def rolling_ols(
 
     Cost: O(T·(K³ + A·K²)) without gaps, O(T·A·K³) with them, whatever the window; memory is the
     outputs plus O(W·K²) scratch. Windows whose Gram matrix is close to singular, or that fit almost
-    exactly, are solved by QR at O(W·K²) each.
+    exactly (unless only coefficients are asked for), are solved by QR at O(W·K²) each.
 
     An asset's bits depend on its own rows and the factors alone: not on the other assets, the
     memory layout, the machine's vector width, or bars outside the window.
@@ -274,7 +273,7 @@ def _fit(results: Results, rules: Rules) -> RollingFit:
         alpha=results.coefficients[0],
         beta=np.moveaxis(results.coefficients[1:], 0, -1),
         n_obs=results.n_obs,
-        reasons=MappingProxyType(counts),
+        reasons=counts,
         residual=results.residual if has_fit else None,
         r2=results.r2 if has_fit else None,
         stderr=np.moveaxis(results.stderr, 0, -1) if has_inference else None,
