@@ -10,6 +10,7 @@ from sqlalchemy import select, update
 from plumbline.core.errors import MissingDataError
 from plumbline.engine.executors.serial import Serial
 from plumbline.engine.project import Project, create_project, open_project
+from plumbline.engine.run import RunOptions
 from plumbline.ledger.models import Artefact, Lineage, Run
 from plumbline.ledger.processes import is_dead, this_process
 from plumbline.ledger.queries import (
@@ -18,7 +19,7 @@ from plumbline.ledger.queries import (
     lineage_of,
     list_runs,
     metrics_of_run,
-    run_of_results,
+    run_that_told_the_same,
     tasks_of_run,
     warnings_of_run,
 )
@@ -151,14 +152,18 @@ def test_warnings_are_kept_in_their_order(project: Project) -> None:
     assert warnings_of_run(project.database, "other") == []
 
 
-def test_the_run_that_told_of_exactly_these_results_is_found(project: Project) -> None:
-    done = project.engine.run(study(), Serial())
-    keys = [entries[0].key for _, entries in done.pieces.values()]
-    assert run_of_results(project.database, keys) is None
-    project.engine.ledger.record_findings(done.run_id, {("ic", "a"): 1.0}, [])
-    assert run_of_results(project.database, keys) == done.run_id
-    assert run_of_results(project.database, [*keys, "other"]) is None
-    assert run_of_results(project.database, []) is None
+def test_only_a_run_of_the_same_recipe_on_the_same_results_told_the_same(project: Project) -> None:
+    first = project.engine.run(study(), Serial())
+    again = project.engine.run(study(), Serial())
+    assert run_that_told_the_same(project.database, again.run_id) is None
+    for done in (first, again):
+        project.engine.ledger.record_findings(done.run_id, {("ic", "a"): 1.0}, [])
+    third = project.engine.run(study(), Serial())
+    assert run_that_told_the_same(project.database, third.run_id) == again.run_id
+    other = project.engine.run(study(), Serial(), RunOptions(recipe=("text", "other")))
+    assert run_that_told_the_same(project.database, other.run_id) is None
+    anew = project.engine.run(study(), Serial(), RunOptions(use_cache=False))
+    assert run_that_told_the_same(project.database, anew.run_id) is None
 
 
 def test_a_project_without_the_newest_tables_gets_them(project: Project) -> None:

@@ -1,10 +1,10 @@
 """Reading the ledger."""
 
 import json
-from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, and_, func, select
+from sqlalchemy.orm import aliased
 
 from plumbline.core.errors import UnknownNameError, nearest_names
 from plumbline.core.settings import current_time
@@ -129,23 +129,36 @@ def warnings_of_run(database: Database, run_id: str) -> list[dict[str, Any]]:
         return [dict(row._mapping) for row in connection.execute(query)]
 
 
-def run_of_results(database: Database, keys: Sequence[str]) -> str | None:
-    """Return a run that recorded the numbers of exactly these results, or None.
+def run_that_told_the_same(database: Database, run_id: str) -> str | None:
+    """Return the latest run before whose numbers and warnings hold for a run too, or None.
+
+    That is one of the same recipe on the same results, all of which the run in question found:
+    what a run computes itself it has to read.
 
     Parameters
     ----------
-    keys : keys of the results that the numbers were read out of.
+    run_id : a finished run.
     """
-    wanted = set(keys)
+    mine, theirs = aliased(TaskRecord), aliased(TaskRecord)
+    this, other = aliased(Run), aliased(Run)
+    tasks = select(mine.node).where(mine.run_id == run_id)
+    same_result = and_(mine.node == theirs.node, mine.block == theirs.block, mine.key == theirs.key)
     with database.read() as connection:
-        holding = (
-            select(TaskRecord.run_id)
-            .where(TaskRecord.key.in_(wanted), TaskRecord.run_id.in_(select(Metric.run_id)))
-            .group_by(TaskRecord.run_id)
-            .having(func.count(TaskRecord.key.distinct()) == len(wanted))
+        n_tasks = len(connection.execute(tasks).all())
+        if connection.execute(tasks.where(mine.state == "computed").limit(1)).first():
+            return None
+        query = (
+            select(other.id)
+            .join(this, and_(this.id == run_id, this.recipe_digest == other.recipe_digest))
+            .join(theirs, theirs.run_id == other.id)
+            .join(mine, and_(mine.run_id == run_id, same_result))
+            .where(other.id != run_id, other.id.in_(select(Metric.run_id)))
+            .group_by(other.id)
+            .having(func.count() == n_tasks)
+            .order_by(other.started.desc())
             .limit(1)
         )
-        return connection.execute(holding).scalar() if wanted else None
+        return connection.execute(query).scalar()
 
 
 def lineage_of(database: Database, key: str) -> list[dict[str, Any]]:

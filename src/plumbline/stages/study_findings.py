@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from plumbline.engine.run import Engine, RunResult
-from plumbline.ledger.queries import metrics_of_run, run_of_results, warnings_of_run
+from plumbline.ledger.queries import metrics_of_run, run_that_told_the_same, warnings_of_run
 from plumbline.stages.gates import gate_metrics
 from plumbline.stages.study_warnings import DATA, StudyWarning, study_warnings
-from plumbline.stages.tables import is_table_node, study_tables
+from plumbline.stages.tables import study_tables
 
 
 def record_findings(
@@ -23,9 +23,7 @@ def record_findings(
     known : warnings from before the run; they come first.
     """
     database = engine.cache.database
-    nodes = ((node, entries) for node, (_, entries) in result.pieces.items())
-    keys = [entries[0].key for node, entries in nodes if is_table_node(node)]
-    before = run_of_results(database, keys)
+    before = run_that_told_the_same(database, result.run_id)
     if before is None:
         tables = study_tables(engine, result)
         metrics = gate_metrics(tables)
