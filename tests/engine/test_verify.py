@@ -13,7 +13,7 @@ from plumbline.ledger.models import Artefact, FailureRecord, Run, TaskRecord
 from plumbline.ledger.queries import unstable_blocks
 from tests.engine.pipelines import BLOCKS, failures, files_of, study
 from tests.engine.test_damage import flip
-from tests.engine.toys import Demean, Reset
+from tests.engine.toys import Demean, Drift, Reset
 
 
 def counts(project: Project) -> list[int]:
@@ -120,5 +120,22 @@ def test_a_key_that_gave_two_results_is_recorded_warned_of_and_reported(project:
     assert "clock [all]" in check.found
     wrong = verify(project.engine, pipeline, Serial()).wrong
     assert [(v.node, v.is_stable) for v in wrong] == [("clock", False)]
-    project.engine.ledger.drop_artefacts([row["key"] for row in unstable_blocks(project.database)])
-    assert all(check.ok for check in checks_of(project))
+    project.engine.run(study(), Serial())
+    assert all(check.ok for check in checks_of(project)), "the stage is no part of the study now"
+    assert unstable_blocks(project.database)
+
+
+def test_a_scan_that_ends_in_another_state_is_no_less_unstable(project: Project) -> None:
+    pipeline = Pipeline("study", (*study().nodes, Node("drift", Drift(), {"returns": "returns"})))
+    options = RunOptions(use_cache=False)
+    first = project.engine.run(pipeline, Serial(), options)
+    second = project.engine.run(pipeline, Serial(), options)
+    assert {d for (n, _), d in first.digests.items() if n == "drift"} == {
+        d for (n, _), d in second.digests.items() if n == "drift"
+    }
+    unstable = unstable_blocks(project.database)
+    assert {row["node"] for row in unstable} == {"drift"}
+    assert all("another end state" in row["message"] for row in unstable)
+    wrong = [v for v in verify(project.engine, pipeline, Serial()).wrong if not v.equal]
+    assert {v.node for v in wrong} == {"drift"}
+    assert all("ends in another state" in v.note for v in wrong)

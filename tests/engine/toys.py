@@ -290,6 +290,22 @@ class Reset(Stage):
 
 @final
 @dataclass(frozen=True)
+class Drift(Stage):
+    """A scan whose output is the same in every call and whose end state is the clock's."""
+
+    reads: ClassVar[tuple[str, ...]] = ("returns",)
+
+    @property
+    def partition(self) -> Partition:
+        """Return how it is cut."""
+        return Scan(64)
+
+    def run(self, inputs: Mapping[str, Any]) -> Step:
+        return Step(inputs["returns"], {"clock": np.array([time.perf_counter()])})
+
+
+@final
+@dataclass(frozen=True)
 class Waits(Stage):
     """Copies its input after a while; says by a file that it has begun."""
 

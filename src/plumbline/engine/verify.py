@@ -158,6 +158,8 @@ def _verification(
     again = outcome.stored
     equal = again.digest == entry.digest and again.state_digest == entry.state_digest
     note = f"stored {entry.digest[:12]}, computed again {again.digest[:12]}"
+    if again.state_digest != entry.state_digest:
+        note += ", which ends in another state"
     try:
         engine.cache.objects.read(entry.manifest)
     except CorruptEntryError as error:

@@ -111,7 +111,8 @@ def set_aside(folder: Path, segments: Sequence[Segment]) -> list[Segment]:
     for segment in found:
         path = segment_path(folder, segment.digest)
         if path.exists():
-            path.replace(path.with_suffix(".damaged"))
+            found_now = digest_bytes(path.read_bytes())[:12]
+            path.replace(path.with_suffix(f".{found_now}.damaged"))
     return found
 
 

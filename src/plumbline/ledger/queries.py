@@ -58,6 +58,20 @@ def unstable_blocks(database: Database) -> list[dict[str, Any]]:
         return [dict(row._mapping) for row in connection.execute(query)]
 
 
+def keys_of_newest_runs(database: Database) -> set[str]:
+    """Return the keys of the results that the newest run of each pipeline used or made."""
+    newest = select(Run.pipeline, func.max(Run.started).label("started")).group_by(Run.pipeline)
+    last = newest.subquery()
+    query = (
+        select(TaskRecord.key)
+        .join(Run, Run.id == TaskRecord.run_id)
+        .join(last, and_(last.c.pipeline == Run.pipeline, last.c.started == Run.started))
+        .where(TaskRecord.key.is_not(None))
+    )
+    with database.read() as connection:
+        return {key for key in connection.execute(query).scalars() if key is not None}
+
+
 def list_runs(database: Database, limit: int = 50) -> list[dict[str, Any]]:
     """Return the newest runs with their counts of blocks by state."""
     columns = (Run.id, Run.pipeline, Run.state, Run.owner, Run.started, Run.finished, Run.executor)

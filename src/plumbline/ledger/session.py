@@ -148,7 +148,7 @@ class Ledger:
             different = _different_from_before(connection, artefacts)
             _insert_mishaps(connection, run_id, different)
             insert_absent(connection, CodeRecord, [_code_row(codes[d]) for d in sorted(codes)])
-            insert_or_replace(connection, Artefact, artefacts, unless_equal="digest")
+            insert_or_replace(connection, Artefact, artefacts, unless_equal="manifest")
             insert_absent(connection, Lineage, [row for c in results for row in c.lineage])
             insert_or_replace(connection, TaskRecord, tasks)
         return different
@@ -223,17 +223,19 @@ def _close_lost(connection: Connection) -> None:
 def _different_from_before(
     connection: Connection, artefacts: Sequence[Mapping[str, Any]]
 ) -> list[Mishap]:
-    """Return a mishap for each result whose key is there with another digest."""
+    """Return a mishap for each result whose key is there with another output or end state."""
     found = []
     for start in range(0, len(artefacts), _BOUND_VALUES):
         part = {row["key"]: row for row in artefacts[start : start + _BOUND_VALUES]}
-        query = select(Artefact.key, Artefact.digest, Artefact.run_id)
-        for key, digest, run_id in connection.execute(query.where(Artefact.key.in_(list(part)))):
+        query = select(Artefact.key, Artefact.digest, Artefact.manifest, Artefact.run_id)
+        query = query.where(Artefact.key.in_(list(part)))
+        for key, digest, manifest, run_id in connection.execute(query):
             row = part[key]
-            if row["digest"] == digest:
+            if row["manifest"] == manifest:
                 continue
+            here = row["digest"][:12] if row["digest"] != digest else "another end state"
             message = (
-                f"key {key} gave {digest[:12]} in run {run_id} and {row['digest'][:12]} in run "
+                f"key {key} gave {digest[:12]} in run {run_id} and {here} in run "
                 f"{row['run_id']}; the stage depends on something that is no part of its key, such "
                 "as a clock, a random number without a seed, or the order of a set"
             )
