@@ -20,7 +20,8 @@ class Findings(NamedTuple):
 
     Parameters
     ----------
-    problems : why nothing of it can be computed; empty if something can.
+    problems : why no rank IC at all can be computed, without which there is no study; empty if one
+        can.
     warnings : which parts cannot be computed, and why.
     """
 
