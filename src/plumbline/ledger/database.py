@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, final
 
-from sqlalchemy import Connection, Engine, create_engine, event, inspect
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, or_
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.pool import NullPool
@@ -141,13 +141,13 @@ def insert_or_replace(
     connection: Connection,
     model: type[Base],
     rows: Sequence[Mapping[str, Any]],
-    unless_equal: str | None = None,
+    unless_equal: Sequence[str] = (),
 ) -> None:
     """Insert rows; one whose key is there already takes the place of the earlier row.
 
     Parameters
     ----------
-    unless_equal : a column; a row that agrees in it with the earlier one leaves it as it is.
+    unless_equal : columns; a row that agrees in all with the earlier one leaves it as it is.
     """
     if not rows:
         return
@@ -157,8 +157,8 @@ def insert_or_replace(
     names = [column.name for column in table.columns]
     values = {name: statement.excluded[name] for name in names if name not in keys}
     differs = None
-    if unless_equal is not None:
-        differs = table.c[unless_equal] != statement.excluded[unless_equal]
+    if unless_equal:
+        differs = or_(*(table.c[name] != statement.excluded[name] for name in unless_equal))
     statement = statement.on_conflict_do_update(index_elements=keys, set_=values, where=differs)
     connection.execute(statement, list(rows))
 

@@ -148,7 +148,7 @@ class Ledger:
             different = _different_from_before(connection, artefacts)
             _insert_mishaps(connection, run_id, different)
             insert_absent(connection, CodeRecord, [_code_row(codes[d]) for d in sorted(codes)])
-            insert_or_replace(connection, Artefact, artefacts, unless_equal="manifest")
+            insert_or_replace(connection, Artefact, artefacts, unless_equal=("digest", "manifest"))
             insert_absent(connection, Lineage, [row for c in results for row in c.lineage])
             insert_or_replace(connection, TaskRecord, tasks)
         return different
@@ -231,7 +231,7 @@ def _different_from_before(
         query = query.where(Artefact.key.in_(list(part)))
         for key, digest, manifest, run_id in connection.execute(query):
             row = part[key]
-            if row["manifest"] == manifest:
+            if (row["digest"], row["manifest"]) == (digest, manifest):
                 continue
             here = row["digest"][:12] if row["digest"] != digest else "another end state"
             message = (
