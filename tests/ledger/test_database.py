@@ -39,7 +39,7 @@ def test_rows_that_are_there_stay_or_are_replaced(database: Database) -> None:
     assert contents(database)["d"] == ("3", "[]")
     with database.begin() as connection:
         rows = [row("a", "3", "y"), row("b", "9", "y")]
-        insert_or_replace(connection, SourceFile, rows, unless_equal="syntax")
+        insert_or_replace(connection, SourceFile, rows, unless_equal=("syntax",))
     assert contents(database)["a"] == ("3", "x")
     assert contents(database)["b"] == ("9", "y")
 
