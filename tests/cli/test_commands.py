@@ -179,6 +179,25 @@ def test_a_broken_gate_is_exit_code_3_and_the_results_stay(capsys, folder):
     assert code == 3
     assert "is below 99" in err
     assert document(capsys, "runs")[1][0]["state"] == "done"
+    assert "failed: gate on t_hac of momentum:5: " in said(capsys, "runs", "last")[1]
+
+
+def test_the_verdicts_of_gates_stand_in_the_one_document_of_a_run(capsys, folder):
+    low = "{metric: t_hac, subject: 'momentum:5', at_least: 99}"
+    wide = "{metric: mean_ic, subject: 'momentum:5', at_least: -1, at_most: 1}"
+    code, out, err = said(capsys, "run", "--json", "--set", f"gates=[{low}, {wide}]")
+    assert code == 3
+    shown = json.loads(out)["gates"]
+    assert [gate["gate"] for gate in shown] == ["t_hac of momentum:5", "mean_ic of momentum:5"]
+    assert [gate["passed"] for gate in shown] == [False, True]
+    assert shown[0]["text"].endswith("is below 99")
+    assert shown[1]["text"].endswith("is at least -1 and at most 1")
+    assert f"plumbline: {shown[0]['text']}\n" in err
+    assert "mean_ic" not in err
+    assert document(capsys, "runs", "last")[1]["gates"] == shown
+    code, again = document(capsys, "run", "--set", f"gates=[{wide}]")
+    assert code == 0
+    assert again["gates"] == shown[1:]
 
 
 def test_explain_shows_parameters_code_and_inputs(capsys, finished, monkeypatch):
