@@ -317,3 +317,19 @@ def test_warnings_stand_beside_the_verdict_and_with_the_counts_and_in_the_twin(p
     assert shown in verdict[: verdict.index("</section>")]
     assert "Not everything could be computed" not in page
     assert json.loads(study_json(results))["warnings"] == list(told)
+
+
+def test_no_cell_of_a_table_takes_the_style_of_a_section(page):
+    def classes(tags: str) -> set[str]:
+        found = re.findall(rf'<(?:{tags}) [^>]*class="([^"]*)"', page)
+        return {name for names in found for name in names.split()}
+
+    sections, cells = classes("section"), classes("td|th")
+    assert "part" in sections
+    assert "col-part" in cells
+    assert not sections & cells
+    assert "td.col-bar_close {" in page
+
+
+def test_the_drawdown_says_that_it_is_a_sum(page):
+    assert "a sum of returns without compounding, so it may pass 100 %" in page
