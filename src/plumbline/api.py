@@ -20,7 +20,7 @@ from plumbline.core.settings import read_settings
 from plumbline.engine.code_digest import CodeDigests
 from plumbline.engine.executor import Executor, executors
 from plumbline.engine.objects import names_in
-from plumbline.engine.plan import Plan
+from plumbline.engine.plan import Plan, State
 from plumbline.engine.project import Project, create_project, open_project
 from plumbline.engine.run import RunOptions, RunResult
 from plumbline.engine.verify import Verified
@@ -293,14 +293,18 @@ def read_stored(workspace: Workspace) -> Study:
     Raises
     ------
     MissingDataError
-        If results are missing, outdated or damaged; the next step is named.
+        If results are missing, outdated or damaged; the first of them and the next step are
+        named.
     """
     engine = workspace.project.engine
     plan = engine.plan(workspace.pipeline)
-    if not plan.is_done:
+    missing = [d for d in plan.decisions if d.state in (State.RUN, State.FOLLOWS)]
+    if missing:
+        node, block = missing[0].task.place
+        more = f", and {len(missing) - 1} more" if len(missing) > 1 else ""
         raise MissingDataError(
-            "results of this recipe are missing or outdated; see: plumbline plan, "
-            "then: plumbline run"
+            f"no up-to-date result of {node} [{block}] ({missing[0].reason}){more}; "
+            "see: plumbline plan, then: plumbline run"
         )
     for decision in plan.decisions:
         node, block = decision.task.place

@@ -255,8 +255,13 @@ def test_report_writes_again_and_refuses_what_is_outdated(capsys, finished, monk
     assert code == 0
     assert (tmp_path / "r" / "study.html").read_text().startswith("<!")
     json.loads((tmp_path / "r" / "study.json").read_text())
-    code, _, err = said(capsys, "report", "--set", "model.window=70")
+    changed = ("--set", "model.window=70")
+    waiting = [b for b in document(capsys, "plan", *changed)[1]["blocks"] if b["state"] != "cached"]
+    code, _, err = said(capsys, "report", *changed)
     assert code == 1
+    first = f"no up-to-date result of {waiting[0]['node']} [{waiting[0]['block']}] ("
+    assert first in err
+    assert f", and {len(waiting) - 1} more; see: plumbline plan" in err
     assert "plumbline run" in err
 
 
