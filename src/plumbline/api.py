@@ -186,6 +186,7 @@ class Study:
                 self.warnings,
                 self.result,
                 workspace.project.database,
+                self.gates,
             )
         )
 
