@@ -20,13 +20,13 @@ from plumbline.core.settings import read_settings
 from plumbline.engine.code_digest import CodeDigests
 from plumbline.engine.executor import Executor, executors
 from plumbline.engine.objects import names_in
-from plumbline.engine.plan import Plan
+from plumbline.engine.plan import Plan, State
 from plumbline.engine.project import Project, create_project, open_project
 from plumbline.engine.run import RunOptions, RunResult
 from plumbline.engine.verify import Verified
 from plumbline.engine.watcher import Silent, Watcher
 from plumbline.lake.prepared import PreparedDataset, Progress
-from plumbline.stages.gates import broken_gates
+from plumbline.stages.gates import Verdict, judged
 from plumbline.stages.recipe import Recipe
 from plumbline.stages.study_findings import record_findings
 from plumbline.stages.study_warnings import DATA, StudyWarning
@@ -116,11 +116,13 @@ class Study:
     workspace : recipe, project and data.
     result : run id, counts, digests, and where every result is.
     warnings : what could not be computed, and why.
+    gates : the verdict on each gate of the recipe.
     """
 
     workspace: Workspace
     result: RunResult
     warnings: tuple[StudyWarning, ...] = ()
+    gates: tuple[Verdict, ...] = ()
 
     @cached_property
     def tables(self) -> "dict[str, pl.DataFrame]":
@@ -166,9 +168,7 @@ class Study:
 
     def check_gates(self) -> None:
         """Raise GateError if a gate of the recipe said no; every one is named."""
-        recipe = self.workspace.recipe
-        gates = recipe.kind.gates(recipe.document)
-        broken = broken_gates(gates, self.tables) if gates else []
+        broken = [verdict.text for verdict in self.gates if not verdict.passed]
         if broken:
             raise GateError("; ".join(broken))
 
@@ -186,6 +186,7 @@ class Study:
                 self.warnings,
                 self.result,
                 workspace.project.database,
+                self.gates,
             )
         )
 
@@ -196,6 +197,7 @@ class Study:
             f"Study({self.recipe.name!r}, run {self.result.run_id}: blocks {counts})\n"
             f"  .tables[name]: summary and more; .panel(node): {', '.join(nodes)}\n"
             f"  .write_report(): to {self.folder}"
+            + "".join(f"\n  {verdict}" for verdict in self.gates)
         )
 
     def _repr_html_(self) -> str:
@@ -281,7 +283,9 @@ def run_workspace(workspace: Workspace, options: Options) -> Study:
     )
     engine.cache.trim(read_settings().cache_bytes, engine.ledger)
     known = tuple(StudyWarning(DATA, "", text) for text in warnings)
-    return Study(workspace, result, record_findings(engine, result, recipe.resolved, known))
+    found = record_findings(engine, result, recipe.resolved, known)
+    gates = judged(recipe.kind.gates(recipe.document), found.metrics)
+    return Study(workspace, result, found.warnings, gates)
 
 
 def read_stored(workspace: Workspace) -> Study:
@@ -290,14 +294,18 @@ def read_stored(workspace: Workspace) -> Study:
     Raises
     ------
     MissingDataError
-        If results are missing, outdated or damaged; the next step is named.
+        If results are missing, outdated or damaged; the first of them and the next step are
+        named.
     """
     engine = workspace.project.engine
     plan = engine.plan(workspace.pipeline)
-    if not plan.is_done:
+    missing = [d for d in plan.decisions if d.state in (State.RUN, State.FOLLOWS)]
+    if missing:
+        node, block = missing[0].task.place
+        more = f", and {len(missing) - 1} more" if len(missing) > 1 else ""
         raise MissingDataError(
-            "results of this recipe are missing or outdated; see: plumbline plan, "
-            "then: plumbline run"
+            f"no up-to-date result of {node} [{block}] ({missing[0].reason}){more}; "
+            "see: plumbline plan, then: plumbline run"
         )
     for decision in plan.decisions:
         node, block = decision.task.place

@@ -179,6 +179,25 @@ def test_a_broken_gate_is_exit_code_3_and_the_results_stay(capsys, folder):
     assert code == 3
     assert "is below 99" in err
     assert document(capsys, "runs")[1][0]["state"] == "done"
+    assert "failed: gate on t_hac of momentum:5: " in said(capsys, "runs", "last")[1]
+
+
+def test_the_verdicts_of_gates_stand_in_the_one_document_of_a_run(capsys, folder):
+    low = "{metric: t_hac, subject: 'momentum:5', at_least: 99}"
+    wide = "{metric: mean_ic, subject: 'momentum:5', at_least: -1, at_most: 1}"
+    code, out, err = said(capsys, "run", "--json", "--set", f"gates=[{low}, {wide}]")
+    assert code == 3
+    shown = json.loads(out)["gates"]
+    assert [gate["gate"] for gate in shown] == ["t_hac of momentum:5", "mean_ic of momentum:5"]
+    assert [gate["passed"] for gate in shown] == [False, True]
+    assert shown[0]["text"].endswith("is below 99")
+    assert shown[1]["text"].endswith("is at least -1 and at most 1")
+    assert f"plumbline: {shown[0]['text']}\n" in err
+    assert "mean_ic" not in err
+    assert document(capsys, "runs", "last")[1]["gates"] == shown
+    code, again = document(capsys, "run", "--set", f"gates=[{wide}]")
+    assert code == 0
+    assert again["gates"] == shown[1:]
 
 
 def test_explain_shows_parameters_code_and_inputs(capsys, finished, monkeypatch):
@@ -220,7 +239,8 @@ def test_verify_says_all_equal_and_finds_a_tampered_result(capsys, finished, mon
 
 def test_runs_show_blocks_metrics_and_the_recipe(capsys, finished, monkeypatch):
     monkeypatch.chdir(finished)
-    code, shown = document(capsys, "runs", "last")
+    first = document(capsys, "runs")[1][-1]["id"]
+    code, shown = document(capsys, "runs", first)
     assert code == 0
     assert {block["state"] for block in shown["blocks"]} == {"computed"}
     names = {(row["name"], row["subject"]) for row in shown["metrics"]}
@@ -236,8 +256,13 @@ def test_report_writes_again_and_refuses_what_is_outdated(capsys, finished, monk
     assert code == 0
     assert (tmp_path / "r" / "study.html").read_text().startswith("<!")
     json.loads((tmp_path / "r" / "study.json").read_text())
-    code, _, err = said(capsys, "report", "--set", "model.window=70")
+    changed = ("--set", "model.window=70")
+    waiting = [b for b in document(capsys, "plan", *changed)[1]["blocks"] if b["state"] != "cached"]
+    code, _, err = said(capsys, "report", *changed)
     assert code == 1
+    first = f"no up-to-date result of {waiting[0]['node']} [{waiting[0]['block']}] ("
+    assert first in err
+    assert f", and {len(waiting) - 1} more; see: plumbline plan" in err
     assert "plumbline run" in err
 
 

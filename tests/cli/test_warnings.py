@@ -171,6 +171,7 @@ def test_more_quantiles_than_assets_leave_the_rank_ic(capsys, folder):
     assert has(document(capsys, "plan", *words)[1]["warnings"], "n_quantiles=9", "6 assets")
     told = ran(capsys, folder, *words)
     assert has(told, "momentum: no spread", "fewer values than groups (30 of 40 bars)")
+    assert has(told, "momentum: no returns of quantiles 1-9 over 1, 3 bars: ")
     assert not has(told, "no rank IC")
 
 

@@ -20,6 +20,7 @@ from plumbline.report.page import study_page
 from plumbline.report.parts import KEYS
 from plumbline.report.study import TABLES, StudyResults
 from plumbline.report.twin import study_json
+from plumbline.stages.gates import Verdict
 from tests.report.markup_check import StrictReader
 from tests.report.samples import CONVENTIONS, empty_study, study
 
@@ -108,7 +109,9 @@ def test_numbers_carry_the_unit_of_their_header():
         gross_annual=pl.lit(0.0456), sharpe_net=pl.lit(-0.004), mean_turnover=pl.lit(0.01234)
     )
     text = study_page(replace(results, tables={**results.tables, "spread_summary": frame}))
-    row = re.search(r'<tr><th scope="row" class="text signal">momentum_12_1</th>(.*?)</tr>', text)
+    row = re.search(
+        r'<tr><th scope="row" class="text col-signal">momentum_12_1</th>(.*?)</tr>', text
+    )
     cells = re.findall(r">([^<]+)</td>", row[1])
     assert cells[0] == "4.6"
     assert cells[4] == "0.00"
@@ -317,3 +320,34 @@ def test_warnings_stand_beside_the_verdict_and_with_the_counts_and_in_the_twin(p
     assert shown in verdict[: verdict.index("</section>")]
     assert "Not everything could be computed" not in page
     assert json.loads(study_json(results))["warnings"] == list(told)
+
+
+def test_no_cell_of_a_table_takes_the_style_of_a_section(page):
+    def classes(tags: str) -> set[str]:
+        found = re.findall(rf'<(?:{tags}) [^>]*class="([^"]*)"', page)
+        return {name for names in found for name in names.split()}
+
+    sections, cells = classes("section"), classes("td|th")
+    assert "part" in sections
+    assert "col-part" in cells
+    assert not sections & cells
+    assert "td.col-bar_close {" in page
+
+
+def test_the_drawdown_says_that_it_is_a_sum(page):
+    assert "a sum of returns without compounding, so it may pass 100 %" in page
+
+
+def test_the_verdicts_of_gates_stand_in_the_verdict_and_in_the_twin(page):
+    gates = (
+        Verdict("t_hac of a:21", passed=False, text="gate on t_hac of a:21: 1 is below 2"),
+        Verdict("mean_ic of a:21", passed=True, text="gate on mean_ic of a:21: 1 is at least 0"),
+    )
+    results = replace(study(), gates=gates)
+    text = study_page(results)
+    shown = text[text.index('id="verdict"') :]
+    shown = shown[: shown.index("</section>")]
+    assert "<li>failed: gate on t_hac of a:21: 1 is below 2</li>" in shown
+    assert "<li>passed: gate on mean_ic of a:21: 1 is at least 0</li>" in shown
+    assert "The gates of the recipe" not in page
+    assert [g["passed"] for g in json.loads(study_json(results))["gates"]] == [False, True]

@@ -240,6 +240,8 @@ def test_a_gate_says_no_with_the_number(folder):
     done = run(folder / "study.yaml", overrides=[f"gates=[{gate}]"])
     with pytest.raises(GateError, match="is below 99"):
         done.check_gates()
+    assert "failed: gate on t_hac of momentum:5: " in repr(done)
+    assert "failed: gate on t_hac of momentum:5: " in done.write_report().html.read_text()
 
 
 def test_the_report_shows_the_run_and_is_written_once(folder):

@@ -73,7 +73,8 @@ def call(arguments: Sequence[str] | None = None) -> int:
     try:
         code = build()(args=words, prog_name="plumbline", standalone_mode=False)
     except PlumblineError as error:
-        console.fail(error, as_json=as_json)
+        # The document of a run is printed before its gates are asked, and holds their verdicts.
+        console.fail(error, as_json=as_json and not isinstance(error, GateError))
         return exit_code(error)
     except KeyboardInterrupt:
         code = INTERRUPTED

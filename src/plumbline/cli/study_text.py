@@ -62,6 +62,7 @@ def summary_data(study: "Study", published: "Published") -> dict[str, Any]:
         "report_written": published.is_new,
         "cleaning": _cleaning(study.workspace),
         "warnings": [warning.text for warning in study.warnings],
+        "gates": [verdict._asdict() for verdict in study.gates],
     }
 
 

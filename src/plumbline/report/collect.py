@@ -15,6 +15,7 @@ from plumbline.lake.quality import effects, summarise
 from plumbline.ledger.database import Database
 from plumbline.ledger.queries import get_run
 from plumbline.report.study import TABLES, Provenance, StudyResults
+from plumbline.stages.gates import Verdict
 from plumbline.stages.recipe import Recipe
 from plumbline.stages.study_warnings import DATA, StudyWarning
 from plumbline.stages.validation import made
@@ -36,7 +37,7 @@ _SHOW = {
 @final
 @dataclass(frozen=True)
 class StudyInputs:
-    """A run, its recipe, its data, its tables and what they lack."""
+    """A run, its recipe, its data, its tables, what they lack and what the gates say of them."""
 
     recipe: Recipe
     dataset: Dataset
@@ -45,6 +46,7 @@ class StudyInputs:
     warnings: tuple[StudyWarning, ...]
     result: RunResult
     database: Database
+    gates: tuple[Verdict, ...] = ()
 
 
 def collect(inputs: StudyInputs) -> StudyResults:
@@ -89,6 +91,7 @@ def collect(inputs: StudyInputs) -> StudyResults:
         unavailable=_unavailable(inputs.warnings),
         headline_horizon_bars=full["headline_horizon_bars"],
         warnings=tuple(warning.text for warning in inputs.warnings),
+        gates=inputs.gates,
     )
 
 

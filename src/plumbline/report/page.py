@@ -71,10 +71,15 @@ def study_page(results: StudyResults) -> str:
 
 
 def _verdict(results: StudyResults) -> Html:
-    if not results.warnings:
-        return verdict(results)
-    told = tag("p", "Not everything could be computed:", class_="caveat")
-    return join([verdict(results), told, warning_list(results)])
+    parts = [verdict(results)]
+    if results.gates:
+        items = [tag("li", str(gate)) for gate in results.gates]
+        told = tag("p", "The gates of the recipe:", class_="caveat")
+        parts += [told, tag("ul", *items, class_="warnings")]
+    if results.warnings:
+        told = tag("p", "Not everything could be computed:", class_="caveat")
+        parts += [told, warning_list(results)]
+    return join(parts)
 
 
 @cache

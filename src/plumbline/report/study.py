@@ -8,6 +8,7 @@ from typing import Final, final
 import polars as pl
 
 from plumbline.core.errors import ParameterError, nearest_names
+from plumbline.stages.gates import Verdict
 
 TABLES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {
@@ -100,6 +101,7 @@ class StudyResults:
     headline_horizon_bars : horizon of the verdict and the headline numbers; None takes, for each
         signal, the first horizon listed in ``summary``.
     warnings : what the study could not compute, and why, one sentence each.
+    gates : the verdict on each gate of the recipe.
 
     Raises
     ------
@@ -116,6 +118,7 @@ class StudyResults:
     unavailable: Mapping[str, str] = field(default_factory=dict)
     headline_horizon_bars: int | None = None
     warnings: tuple[str, ...] = ()
+    gates: tuple[Verdict, ...] = ()
 
     def __post_init__(self) -> None:
         problems = [

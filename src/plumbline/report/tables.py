@@ -79,5 +79,5 @@ def _cell(row: Row, column: Column, first: bool) -> Html:
     text = MISSING if value is None else str(value)
     if column.style is not None:
         text = number_text(finite(value), column.style)
-    kind = "num" if column.style else f"text {column.key}"
+    kind = "num" if column.style else f"text col-{column.key}"
     return tag("th", text, scope="row", class_=kind) if first else tag("td", text, class_=kind)

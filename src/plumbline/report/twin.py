@@ -7,6 +7,7 @@ Schema, version 1: an object with
 * ``title``, ``recipe`` text; the recipe is resolved YAML
 * ``headline_horizon_bars``  signal to horizon of the verdict, or null
 * ``conventions``, ``unavailable``, ``warnings``, ``provenance``  as in ``StudyResults``
+* ``gates``             a list of ``{"gate", "passed", "text"}``, one for each gate of the recipe
 * ``tables``            table name to ``{"n_rows", "columns", "dtypes", "not_finite"}``: ``columns``
   maps each column to its values, top to bottom; ``dtypes`` names the polars type; ``not_finite``
   counts, for columns that have any, cells that were NaN or infinite.
@@ -47,6 +48,7 @@ def study_json(results: StudyResults) -> str:
         "conventions": dict(results.conventions),
         "unavailable": dict(results.unavailable),
         "warnings": list(results.warnings),
+        "gates": [verdict._asdict() for verdict in results.gates],
         "provenance": _provenance(results),
         "recipe": results.recipe,
         "tables": {name: _table(results.tables[name]) for name in TABLES},

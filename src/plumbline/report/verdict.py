@@ -125,7 +125,12 @@ def _signal_block(results: StudyResults, signal: str, index: int) -> Html:
         Card(
             "Sharpe, net", spread.get("sharpe_net"), RATIO, f"vol {with_unit(volatility, PERCENT)}"
         ),
-        Card("Drawdown", spread.get("max_drawdown"), PERCENT, "deepest, net"),
+        Card(
+            "Drawdown",
+            spread.get("max_drawdown"),
+            PERCENT,
+            "deepest, net; a sum of returns without compounding, so it may pass 100 %",
+        ),
         Card("Bars", ic.get("n_bars"), COUNT, "with an IC"),
     ]
     drawn = [

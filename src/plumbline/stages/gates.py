@@ -1,8 +1,8 @@
 """Gates: demands of a recipe on its results."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple, final
 
 from plumbline.core.errors import nearest_names
 from plumbline.factors.figures import IC_FIGURES, SPREAD_FIGURES
@@ -10,6 +10,18 @@ from plumbline.stages.kind import Gate
 
 if TYPE_CHECKING:
     import polars as pl
+
+
+@final
+class Verdict(NamedTuple):
+    """What a gate says of a study: the number it is on, whether it holds, and why."""
+
+    gate: str
+    passed: bool
+    text: str
+
+    def __str__(self) -> str:
+        return f"{'passed' if self.passed else 'failed'}: {self.text}"
 
 
 def gate_metrics(tables: "Mapping[str, pl.DataFrame]") -> dict[tuple[str, str], float | None]:
@@ -43,20 +55,32 @@ def unknown_gate(gate: Gate, labels: Iterable[str], horizons: Iterable[int]) -> 
     return "" if place in known else f"there is no number {place}; {nearest_names(place, known)}"
 
 
-def broken_gates(gates: Sequence[Gate], tables: "Mapping[str, pl.DataFrame]") -> list[str]:
-    """Return a sentence for each gate that does not hold; a missing number breaks its gate."""
-    metrics = gate_metrics(tables)
-    broken = []
-    for gate in gates:
-        place = f"{gate.metric} of {gate.subject}"
-        value = metrics.get((gate.metric, gate.subject))
-        if value is None:
-            broken.append(f"gate on {place}: the number is missing")
-        elif gate.at_least is not None and value < gate.at_least:
-            broken.append(f"gate on {place}: {value:.6g} is below {gate.at_least:g}")
-        elif gate.at_most is not None and value > gate.at_most:
-            broken.append(f"gate on {place}: {value:.6g} is above {gate.at_most:g}")
-    return broken
+def judged(
+    gates: Iterable[Gate], metrics: Mapping[tuple[str, str], float | None]
+) -> tuple[Verdict, ...]:
+    """Return the verdict on each gate; a missing number breaks its gate.
+
+    Parameters
+    ----------
+    gates : those of the recipe.
+    metrics : the numbers of the study; see :func:`gate_metrics`.
+    """
+    return tuple(_judge(gate, metrics.get((gate.metric, gate.subject))) for gate in gates)
+
+
+def _judge(gate: Gate, value: float | None) -> Verdict:
+    place = f"{gate.metric} of {gate.subject}"
+    start = f"gate on {place}:"
+    if value is None:
+        return Verdict(place, passed=False, text=f"{start} the number is missing")
+    low, high = gate.at_least, gate.at_most
+    if low is not None and value < low:
+        return Verdict(place, passed=False, text=f"{start} {value:.6g} is below {low:g}")
+    if high is not None and value > high:
+        return Verdict(place, passed=False, text=f"{start} {value:.6g} is above {high:g}")
+    bounds = [f"at least {low:g}"] if low is not None else []
+    bounds += [f"at most {high:g}"] if high is not None else []
+    return Verdict(place, passed=True, text=f"{start} {value:.6g} is {' and '.join(bounds)}")
 
 
 def _number(value: Any) -> float | None:

@@ -1,19 +1,32 @@
 """What the results of a run say, written into the ledger: numbers, and what is missing and why."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple, final
 
 from plumbline.engine.run import Engine, RunResult
+from plumbline.ledger.database import Database
 from plumbline.ledger.queries import metrics_of_run, run_that_told_the_same, warnings_of_run
-from plumbline.stages.gates import gate_metrics
+from plumbline.stages.gates import Verdict, gate_metrics, judged
+from plumbline.stages.kind import Gate
 from plumbline.stages.study_warnings import DATA, StudyWarning, study_warnings
 from plumbline.stages.tables import study_tables
+from plumbline.stages.yaml_text import read_yaml
+
+Metrics = dict[tuple[str, str], float | None]
+
+
+@final
+class Findings(NamedTuple):
+    """What a run's results say: what could not be computed, and the numbers gates may name."""
+
+    warnings: tuple[StudyWarning, ...]
+    metrics: Metrics
 
 
 def record_findings(
     engine: Engine, result: RunResult, full: Mapping[str, Any], known: tuple[StudyWarning, ...]
-) -> tuple[StudyWarning, ...]:
-    """Write a run's numbers and warnings, and return the warnings.
+) -> Findings:
+    """Write a run's numbers and warnings, and return them.
 
     What an earlier run found in the same results is copied, so that no table is read again.
 
@@ -29,11 +42,29 @@ def record_findings(
         metrics = gate_metrics(tables)
         found = study_warnings(tables, full)
     else:
-        metrics = {(m["name"], m["subject"]): m["value"] for m in metrics_of_run(database, before)}
+        metrics = _metrics_of_run(database, before)
         told = warnings_of_run(database, before)
         found = tuple(
             StudyWarning(w["part"], w["subject"], w["text"]) for w in told if w["part"] != DATA
         )
     rows = [(w.part, w.signal, w.text) for w in known + found]
     engine.ledger.record_findings(result.run_id, metrics, rows)
-    return known + found
+    return Findings(known + found, metrics)
+
+
+def verdicts_of_run(database: Database, run: Mapping[str, Any]) -> tuple[Verdict, ...]:
+    """Return the verdict on each gate of a recorded run; none if it recorded no numbers.
+
+    Parameters
+    ----------
+    run : as :func:`plumbline.ledger.queries.get_run` returns it.
+    """
+    metrics = _metrics_of_run(database, run["id"])
+    recipe, _ = read_yaml(run["recipe"], [])
+    if not metrics or not isinstance(recipe, dict):
+        return ()
+    return judged((Gate(**gate) for gate in recipe.get("gates") or ()), metrics)
+
+
+def _metrics_of_run(database: Database, run_id: str) -> Metrics:
+    return {(m["name"], m["subject"]): m["value"] for m in metrics_of_run(database, run_id)}

@@ -181,7 +181,7 @@ def _of_quantiles(
             empty.setdefault(row["horizon_bars"], []).append(row["quantile"])
     alike: dict[tuple[str, str], list[int]] = {}
     for horizon, groups in empty.items():
-        named = ", ".join(str(group) for group in groups)
+        named = _ranges(groups)
         told = lost.told("spread", label)
         told = lost.told("rank_ic", label, horizon) if horizon in unranked or not told else told
         alike.setdefault((named, told), []).append(horizon)
@@ -204,4 +204,16 @@ def _told(rows: Iterable[Mapping[str, Any]]) -> str:
 
 
 def _bars(horizons: Sequence[int]) -> str:
-    return f"{', '.join(str(h) for h in horizons)} bar" + ("" if list(horizons) == [1] else "s")
+    return f"{_ranges(horizons)} bar" + ("" if list(horizons) == [1] else "s")
+
+
+def _ranges(numbers: Iterable[int]) -> str:
+    """Return numbers in order, three or more in a row as a range: ``1-50, 52, 53``."""
+    runs: list[list[int]] = []
+    for number in sorted(numbers):
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    told = [[f"{run[0]}-{run[-1]}"] if len(run) > 2 else map(str, run) for run in runs]
+    return ", ".join(text for texts in told for text in texts)

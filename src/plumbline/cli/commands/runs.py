@@ -1,11 +1,15 @@
 """Show runs."""
 
-from typing import Annotated, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from plumbline.cli import console
 from plumbline.cli.options import AsJson, ProjectFolder
+
+if TYPE_CHECKING:
+    from plumbline.stages.gates import Verdict
 
 
 def command(
@@ -22,10 +26,11 @@ def command(
 ) -> None:
     """List the newest runs, or show one: what it did with each block, failures, numbers.
 
-    A run also tells what it could not compute, and why.
+    A run also tells what it could not compute, and why, and what the gates of its recipe say.
     """
     from plumbline.cli.workspace import find_project
     from plumbline.ledger import queries
+    from plumbline.stages.study_findings import verdicts_of_run
 
     database = find_project(project).database
     if run is None:
@@ -44,7 +49,9 @@ def command(
         "metrics": queries.metrics_of_run(database, found["id"]),
         "warnings": queries.warnings_of_run(database, found["id"]),
     }
-    console.emit(shown, lambda: _text(shown), as_json=as_json)
+    verdicts = verdicts_of_run(database, found)
+    document = shown | {"gates": [verdict._asdict() for verdict in verdicts]}
+    console.emit(document, lambda: _text(shown, verdicts), as_json=as_json)
 
 
 def _line(run: dict[str, Any]) -> dict[str, Any]:
@@ -53,7 +60,7 @@ def _line(run: dict[str, Any]) -> dict[str, Any]:
     return {name: run[name] for name in kept} | {"blocks": counts}
 
 
-def _text(shown: dict[str, Any]) -> str:
+def _text(shown: dict[str, Any], verdicts: "Sequence[Verdict]") -> str:
     run = shown["run"]
     lines = [
         f"run       {run['id']}  {run['state']}",
@@ -67,6 +74,8 @@ def _text(shown: dict[str, Any]) -> str:
         lines += ["", f"{failure['kind']}: {failure['message']}", failure["trace"].rstrip()]
     if shown["warnings"]:
         lines += ["", *(f"warning: {warning['text']}" for warning in shown["warnings"])]
+    if verdicts:
+        lines += ["", *(str(verdict) for verdict in verdicts)]
     if shown["metrics"]:
         lines += ["", console.table(shown["metrics"], ("subject", "name", "value"))]
     return "\n".join(lines)
