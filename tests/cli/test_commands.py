@@ -275,6 +275,19 @@ def test_ingest_refuses_what_it_cannot_read(capsys, folder):
     assert "XNYS" in err
 
 
+def test_advised_options_can_be_typed_as_they_are_advised(capsys, folder):
+    (folder / "days.csv").write_text("date;symbol;close\n31/01/2020;AAA;1,5\n28/02/2020;AAA;2,5\n")
+    words = ["delimiter=;", "decimal=,", "time_format=%d/%m/%Y"]
+    options = [word for option in words for word in ("--option", option)]
+    code, shown = document(capsys, "ingest", "days", "days.csv", *options)
+    assert code == 0
+    assert shown["rows"] == 2
+    override = ["--set", "data.stocks.decimal=,", "--set", "data.stocks.time_format=%d/%m/%Y"]
+    _, _, err = said(capsys, "plan", *override)
+    assert "is no time of the format '%d/%m/%Y'" in err
+    assert "YAML" not in err
+
+
 def test_doctor_reports_a_sound_project(capsys, finished, monkeypatch):
     monkeypatch.chdir(finished)
     code, shown = document(capsys, "doctor", "--deep")
