@@ -1,7 +1,8 @@
 """The tables of a run, joined over its nodes."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, final
 
+from plumbline.core.errors import UnknownTableError
 from plumbline.core.panel import Panel
 from plumbline.engine.run import Engine, RunResult
 from plumbline.engine.stage import Tables
@@ -10,12 +11,20 @@ if TYPE_CHECKING:
     import polars as pl
 
 
+@final
+class StudyTables(dict[str, "pl.DataFrame"]):
+    """Tables by name; a name that is not there is answered with the nearest that is."""
+
+    def __missing__(self, name: str) -> "pl.DataFrame":
+        raise UnknownTableError(str(name), self)
+
+
 def is_table_node(node: str) -> bool:
     """Return whether a node of a study makes tables for its report."""
     return node == "factor_fit" or node.startswith(("evaluation:", "neutral_fit:"))
 
 
-def study_tables(engine: Engine, result: RunResult) -> "dict[str, pl.DataFrame]":
+def study_tables(engine: Engine, result: RunResult) -> StudyTables:
     """Return every table that the nodes of a run made.
 
     Tables of one name are stacked in the order of the nodes; ``coverage``, which has one column a
@@ -31,7 +40,9 @@ def study_tables(engine: Engine, result: RunResult) -> "dict[str, pl.DataFrame]"
             for name, table in tables.items():
                 found.setdefault(name, []).append(table)
     coverage = found.pop("coverage", [])
-    joined = {name: pl.concat(tables, how="vertical") for name, tables in found.items()}
+    joined = StudyTables(
+        {name: pl.concat(tables, how="vertical") for name, tables in found.items()}
+    )
     if coverage:
         keys = ["bar_close", "n_assets_priced"]
         wide = coverage[0]
