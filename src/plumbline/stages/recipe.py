@@ -161,9 +161,10 @@ def _override(document: dict[str, Any], overrides: Sequence[str], lines: Lines) 
             continue
         place: Any = document
         *path, last = key.strip().split(".")
-        for step in path:
+        for depth, step in enumerate(path, 1):
             if place.get(step) is None:
                 place[step] = {}
+                lines.setdefault(tuple(path[:depth]), 0)
             place = place[step]
             if not isinstance(place, dict):
                 problems.append(f"{text!r}: {step} has no keys of its own")
