@@ -14,6 +14,7 @@ from plumbline.core.errors import (
     UnknownNameError,
     UnknownPluginError,
 )
+from plumbline.engine.executor import executors
 from plumbline.stages.recipe import load_recipe
 from tests.study_files import write_study
 
@@ -67,6 +68,18 @@ def test_compiling_is_told_once_on_standard_error(study, capsys, monkeypatch):
         out, err = capsys.readouterr()
         assert out == ""
         assert err.count("compiling kernels") == len(err.splitlines()) == len(compiled) == lines
+
+
+def test_a_table_that_is_not_there_is_answered_with_the_nearest(study):
+    with pytest.raises(KeyError, match="no table named 'sumary'; did you mean 'summary'"):
+        study.tables["sumary"]
+    assert study.tables.get("sumary") is None
+
+
+def test_workers_ask_for_processes():
+    assert plumbline.Options(workers=2).make_executor() == executors["processes"](workers=2)
+    with pytest.raises(ParameterError, match="workers=2 needs the executor 'processes'"):
+        plumbline.Options(executor="serial", workers=2).make_executor()
 
 
 def test_every_node_that_a_study_shows_is_a_panel(study):

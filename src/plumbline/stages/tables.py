@@ -1,6 +1,6 @@
 """The tables of a run, joined over its nodes."""
 
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, Any, NoReturn, final
 
 from plumbline.core.errors import UnknownTableError
 from plumbline.core.panel import Panel
@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
 
 @final
-class StudyTables(dict[str, "pl.DataFrame"]):
+class StudyTables(dict[str, Any]):
     """Tables by name; a name that is not there is answered with the nearest that is."""
 
-    def __missing__(self, name: str) -> "pl.DataFrame":
+    def __missing__(self, name: str) -> NoReturn:
         raise UnknownTableError(str(name), self)
 
 
@@ -24,7 +24,7 @@ def is_table_node(node: str) -> bool:
     return node == "factor_fit" or node.startswith(("evaluation:", "neutral_fit:"))
 
 
-def study_tables(engine: Engine, result: RunResult) -> StudyTables:
+def study_tables(engine: Engine, result: RunResult) -> "dict[str, pl.DataFrame]":
     """Return every table that the nodes of a run made.
 
     Tables of one name are stacked in the order of the nodes; ``coverage``, which has one column a
