@@ -6,6 +6,7 @@ import pytest
 
 import plumbline
 from plumbline import api
+from plumbline.cli.app import call
 from plumbline.core.errors import (
     MissingDataError,
     ParameterError,
@@ -13,6 +14,7 @@ from plumbline.core.errors import (
     UnknownNameError,
     UnknownPluginError,
 )
+from plumbline.engine.executor import executors
 from plumbline.stages.recipe import load_recipe
 from tests.study_files import write_study
 
@@ -32,6 +34,52 @@ def test_a_study_shows_itself_in_a_few_lines(study):
     assert len(repr(study.result)) < 200
     assert len(repr(study.workspace)) < 300
     assert len(repr(study.recipe)) < 300
+
+
+def test_a_plan_shows_itself_as_the_command_line_does(study, capsys, monkeypatch):
+    recipe, root = study.recipe.base / "study.yaml", study.workspace.project.root
+    plan = api.plan(recipe, project=root, overrides=["model.window=61"])
+    assert call(["plan", str(recipe), "--project", str(root), "--set", "model.window=61"]) == 0
+    lines = repr(plan).splitlines()
+    told = capsys.readouterr().out.splitlines()
+    assert lines == told[: len(lines)]
+    assert any("61" in line for line in lines)
+    monkeypatch.setattr("plumbline.engine.plan._SHOWN", 2)
+    short = repr(plan).splitlines()
+    groups = (len(lines) - 1) // 2
+    assert short == [*lines[:4], f"… and {groups - 2} more", lines[-1]]
+
+
+def test_compiling_is_told_once_on_standard_error(study, capsys, monkeypatch):
+    compiled = []
+
+    def warm(told):
+        compiled.append(told)
+        for done in range(3):
+            told("rolling regression", done, 2)
+
+    monkeypatch.setattr("plumbline.kernels.warm.warm", warm)
+    for is_compiled, lines in ((True, 0), (False, 1)):
+        monkeypatch.setattr(
+            "plumbline.kernels.kernel_cache.has_marker", lambda is_so=is_compiled: is_so
+        )
+        capsys.readouterr()
+        api.run_workspace(study.workspace, api.Options(use_cache=False))
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert err.count("compiling kernels") == len(err.splitlines()) == len(compiled) == lines
+
+
+def test_a_table_that_is_not_there_is_answered_with_the_nearest(study):
+    with pytest.raises(KeyError, match="no table named 'sumary'; did you mean 'summary'"):
+        study.tables["sumary"]
+    assert study.tables.get("sumary") is None
+
+
+def test_workers_ask_for_processes():
+    assert plumbline.Options(workers=2).make_executor() == executors["processes"](workers=2)
+    with pytest.raises(ParameterError, match="workers=2 needs the executor 'processes'"):
+        plumbline.Options(executor="serial", workers=2).make_executor()
 
 
 def test_every_node_that_a_study_shows_is_a_panel(study):

@@ -94,3 +94,10 @@ def test_the_example_recipe_is_the_one_that_the_readme_shows():
     (shown,) = blocks("README.md", "yaml")
     real = (EXAMPLES / "us_equity.yaml").read_text(encoding="utf-8")
     assert shown.strip() in real
+
+
+def test_the_readmes_python_uses_the_project_that_the_demo_made():
+    study, *_ = blocks("README.md", "python")
+    (plan,) = [line for line in blocks("README.md", "")[1].splitlines() if "plumbline plan" in line]
+    folder = plan.split("--project ")[1].split()[0]
+    assert f'plumbline.run("examples/us_equity.yaml", project="{folder}")' in study

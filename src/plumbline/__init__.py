@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from plumbline.core.fronts import front
 
 if TYPE_CHECKING:
+    from plumbline.api import Options as Options
     from plumbline.api import init as init
     from plumbline.api import plan as plan
     from plumbline.api import run as run
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 _EXPORTS = {
     "Calendar": "core.calendar",
     "Lake": "lake.lake",
+    "Options": "api",
     "Panel": "core.panel",
     "init": "api",
     "load_recipe": "stages.recipe",

@@ -1,5 +1,6 @@
 """The verbs of the command line as functions, for notebooks and scripts."""
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -61,6 +62,12 @@ __all__ = [
 ]
 
 
+def say_compiling(what: str, done: int, total: int) -> None:  # noqa: ARG001  # as all Progress
+    """Say on standard error, once, that kernels are compiled."""
+    if done == 0:
+        print("compiling kernels, about a minute, once on this machine", file=sys.stderr)
+
+
 @final
 @dataclass(frozen=True)
 class Options:
@@ -68,18 +75,20 @@ class Options:
 
     Parameters
     ----------
-    executor : name of the executor; default: ``PLUMBLINE_EXECUTOR``, else ``serial``.
+    executor : name of the executor; default: ``processes`` if there are workers, else
+        ``PLUMBLINE_EXECUTOR``, else ``serial``.
     workers : worker processes of ``processes``; default: ``PLUMBLINE_WORKERS``, else all cores.
     watcher : told of progress.
     use_cache : False computes everything again.
-    compiling : called while kernels compile with what, how many are done, how many there are.
+    compiling : called while kernels compile with what, how many are done, how many there are;
+        default: one line on standard error. None says nothing.
     """
 
     executor: str | None = None
     workers: int | None = None
     watcher: Watcher = field(default_factory=Silent)
     use_cache: bool = True
-    compiling: Progress | None = None
+    compiling: Progress | None = say_compiling
 
     def make_executor(self) -> Executor:
         """Return the executor.
@@ -90,7 +99,8 @@ class Options:
             If there is none of that name, or it takes no number of workers.
         """
         settings = read_settings()
-        name = self.executor or settings.executor
+        default = settings.executor if self.workers is None else "processes"
+        name = self.executor or default
         if self.workers is not None and name != "processes":
             raise ParameterError(
                 f"workers={self.workers} needs the executor 'processes', not {name!r}"

@@ -1,6 +1,7 @@
 """The command line: every verb, its exit code, and what it says when something is wrong."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -298,6 +299,58 @@ def test_ingest_refuses_what_it_cannot_read(capsys, folder):
     code, _, err = said(capsys, "ingest", "a", "prices/2009.csv", "--calendar", "XNYSE")
     assert code == 2
     assert "XNYS" in err
+
+
+def test_advised_options_can_be_typed_as_they_are_advised(capsys, folder):
+    (folder / "days.csv").write_text("date;symbol;close\n31/01/2020;AAA;1,5\n28/02/2020;AAA;2,5\n")
+    words = ["delimiter=;", "decimal=,", "time_format=%d/%m/%Y"]
+    options = [word for option in words for word in ("--option", option)]
+    code, shown = document(capsys, "ingest", "days", "days.csv", *options)
+    assert code == 0
+    assert shown["rows"] == 2
+    override = ["--set", "data.stocks.decimal=,", "--set", "data.stocks.time_format=%d/%m/%Y"]
+    _, _, err = said(capsys, "plan", *override)
+    assert "is no time of the format '%d/%m/%Y'" in err
+    assert "YAML" not in err
+
+
+@pytest.mark.parametrize("name", ["PYTHONUNBUFFERED", "NOTHING"])
+def test_output_that_nobody_reads_ends_silently(tmp_path, name):
+    reading, writing = os.pipe()
+    os.close(reading)
+    kept = {k: v for k, v in os.environ.items() if k != "PYTHONUNBUFFERED"}
+    done = subprocess.run(
+        [sys.executable, "-m", "plumbline", "doctor"],
+        cwd=tmp_path,
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+        env={**kept, name: "1"},
+    )
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (1, "")
+
+
+def test_a_folder_in_the_place_of_files_is_called_one(capsys, folder):
+    code, _, err = said(capsys, "ingest", "a", "prices")
+    assert code == 2
+    assert "'prices' is a folder; give a pattern such as 'prices/*.csv'" in err
+
+
+def test_a_misspelt_override_is_told_as_one(capsys, folder):
+    code, _, err = said(capsys, "plan", "--set", "signal.momentum.lookback=126")
+    assert code == 2
+    assert "--set signal: is no name here; did you mean 'signals'?" in err
+
+
+def test_a_recipe_that_is_no_yaml_is_named(capsys, folder):
+    (folder / "broken.yaml").write_text("name: a\ndata: [1\n")
+    code, _, err = said(capsys, "plan", "broken.yaml")
+    assert code == 2
+    assert "broken.yaml: 1 problem" in err
+    assert "in line 2, column 7" in err
+    assert "unicode" not in err
 
 
 def test_doctor_reports_a_sound_project(capsys, finished, monkeypatch):

@@ -25,6 +25,7 @@ BUILTINS = {
     "ParameterError": ValueError,
     "UnknownPluginError": KeyError,
     "UnknownAssetError": KeyError,
+    "UnknownTableError": KeyError,
     "BrokenPluginError": ImportError,
     "MissingDataError": LookupError,
     "MissingExtraError": ImportError,
@@ -37,6 +38,7 @@ BUILTINS = {
 ARGUMENTS = {
     "UnknownPluginError": ("Signal", "momentun", ["momentum", "value"]),
     "UnknownAssetError": (["AAPK", "zzz"], ["AAPL", "MSFT"]),
+    "UnknownTableError": ("sumary", ["summary"]),
     "MissingExtraError": ("pandas", "pandas"),
     "RunError": ("run 7", ["block 1 failed", "block 2 failed"]),
     "StageError": ("stage x failed", "Traceback …"),

@@ -29,6 +29,18 @@ def refused(lake, source, base: Path, calendar: str = "24/7") -> tuple[str, ...]
     return caught.value.problems
 
 
+def test_text_dates_outside_1900_to_2099_are_told_with_three_examples(lake, write, tmp_path):
+    far = "".join(f"18{year}-01-02,AAA,1\n" for year in range(50, 56))
+    near = "".join(f"2024-01-{day:02},AAA,1\n" for day in range(1, 29))
+    write("a.csv", f"date,symbol,close\n{far}{near}2024-13-01,AAA,1\n")
+    one, two = refused(lake, Csv("a.csv"), tmp_path)
+    assert one == (
+        "a.csv, column 'date', 6 of 35 cells, such as '1850-01-02' (line 2), '1851-01-02' "
+        "(line 3), '1852-01-02' (line 4): each lies outside 1900 … 2099"
+    )
+    assert two.startswith("a.csv, line 36, column 'date': '2024-13-01' is no time")
+
+
 def test_all_problems_of_all_files_are_listed_at_once(lake, write, tmp_path):
     lake_before = Csv("good.csv")
     write("good.csv", GOOD)

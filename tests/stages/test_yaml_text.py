@@ -2,7 +2,7 @@
 
 import pytest
 
-from plumbline.stages.yaml_text import read_yaml
+from plumbline.stages.yaml_text import read_value, read_yaml
 
 
 def test_values_and_lines():
@@ -57,3 +57,31 @@ def test_every_such_key_is_listed():
     problems: list[str] = []
     read_yaml("1: x\nb: {2: x, 3: {4: y}}\nb: 3\n", problems)
     assert [p.split(":")[0] for p in problems] == ["line 1", "line 2", "line 2", "line 3"]
+
+
+@pytest.mark.parametrize("text", ["%d/%m/%Y", ",", "|", ";", "*.csv", "%H:%M", "@", "`", "a: b: c"])
+def test_a_typed_value_that_is_no_yaml_is_its_own_text(text):
+    problems: list[str] = []
+    assert read_value(text, problems) == text
+    assert problems == []
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("126", 126), ("[1, a]", [1, "a"]), ("{a: 1}", {"a": 1}), ("','", ",")]
+)
+def test_a_typed_value_that_is_yaml_is_read_as_such(text, value):
+    assert read_value(text, []) == value
+
+
+@pytest.mark.parametrize("text", ["[1", "{a: 1", "'x", "{a: 1, a: 2}"])
+def test_a_typed_value_that_opens_yaml_and_is_none_is_refused(text):
+    problems: list[str] = []
+    assert read_value(text, problems) is None
+    assert problems
+
+
+def test_what_is_wrong_with_yaml_is_told_by_its_line():
+    problems: list[str] = []
+    read_yaml("a: 1\nb: [1\n", problems)
+    assert "unicode string" not in problems[0]
+    assert "in line 2, column 4" in problems[0]

@@ -4,5 +4,7 @@
 def main() -> None:
     """Run the command line and exit: 0 done, 1 failed, 2 usage, 3 a gate said no, 130 Ctrl-C."""
     from plumbline.cli.app import call
+    from plumbline.cli.console import is_read
 
-    raise SystemExit(call())
+    code = call()
+    raise SystemExit(code if is_read() else 1)

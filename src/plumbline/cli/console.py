@@ -1,6 +1,7 @@
 """What the command line prints: results to standard output, everything else to standard error."""
 
 import json
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
@@ -17,6 +18,16 @@ def note(text: str) -> None:
 def emit(data: Any, text: Callable[[], str], *, as_json: bool) -> None:
     """Print a result: as one JSON document, or as text."""
     print(json.dumps(data, default=_plain, indent=2, allow_nan=False) if as_json else text())
+
+
+def is_read() -> bool:
+    """Write out what is still held back; False if nobody reads on, as after ``| head``."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes at its end
+        return False
+    return True
 
 
 def fail(error: PlumblineError, *, as_json: bool) -> None:

@@ -55,8 +55,6 @@ def run_options(
 
     Commands ask for this before they read data, so that a slip of the pen costs no work.
     """
-    if workers is not None and executor is None:
-        executor = "processes"
     cores = os.cpu_count() or 1
     if workers is not None and workers > cores:
         console.note(f"{workers} workers share {counted(cores, 'core')}: no faster than {cores}")

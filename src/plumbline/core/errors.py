@@ -4,6 +4,7 @@
   * ParameterError       a function or plug-in was given values it cannot use; also a ValueError
   * UnknownPluginError   no file of that name in the room; also a KeyError
   * BrokenPluginError    a plug-in whose file cannot be loaded; also an ImportError
+  * UnknownTableError    a table that a study does not have; also a KeyError
   * UnknownAssetError    an asset that the data do not hold; also a KeyError
   * MissingDataError     the data lack a field, bar or file that is needed; also a LookupError
     * UnknownNameError   a node, block, data set or run of another name
@@ -61,6 +62,13 @@ class UnknownPluginError(_NamedKeyError):
 
 class BrokenPluginError(PlumblineError, ImportError):
     """A plug-in whose file cannot be loaded; the cause is chained to it."""
+
+
+class UnknownTableError(_NamedKeyError):
+    """A table of a name that a study does not have."""
+
+    def __init__(self, name: str, known: Iterable[str]) -> None:
+        super().__init__(f"no table named {name!r}; {nearest_names(name, known)}")
 
 
 class UnknownAssetError(_NamedKeyError):

@@ -19,10 +19,12 @@ from plumbline.core.errors import UnhashableError
 from plumbline.engine.blocks import Task
 from plumbline.engine.cache import Cache, Entry
 from plumbline.engine.key import Key, KeyMaker
+from plumbline.engine.plan_text import plan_text
 from plumbline.ledger.database import Database
 from plumbline.ledger.models import Artefact, CodeRecord, TaskRecord
 
 _COMPARED = 8  # latest results of a block that a plan compares with
+_SHOWN = 20  # groups of blocks that a plan lists when it shows itself
 
 
 class State(enum.Enum):
@@ -80,6 +82,9 @@ class Plan:
         ]
         known = [self.seconds[name] for name in waiting if name in self.seconds]
         return sum(known) * len(waiting) / len(known) if known else None
+
+    def __repr__(self) -> str:
+        return plan_text(self, limit=_SHOWN)
 
 
 @final

@@ -116,12 +116,19 @@ def to_closes(
     problems.extend(
         table.cell_problems(column, is_null.to_numpy(), "is no time; none may be left out")
     )
-    times = _times(table, column, source, problems)
-    lost = times.is_null() & ~is_null
+    found = _times(table, column, source, problems)
+    times = _within_record(found)
+    far = times.is_null() & found.is_not_null()
+    if far.any():
+        what = "lies outside 1900 … 2099"
+        if cells.dtype == pl.String and bool((far | is_null).all()):
+            what += time_advice(cells)
+        problems.extend(table.cell_problems(column, far.to_numpy(), what, in_one=True))
+    lost = found.is_null() & ~is_null
     if lost.any():
         what = _allowed(source, is_text=cells.dtype == pl.String)
         if cells.dtype == pl.String:
-            is_all = bool((lost | is_null).all())
+            is_all = bool((lost | far | is_null).all())
             what += time_advice(cells) if is_all else "; all cells of a column have one form"
         problems.extend(table.cell_problems(column, lost.to_numpy(), what))
     if times.dtype == pl.Date:
@@ -142,7 +149,7 @@ def to_closes(
 
 def _allowed(source: "TableSource", *, is_text: bool) -> str:
     if not is_text and source.time_format == "iso":
-        return f"has no one moment in {source.time_zone}, or lies outside 1900 … 2099"
+        return f"has no one moment in {source.time_zone}"
     if source.time_format == "iso":
         return (
             "is no time; allowed: 2024-01-31, 2024-01-31T16:00:00 or 2024-01-31T16:00:00+00:00, "
@@ -175,14 +182,14 @@ def _times(table: RawTable, column: str, source: "TableSource", problems: list[s
     cells = table.frame[column]
     dtype = cells.dtype
     if dtype == pl.Date:
-        return _within_record(cells)
+        return cells
     if isinstance(dtype, pl.Datetime):
-        return _within_record(_in_microseconds(table, column, source, problems))
+        return _in_microseconds(table, column, source, problems)
     if source.time_format in _EPOCHS and (dtype == pl.String or dtype.is_integer()):
-        return _within_record(_from_epoch(cells, source.time_format))
+        return _from_epoch(cells, source.time_format)
     if dtype == pl.String or (dtype.is_integer() and source.time_format != "iso"):
         text = cells.cast(pl.String).str.strip_chars()
-        return _within_record(_times_of_text(text, source))
+        return _times_of_text(text, source)
     hint = time_advice(cells.cast(pl.String)) if dtype.is_integer() else ""
     problems.append(f"{table.name}, column {column!r}: holds {dtype}, not times{hint}")
     return cells.is_null().cast(pl.Int64).cast(pl.Datetime("us"))

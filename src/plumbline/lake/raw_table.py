@@ -38,7 +38,7 @@ class RawTable:
         return f"row {row + 1}" if self.lines is None else f"line {int(self.lines[row])}"
 
     def cell_problems(
-        self, column: str, is_bad: Bool[np.ndarray, "rows"], what: str
+        self, column: str, is_bad: Bool[np.ndarray, "rows"], what: str, *, in_one: bool = False
     ) -> Iterable[str]:
         """Yield one message for each bad cell of a column; beyond 20, say how many more.
 
@@ -50,9 +50,10 @@ class RawTable:
         column : name of the column in the file.
         is_bad : rows whose cell is wrong.
         what : what is wrong and what is allowed, as in ``is no number; allowed: 12.5``.
+        in_one : one message also if most cells are right.
         """
         rows = [int(row) for row in np.flatnonzero(is_bad)]
-        if len(rows) > max(_FEW, self.frame.height // 2):
+        if len(rows) > (_FEW if in_one else max(_FEW, self.frame.height // 2)):
             examples = ", ".join(
                 f"{self._shown(column, row)} ({self._line(row)})" for row in rows[:3]
             )

@@ -13,7 +13,7 @@ from plumbline.core.errors import RecipeError, UnknownPluginError
 from plumbline.engine.pipeline import DataSet, Pipeline
 from plumbline.stages.kind import DataSpec, Kind, Place, Problem, kinds
 from plumbline.stages.validation import plain, problems_of
-from plumbline.stages.yaml_text import Lines, read_yaml
+from plumbline.stages.yaml_text import Lines, read_value, read_yaml
 
 DEFAULT_KIND = "factor_study"
 
@@ -78,7 +78,8 @@ def load_recipe(
     Parameters
     ----------
     source : a file, or the document itself.
-    overrides : ``key=value`` with dots for nesting, such as ``model.window=126``; values are YAML.
+    overrides : ``key=value`` with dots for nesting, such as ``model.window=126``; values are YAML,
+        or plain text where they are none.
     base : folder that paths start from; default: the file's own, or the working folder.
 
     Raises
@@ -154,15 +155,16 @@ def _override(document: dict[str, Any], overrides: Sequence[str], lines: Lines) 
             problems.append(f"{text!r} must read key=value, such as model.window=126")
             continue
         wrong: list[str] = []
-        parsed, _ = read_yaml(value, wrong)
+        parsed = read_value(value, wrong)
         if wrong:
             problems += [f"{text!r}: {why}" for why in wrong]
             continue
         place: Any = document
         *path, last = key.strip().split(".")
-        for step in path:
+        for depth, step in enumerate(path, 1):
             if place.get(step) is None:
                 place[step] = {}
+                lines.setdefault(tuple(path[:depth]), 0)
             place = place[step]
             if not isinstance(place, dict):
                 problems.append(f"{text!r}: {step} has no keys of its own")

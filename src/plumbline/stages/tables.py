@@ -1,13 +1,22 @@
 """The tables of a run, joined over its nodes."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NoReturn, final
 
+from plumbline.core.errors import UnknownTableError
 from plumbline.core.panel import Panel
 from plumbline.engine.run import Engine, RunResult
 from plumbline.engine.stage import Tables
 
 if TYPE_CHECKING:
     import polars as pl
+
+
+@final
+class StudyTables(dict[str, Any]):
+    """Tables by name; a name that is not there is answered with the nearest that is."""
+
+    def __missing__(self, name: str) -> NoReturn:
+        raise UnknownTableError(str(name), self)
 
 
 def is_table_node(node: str) -> bool:
@@ -31,7 +40,9 @@ def study_tables(engine: Engine, result: RunResult) -> "dict[str, pl.DataFrame]"
             for name, table in tables.items():
                 found.setdefault(name, []).append(table)
     coverage = found.pop("coverage", [])
-    joined = {name: pl.concat(tables, how="vertical") for name, tables in found.items()}
+    joined = StudyTables(
+        {name: pl.concat(tables, how="vertical") for name, tables in found.items()}
+    )
     if coverage:
         keys = ["bar_close", "n_assets_priced"]
         wide = coverage[0]

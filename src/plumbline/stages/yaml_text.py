@@ -51,9 +51,32 @@ def read_yaml(text: str, problems: list[str]) -> tuple[Any, Lines]:
     except RecursionError:
         found.append("is nested too deeply, or holds itself")
     except (yaml.YAMLError, ValueError) as error:  # ValueError: a date that the calendar lacks
-        found.append(f"is not YAML: {' '.join(str(error).split())}")
+        why = " ".join(str(error).split()).replace('in "<unicode string>", line', "in line")
+        found.append(f"is not YAML: {why}")
     problems += found
     return value, lines
+
+
+def read_value(text: str, problems: list[str]) -> Any:
+    """Return the value of a ``key=value``: YAML, or the text itself where it is no YAML.
+
+    So ``%d/%m/%Y``, ``,`` and ``|`` can be typed as they are. A text that opens a list, a mapping
+    or a quote is meant as YAML, and refused if it is none.
+
+    Parameters
+    ----------
+    text : the value as it was typed.
+    problems : list that problems are appended to; see :func:`read_yaml`.
+    """
+    plain = text.strip()
+    if plain[:1] in ("|", ">") and "\n" not in plain:  # YAML has an empty text for these
+        return plain
+    try:
+        yaml.compose(text, Loader=_Loader)
+    except (yaml.YAMLError, RecursionError):
+        if plain[:1] not in ("[", "{", "'", '"'):
+            return plain
+    return read_yaml(text, problems)[0]
 
 
 def _walk(node: Any, place: tuple[str, ...], lines: Lines, problems: list[str]) -> None:

@@ -111,6 +111,10 @@ def _refuse_wrong(*wanted: tuple[type, Mapping[str, Any], str]) -> None:
 
 
 def _kind_of(files: list[str]) -> str:
+    folders = [f for f in files if Path(f).is_dir()]
+    if folders:
+        told = [f"{f!r} is a folder; give a pattern such as '{f}/*.csv'" for f in folders]
+        raise ParameterError("\n".join(told))
     endings = {"".join(Path(f).suffixes[-2:]).lower() for f in files}
     if all(e.endswith((".parquet", ".pq")) for e in endings):
         return "parquet"

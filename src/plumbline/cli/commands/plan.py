@@ -41,16 +41,15 @@ def command(
 
 
 def _data(plan: "Plan", changes: "dict[str, pl.DataFrame]") -> dict[str, Any]:
+    from plumbline.engine.plan_text import state_counts
+
     blocks: list[dict[str, Any]] = [
         {"node": d.task.node.name, "block": d.task.block.label, "state": d.state.value}
         | {"reason": d.reason, "key": d.key.digest if d.key else None}
         for d in plan.decisions
     ]
-    counts: dict[str, int] = {}
-    for block in blocks:
-        counts[str(block["state"])] = counts.get(str(block["state"]), 0) + 1
     return {
-        "counts": counts,
+        "counts": state_counts(plan),
         "expected_seconds": plan.expected_seconds,
         "data_changes": {name: table.to_dicts() for name, table in changes.items()},
         "blocks": blocks,
@@ -58,6 +57,8 @@ def _data(plan: "Plan", changes: "dict[str, pl.DataFrame]") -> dict[str, Any]:
 
 
 def _text(plan: "Plan", changes: "dict[str, pl.DataFrame]", show_all: bool) -> str:
+    from plumbline.engine.plan_text import plan_text
+
     lines = []
     for name, table in changes.items():
         months = console.counted(table.height, "month")
@@ -67,27 +68,4 @@ def _text(plan: "Plan", changes: "dict[str, pl.DataFrame]", show_all: bool) -> s
             lines.append(f"  {row['change']} {row['field']} of {row['asset']} in {month}")
         if table.height > 10:
             lines.append(f"  … {table.height - 10} more")
-    for node, state, reason, blocks in _grouped(plan, show_all=show_all):
-        lines.append(f"{state:8}{node}: {_shown(blocks)}\n          {reason}")
-    data = _data(plan, {})
-    counts = ", ".join(f"{n} {state}" for state, n in sorted(data["counts"].items()))
-    seconds = plan.expected_seconds
-    guess = "" if seconds is None else f"; about {seconds:.1f} s on one worker by past timings"
-    tail = "nothing to compute" if plan.is_done else f"to compute{guess}"
-    total = console.counted(len(plan.decisions), "block")
-    return "\n".join([*lines, f"{total}: {counts}; {tail}"])
-
-
-def _grouped(plan: "Plan", *, show_all: bool) -> list[tuple[str, str, str, list[str]]]:
-    groups: dict[tuple[str, str, str], list[str]] = {}
-    for d in plan.decisions:
-        if show_all or d.state.value != "cached":
-            key = (d.task.node.name, d.state.value, d.reason)
-            groups.setdefault(key, []).append(d.task.block.label)
-    return [(*key, blocks) for key, blocks in groups.items()]
-
-
-def _shown(blocks: list[str]) -> str:
-    if len(blocks) <= 4:
-        return ", ".join(blocks)
-    return f"{blocks[0]}, {blocks[1]}, … {blocks[-1]} ({len(blocks)} blocks)"
+    return "\n".join([*lines, plan_text(plan, show_all=show_all)])

@@ -1,0 +1,58 @@
+"""A plan in words: which blocks of which node run, why, and how many there are in all."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from plumbline.engine.plan import Plan
+
+
+def plan_text(plan: "Plan", *, show_all: bool = False, limit: int | None = None) -> str:
+    """Return a line or two for blocks of one node, state and reason, then the sums.
+
+    Parameters
+    ----------
+    plan : the plan.
+    show_all : whether blocks that are there already are listed as well.
+    limit : groups of blocks that are listed, the others counted; None lists all.
+    """
+    groups = _grouped(plan, show_all=show_all)
+    shown = groups if limit is None else groups[:limit]
+    lines = [
+        f"{state:8}{node}: {_shown(blocks)}\n          {reason}"
+        for node, state, reason, blocks in shown
+    ]
+    if len(shown) < len(groups):
+        lines.append(f"… and {len(groups) - len(shown)} more")
+    return "\n".join([*lines, _sums(plan)])
+
+
+def state_counts(plan: "Plan") -> dict[str, int]:
+    """Return how many blocks each state has, states in the order they come."""
+    counts: dict[str, int] = {}
+    for decision in plan.decisions:
+        counts[decision.state.value] = counts.get(decision.state.value, 0) + 1
+    return counts
+
+
+def _sums(plan: "Plan") -> str:
+    counts = ", ".join(f"{n} {state}" for state, n in sorted(state_counts(plan).items()))
+    seconds = plan.expected_seconds
+    guess = "" if seconds is None else f"; about {seconds:.1f} s on one worker by past timings"
+    tail = "nothing to compute" if plan.is_done else f"to compute{guess}"
+    n = len(plan.decisions)
+    return f"{n} block{'' if n == 1 else 's'}: {counts}; {tail}"
+
+
+def _grouped(plan: "Plan", *, show_all: bool) -> list[tuple[str, str, str, list[str]]]:
+    groups: dict[tuple[str, str, str], list[str]] = {}
+    for d in plan.decisions:
+        if show_all or d.state.value != "cached":
+            key = (d.task.node.name, d.state.value, d.reason)
+            groups.setdefault(key, []).append(d.task.block.label)
+    return [(*key, blocks) for key, blocks in groups.items()]
+
+
+def _shown(blocks: list[str]) -> str:
+    if len(blocks) <= 4:
+        return ", ".join(blocks)
+    return f"{blocks[0]}, {blocks[1]}, … {blocks[-1]} ({len(blocks)} blocks)"
