@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from plumbline.cli.app import call, command_names
+from plumbline.engine.executors.processes import Processes
 from tests.study_files import RECIPE, edit_price, write_study
 
 
@@ -429,7 +430,7 @@ def test_more_workers_than_cores_are_told(capsys):
     from plumbline.cli.progress import ProgressWatcher
     from plumbline.cli.workspace import run_options
 
-    assert run_options(ProgressWatcher(), None, 1).executor == "processes"
+    assert run_options(ProgressWatcher(), None, 1).make_executor() == Processes(1)
     assert capsys.readouterr().err == ""
     run_options(ProgressWatcher(), None, 10_000)
     assert "10000 workers share " in capsys.readouterr().err
