@@ -47,7 +47,6 @@ if TYPE_CHECKING:
     from plumbline.report.study import StudyResults
 
 RECIPE = "study.yaml"
-_TABLE_NODES = ("evaluation", "factor_fit")
 
 __all__ = [
     "Options",
@@ -202,7 +201,7 @@ class Study:
 
     def __repr__(self) -> str:
         counts = ", ".join(f"{n} {state}" for state, n in sorted(self.result.counts.items()))
-        nodes = [n for n in self.result.pieces if n.partition(":")[0] not in _TABLE_NODES]
+        nodes = [node for node in self.result.pieces if not is_table_node(node)]
         return (
             f"Study({self.recipe.name!r}, run {self.result.run_id}: blocks {counts})\n"
             f"  .tables[name]: summary and more; .panel(node): {', '.join(nodes)}\n"
