@@ -219,12 +219,12 @@ def test_run_says_what_cleaning_did_to_each_source(capsys, folder):
     lines[9] = lines[9].rsplit(",", 1)[0] + ",0"
     (folder / "prices.csv").write_text("\n".join([*lines, lines[20], lines[21], lines[22]]) + "\n")
     out = said(capsys, "run")[1]
-    assert "stocks: 2 rows changed by cleaning, 3 refused" in out
+    assert "stocks: 2 rows changed by cleaning, 3 dropped" in out
     assert "see: plumbline data stocks --quality" in out
-    assert "etfs: 0 rows changed by cleaning, 0 refused\n" in out
+    assert "etfs: 0 rows changed by cleaning, 0 dropped\n" in out
     _, shown, _ = document(capsys, "run")
     assert shown["cleaning"]["stocks"]["changed"] == 2
-    assert shown["cleaning"]["etfs"] == {"changed": 0, "refused": 0, "noted": 0}
+    assert shown["cleaning"]["etfs"] == {"changed": 0, "dropped": 0, "noted": 0}
 
 
 def test_a_damaged_result_stops_the_report_and_a_run_makes_it_again(capsys, folder):

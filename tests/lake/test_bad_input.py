@@ -191,14 +191,28 @@ def test_conflicting_rows_are_all_listed_and_refused(lake, write, tmp_path):
     write("b.csv", "date,symbol,close\n2024-01-01,AAA,1.5\n2024-01-02,AAA,2\n2024-01-01,BBB,6\n")
     problems = refused(lake, Csv("*.csv"), tmp_path)
     assert problems[0].startswith(
-        "conflicting rows of AAA, bar closing 2024-01-02 00:00:00 UTC: close: 1.0 or 1.5"
+        "conflicting rows of AAA, bar closing 2024-01-02 00:00:00 UTC: close: 1.0 or 1.5 "
+        "(a.csv, line 2; b.csv, line 2)"
     )
     assert problems[1].startswith(
         "conflicting rows of BBB, bar closing 2024-01-02 00:00:00 UTC: close:"
     )
-    assert "5.0 or 6.0" in problems[1]
+    assert "5.0 or 6.0 (a.csv, line 3; b.csv, line 4)" in problems[1]
     assert "conflicts: first" in problems[1]
     assert len(problems) == 2
+
+
+def test_conflicts_of_wide_and_parquet_files_are_placed_too(lake, write, tmp_path):
+    write(
+        "w.csv", "date, AAA ,BBB\n\n2024-01-01,1,2\n2024-01-02,,4\n2024-01-02,5,\n2024-01-01,3,2\n"
+    )
+    (problem,) = refused(lake, Csv("w.csv", form="wide"), tmp_path)
+    assert "rows of AAA, bar closing 2024-01-02" in problem
+    assert "1.0 or 3.0 (w.csv, line 3; w.csv, line 6)" in problem
+    rows = {"date": ["2024-01-01", "2024-01-01"], "symbol": ["A", "A "], "close": [1.0, 2.0]}
+    pl.DataFrame(rows).write_parquet(tmp_path / "p.parquet")
+    (problem,) = refused(lake, Parquet("p.parquet"), tmp_path)
+    assert "1.0 or 2.0 (p.parquet, row 1; p.parquet, row 2)" in problem
 
 
 def test_rows_off_the_calendar_altogether_are_refused_with_advice(lake, write, tmp_path):

@@ -299,7 +299,7 @@ def test_real_coins_that_died_are_found_frozen(shared_data):
     assert set(quality["rule"]) == {"frozen_tail"}
 
 
-def test_what_changed_data_is_told_from_what_refused_rows_and_from_what_only_notes():
+def test_what_changed_data_is_told_from_what_dropped_rows_and_from_what_only_notes():
     bars = pl.concat(
         [
             table("A", [0, 1, 1, 1, 2, 9], close=[1, 2, 2, 2, -3, 4], open=[1, 2, 2, 2, -3, 4]),
@@ -310,11 +310,11 @@ def test_what_changed_data_is_told_from_what_refused_rows_and_from_what_only_not
     _, quality = clean(bars, CleaningRules(conflicts="first"), DAILY)
     kinds = set(effects(quality).select("action", "effect").rows())
     assert kinds == {
-        ("dropped", "refused"),
+        ("dropped", "dropped"),
         ("missing", "changed"),
         ("kept_first", "changed"),
         ("marked", "noted"),
     }
-    # changed: the bar with two negative prices, the conflict; refused: two duplicates, one empty
-    assert count_effects(quality) == {"changed": 2, "refused": 3, "noted": 2}
-    assert count_effects(quality.head(0)) == {"changed": 0, "refused": 0, "noted": 0}
+    # changed: the bar with two negative prices, the conflict; dropped: two duplicates, one empty
+    assert count_effects(quality) == {"changed": 2, "dropped": 3, "noted": 2}
+    assert count_effects(quality.head(0)) == {"changed": 0, "dropped": 0, "noted": 0}

@@ -1,5 +1,6 @@
 """The factor study from files to tables: incremental, parallel and verified runs are one result."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -311,6 +312,8 @@ def test_a_damaged_segment_ends_a_run_with_what_to_type_and_that_restores_it(fol
     command = ["run", str(folder / "study.yaml"), "--set", "block_bars=96"]
     assert call(command) == 1
     said = capsys.readouterr().err
+    assert said.count("is damaged") == len(set(re.findall(r"segment [0-9a-f]{12} at", said)))
+    assert "stored result" not in said
     assert "to restore data set stocks type `plumbline doctor --deep`" in said
     assert "then the same command again" in said
     assert call(["doctor", "--deep", "--project", str(folder)]) == 1

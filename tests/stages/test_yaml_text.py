@@ -59,7 +59,9 @@ def test_every_such_key_is_listed():
     assert [p.split(":")[0] for p in problems] == ["line 1", "line 2", "line 2", "line 3"]
 
 
-@pytest.mark.parametrize("text", ["%d/%m/%Y", ",", "|", ";", "*.csv", "%H:%M", "@", "`", "a: b: c"])
+@pytest.mark.parametrize(
+    "text", ["%d/%m/%Y", ",", "|", ";", "*.csv", "%H:%M", "@", "`", "a: b: c", "#"]
+)
 def test_a_typed_value_that_is_no_yaml_is_its_own_text(text):
     problems: list[str] = []
     assert read_value(text, problems) == text

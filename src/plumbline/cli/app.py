@@ -46,7 +46,6 @@ def build() -> typer.Typer:
     """Return the application: one command for each file in ``cli/commands``."""
     app = typer.Typer(
         help=_HELP,
-        no_args_is_help=True,
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
         add_completion=False,
@@ -71,7 +70,7 @@ def call(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     as_json = "--json" in words
     try:
-        code = build()(args=words, prog_name="plumbline", standalone_mode=False)
+        code = build()(args=words or ["--help"], prog_name="plumbline", standalone_mode=False)
     except PlumblineError as error:
         # The document of a run is printed before its gates are asked, and holds their verdicts.
         console.fail(error, as_json=as_json and not isinstance(error, GateError))
@@ -90,7 +89,7 @@ def call(arguments: Sequence[str] | None = None) -> int:
             return FAILED
         raise
     if code == INTERRUPTED:  # which the library of the command line returns for Ctrl-C
-        console.note("interrupted; what was finished is kept, the same command goes on from there")
+        console.note("plumbline: interrupted")
     return int(code or DONE)
 
 
@@ -122,7 +121,7 @@ def _is_database(error: Exception, *, as_json: bool) -> bool:
     return True
 
 
-def _version(value: bool | None) -> None:
+def _show_version(value: bool | None) -> None:
     if value:
         from importlib.metadata import version
 
@@ -131,10 +130,10 @@ def _version(value: bool | None) -> None:
 
 
 def _root(
-    version: Annotated[
+    _version: Annotated[
         bool | None,
         typer.Option(
-            "--version", callback=_version, is_eager=True, help="Show the version and exit."
+            "--version", callback=_show_version, is_eager=True, help="Show the version and exit."
         ),
     ] = None,
 ) -> None:

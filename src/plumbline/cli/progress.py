@@ -79,7 +79,7 @@ class ProgressWatcher:
         """Say how far a run came."""
         if self._total:
             total = counted(self._total, "block")
-            console.note(f"{self._done} of {total} finished and stored; a rerun does the rest")
+            console.note(f"{self._done} of {total} stored; the same command goes on from there")
 
     def step(self, what: str, done: int, total: int) -> None:
         """Show progress of reading files or compiling kernels."""

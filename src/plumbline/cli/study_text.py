@@ -25,7 +25,7 @@ def before_run(workspace: "Workspace") -> None:
 
 
 def _cleaning(workspace: "Workspace") -> dict[str, dict[str, int]]:
-    """Return by data set how many rows cleaning changed, refused and noted."""
+    """Return by data set how many rows cleaning changed, dropped and noted."""
     from plumbline.lake.quality import count_effects
 
     return {name: count_effects(workspace.quality(name)) for name in workspace.datasets}
@@ -36,7 +36,7 @@ def _cleaning_text(workspace: "Workspace") -> list[str]:
     lines = []
     for name, n in _cleaning(workspace).items():
         see = f"plumbline data {workspace.datasets[name].name} --quality"
-        told = f"{name}: {n['changed']} rows changed by cleaning, {n['refused']} refused"
+        told = f"{name}: {n['changed']} rows changed by cleaning, {n['dropped']} dropped"
         lines.append(told + (f", {n['noted']} noted; see: {see}" if any(n.values()) else ""))
     return lines
 

@@ -12,7 +12,7 @@ from plumbline.core.errors import ParameterError, ProjectError
 from plumbline.core.settings import read_settings
 from plumbline.engine.project import Project, open_project
 from plumbline.lake.prepared import Progress
-from plumbline.stages.recipe import load_recipe
+from plumbline.stages.recipe import load_recipe, recipes_in
 from plumbline.stages.workspace import Workspace, prepare
 
 
@@ -42,7 +42,9 @@ def find_workspace(
         opened = find_project(project)
         recipe = opened.root / RECIPE
         if not recipe.is_file():
-            raise ParameterError(f"name a recipe: {recipe} does not exist")
+            raise ParameterError(
+                f"name a recipe: {recipe} does not exist; {recipes_in(opened.root)}"
+            )
     loaded = load_recipe(recipe, overrides or ())
     opened = find_project(project, loaded.base)
     return prepare(loaded, project=opened, reading=reading)

@@ -15,7 +15,7 @@
   * SourceError          files that cannot be read as bars, every problem listed
   * RecipeError          a recipe that cannot be run, every problem listed; also a ValueError
   * ProjectError         no project here, or one that this version cannot open
-  * CorruptEntryError    a stored result whose bits differ from its digest
+  * CorruptEntryError    a stored file whose bits differ from its digest
   * StageError           a stage failed while it ran; also a RuntimeError
     * WorkerLostError    the process of a block ended before the block did
   * RunError             a run ended with failed blocks, every one listed
@@ -131,13 +131,13 @@ class ProjectError(PlumblineError):
 
 
 class CorruptEntryError(PlumblineError):
-    """A stored result whose bits differ from its digest."""
+    """A stored file whose bits differ from its digest; ``what`` says what it is."""
 
-    def __init__(self, digest: str, path: str, reason: str) -> None:
+    def __init__(self, digest: str, path: str, reason: str, what: str = "stored result") -> None:
         self.digest = digest
         self.path = path
         self.reason = reason
-        super().__init__(f"stored result {digest[:12]} at {path} is damaged: {reason}")
+        super().__init__(f"{what} {digest[:12]} at {path} is damaged: {reason}")
 
 
 class StageError(PlumblineError, RuntimeError):

@@ -4,6 +4,7 @@ Blocks lie at fixed places (calendar numbers, neighbours in sorted lists), so th
 data alone and never on the workers.
 """
 
+import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,6 +14,8 @@ from typing import final
 from plumbline.core.errors import ParameterError
 from plumbline.engine.pipeline import DataInput, Node, Pipeline
 from plumbline.engine.stage import AssetBlocks, Axes, PortfolioBlocks, Scan, TimeBlocks, Whole
+
+_BARS_LABEL = re.compile(r"bars (-?\d+)-(-?\d+)")
 
 
 @final
@@ -174,7 +177,7 @@ def _blocks(node: Node, axes: Axes) -> list[Block]:
     numbers = range(axes.first_bar // size, (axes.end_bar - 1) // size + 1)
     return [
         Block(
-            f"bars {i * size}-{(i + 1) * size - 1}",
+            _bars_label(i * size, (i + 1) * size - 1),
             "time",
             Axes(
                 max(axes.first_bar, i * size),
@@ -185,6 +188,16 @@ def _blocks(node: Node, axes: Axes) -> list[Block]:
         )
         for i in numbers
     ]
+
+
+def _bars_label(first: int, last: int) -> str:
+    return f"bars {first}-{last}"
+
+
+def bars_of_label(label: str) -> tuple[int, int] | None:
+    """Return the calendar numbers between which a block lies, or None if it is none of bars."""
+    found = _BARS_LABEL.fullmatch(label)
+    return None if found is None else (int(found[1]), int(found[2]))
 
 
 def _require_some(node: Node, what: str, count: int) -> None:

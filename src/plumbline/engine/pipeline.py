@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
 from typing import Protocol, final, runtime_checkable
 
+import numpy as np
+
 from plumbline.core.errors import RecipeError, nearest_names
 from plumbline.core.panel import Panel
 from plumbline.engine.stage import Axes, Stage
@@ -42,6 +44,9 @@ class DataSet(Protocol):
     @property
     def last_bar(self) -> int:
         """Return the calendar number of the last bar."""
+
+    def closes(self, first_bar: int | None = None, last_bar: int | None = None) -> np.ndarray:
+        """Return the UTC close times of its bars from one number to another, both included."""
 
     def digest_of(
         self,

@@ -2,8 +2,12 @@
 
 from typing import TYPE_CHECKING
 
+from plumbline.engine.bar_dates import BarDates
+
 if TYPE_CHECKING:
     from plumbline.engine.plan import Plan
+
+_LISTED = 4  # blocks of a group that are listed one by one
 
 
 def plan_text(plan: "Plan", *, show_all: bool = False, limit: int | None = None) -> str:
@@ -17,8 +21,9 @@ def plan_text(plan: "Plan", *, show_all: bool = False, limit: int | None = None)
     """
     groups = _grouped(plan, show_all=show_all)
     shown = groups if limit is None else groups[:limit]
+    dates = BarDates.of_nodes(d.task.node for d in plan.decisions)
     lines = [
-        f"{state:8}{node}: {_shown(blocks)}\n          {reason}"
+        f"{state:8}{node}: {_shown(blocks, dates)}\n          {reason}"
         for node, state, reason, blocks in shown
     ]
     if len(shown) < len(groups):
@@ -52,7 +57,9 @@ def _grouped(plan: "Plan", *, show_all: bool) -> list[tuple[str, str, str, list[
     return [(*key, blocks) for key, blocks in groups.items()]
 
 
-def _shown(blocks: list[str]) -> str:
-    if len(blocks) <= 4:
-        return ", ".join(blocks)
-    return f"{blocks[0]}, {blocks[1]}, … {blocks[-1]} ({len(blocks)} blocks)"
+def _shown(blocks: list[str], dates: BarDates) -> str:
+    if len(blocks) <= _LISTED:
+        return ", ".join(dates.text(block) for block in blocks)
+    ends = [dates.span(blocks[0]), dates.span(blocks[-1])]
+    span = f", {dates.range_text(ends[0][0], ends[1][1])}" if ends[0] and ends[1] else ""
+    return f"{blocks[0]}, {blocks[1]}, … {blocks[-1]} ({len(blocks)} blocks{span})"

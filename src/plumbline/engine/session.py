@@ -272,7 +272,8 @@ class Session:
         raise _ReplanError
 
     def _give_up(self, task: Task, message: str) -> None:
-        self.books.problems.append(message)
+        if message not in self.books.problems:  # a damaged file is one, whoever reads it
+            self.books.problems.append(message)
         self._close(task, "failed", message)
         waiting = list(self._readers[task.number])
         while waiting:

@@ -55,9 +55,10 @@ def read_delimited(
     if lines is None:
         problems.append(f"{name}: a quotation mark is opened and never closed")
         return None
-    header = _header(data[lines.start[0] : lines.stop[0]].decode(), mark, name, problems)
-    if header is None:
+    names = _header(data[lines.start[0] : lines.stop[0]].decode(), mark, name, problems)
+    if names is None:
         return None
+    header = [column.strip() for column in names]
     twice = [column for column, count in Counter(header).items() if count > 1]
     if twice:
         problems.append(f"{name}: columns stand twice: {', '.join(map(repr, twice))}")
@@ -83,12 +84,13 @@ def read_delimited(
             f"{name}: {kept.start.size} lines gave {frame.height} rows; check its quotes"
         )
         return None
-    return RawTable(name, frame, kept.line, decimal)
+    padded = {own: raw for own, raw in zip(header, names, strict=True) if own != raw}
+    return RawTable(name, frame, kept.line, decimal, padded)
 
 
 def _header(line: str, delimiter: str, name: str, problems: list[str]) -> list[str] | None:
     try:
-        return [column.strip() for column in next(csv.reader([line], delimiter=delimiter))]
+        return next(csv.reader([line], delimiter=delimiter))
     except csv.Error as error:
         problems.append(f"{name}: the header cannot be read: {error}")
         return None

@@ -43,8 +43,9 @@ def long_table(
     if source.form == "wide":
         problems.extend(_long_after_all(table, roles, closes))
         field = source.field.replace(STEM, _stem(table.name))
-        return None if len(problems) > before else _melted(closes, values, field)
-    assets = _assets(table, roles, source, problems)
+        written = {table.written.get(name, name): cells for name, cells in values.items()}
+        return None if len(problems) > before else _melted(closes, written, field)
+    assets = asset_names(table, roles, source, problems)
     if len(problems) > before:
         return None
     return pl.DataFrame([closes, assets, *values.values()])
@@ -83,7 +84,10 @@ def _long_after_all(table: RawTable, roles: Roles, closes: pl.Series) -> list[st
     return [f"{said}; if the table has a row a bar and asset, say form: long"]
 
 
-def _assets(table: RawTable, roles: Roles, source: "TableSource", problems: list[str]) -> pl.Series:
+def asset_names(
+    table: RawTable, roles: Roles, source: "TableSource", problems: list[str]
+) -> pl.Series:
+    """Return the asset of each row of a long table; append what is no name."""
     if roles.asset is None:
         name = (source.asset or STEM).replace(STEM, _stem(table.name))
         return pl.Series("asset", [name]).new_from_index(0, table.frame.height)

@@ -15,6 +15,7 @@ from plumbline.lake.dataset import Dataset
 from plumbline.lake.patches import make_patches
 from plumbline.lake.prepared import Progress
 from plumbline.lake.quality import summarise
+from plumbline.lake.row_rules import ConflictError
 from plumbline.lake.source import Source
 
 
@@ -45,7 +46,10 @@ def read_clean(
     if not rows:
         raise SourceError(f"bars of {source}", ["no file holds a row"])
     progress("clean", 0, rows)
-    bars, quality = clean(pl.concat(frames, how="diagonal"), rules, calendar)
+    try:
+        bars, quality = clean(pl.concat(frames, how="diagonal"), rules, calendar)
+    except ConflictError as error:
+        raise error.placed(source.places(base, calendar, error.rows)) from None
     if not bars.height:
         raise SourceError(
             f"bars of {', '.join(path.name for path in files[:5])}", [_why_none(quality)]

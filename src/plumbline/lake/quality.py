@@ -44,23 +44,23 @@ def report(findings: Sequence[pl.DataFrame]) -> pl.DataFrame:
 
 
 def effects(quality: pl.DataFrame) -> pl.DataFrame:
-    """Return the report with ``effect``: refused (row dropped), changed (value made) or noted."""
+    """Return the report with ``effect``: dropped (the row), changed (a value) or noted."""
     action = pl.col("action")
     is_changed = (action == "missing") | action.str.starts_with("kept_")
-    effect = pl.when(action == "dropped").then(pl.lit("refused"))
+    effect = pl.when(action == "dropped").then(pl.lit("dropped"))
     return quality.with_columns(
         effect.when(is_changed).then(pl.lit("changed")).otherwise(pl.lit("noted")).alias("effect")
     )
 
 
 def count_effects(quality: pl.DataFrame) -> dict[str, int]:
-    """Return how many bars cleaning changed, how many rows it refused, and what it only noted."""
+    """Return how many bars cleaning changed, how many rows it dropped, and what it only noted."""
     found = effects(quality)
     changed = found.filter(effect="changed").unique(["asset", "bar_close"]).height
     n_rows = pl.when(pl.col("rule") == "duplicate").then(pl.col("value")).otherwise(1.0)
-    refused = found.filter(effect="refused").select(n_rows.sum()).item()
+    dropped = found.filter(effect="dropped").select(n_rows.sum()).item()
     noted = found.filter(effect="noted").height
-    return {"changed": changed, "refused": int(refused), "noted": noted}
+    return {"changed": changed, "dropped": int(dropped), "noted": noted}
 
 
 def summarise(quality: pl.DataFrame) -> pl.DataFrame:

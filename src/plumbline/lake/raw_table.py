@@ -1,7 +1,7 @@
 """A file's table as it is written, and messages that name its cells."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import final
 
 import numpy as np
@@ -23,12 +23,14 @@ class RawTable:
     frame : the columns under the file's own names.
     lines : (rows,) line of the file that each row starts on; None counts rows from 1.
     decimal : decimal mark of numbers that are text.
+    written : column -> its name in the file, where white space around it was taken off.
     """
 
     name: str
     frame: pl.DataFrame
     lines: Int[np.ndarray, "rows"] | None = None
     decimal: str = "."
+    written: Mapping[str, str] = field(default_factory=dict)
 
     def where(self, row: int) -> str:
         """Return ``file, line n`` of a row counted from 0."""

@@ -1,7 +1,8 @@
 """Rules about rows: on the calendar, in order, each bar of an asset once."""
 
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Literal
+from typing import Literal, final
 
 import polars as pl
 
@@ -11,6 +12,36 @@ from plumbline.lake.quality import finding
 
 _KEYS = ("asset", "bar_close")
 _LISTED = 1000
+_ADVICE = "; mend the files, or take one of the rows with the rule conflicts: first (or last)"
+
+
+@final
+class ConflictError(SourceError):
+    """Rows of one bar and asset that differ.
+
+    Parameters
+    ----------
+    rows : ``asset`` and ``bar_close`` of the bars that are listed.
+    texts : what the rows of each say.
+    count : how many such bars there are.
+    """
+
+    def __init__(self, rows: pl.DataFrame, texts: Sequence[str], count: int) -> None:
+        self.rows = rows
+        self.texts = tuple(texts)
+        self.count = count
+        more = [f"{count - len(texts)} more bars like these"] if count > len(texts) else []
+        problems = [*texts, *more]
+        problems[-1] += _ADVICE
+        super().__init__("bars that conflict", problems)
+
+    def placed(self, places: Sequence[Sequence[str]]) -> "ConflictError":
+        """Return the error with the places where the rows of each bar stand."""
+        texts = [
+            f"{text} ({'; '.join(found)})" if found else text
+            for text, found in zip(self.texts, places, strict=True)
+        ]
+        return ConflictError(self.rows, texts, self.count)
 
 
 def strip_names(bars: pl.DataFrame, findings: list[pl.DataFrame]) -> pl.DataFrame:
@@ -117,7 +148,7 @@ def merge_duplicates(
 
     Raises
     ------
-    SourceError
+    ConflictError
         If rows conflict and ``conflicts`` is ``refuse``; the bars and values are listed.
     """
     same = (pl.col("asset") == pl.col("asset").shift(1)) & (
@@ -134,7 +165,8 @@ def merge_duplicates(
     is_conflict = pl.any_horizontal(fields)
     clashing = spread.filter(is_conflict)
     if clashing.height and conflicts == "refuse":
-        raise SourceError("bars that conflict", _listed(repeated, clashing))
+        shown = clashing.head(_LISTED)
+        raise ConflictError(shown.select(_KEYS), _listed(repeated, shown), clashing.height)
     _report_duplicates(repeated, spread, conflicts, findings)
     take = [s.last() if conflicts == "last" else s.first() for s in said]
     merged = groups.agg(*(t.alias(n) for n, t in zip(fields, take, strict=True)))
@@ -159,17 +191,12 @@ def _report_duplicates(
 def _listed(repeated: pl.DataFrame, clashing: pl.DataFrame) -> list[str]:
     fields = [name for name in repeated.columns if name not in _KEYS]
     problems = []
-    for row in clashing.head(_LISTED).iter_rows(named=True):
+    for row in clashing.iter_rows(named=True):
         is_it = (pl.col("asset") == row["asset"]) & (pl.col("bar_close") == row["bar_close"])
         values = repeated.filter(is_it)
         said = "; ".join(f"{name}: {_alternatives(values[name])}" for name in fields if row[name])
         at = _moment(row["bar_close"])
         problems.append(f"conflicting rows of {row['asset']}, bar closing {at}: {said}")
-    if clashing.height > _LISTED:
-        problems.append(f"{clashing.height - _LISTED} more bars like these")
-    problems[-1] += (
-        "; mend the files, or take one of the rows with the rule conflicts: first (or last)"
-    )
     return problems
 
 

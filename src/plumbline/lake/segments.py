@@ -14,6 +14,7 @@ from plumbline.lake.prepared import Progress
 if TYPE_CHECKING:
     import polars
 
+_WHAT = "segment"
 _verified: set[tuple[str, int, int, int]] = set()  # path, size, mtime, inode seen intact
 
 
@@ -131,10 +132,10 @@ def _verify(path: Path, digest: str) -> None:
             return
         found = digest_bytes(path.read_bytes())
     except FileNotFoundError:
-        raise CorruptEntryError(digest, str(path), "the file is missing") from None
+        raise CorruptEntryError(digest, str(path), "the file is missing", _WHAT) from None
     if found != digest:
         reason = f"its bytes have the digest {found[:12]}"
-        raise CorruptEntryError(digest, str(path), reason)
+        raise CorruptEntryError(digest, str(path), reason, _WHAT)
     _verified.add(seen)
 
 
@@ -160,4 +161,4 @@ def restorable(error: CorruptEntryError, dataset: str) -> CorruptEntryError:
         f"to restore data set {dataset} type `plumbline doctor --deep`, then the same "
         "command again if its recipe names the source, else `plumbline ingest`"
     )
-    return CorruptEntryError(error.digest, error.path, f"{error.reason}; {advice}")
+    return CorruptEntryError(error.digest, error.path, f"{error.reason}; {advice}", _WHAT)

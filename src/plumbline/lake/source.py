@@ -56,6 +56,22 @@ class Source(Plugin, ABC):
             If anything cannot be read; every problem of every file is listed.
         """
 
+    @abstractmethod
+    def places(self, base: Path, calendar: Calendar, wanted: "polars.DataFrame") -> list[list[str]]:
+        """Return where the values of some bars stand, such as ``a.csv, line 3``.
+
+        Reads the source again: for messages about what was read without a problem.
+
+        Parameters
+        ----------
+        base, calendar : as for :meth:`bars`.
+        wanted : ``asset`` (white space taken off) and ``bar_close``, a row a bar.
+
+        Returns
+        -------
+        For each row of ``wanted`` its places, in the order of the files.
+        """
+
 
 sources: Room[Source] = Room("plumbline.lake.sources", Source)
 

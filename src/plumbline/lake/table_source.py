@@ -88,6 +88,18 @@ class TableSource(Source):
             raise SourceError(f"{type(self).__name__} files below {base}", problems)
         return without_named_twice(frames) if self.form == "wide" else frames
 
+    def places(self, base: Path, calendar: Calendar, wanted: "polars.DataFrame") -> list[list[str]]:
+        """Return the file and line of each value; see :meth:`Source.places`."""
+        from plumbline.lake.places import rows_of
+
+        found: list[list[str]] = [[] for _ in range(wanted.height)]
+        for path in self.files(base):
+            table = self.table(path, path_name(path, base), [])
+            if table is not None:
+                for place, row in rows_of(table, self, calendar, wanted):
+                    found[place].append(table.where(row))
+        return found
+
     @abstractmethod
     def table(self, path: Path, name: str, problems: list[str]) -> "RawTable | None":
         """Return a file's table as it is written, or None; append what is wrong with it.

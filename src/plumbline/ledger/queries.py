@@ -121,6 +121,18 @@ def tasks_of_run(database: Database, run_id: str) -> list[dict[str, Any]]:
         return [dict(row._mapping) for row in connection.execute(query)]
 
 
+def datasets_of_run(database: Database, run_id: str) -> list[str]:
+    """Return the ids of the data sets that results of a run were made from, sorted."""
+    query = (
+        select(Lineage.dataset_id)
+        .join(TaskRecord, TaskRecord.key == Lineage.key)
+        .where(TaskRecord.run_id == run_id, Lineage.dataset_id.is_not(None))
+        .distinct()
+    )
+    with database.read() as connection:
+        return sorted(found for found in connection.execute(query).scalars() if found)
+
+
 def failures_of_run(database: Database, run_id: str) -> list[dict[str, Any]]:
     """Return the failed attempts and damaged results of a run, with their causes."""
     query = select(FailureRecord).where(FailureRecord.run_id == run_id).order_by(FailureRecord.id)

@@ -129,11 +129,16 @@ def _read(path: Path) -> str:
         return path.read_text(encoding="utf-8")
     except FileNotFoundError as error:
         folder = path.parent if path.parent.is_dir() else Path()
-        near = ", ".join(sorted(p.name for p in folder.glob("*.y*ml"))) or "none"
-        message = f"there is no such file; recipes in {folder.resolve()}: {near}"
+        message = f"there is no such file; {recipes_in(folder)}"
         raise RecipeError(f"recipe {path}", [message]) from error
     except (OSError, UnicodeDecodeError) as error:
         raise RecipeError(f"recipe {path}", [f"cannot be read: {error}"]) from error
+
+
+def recipes_in(folder: Path) -> str:
+    """Return which recipes lie in a folder, for messages."""
+    names = sorted(path.name for path in folder.glob("*.y*ml") if path.is_file())
+    return f"recipes in {folder.resolve()}: {', '.join(names) or 'none'}"
 
 
 def _parse(text: str, subject: str) -> tuple[dict[str, Any], Lines]:

@@ -69,7 +69,7 @@ def read_value(text: str, problems: list[str]) -> Any:
     problems : list that problems are appended to; see :func:`read_yaml`.
     """
     plain = text.strip()
-    if plain[:1] in ("|", ">") and "\n" not in plain:  # YAML has an empty text for these
+    if plain[:1] in ("|", ">", "#") and "\n" not in plain:  # YAML reads nothing in these
         return plain
     try:
         yaml.compose(text, Loader=_Loader)

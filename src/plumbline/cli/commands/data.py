@@ -1,11 +1,14 @@
 """Show data sets."""
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from plumbline.cli import console
 from plumbline.cli.options import AsJson, ProjectFolder
+
+if TYPE_CHECKING:
+    from plumbline.lake.dataset import Dataset
 
 
 def command(
@@ -27,7 +30,8 @@ def command(
     lake = find_project(project).lake
     if name is None:
         rows = [
-            {k: v for k, v in row.items() if k != "source"} | {"dataset_id": row["dataset_id"]}
+            {key: value for key, value in row.items() if key != "source"}
+            | _span(lake.dataset(row["dataset_id"]))
             for row in lake.datasets()
         ]
         none = "no data sets in this project; plumbline ingest or plumbline run stores some"
@@ -35,7 +39,6 @@ def command(
         console.emit(rows, lambda: text, as_json=as_json)
         return
     dataset = lake.dataset(name)
-    first, last = (dataset.closes(b, b)[0] for b in (dataset.first_bar, dataset.last_bar))
     shown: dict[str, Any] = {
         "name": dataset.name,
         "version": dataset.version,
@@ -43,8 +46,9 @@ def command(
         "rows": dataset.n_rows,
         "fields": list(dataset.fields),
         "assets": list(dataset.assets),
-        "first_close": str(first),
-        "last_close": str(last),
+        "first_bar": dataset.first_bar,
+        "last_bar": dataset.last_bar,
+        **_span(dataset),
     }
     if quality:
         shown["quality"] = lake.quality(name).to_dicts()
@@ -53,8 +57,18 @@ def command(
     console.emit(shown, lambda: _text(shown), as_json=as_json)
 
 
+def _span(dataset: "Dataset") -> dict[str, str]:
+    """Return the first and the last close as ISO text."""
+    ends = (dataset.first_bar, dataset.last_bar)
+    first, last = (dataset.closes(bar, bar)[0].item().isoformat() for bar in ends)
+    return {"first_close": first, "last_close": last}
+
+
 def _short(row: dict[str, Any]) -> dict[str, Any]:
-    return {**row, "dataset_id": row["dataset_id"][:12]}
+    """Return the row of a data set in the list for people: dates instead of bar numbers."""
+    shown = {key: row[key] for key in ("name", "version", "dataset_id", "created")}
+    shown |= {key: row[key] for key in ("calendar", "frequency", "first_close", "last_close")}
+    return shown | {"dataset_id": row["dataset_id"][:12], "n_rows": row["n_rows"]}
 
 
 def _text(shown: dict[str, Any]) -> str:
@@ -67,6 +81,7 @@ def _text(shown: dict[str, Any]) -> str:
         f"fields  {', '.join(shown['fields'])}",
         f"assets  {names}",
         f"bars    {shown['first_close']} … {shown['last_close']} (close, UTC)",
+        f"numbers {shown['first_bar']} … {shown['last_bar']} in the calendar",
     ]
     if "quality" in shown:
         found = shown["quality"]

@@ -44,3 +44,4 @@ def command(
         study = run_workspace(workspace, options)
         paths = publish(study)
     print_summary(study, paths, as_json=as_json)
+    study.check_gates()

@@ -9,6 +9,7 @@ from plumbline.cli.options import AsJson, Overrides, ProjectFolder, RecipePath
 from plumbline.core.errors import UnknownNameError, nearest_names
 
 if TYPE_CHECKING:
+    from plumbline.engine.bar_dates import BarDates
     from plumbline.engine.plan import Decision
 
 
@@ -29,6 +30,7 @@ def command(
     processor, and the digests of its inputs.
     """
     from plumbline.cli.workspace import find_workspace
+    from plumbline.engine.bar_dates import BarDates, with_dates
 
     workspace = find_workspace(recipe, project, overrides)
     plan = workspace.project.engine.plan(workspace.pipeline)
@@ -41,8 +43,9 @@ def command(
         if block not in labels:
             raise UnknownNameError(f"{node} has no block {block!r}; {nearest_names(block, labels)}")
         chosen = [d for d in chosen if d.task.block.label == block]
-    data = [_data(decision) for decision in chosen]
-    console.emit(data, lambda: "\n\n".join(_text(d) for d in data), as_json=as_json)
+    dates = BarDates.of_nodes(workspace.pipeline.nodes)
+    data = with_dates((_data(decision) for decision in chosen), dates)
+    console.emit(data, lambda: "\n\n".join(_text(d, dates) for d in data), as_json=as_json)
 
 
 def _data(decision: "Decision") -> dict[str, Any]:
@@ -63,9 +66,9 @@ def _data(decision: "Decision") -> dict[str, Any]:
     }
 
 
-def _text(data: dict[str, Any]) -> str:
+def _text(data: dict[str, Any], dates: "BarDates") -> str:
     lines = [
-        f"{data['node']} [{data['block']}]: {data['state']}",
+        f"{data['node']} [{dates.text(data['block'])}]: {data['state']}",
         f"  why         {data['reason']}",
         f"  key         {data['key'] or 'not known before its inputs are'}",
     ]

@@ -41,8 +41,10 @@ def command(
 
 
 def _data(plan: "Plan", changes: "dict[str, pl.DataFrame]") -> dict[str, Any]:
+    from plumbline.engine.bar_dates import BarDates, with_dates
     from plumbline.engine.plan_text import state_counts
 
+    dates = BarDates.of_nodes(d.task.node for d in plan.decisions)
     blocks: list[dict[str, Any]] = [
         {"node": d.task.node.name, "block": d.task.block.label, "state": d.state.value}
         | {"reason": d.reason, "key": d.key.digest if d.key else None}
@@ -52,7 +54,7 @@ def _data(plan: "Plan", changes: "dict[str, pl.DataFrame]") -> dict[str, Any]:
         "counts": state_counts(plan),
         "expected_seconds": plan.expected_seconds,
         "data_changes": {name: table.to_dicts() for name, table in changes.items()},
-        "blocks": blocks,
+        "blocks": with_dates(blocks, dates),
     }
 
 

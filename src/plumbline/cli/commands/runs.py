@@ -1,6 +1,7 @@
 """Show runs."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -9,6 +10,7 @@ from plumbline.cli import console
 from plumbline.cli.options import AsJson, ProjectFolder
 
 if TYPE_CHECKING:
+    from plumbline.engine.bar_dates import BarDates
     from plumbline.stages.gates import Verdict
 
 
@@ -29,10 +31,12 @@ def command(
     A run also tells what it could not compute, and why, and what the gates of its recipe say.
     """
     from plumbline.cli.workspace import find_project
+    from plumbline.engine.bar_dates import dates_of_run, with_dates
     from plumbline.ledger import queries
     from plumbline.stages.study_findings import verdicts_of_run
 
-    database = find_project(project).database
+    opened = find_project(project)
+    database = opened.database
     if run is None:
         rows = queries.list_runs(database, limit)
         text = console.table([_line(r) for r in rows]) if rows else "no runs in this project yet"
@@ -42,16 +46,17 @@ def command(
     if recipe:
         console.emit({"recipe": found["recipe"]}, lambda: found["recipe"], as_json=as_json)
         return
+    dates = dates_of_run(opened, found["id"])
     shown = {
         "run": found,
-        "blocks": queries.tasks_of_run(database, found["id"]),
+        "blocks": with_dates(queries.tasks_of_run(database, found["id"]), dates),
         "failures": queries.failures_of_run(database, found["id"]),
         "metrics": queries.metrics_of_run(database, found["id"]),
         "warnings": queries.warnings_of_run(database, found["id"]),
     }
     verdicts = verdicts_of_run(database, found)
     document = shown | {"gates": [verdict._asdict() for verdict in verdicts]}
-    console.emit(document, lambda: _text(shown, verdicts), as_json=as_json)
+    console.emit(document, lambda: _text(shown, verdicts, dates), as_json=as_json)
 
 
 def _line(run: dict[str, Any]) -> dict[str, Any]:
@@ -60,15 +65,16 @@ def _line(run: dict[str, Any]) -> dict[str, Any]:
     return {name: run[name] for name in kept} | {"blocks": counts}
 
 
-def _text(shown: dict[str, Any], verdicts: "Sequence[Verdict]") -> str:
+def _text(shown: dict[str, Any], verdicts: "Sequence[Verdict]", dates: "BarDates") -> str:
     run = shown["run"]
+    blocks = [row | {"block": dates.text(row["block"])} for row in shown["blocks"]]
     lines = [
         f"run       {run['id']}  {run['state']}",
         f"recipe    {run['pipeline']}  {run['recipe_digest'][:12]}",
         f"owner     {run['owner']}   executor {run['executor']}",
-        f"started   {run['started']}   finished {run['finished']}",
+        f"started   {_moment(run['started'])}   finished {_moment(run['finished'])}",
         "",
-        console.table(shown["blocks"], ("node", "block", "state", "seconds", "reason")),
+        console.table(blocks, ("node", "block", "state", "seconds", "reason")),
     ]
     for failure in shown["failures"]:
         lines += ["", f"{failure['kind']}: {failure['message']}", failure["trace"].rstrip()]
@@ -79,3 +85,7 @@ def _text(shown: dict[str, Any], verdicts: "Sequence[Verdict]") -> str:
     if shown["metrics"]:
         lines += ["", console.table(shown["metrics"], ("subject", "name", "value"))]
     return "\n".join(lines)
+
+
+def _moment(at: datetime | None) -> str:
+    return "-" if at is None else f"{at:%Y-%m-%d %H:%M:%S} UTC"

@@ -40,17 +40,22 @@ def command(
     from plumbline.api import verify
     from plumbline.cli.progress import progress
     from plumbline.cli.workspace import find_workspace, run_options
+    from plumbline.engine.bar_dates import BarDates, with_dates
 
     with progress(quiet=as_json) as watcher:
         options = run_options(watcher, executor, workers)
         workspace = find_workspace(recipe, project, overrides, watcher.step)
         found = verify(workspace, options, sample, seed)
-    rows = [vars(v) for v in found.compared]
+    dates = BarDates.of_nodes(workspace.pipeline.nodes)
+    rows = with_dates((vars(v) for v in found.compared), dates)
     data = {"compared": rows, "left_out": dict(found.left_out), "wrong": len(found.wrong)}
-    table = [{name: row[name] for name in ("node", "block", "equal", "note")} for row in rows]
+    table = [
+        {"node": v.node, "block": dates.text(v.block), "equal": v.equal, "note": v.note}
+        for v in found.compared
+    ]
     console.emit(data, lambda: f"{console.table(table)}\n{_summary(found)}", as_json=as_json)
     if found.wrong:
-        problems = [f"{v.node} [{v.block}]: {v.note}" for v in found.wrong]
+        problems = [f"{v.node} [{dates.text(v.block)}]: {v.note}" for v in found.wrong]
         console.note(f"plumbline: {RunError('verification', problems)}")
         raise typer.Exit(1)  # --json has said so in its one document
 
