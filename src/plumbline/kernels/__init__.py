@@ -14,15 +14,41 @@ if TYPE_CHECKING:
     from plumbline.kernels.regression import RollingFit as RollingFit
     from plumbline.kernels.regression import RollingOptions as RollingOptions
     from plumbline.kernels.regression import rolling_ols as rolling_ols
+    from plumbline.kernels.rolling import ewma as ewma
+    from plumbline.kernels.rolling import rolling_extremes as rolling_extremes
+    from plumbline.kernels.rolling import rolling_max as rolling_max
+    from plumbline.kernels.rolling import rolling_mean as rolling_mean
+    from plumbline.kernels.rolling import rolling_min as rolling_min
+    from plumbline.kernels.rolling import rolling_moments as rolling_moments
+    from plumbline.kernels.rolling import rolling_skew as rolling_skew
+    from plumbline.kernels.rolling import rolling_std as rolling_std
+    from plumbline.kernels.rolling_order import rolling_median as rolling_median
+    from plumbline.kernels.rolling_order import rolling_quantile as rolling_quantile
+    from plumbline.kernels.rolling_order import rolling_rank as rolling_rank
+    from plumbline.kernels.rolling_pairs import rolling_beta as rolling_beta
+    from plumbline.kernels.rolling_pairs import rolling_corr as rolling_corr
     from plumbline.kernels.warm import is_warm as is_warm
 
 _EXPORTS = {
     "RollingFit": "regression",
     "RollingOptions": "regression",
+    "ewma": "rolling",
     "is_warm": "warm",
     "neutralise": "cross_section",
     "rank_ic": "order_statistics",
+    "rolling_beta": "rolling_pairs",
+    "rolling_corr": "rolling_pairs",
+    "rolling_extremes": "rolling",
+    "rolling_max": "rolling",
+    "rolling_mean": "rolling",
+    "rolling_median": "rolling_order",
+    "rolling_min": "rolling",
+    "rolling_moments": "rolling",
     "rolling_ols": "regression",
+    "rolling_quantile": "rolling_order",
+    "rolling_rank": "rolling_order",
+    "rolling_skew": "rolling",
+    "rolling_std": "rolling",
     "unfitted_assets": "cross_section",
 }
 

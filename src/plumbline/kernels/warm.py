@@ -33,6 +33,7 @@ def warm(progress: Callable[[str, int, int], None] | None = None) -> None:
         ("rolling regression by QR", _warm_rolling_by_qr),
         ("neutralisation", _warm_neutralise),
         ("rank correlation", _warm_rank_ic),
+        ("rolling statistics", _warm_rolling_statistics),
     )
     for done, (name, compile_kernel) in enumerate(kernels):
         if progress is not None:
@@ -78,6 +79,19 @@ def _warm_rank_ic() -> None:
     from plumbline.kernels.order_statistics import rank_ic
 
     rank_ic(_panel(2, 2, 6), _panel(1, 2, 6))
+
+
+def _warm_rolling_statistics() -> None:
+    """Take every statistic of a panel."""
+    from plumbline.kernels import rolling, rolling_order, rolling_pairs
+
+    x = _panel(24, 2)
+    rolling.rolling_moments(x, 8)
+    rolling.rolling_extremes(x, 8)
+    rolling_order.rolling_median(x, 8)
+    rolling_order.rolling_rank(x, 8)
+    rolling_pairs.rolling_corr(x, x, 8)
+    rolling.ewma(x, 2.0)
 
 
 def _panel(*shape: int) -> Float[np.ndarray, "..."]:
