@@ -1,7 +1,7 @@
 import os
 import threading
 import time
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from sqlalchemy import select, update
@@ -29,6 +29,10 @@ def end_long_ago(project: Project, *run_ids: str) -> None:
             row = connection.execute(select(Run.finished).where(Run.id == run_id)).scalar_one()
             values = {"finished": row - timedelta(hours=2)}
             connection.execute(update(Run).where(Run.id == run_id).values(values))
+            made = select(Artefact.key, Artefact.used).where(Artefact.run_id == run_id)
+            for key, used in connection.execute(made).all():
+                values = {"used": used - timedelta(hours=2)}
+                connection.execute(update(Artefact).where(Artefact.key == key).values(values))
 
 
 def trim(project: Project, max_bytes: int) -> int:
@@ -138,7 +142,7 @@ def test_a_reader_beside_trimming_computes_what_was_taken_away(project: Project)
         for seed in (1, 2, 1, 3, 1):
             age(project)
             with project.database.begin() as connection:
-                connection.execute(update(Run).values(finished=Run.started - timedelta(hours=2)))
+                connection.execute(update(Artefact).values(used=datetime(2000, 1, 1)))  # noqa: DTZ001  # as stored
             result = open_project(project.root).engine.run(study(Prices(seed=seed)), Serial())
             if seed == 1:
                 assert result.digests == expected

@@ -150,6 +150,8 @@ def test_exactly_the_files_reached_by_import_count(before: Answer) -> None:
     found = before
     own = {n for n in found["one"][1] if not n.startswith("plumbline.")}
     assert own == {
+        "toypack",  # runs before what is in it
+        "toypack.inner",
         "toypack.one",
         "toypack.inner.shown",
         "toypack.near",
@@ -158,6 +160,7 @@ def test_exactly_the_files_reached_by_import_count(before: Answer) -> None:
         "beside",
     }
     assert {n for n in found["two"][1] if not n.startswith("plumbline.")} == {
+        "toypack",
         "toypack.two",
         "toypack.near",
         "toypack.far",
@@ -220,6 +223,50 @@ def test_a_package_imported_as_a_whole_counts_with_all_it_exports(package: Packa
     assert {"toypack", "toypack.inner.shown", "toypack.inner.unused"} <= files
 
 
+def test_what_runs_before_a_module_and_what_is_imported_by_its_name_count(package: Package) -> None:
+    package.write("toypack/inner/__init__.py", "SIGN = 1\n")
+    package.edit(
+        "toypack/two.py",
+        "import toypack.near",
+        "import importlib\nimport toypack.near\nbeside = importlib.import_module('beside')",
+    )
+    before = package.ask()
+    assert "beside" in before["two"][1]
+    package.edit("toypack/inner/__init__.py", "1", "2")
+    package.edit("beside.py", "return x", "return -x")
+    assert {"one", "two"} <= changed(before, package.ask())
+
+
+def test_a_name_that_is_computed_refuses_the_cache(package: Package) -> None:
+    package.edit(
+        "toypack/far.py",
+        "FAR = 2",
+        "FAR = 2\nimport importlib\nimportlib.import_module('js' + 'on')",
+    )
+    with pytest.raises(AssertionError, match=r"toypack\.far imports by a name that it computes"):
+        package.ask()
+
+
+def test_a_library_without_a_version_counts_by_its_files(package: Package) -> None:
+    package.write("site-packages/loose.py", "LOOSE = 1\n")
+    package.write("sitecustomize.py", "import sys\nsys.path.append(__path_of_loose__)\n")
+    place = str(package.root / "code" / "site-packages")
+    package.edit("sitecustomize.py", "__path_of_loose__", repr(place))
+    package.edit("toypack/two.py", "import toypack.near", "import toypack.near\nimport loose")
+    before = package.ask()
+    assert "loose" in before["two"][1]
+    package.edit("site-packages/loose.py", "1", "2")
+    assert changed(before, package.ask()) == {"two"}
+
+
+def test_a_parameter_with_a_fingerprint_brings_its_file(package: Package) -> None:
+    text = "class Knob:\n    fingerprint = 'always'\n    def turn(self):\n        return 1\n"
+    package.write("toypack/other.py", text)
+    before = package.ask()
+    package.edit("toypack/other.py", "return 1", "return 2")
+    assert changed(before, package.ask()) == {"other"}
+
+
 def test_versions_of_libraries_count(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     from importlib import metadata
 
@@ -275,13 +322,30 @@ def test_a_class_without_a_source_file_is_refused(project: Project, home: str) -
         project.codes.of(cls())
 
 
-def test_a_file_edited_after_it_was_read_stops_the_run(tmp_path: Path) -> None:
+def test_a_file_edited_between_import_and_digest_is_refused(tmp_path: Path) -> None:
     from plumbline.engine.project import create_project
 
     package = Package(tmp_path)
     sys.path.insert(0, str(tmp_path / "code"))
     try:
         from toypack.two import Two  # type: ignore[import-not-found]
+
+        package.edit("toypack/far.py", "2", "5")
+        with pytest.raises(StageError, match=r"far\.py was edited after this process loaded it"):
+            create_project(tmp_path / "project").codes.of(Two())
+    finally:
+        sys.path.remove(str(tmp_path / "code"))
+        for name in [n for n in sys.modules if n.split(".")[0] == "toypack"]:
+            del sys.modules[name]
+
+
+def test_a_file_edited_after_it_was_read_stops_the_run(tmp_path: Path) -> None:
+    from plumbline.engine.project import create_project
+
+    package = Package(tmp_path)
+    sys.path.insert(0, str(tmp_path / "code"))
+    try:
+        from toypack.two import Two
 
         codes = create_project(tmp_path / "project").codes
         codes.of(Two())

@@ -201,7 +201,7 @@ def test_other_rules_calendar_source_or_code_parse_again(lake, base, change):
 
 def test_a_file_is_hashed_again_only_if_it_may_have_changed(lake, base, monkeypatch):
     source = Csv("bars.csv")
-    age(base / "bars.csv")
+    monkeypatch.setattr("plumbline.lake.fingerprint.RACY_NS", -1)  # as if it had lain there a while
     digest = lake.source_digest(source, base)
     monkeypatch.setattr("plumbline.lake.fingerprint.digest_bytes", lambda _: 1 / 0)
     assert lake.source_digest(source, base) == digest
@@ -222,13 +222,25 @@ def test_a_file_rewritten_within_a_tick_is_hashed_again(lake, base):
     assert lake.source_digest(source, base) != before
 
 
+def test_a_file_whose_time_was_set_back_is_hashed_again(lake, base, monkeypatch):
+    path = base / "bars.csv"
+    source = Csv("bars.csv")
+    monkeypatch.setattr("plumbline.lake.fingerprint.RACY_NS", -1)
+    before, found = lake.source_digest(source, base), path.stat()
+    content = path.read_bytes()
+    path.write_bytes(content[:-3] + b"9" + content[-2:])
+    os.utime(path, ns=(found.st_atime_ns, found.st_mtime_ns))
+    assert (path.stat().st_mtime_ns, path.stat().st_size) == (found.st_mtime_ns, found.st_size)
+    assert lake.source_digest(source, base) != before
+
+
 def test_a_state_taken_within_two_seconds_of_a_write_proves_nothing(base):
     stat = (base / "bars.csv").stat()
-    same = FileState(stat.st_size, stat.st_mtime_ns, 0, stat.st_ino, "d")
-    seen = [stat.st_mtime_ns + int(s * 1e9) for s in (-5, 0, 1.9, 2.1)]
+    same = FileState(stat.st_size, stat.st_ctime_ns, 0, stat.st_ino, "d")
+    seen = [stat.st_ctime_ns + int(s * 1e9) for s in (-5, 0, 1.9, 2.1)]
     assert [same._replace(seen_ns=n).is_current(stat) for n in seen] == [False, False, False, True]
     later = same._replace(seen_ns=seen[-1])
-    for other in ({"size": 1}, {"mtime_ns": 1}, {"inode": 1}):
+    for other in ({"size": 1}, {"changed_ns": 1}, {"inode": 1}):
         assert not later._replace(**other).is_current(stat)
 
 

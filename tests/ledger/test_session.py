@@ -134,7 +134,7 @@ def test_failures_keep_their_cause_and_order(project: Project) -> None:
 def test_metrics_are_kept_by_name_and_subject(project: Project) -> None:
     run_id = start(project)
     metrics = {("ic", "b"): 0.5, ("ic", "a"): None, ("decay", "a"): -1.0}
-    project.engine.ledger.record_findings(run_id, metrics, [])
+    project.engine.ledger.record_findings(run_id, metrics, [], "code")
     found = metrics_of_run(project.database, run_id)
     assert [(m["subject"], m["name"], m["value"]) for m in found] == [
         ("a", "decay", -1.0),
@@ -146,7 +146,7 @@ def test_metrics_are_kept_by_name_and_subject(project: Project) -> None:
 def test_warnings_are_kept_in_their_order(project: Project) -> None:
     run_id = start(project)
     told = [("summary", "b", "no rank IC"), ("data", "", "short"), ("summary", "a", "no rank IC")]
-    project.engine.ledger.record_findings(run_id, {("ic", "a"): 1.0}, told)
+    project.engine.ledger.record_findings(run_id, {("ic", "a"): 1.0}, told, "code")
     found = warnings_of_run(project.database, run_id)
     assert [(w["part"], w["subject"], w["text"]) for w in found] == told
     assert warnings_of_run(project.database, "other") == []
@@ -155,15 +155,16 @@ def test_warnings_are_kept_in_their_order(project: Project) -> None:
 def test_only_a_run_of_the_same_recipe_on_the_same_results_told_the_same(project: Project) -> None:
     first = project.engine.run(study(), Serial())
     again = project.engine.run(study(), Serial())
-    assert run_that_told_the_same(project.database, again.run_id) is None
+    assert run_that_told_the_same(project.database, again.run_id, "code") is None
     for done in (first, again):
-        project.engine.ledger.record_findings(done.run_id, {("ic", "a"): 1.0}, [])
+        project.engine.ledger.record_findings(done.run_id, {("ic", "a"): 1.0}, [], "code")
     third = project.engine.run(study(), Serial())
-    assert run_that_told_the_same(project.database, third.run_id) == again.run_id
+    assert run_that_told_the_same(project.database, third.run_id, "code") == again.run_id
+    assert run_that_told_the_same(project.database, third.run_id, "other code") is None
     other = project.engine.run(study(), Serial(), RunOptions(recipe=("text", "other")))
-    assert run_that_told_the_same(project.database, other.run_id) is None
+    assert run_that_told_the_same(project.database, other.run_id, "code") is None
     anew = project.engine.run(study(), Serial(), RunOptions(use_cache=False))
-    assert run_that_told_the_same(project.database, anew.run_id) is None
+    assert run_that_told_the_same(project.database, anew.run_id, "code") is None
 
 
 def test_a_project_without_the_newest_tables_gets_them(project: Project) -> None:
@@ -171,6 +172,21 @@ def test_a_project_without_the_newest_tables_gets_them(project: Project) -> None
         connection.exec_driver_sql("DROP TABLE warnings")
     again = open_project(project.root)
     assert warnings_of_run(again.database, "any") == []
+
+
+def test_a_frozen_clock_leaves_the_order_of_runs(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PLUMBLINE_NOW", "2024-03-01T12:00:00Z")
+    ids = [project.engine.run(study(scale=float(n)), Serial()).run_id for n in range(1, 6)]
+    assert [run["id"] for run in list_runs(project.database)] == ids[::-1]
+    assert get_run(project.database, "last")["id"] == ids[-1]
+    stored = project.engine.cache.statistics().n_results
+    with project.database.begin() as connection:
+        connection.exec_driver_sql("UPDATE artefacts SET used = '2000-01-01 00:00:00.000000'")
+    project.engine.cache.trim(1, project.engine.ledger)
+    assert project.engine.cache.statistics().n_results < stored
+    assert project.engine.plan(study(scale=5.0)).is_done
 
 
 def test_runs_are_listed_newest_first_with_their_counts(project: Project) -> None:

@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any
 
+from plumbline.core.loaded import watch_imports
+
 
 def front(
     package: str, exports: Mapping[str, str]
@@ -11,6 +13,7 @@ def front(
     """Return a package's ``__getattr__``, ``__dir__`` and ``__all__`` (PEP 562).
 
     Importing the package stays light: a name costs the import of its module when it is first used.
+    From the first front on, what is imported is noted (:mod:`plumbline.core.loaded`).
 
     Parameters
     ----------
@@ -28,5 +31,6 @@ def front(
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         return getattr(import_module(f"{package}.{exports[name]}"), name)
 
+    watch_imports()
     names = sorted(exports)
     return getattr_, lambda: names, names

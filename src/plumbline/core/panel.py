@@ -289,6 +289,8 @@ def _times(values: Any) -> np.ndarray:
 
 def _floats(name: str, values: Any) -> np.ndarray:
     array = np.asarray(values)
+    if isinstance(values, np.ma.MaskedArray) and values.mask.any():
+        array = np.where(values.mask, np.nan, values.data)  # what is hidden is missing
     exact = (
         array.dtype.kind == "b"
         or (array.dtype.kind == "f" and array.dtype.itemsize <= 8)

@@ -1,5 +1,6 @@
 """The one place that reads the environment."""
 
+import hashlib
 import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,16 +18,21 @@ ENVIRONMENT = {
     "PLUMBLINE_WORKERS": "worker processes of the executor `processes`; default: all cores",
 }
 
+NUMBA_FILE = ".numba_config.yaml"
 ARITHMETIC = {
     "MKL_CBWR": "which instructions MKL uses",
     "NPY_DISABLE_CPU_FEATURES": "vector instructions that numpy leaves alone",
+    "NUMBA_BOUNDSCHECK": "whether kernels check every place that they read",
     "NUMBA_CPU_FEATURES": "instructions that kernels are compiled for",
     "NUMBA_CPU_NAME": "processor that kernels are compiled for",
+    "NUMBA_DISABLE_INTEL_SVML": "whether kernels leave Intel's vector functions alone",
     "NUMBA_DISABLE_JIT": "whether kernels are interpreted",
+    "NUMBA_ENABLE_AVX": "whether kernels may use AVX instructions",
     "NUMBA_LOOP_VECTORIZE": "whether loops of kernels become vector code",
     "NUMBA_OPT": "how far kernels are optimised",
     "NUMBA_SLP_VECTORIZE": "whether neighbouring operations become vector code",
     "OPENBLAS_CORETYPE": "processor whose loops OpenBLAS uses",
+    "OPENBLAS_L2_SIZE": "size of the cache that OpenBLAS cuts matrices for",
 }
 
 
@@ -84,8 +90,20 @@ def read_settings() -> Settings:
 
 
 def arithmetic_switches() -> dict[str, str]:
-    """Return the variables that are set and change how libraries compute; keys hold them."""
-    return {name: os.environ[name] for name in ARITHMETIC if os.environ.get(name)}
+    """Return what is set and changes how libraries compute; keys hold it.
+
+    Variables of the environment, and the digest of the file that numba reads in the working folder.
+    """
+    found = {name: os.environ[name] for name in ARITHMETIC if os.environ.get(name)}
+    file = Path(NUMBA_FILE)
+    if file.is_file():
+        found[NUMBA_FILE] = hashlib.sha256(file.read_bytes()).hexdigest()[:16]
+    return found
+
+
+def clock_time() -> datetime:
+    """Return the clock's time in UTC, without a zone: for the age of stored things alone."""
+    return datetime.now(UTC).replace(tzinfo=None)
 
 
 def current_time() -> datetime:

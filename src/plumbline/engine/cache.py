@@ -12,7 +12,7 @@ from typing import Any, final
 
 from sqlalchemy import func, or_, select
 
-from plumbline.core.settings import current_time
+from plumbline.core.settings import clock_time
 from plumbline.engine.objects import Manifest, ObjectStore, names_in, state_digest_of
 from plumbline.ledger.database import Database
 from plumbline.ledger.models import Artefact, Run, TaskRecord
@@ -186,21 +186,17 @@ class Cache:
 
     def _in_use(self) -> set[str]:
         """Return the keys of what running runs, the newest run and those just ended used."""
-        newest = select(Run.id).order_by(Run.started.desc(), Run.id.desc()).limit(1)
-        recent = current_time().replace(tzinfo=None) - timedelta(seconds=_READING_SECONDS)
+        newest = select(Run.id).order_by(Run.number.desc()).limit(1)
         query = (
             select(TaskRecord.key)
             .join(Run, Run.id == TaskRecord.run_id)
-            .where(
-                or_(
-                    Run.state == "running",
-                    Run.finished >= recent,
-                    Run.id.in_(newest.scalar_subquery()),
-                )
-            )
+            .where(or_(Run.state == "running", Run.id.in_(newest.scalar_subquery())))
         )
+        recent = clock_time() - timedelta(seconds=_READING_SECONDS)
+        used = select(Artefact.key).where(Artefact.used >= recent)
         with self.database.read() as connection:
-            return {key for key in connection.execute(query).scalars() if key is not None}
+            keys = {key for key in connection.execute(query).scalars() if key is not None}
+            return keys | set(connection.execute(used).scalars())
 
     def _entry(self, key: str, digest: str, text: str) -> Entry | None:
         manifest: Manifest = json.loads(text)

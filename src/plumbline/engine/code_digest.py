@@ -8,6 +8,7 @@ makes one. Other libraries count by their version.
 
 import dataclasses
 import enum
+import hashlib
 import json
 import re
 import sys
@@ -21,11 +22,15 @@ from sqlalchemy import select
 
 from plumbline.core.digest import digest, digest_bytes
 from plumbline.core.errors import StageError, UnhashableError
+from plumbline.core.loaded import content_when_imported
 from plumbline.engine.imports import (
+    COMPUTED,
     Syntax,
     absolute,
+    has_version,
     is_installed,
     modules_behind,
+    parents_of,
     parse,
     path_of,
     versions_of,
@@ -35,15 +40,16 @@ from plumbline.ledger.models import SourceFile
 
 _MACHINERY = ("engine", "lake", "ledger", "report", "cli", "web")
 _NO_NUMBERS = ("plumbline.core.errors", "plumbline.core.settings")  # raise or configure only
+_FINDS_BY_NAME = ("plumbline.core.fronts", "plumbline.core.plugin")  # found here by other means
 _SHAPES_DATA = ("calendar", "digest", "frames", "panel")
 _READS_DATA = ("numpy", "polars", "pyarrow", "exchange_calendars")
 _PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 _LEAVES = (int, float, str, bool, bytes, type(None), type)  # hold no class of the user's
 
 
-# Content of the file of each imported module when this process first digested it: what runs in
-# this process is that code, whatever the file says later.
-_RUNNING: dict[str, str] = {}
+# Content of the files of modules that were imported before anybody looked, when this process first
+# digested them.
+_FIRST_SEEN: dict[str, str] = {}
 
 
 @final
@@ -76,7 +82,7 @@ class CodeDigests:
         self._stamps: dict[Path, tuple[int, int, str]] = {}
         self._by_roots: dict[frozenset[str], CodeDigest] = {}
         self._with_source: set[type] = set()
-        self._installed: dict[str, bool] = {}
+        self._versioned: dict[str, bool] = {}
         self._known: dict[str, Syntax] | None = None
         self._learnt: dict[str, Syntax] = {}
 
@@ -109,14 +115,18 @@ class CodeDigests:
         """
         for path, (modified, size, content) in self._stamps.items():
             found = path.stat() if path.is_file() else None
-            if found is not None and (found.st_mtime_ns, found.st_size) == (modified, size):
+            if found is not None and (found.st_ctime_ns, found.st_size) == (modified, size):
                 continue
             if found is None or digest_bytes(path.read_bytes()) != content:
                 raise StageError(
                     f"{path} was edited after this process read it; start again, so that results "
                     "are not stored under other code than made them"
                 )
-            self._stamps[path] = (found.st_mtime_ns, found.st_size, content)
+            self._stamps[path] = (found.st_ctime_ns, found.st_size, content)
+
+    def of_module(self, module: str) -> str:
+        """Return the digest of the code of a module and of all that it reaches."""
+        return self._closure((module,)).digest
 
     def of_package(self, package: str) -> str:
         """Return the digest of the syntax of all files of an imported package."""
@@ -163,10 +173,16 @@ class CodeDigests:
                 continue
             syntax = self._syntax_of(module, watch=True)
             files[module] = syntax.digest
+            waiting += [m for m in parents_of(module) if m not in files]
             for reference in syntax.references:
+                if reference == COMPUTED and module not in _FINDS_BY_NAME:
+                    raise UnhashableError(
+                        f"module {module} imports by a name that it computes, so what it runs "
+                        "cannot be known; import by a literal name"
+                    )
                 name, _, attribute = absolute(reference, module).partition(":")
                 top = name.split(".")[0]
-                if top in own or not self._is_installed(top):
+                if top in own or not self._has_version(top):
                     reached = modules_behind(name, attribute)
                     waiting += [m for m in reached if m not in files and _makes_numbers(m)]
                 else:
@@ -175,10 +191,12 @@ class CodeDigests:
         versions = {name: libraries[name] for name in sorted(libraries)}
         return CodeDigest(digest((ordered, versions)), ordered, versions)
 
-    def _is_installed(self, library: str) -> bool:
-        if library not in self._installed:
-            self._installed[library] = is_installed(library)
-        return self._installed[library]
+    def _has_version(self, library: str) -> bool:
+        """Return whether a library is told by its version: Python's own, or one installed."""
+        if library not in self._versioned:
+            is_own = library in sys.stdlib_module_names
+            self._versioned[library] = is_own or (is_installed(library) and has_version(library))
+        return self._versioned[library]
 
     def _syntax_of(self, module: str, *, watch: bool = False) -> Syntax:
         path = path_of(module)
@@ -188,7 +206,7 @@ class CodeDigests:
             found = path.stat()
             source = path.read_bytes()
             content = digest_bytes(source)
-            if module in sys.modules and _RUNNING.setdefault(module, content) != content:
+            if module in sys.modules and _is_edited(module, source):
                 raise StageError(
                     f"{path} was edited after this process loaded it; start again (in a notebook: "
                     "restart the kernel), so that the code that runs is the code that is written"
@@ -198,7 +216,7 @@ class CodeDigests:
                 known[content] = self._learnt[content] = parse(source, path)
             self._syntax[module] = known[content]
             if watch:
-                self._stamps[path] = (found.st_mtime_ns, found.st_size, content)
+                self._stamps[path] = (found.st_ctime_ns, found.st_size, content)
         return self._syntax[module]
 
     def _load_known(self) -> dict[str, Syntax]:
@@ -211,6 +229,15 @@ class CodeDigests:
                 ).all()
             self._known = {row[0]: Syntax(row[1], tuple(json.loads(row[2]))) for row in rows}
         return self._known
+
+
+def _is_edited(module: str, source: bytes) -> bool:
+    """Return whether an imported module's file says something else than what was imported."""
+    content = hashlib.sha256(source).hexdigest()
+    imported = content_when_imported(module)
+    if imported is None:
+        imported = _FIRST_SEEN.setdefault(module, content)
+    return imported != content
 
 
 def _reader() -> str:
@@ -238,8 +265,10 @@ def _classes_in(value: object) -> Iterable[type]:
     elif dataclasses.is_dataclass(value):
         cls: Any = type(value)
         yield cls
-        for name in _field_names(cls):
+        for name in field_names(cls):
             yield from _classes_in(getattr(value, name))
+    elif hasattr(type(value), "fingerprint"):
+        yield type(value)
     elif isinstance(value, Mapping):
         for key, item in value.items():
             yield from _classes_in(key)
@@ -250,7 +279,8 @@ def _classes_in(value: object) -> Iterable[type]:
 
 
 @lru_cache(maxsize=1024)
-def _field_names(cls: Any) -> tuple[str, ...]:
+def field_names(cls: Any) -> tuple[str, ...]:
+    """Return the names of a dataclass's fields."""
     return tuple(field.name for field in dataclasses.fields(cls))
 
 

@@ -13,9 +13,10 @@ from typing import Any, final
 
 from plumbline.core.digest import digest, digest_bytes
 from plumbline.core.errors import UnhashableError
+from plumbline.core.loaded import INSTALLED
 
 _BESIDE = {"numba": ("llvmlite",)}  # a library whose results hang on another's version
-_INSTALLED = ("site-packages", "dist-packages")
+COMPUTED = "?"  # stands among references for an import by a name that only a run knows
 _Documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 
 
@@ -28,7 +29,7 @@ class Syntax:
     ----------
     digest : hex digest of its syntax tree, without comments, docstrings and layout.
     references : what it imports anywhere, as ``package.module`` or ``package.module:name``; a
-        relative import keeps its leading dots.
+        relative import keeps its leading dots; ``COMPUTED`` for a name that it computes.
     """
 
     digest: str
@@ -49,11 +50,13 @@ def parse(source: bytes, path: Path) -> Syntax:
         tree = ast.parse(source)
     except (SyntaxError, ValueError) as error:
         raise UnhashableError(f"{path} cannot be parsed: {error}") from error
-    references = sorted(set(_references(tree)))
+    references = set(_references(tree))
+    if _export_table(tree) is not None:
+        references.discard(COMPUTED)  # what a package imports on demand is what the table names
     for node in ast.walk(tree):
         if isinstance(node, _Documented) and ast.get_docstring(node, clean=False) is not None:
             node.body = node.body[1:] or [ast.Pass()]
-    return Syntax(digest(ast.dump(tree)), tuple(references))
+    return Syntax(digest(ast.dump(tree)), tuple(sorted(references)))
 
 
 def path_of(module: str) -> Path | None:
@@ -88,7 +91,7 @@ def is_installed(library: str) -> bool:
     origin = getattr(loaded, "__file__", None) or getattr(spec, "origin", None)
     folders = getattr(loaded, "__path__", None) or getattr(spec, "submodule_search_locations", None)
     places = [str(origin)] if origin else [str(folder) for folder in folders or ()]
-    return not places or any(part in Path(places[0]).parts for part in _INSTALLED)
+    return not places or any(part in Path(places[0]).parts for part in INSTALLED)
 
 
 @lru_cache(maxsize=256)
@@ -104,6 +107,23 @@ def versions_of(library: str) -> Mapping[str, str]:
             for distribution in metadata.packages_distributions().get(name, ()):
                 found[distribution] = metadata.version(distribution)
     return found
+
+
+def has_version(library: str) -> bool:
+    """Return whether an installed distribution holds a top-level module."""
+    return bool(versions_of(library))
+
+
+def parents_of(module: str) -> list[str]:
+    """Return the packages around a module whose own files run before it.
+
+    Those of this project run nothing: they name what lies where.
+    """
+    parts = module.split(".")
+    if parts[0] == "plumbline":
+        return []
+    packages = [".".join(parts[:i]) for i in range(1, len(parts))]
+    return [name for name in packages if path_of(name) is not None]
 
 
 def absolute(reference: str, module: str) -> str:
@@ -150,7 +170,12 @@ def _spec_of(top: str) -> ModuleSpec | None:
 @lru_cache(maxsize=256)
 def _exports(path: Path, _modified: int) -> Mapping[str, str]:
     """Return the literal ``_EXPORTS`` of a package: exported name -> module of the package."""
-    for node in ast.parse(path.read_bytes()).body:
+    return _export_table(ast.parse(path.read_bytes())) or {}
+
+
+def _export_table(tree: ast.Module) -> Mapping[str, str] | None:
+    """Return a module's literal ``_EXPORTS``, or None if it has none or computes it."""
+    for node in tree.body:
         targets = node.targets if isinstance(node, ast.Assign) else []
         value: Any = node.value if isinstance(node, (ast.Assign, ast.AnnAssign)) else None
         if isinstance(node, ast.AnnAssign):
@@ -159,8 +184,8 @@ def _exports(path: Path, _modified: int) -> Mapping[str, str]:
             try:
                 return dict(ast.literal_eval(value))
             except (TypeError, ValueError):  # computed: its names count as the package's own
-                return {}
-    return {}
+                return None
+    return None
 
 
 def _references(tree: ast.AST) -> Iterable[str]:
@@ -170,3 +195,13 @@ def _references(tree: ast.AST) -> Iterable[str]:
         elif isinstance(node, ast.ImportFrom):
             name = "." * node.level + (node.module or "")
             yield from (f"{name}:{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Call) and _is_import(node.func):
+            names = node.args[:1]
+            is_literal = len(node.args) == 1 and isinstance(names[0], ast.Constant)
+            yield str(names[0].value) if is_literal else COMPUTED  # type: ignore[attr-defined]  # a constant
+
+
+def _is_import(function: ast.expr) -> bool:
+    """Return whether an expression is a function that imports a module by its name."""
+    name = getattr(function, "attr", None) or getattr(function, "id", None)
+    return name in ("import_module", "__import__")

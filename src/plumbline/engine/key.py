@@ -1,19 +1,16 @@
 """Keys: the digest of everything that a block's result depends on, and the parts behind it."""
 
-import dataclasses
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, final
 
 from plumbline.core.digest import digest, digest_bytes
 from plumbline.core.errors import UnhashableError
 from plumbline.core.processor import device_profile
 from plumbline.engine.blocks import Read, Selection, Task
-from plumbline.engine.code_digest import CodeDigest, CodeDigests
+from plumbline.engine.code_digest import CodeDigest, CodeDigests, field_names
 from plumbline.engine.pipeline import DataInput, Node
-from plumbline.engine.stage import Stage
 
 _REPR_LENGTH = 120
 
@@ -78,7 +75,7 @@ class KeyMaker:
         portfolios = digest(axes.portfolios) if task.block.kind == "portfolio" else ""
         geometry = [task.block.kind, axes.first_bar, axes.end_bar, assets, portfolios]
         inputs = [row for read in task.reads for row in self._input_rows(read, outputs)]
-        selections = [_selection_part(read.selection) for read in task.reads]
+        selections = [_selection_part(read) for read in task.reads]
         content = [(name, value) for name, _, value in inputs]
         basis = _digest_text([node.stage, node.digest, geometry, selections, content, state])
         parts = {
@@ -110,7 +107,7 @@ class KeyMaker:
         code = self._codes.of(stage)
         parameters = {}
         cls = type(stage)
-        for name in _field_names(cls):
+        for name in field_names(cls):
             value = getattr(stage, name)
             parameters[name] = {"digest": digest(value), "value": repr(value)[:_REPR_LENGTH]}
         digests = [[name, part["digest"]] for name, part in parameters.items()]
@@ -140,17 +137,21 @@ class KeyMaker:
         return self._data[call]
 
 
-@lru_cache(maxsize=1024)
-def _field_names(cls: type[Stage]) -> tuple[str, ...]:
-    return tuple(field.name for field in dataclasses.fields(cls))
-
-
-def _selection_part(selection: Selection) -> list[Any]:
+def _selection_part(read: Read) -> list[Any]:
+    selection = read.selection
     return [
-        selection.bars,
+        selection.bars if read.data is None else _span(selection, read.data),
         None if selection.assets is None else digest(selection.assets),
         None if selection.portfolios is None else digest(selection.portfolios),
     ]
+
+
+def _span(selection: Selection, data: DataInput) -> tuple[int, int]:
+    """Return the bars that a task reads of a data set: a panel reaches over all, values or not."""
+    first, end = data.dataset.first_bar, data.dataset.last_bar + 1
+    if selection.bars is None:
+        return first, end
+    return max(first, selection.bars[0]), min(end, selection.bars[1])
 
 
 def _digest_text(parts: list[Any]) -> str:

@@ -232,4 +232,4 @@ def _digest(manifest: Manifest) -> str:
 
 def _mark(path: Path) -> _Mark:
     found = path.stat()
-    return found.st_ino, found.st_size, found.st_mtime_ns
+    return found.st_ino, found.st_size, found.st_ctime_ns

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from plumbline.lake.source import Source
 
 STORE = ".plumbline"
-FORMAT = "1"
+FORMAT = "2"
 
 
 @final
@@ -104,7 +104,8 @@ def open_project(folder: Path) -> Project:
     found = (root / STORE / "format").read_text().strip()
     if found != FORMAT:
         raise ProjectError(
-            f"{root / STORE} has format {found!r}; this version of Plumbline reads {FORMAT!r}"
+            f"{root / STORE} has format {found!r}; this version of Plumbline reads {FORMAT!r}: "
+            f"move it away and type `plumbline init {root}`; data are read, results computed again"
         )
     database = open_database(root / STORE / "plumbline.db")
     if not database.has_tables():  # made by a version that did not have all of them

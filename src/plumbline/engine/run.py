@@ -91,6 +91,7 @@ class Engine:
 
     def plan(self, pipeline: Pipeline, *, use_cache: bool = True) -> Plan:
         """Say what a run would do, without doing it."""
+        self.codes.refuse_moved_files()
         with self.cache.database.hold(), collection_paused():
             plan = self.planner(pipeline, use_cache=use_cache).plan(tasks_of(pipeline))
             self.codes.save()

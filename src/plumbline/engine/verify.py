@@ -129,6 +129,7 @@ def _compare(
                 task = tasks[work.number]
                 found[work.number] = _verification(engine, task, entries[work.number], outcome)
                 watcher.finished(task, "computed", None)
+        engine.codes.refuse_moved_files()  # what compared was the code that the keys name
     return [found[decision.task.number] for decision in chosen]
 
 

@@ -4,13 +4,26 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike
 
+from plumbline.core.errors import ParameterError
+
 
 def as_input(values: ArrayLike) -> Float[np.ndarray, "..."]:
     """Return values as a read-only float64 array in C order, copied only where they are not.
 
+    What a masked array hides is NaN.
+
     Always read-only, because kernels are compiled once for arrays that may be written to and
     once more for those that may not, such as the fields of a panel.
+
+    Raises
+    ------
+    ParameterError
+        If the values are complex.
     """
+    if np.iscomplexobj(values):
+        raise ParameterError("values are complex numbers, need real ones; take .real or abs first")
+    if isinstance(values, np.ma.MaskedArray):
+        values = np.ma.filled(values.astype(np.float64), np.nan)
     array = np.ascontiguousarray(values, dtype=np.float64).view()
     array.flags.writeable = False
     return array

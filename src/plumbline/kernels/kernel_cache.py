@@ -2,7 +2,8 @@
 
 Numba's own cache looks at the file of the kernel alone and does not notice an edit in another
 file that the kernel calls. The folder is therefore named by a digest of every file here, of
-the versions that compile them, the switches that steer these, and of the processor.
+the versions that compile them, the switches that steer these, and of the processor; and of where
+the files lie and when they were written: numba compiles again what lies elsewhere or is younger.
 """
 
 import hashlib
@@ -26,9 +27,11 @@ def kernel_digest() -> str:
     libraries = (version(name) for name in ("numba", "llvmlite", "numpy"))
     for part in (*libraries, processor(), *switches):
         digest.update(part.encode() + b"\0")
-    here = Path(__file__).parent
+    here = Path(__file__).resolve().parent
+    digest.update(str(here).encode() + b"\0")
     for path in sorted(here.rglob("*.py")):
-        digest.update(path.relative_to(here).as_posix().encode() + b"\0")
+        written = path.stat().st_mtime_ns
+        digest.update(f"{path.relative_to(here).as_posix()} {written}".encode() + b"\0")
         digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()[:16]
 

@@ -90,7 +90,7 @@ files = Table(  # states of source files when their contents were digested
     Base.metadata,
     Column("path", Text, primary_key=True),
     Column("size", BigInteger, nullable=False),
-    Column("mtime_ns", BigInteger, nullable=False),
+    Column("changed_ns", BigInteger, nullable=False),
     Column("seen_ns", BigInteger, nullable=False),
     Column("inode", BigInteger, nullable=False),
     Column("digest", _ID, nullable=False),
@@ -308,7 +308,9 @@ def get_files(connection: Connection, paths: Iterable[str]) -> dict[str, FileSta
     for start in range(0, len(wanted), 500):  # SQLite binds a limited number of values
         query = select(files).where(files.c.path.in_(wanted[start : start + 500]))
         for row in connection.execute(query):
-            states[row.path] = FileState(row.size, row.mtime_ns, row.seen_ns, row.inode, row.digest)
+            states[row.path] = FileState(
+                row.size, row.changed_ns, row.seen_ns, row.inode, row.digest
+            )
     return states
 
 

@@ -20,13 +20,14 @@ class FileState(NamedTuple):
     Parameters
     ----------
     size : bytes.
-    mtime_ns, seen_ns : time of the last change, and of the digest, nanoseconds since 1970.
+    changed_ns, seen_ns : when the file or its entry last changed, which no program can set back,
+        and when it was digested; nanoseconds since 1970.
     inode : number of the file in its file system.
     digest : digest of the bytes.
     """
 
     size: int
-    mtime_ns: int
+    changed_ns: int
     seen_ns: int
     inode: int
     digest: str
@@ -37,9 +38,9 @@ class FileState(NamedTuple):
         Equal size, time and inode are no proof if the file was written less than two seconds
         before it was digested: a second write then may not move its time.
         """
-        same = (self.size, self.mtime_ns, self.inode) == (
+        same = (self.size, self.changed_ns, self.inode) == (
             stat.st_size,
-            stat.st_mtime_ns,
+            stat.st_ctime_ns,
             stat.st_ino,
         )
         return same and self.is_settled
@@ -47,7 +48,7 @@ class FileState(NamedTuple):
     @property
     def is_settled(self) -> bool:
         """Return whether a later write must have moved the file's time."""
-        return self.seen_ns - self.mtime_ns > RACY_NS
+        return self.seen_ns - self.changed_ns > RACY_NS
 
 
 class Listing(NamedTuple):
@@ -102,7 +103,7 @@ def _state(path: Path) -> FileState:
     seen_ns = time.time_ns()
     stat = path.stat()
     return FileState(
-        stat.st_size, stat.st_mtime_ns, seen_ns, stat.st_ino, digest_bytes(path.read_bytes())
+        stat.st_size, stat.st_ctime_ns, seen_ns, stat.st_ino, digest_bytes(path.read_bytes())
     )
 
 
@@ -121,9 +122,9 @@ def refuse_moved_files(listing: Listing) -> None:
         except OSError as error:
             problems.append(f"{name}: went away while it was read: {error}")
             continue
-        if (state.size, state.mtime_ns, state.inode) != (
+        if (state.size, state.changed_ns, state.inode) != (
             stat.st_size,
-            stat.st_mtime_ns,
+            stat.st_ctime_ns,
             stat.st_ino,
         ):
             problems.append(f"{name}: changed while it was read; run again when it is written")

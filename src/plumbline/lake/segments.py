@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import polars
 
 _WHAT = "segment"
-_verified: set[tuple[str, int, int, int]] = set()  # path, size, mtime, inode seen intact
+_verified: set[tuple[str, int, int, int]] = set()  # path, size, time, inode seen intact
 
 
 @final
@@ -127,7 +127,7 @@ def _is_there(folder: Path, segment: Segment, *, read: bool) -> bool:
 def _verify(path: Path, digest: str) -> None:
     try:
         stat = path.stat()
-        seen = (str(path.absolute()), stat.st_size, stat.st_mtime_ns, stat.st_ino)
+        seen = (str(path.absolute()), stat.st_size, stat.st_ctime_ns, stat.st_ino)
         if seen in _verified:
             return
         found = digest_bytes(path.read_bytes())

@@ -16,12 +16,14 @@ class Run(Base):
     """One call of ``plumbline run``.
 
     ``state`` is running, done, failed, interrupted, killed (its process ended without a word), or
-    unknown (it runs on another host, and nothing was heard of it for a day).
+    unknown (it runs on another host, and nothing was heard of it for a day). ``number`` counts runs
+    in the order they began, whatever a frozen clock says.
     """
 
     __tablename__ = "runs"
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    number: Mapped[int] = mapped_column(Integer, unique=True)
     pipeline: Mapped[str] = mapped_column(String(200), index=True)
     state: Mapped[str] = mapped_column(String(16))
     owner: Mapped[str] = mapped_column(String(200))
@@ -123,6 +125,16 @@ class Metric(Base):
     name: Mapped[str] = mapped_column(String(200), primary_key=True)
     subject: Mapped[str] = mapped_column(String(200), primary_key=True)
     value: Mapped[float | None] = mapped_column(Float)
+
+
+@final
+class FindingsRecord(Base):
+    """The code by which the numbers and warnings of a run were taken from its results."""
+
+    __tablename__ = "findings"
+
+    run_id: Mapped[str] = mapped_column(ForeignKey("runs.id"), primary_key=True)
+    code: Mapped[str] = mapped_column(String(64))
 
 
 @final

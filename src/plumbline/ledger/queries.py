@@ -13,6 +13,7 @@ from plumbline.ledger.models import (
     NONDETERMINISTIC,
     Artefact,
     FailureRecord,
+    FindingsRecord,
     Lineage,
     Metric,
     Run,
@@ -60,12 +61,12 @@ def unstable_blocks(database: Database) -> list[dict[str, Any]]:
 
 def keys_of_newest_runs(database: Database) -> set[str]:
     """Return the keys of the results that the newest run of each pipeline used or made."""
-    newest = select(Run.pipeline, func.max(Run.started).label("started")).group_by(Run.pipeline)
+    newest = select(func.max(Run.number).label("number")).group_by(Run.pipeline)
     last = newest.subquery()
     query = (
         select(TaskRecord.key)
         .join(Run, Run.id == TaskRecord.run_id)
-        .join(last, and_(last.c.pipeline == Run.pipeline, last.c.started == Run.started))
+        .join(last, last.c.number == Run.number)
         .where(TaskRecord.key.is_not(None))
     )
     with database.read() as connection:
@@ -75,7 +76,7 @@ def keys_of_newest_runs(database: Database) -> set[str]:
 def list_runs(database: Database, limit: int = 50) -> list[dict[str, Any]]:
     """Return the newest runs with their counts of blocks by state."""
     columns = (Run.id, Run.pipeline, Run.state, Run.owner, Run.started, Run.finished, Run.executor)
-    query = select(*columns).order_by(Run.started.desc(), Run.id.desc()).limit(limit)
+    query = select(*columns).order_by(Run.number.desc()).limit(limit)
     counting = select(TaskRecord.run_id, TaskRecord.state, func.count()).group_by(
         TaskRecord.run_id, TaskRecord.state
     )
@@ -98,7 +99,7 @@ def get_run(database: Database, run_id: str) -> dict[str, Any]:
     UnknownNameError
         If there is no such run; ``last`` names the newest.
     """
-    query = select(Run).order_by(Run.started.desc(), Run.id.desc()).limit(1)
+    query = select(Run).order_by(Run.number.desc()).limit(1)
     if run_id != "last":
         query = select(Run).where(Run.id == run_id)
     parts = select(Artefact.parts).join(TaskRecord, TaskRecord.key == Artefact.key)
@@ -155,20 +156,22 @@ def warnings_of_run(database: Database, run_id: str) -> list[dict[str, Any]]:
         return [dict(row._mapping) for row in connection.execute(query)]
 
 
-def run_that_told_the_same(database: Database, run_id: str) -> str | None:
+def run_that_told_the_same(database: Database, run_id: str, code: str) -> str | None:
     """Return the latest run before whose numbers and warnings hold for a run too, or None.
 
-    That is one of the same recipe on the same results, all of which the run in question found:
-    what a run computes itself it has to read.
+    That is one of the same recipe on the same results, read by the same code; the run in question
+    found all of them: what a run computes itself it has to read.
 
     Parameters
     ----------
     run_id : a finished run.
+    code : digest of the code that takes numbers and warnings from results.
     """
     mine, theirs = aliased(TaskRecord), aliased(TaskRecord)
     this, other = aliased(Run), aliased(Run)
     tasks = select(mine.node).where(mine.run_id == run_id)
     same_result = and_(mine.node == theirs.node, mine.block == theirs.block, mine.key == theirs.key)
+    told = select(FindingsRecord.run_id).where(FindingsRecord.code == code)
     with database.read() as connection:
         n_tasks = len(connection.execute(tasks).all())
         if connection.execute(tasks.where(mine.state == "computed").limit(1)).first():
@@ -178,10 +181,10 @@ def run_that_told_the_same(database: Database, run_id: str) -> str | None:
             .join(this, and_(this.id == run_id, this.recipe_digest == other.recipe_digest))
             .join(theirs, theirs.run_id == other.id)
             .join(mine, and_(mine.run_id == run_id, same_result))
-            .where(other.id != run_id, other.id.in_(select(Metric.run_id)))
+            .where(other.id != run_id, other.id.in_(told))
             .group_by(other.id)
             .having(func.count() == n_tasks)
-            .order_by(other.started.desc())
+            .order_by(other.number.desc())
             .limit(1)
         )
         return connection.execute(query).scalar()

@@ -9,15 +9,16 @@ from datetime import datetime
 from importlib.metadata import version
 from typing import Any, final
 
-from sqlalchemy import Connection, Table, bindparam, select, update
+from sqlalchemy import Connection, Table, bindparam, func, select, update
 
-from plumbline.core.settings import current_time, read_settings
+from plumbline.core.settings import clock_time, current_time, read_settings
 from plumbline.ledger.database import Base, Database, insert_absent, insert_or_replace
 from plumbline.ledger.models import (
     NONDETERMINISTIC,
     Artefact,
     CodeRecord,
     FailureRecord,
+    FindingsRecord,
     Lineage,
     Metric,
     Run,
@@ -99,7 +100,8 @@ class Ledger:
         }
         with self.database.begin() as connection:
             _close_lost(connection)
-            connection.execute(Base.metadata.tables["runs"].insert(), row)
+            last = connection.execute(select(func.max(Run.number))).scalar() or 0
+            connection.execute(_table(Run).insert(), row | {"number": last + 1})
         return run_id
 
     def finish_run(self, run_id: str, state: str) -> None:
@@ -124,10 +126,11 @@ class Ledger:
         The blocks whose key gave another result before: recorded as non-deterministic, with the
         result of this run in place of the earlier one.
         """
-        now = _now()
+        now, clock = _now(), clock_time()
         results = [c for c in completions if c.artefact is not None]
         artefacts = [
-            {**(c.artefact or {}), "run_id": run_id, "created": now, "used": now} for c in results
+            {**(c.artefact or {}), "run_id": run_id, "created": clock, "used": clock}
+            for c in results
         ]
         tasks = [
             {
@@ -158,7 +161,7 @@ class Ledger:
         if not keys:
             return
         table = _table(Artefact)
-        statement = table.update().where(table.c.key == bindparam("this")).values(used=_now())
+        statement = table.update().where(table.c.key == bindparam("this")).values(used=clock_time())
         with self.database.begin() as connection:
             connection.execute(statement, [{"this": key} for key in keys])
 
@@ -172,6 +175,7 @@ class Ledger:
         run_id: str,
         metrics: Mapping[tuple[str, str], float | None],
         warnings: Sequence[tuple[str, str, str]],
+        code: str,
     ) -> None:
         """Write what a run's results say.
 
@@ -179,6 +183,7 @@ class Ledger:
         ----------
         metrics : (name, subject) -> value.
         warnings : part, subject and text of what could not be computed, in order.
+        code : digest of the code that took them from the results.
         """
         rows = [
             {"run_id": run_id, "name": name, "subject": subject, "value": value}
@@ -189,6 +194,7 @@ class Ledger:
             for i, (part, subject, text) in enumerate(warnings)
         ]
         with self.database.begin() as connection:
+            insert_absent(connection, FindingsRecord, [{"run_id": run_id, "code": code}])
             insert_absent(connection, Metric, rows)
             insert_absent(connection, WarningRecord, told)
 

@@ -7,7 +7,9 @@ from plumbline.core.digest import digest, digest_bytes
 from plumbline.engine.code_digest import CodeDigests
 from plumbline.engine.run import RunResult
 from plumbline.report.paths import HTML_NAME, JSON_NAME, ReportPaths
+from plumbline.stages.gates import Verdict
 from plumbline.stages.recipe import Recipe
+from plumbline.stages.study_warnings import StudyWarning
 
 _STAMP = ".made_from"
 
@@ -41,6 +43,14 @@ class Reportable(Protocol):
         """Return the digest of what is known of the data."""
 
     @property
+    def warnings(self) -> tuple[StudyWarning, ...]:
+        """Return what could not be computed."""
+
+    @property
+    def gates(self) -> tuple[Verdict, ...]:
+        """Return the verdicts on the recipe's gates."""
+
+    @property
     def codes(self) -> CodeDigests:
         """Return the code digests of this process."""
 
@@ -51,15 +61,19 @@ class Reportable(Protocol):
 def publish(study: Reportable) -> Published:
     """Write a study's report unless the one on disk shows the same.
 
-    The stamp beside the report holds the digests of the results, the recipe and the page's code,
-    and those of the two files, so that a report that was edited or damaged is written again.
+    The stamp beside the report holds what made it (keys of the results, which name their code,
+    recipe, data, warnings, verdicts and the page's code) and the digests of the two files, so that
+    a report that was edited or damaged is written again.
     """
     folder = study.folder
+    pieces = sorted(study.result.pieces.items())
     made_from = digest(
         (
             study.recipe.digest,
             study.data_digest,
-            sorted(study.result.digests.items()),
+            [(node, [entry.key for entry in found]) for node, (_, found) in pieces],
+            [(warning.part, warning.signal, warning.text) for warning in study.warnings],
+            [tuple(verdict) for verdict in study.gates],
             study.codes.of_package("plumbline.report"),
             _assets_digest(),
         )

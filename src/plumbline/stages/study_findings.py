@@ -36,7 +36,8 @@ def record_findings(
     known : warnings from before the run; they come first.
     """
     database = engine.cache.database
-    before = run_that_told_the_same(database, result.run_id)
+    code = engine.codes.of_module(__name__)
+    before = run_that_told_the_same(database, result.run_id, code)
     if before is None:
         tables = study_tables(engine, result)
         metrics = gate_metrics(tables)
@@ -48,7 +49,7 @@ def record_findings(
             StudyWarning(w["part"], w["subject"], w["text"]) for w in told if w["part"] != DATA
         )
     rows = [(w.part, w.signal, w.text) for w in known + found]
-    engine.ledger.record_findings(result.run_id, metrics, rows)
+    engine.ledger.record_findings(result.run_id, metrics, rows, code)
     return Findings(known + found, metrics)
 
 
