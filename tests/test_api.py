@@ -36,6 +36,22 @@ def test_a_study_shows_itself_in_a_few_lines(study):
     assert len(repr(study.recipe)) < 300
 
 
+def test_a_project_folder_that_is_not_there_is_refused(tmp_path):
+    from plumbline.core.errors import ProjectError
+
+    recipe = write_study(tmp_path / "p")
+    plumbline.init(tmp_path)
+    with pytest.raises(ProjectError, match=r"there is no folder .*nowhere"):
+        plumbline.run(recipe, project=tmp_path / "nowhere")
+
+
+def test_no_workers_are_refused():
+    from plumbline.core.errors import ParameterError
+
+    with pytest.raises(ParameterError, match="workers=0"):
+        plumbline.Options(workers=0).make_executor()
+
+
 def test_a_plan_shows_itself_as_the_command_line_does(study, capsys, monkeypatch):
     recipe, root = study.recipe.base / "study.yaml", study.workspace.project.root
     plan = api.plan(recipe, project=root, overrides=["model.window=61"])

@@ -210,6 +210,8 @@ def effect_of(call: ast.Call) -> str:
     last = name.rpartition(".")[2]
     if name in ("open", "print", "input", "exec", "eval", "breakpoint"):
         return name
+    if last in ("import_module", "__import__"):
+        return name
     if "." in name and last in FILE_METHODS:
         return name
     if name.startswith(("np.", "numpy.")) and last in NUMPY_FILES:
@@ -471,6 +473,9 @@ MODULE_RULES: dict[Callable[[Module], list[str]], list[Module]] = {
             "np.random.default_rng()",
             "default_rng()",
             "import random",
+            "import_module('plumbline.features.' + name)",
+            "importlib.import_module(name)",
+            "__import__(name)",
             "print(3)",
             "def f():\n    import subprocess",
         )

@@ -20,6 +20,7 @@ from plumbline.core.panel import Panel
 from plumbline.core.settings import read_settings
 from plumbline.engine.code_digest import CodeDigests
 from plumbline.engine.executor import Executor, executors
+from plumbline.engine.interruption import interrupt_first
 from plumbline.engine.objects import names_in
 from plumbline.engine.plan import Plan, State
 from plumbline.engine.project import Project, create_project, open_project
@@ -111,7 +112,7 @@ class Options:
                 raise
             raise ParameterError(f"PLUMBLINE_EXECUTOR={name!r}: {error}") from error
         if name == "processes":
-            return chosen(workers=self.workers or settings.workers)  # type: ignore[call-arg]  # a field of this plug-in
+            return chosen(workers=settings.workers if self.workers is None else self.workers)  # type: ignore[call-arg]  # a field of this plug-in
         return chosen()
 
 
@@ -279,7 +280,8 @@ def run_workspace(workspace: Workspace, options: Options) -> Study:
         if not has_marker():
             from plumbline.kernels.warm import warm
 
-            warm(options.compiling)
+            with interrupt_first():
+                warm(options.compiling)
 
     pipeline, warnings = workspace.pipeline, workspace.warnings  # nothing is stored if these fail
     workspace.store_data()

@@ -162,6 +162,83 @@ def test_bars_are_shown_with_their_dates(capsys, finished, monkeypatch):
     assert len(set(spans.values())) == len(spans)
 
 
+def test_another_calendar_is_said_and_planned(capsys, folder):
+    assert call(["run"]) == 0
+    both = ("--set", "data.stocks.calendar=24/7", "--set", "data.etfs.calendar=24/7")
+    code, out, err = said(capsys, "plan", *both)
+    assert (code, err.count("Traceback")) == (0, 0)
+    assert "data stocks: another calendar, XNYS 1d -> 24/7 1d: all bars count as new" in out
+    assert document(capsys, "plan", *both)[1]["calendars"]["etfs"] == "XNYS 1d -> 24/7 1d"
+    code, _, err = said(capsys, "plan", *both[:2])
+    assert code == 2
+    assert "put both on one calendar" in err
+
+
+def test_why_names_the_fields_that_differ_from_what_was_used_last(capsys, folder):
+    assert call(["run"]) == 0
+    assert call(["run", "--set", "evaluation.n_quantiles=4", "--set", "model.window=70"]) == 0
+    assert call(["run"]) == 0
+    out = said(capsys, "plan", "--set", "evaluation.every_bars=5")[1]
+    assert "parameter options: every_bars 1 -> 5\n" in out
+    assert "n_quantiles" not in out
+    out = said(capsys, "plan", "--set", "model.window=50")[1]
+    assert "parameter model: window 60 -> 50" in out
+
+
+def test_a_block_may_be_named_as_it_is_shown(capsys, finished, monkeypatch):
+    monkeypatch.chdir(finished)
+    shown = "bars 12416-12543 (2009-01-02 … 2009-06-29)"
+    assert said(capsys, "explain", "returns", "--block", shown)[0] == 0
+    code, _, err = said(capsys, "explain", "returns", "--block", "bars 1-2")
+    assert code == 2
+    assert "it has bars 12416-12543, bars 12544-12671, " in err
+
+
+def test_a_failing_stage_is_told_once_with_its_place_and_the_next_step(capsys, folder, monkeypatch):
+    from plumbline.features.signals.momentum import Momentum
+
+    def broken(self, panel):
+        raise ZeroDivisionError("ha")
+
+    monkeypatch.setattr(Momentum, "compute", broken)
+    code, _, err = said(capsys, "run")
+    assert code == 1
+    assert err.count("ZeroDivisionError: ha") == 1
+    assert "signal:momentum [bars 12416-12543] and 3 more of its blocks: " in err
+    assert f"[{__file__}, line " in err
+    run_id = document(capsys, "runs", "last")[1]["run"]["id"]
+    assert f"run {run_id} (tracebacks: plumbline runs {run_id}): 1 problem" in err
+
+
+def test_a_run_beside_another_says_so(capsys, folder):
+    from plumbline.engine.project import open_project
+
+    other = open_project(folder).engine.ledger.start_run("small", "", "", "")
+    code, _, err = said(capsys, "run")
+    assert code == 0
+    assert f"going on beside this one: run {other}; each may compute" in err
+
+
+def test_a_terminal_that_lacks_a_letter_shows_its_number(finished):
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    command = [sys.executable, "-m", "plumbline", "runs", "last"]
+    done = subprocess.run(
+        command, cwd=finished, env=environment, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "2009-01-02 \\u2026 2009-06-29" in done.stdout
+
+
+def test_a_folder_that_cannot_be_written_is_named_with_what_to_do(capsys, folder):
+    (folder / "reports" / "small" / "study.html").mkdir(parents=True)
+    code, _, err = said(capsys, "run")
+    assert code == 1
+    assert "study.html" in err
+    assert "can be written and has room; what was finished is stored" in err
+    (folder / "reports" / "small" / "study.html").rmdir()
+    assert document(capsys, "run")[1]["blocks"] == {"cached": 23}
+
+
 def test_plan_run_plan_run(capsys, folder):
     code, plan = document(capsys, "plan")
     assert code == 0

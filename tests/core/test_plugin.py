@@ -254,9 +254,12 @@ def test_an_entry_point_that_is_no_plugin_is_refused(package, tmp_path, body, me
 def test_one_name_for_two_plugins_is_refused(package, tmp_path):
     outside(tmp_path, package)
     register(tmp_path, package, {"hammer": "outside:Hammer"})
-    register(tmp_path, package, {"hammer": "outside:Other"}, dist="more")
+    register(tmp_path, package, {"hammer": "outside:Other", "saw": "outside:Hammer"}, dist="more")
+    tools = room(package)
+    assert list(tools) == ["hammer", "saw"]
+    assert tools["saw"].__name__ == "Hammer"
     with pytest.raises(ParameterError, match="two plug-ins named 'hammer'"):
-        list(room(package))
+        tools["hammer"]
 
 
 def test_an_entry_point_cannot_take_the_name_of_a_file(package, tmp_path):
@@ -264,7 +267,7 @@ def test_an_entry_point_cannot_take_the_name_of_a_file(package, tmp_path):
     outside(tmp_path, package)
     register(tmp_path, package, {"hammer": "outside:Hammer"})
     with pytest.raises(ParameterError, match=r"named 'hammer'.*outside:Hammer"):
-        list(room(package))
+        room(package)["hammer"]
 
 
 def test_a_room_without_a_folder_is_empty():

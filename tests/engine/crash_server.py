@@ -11,7 +11,7 @@ import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -220,6 +220,8 @@ class Bell:
     def planned(self, plan: Any) -> None: ...
 
     def damaged(self, tasks: Any, error: Any) -> None: ...
+
+    def accompanied(self, run_ids: Sequence[str]) -> None: ...
 
     def differed(self, node: str, block: str, message: str) -> None: ...
 

@@ -12,6 +12,7 @@ import pytest
 
 from plumbline.core.errors import StageError, UnhashableError
 from plumbline.engine.code_digest import CodeDigests
+from plumbline.engine.pipeline import Node, Pipeline
 from plumbline.engine.project import Project
 from tests.engine.toys import Prices, Returns, Wealth
 
@@ -347,15 +348,19 @@ def test_a_file_edited_after_it_was_read_stops_the_run(tmp_path: Path) -> None:
     try:
         from toypack.two import Two
 
-        codes = create_project(tmp_path / "project").codes
+        project = create_project(tmp_path / "project")
+        codes = project.codes
         codes.of(Two())
         codes.refuse_moved_files()
         far = tmp_path / "code" / "toypack" / "far.py"
         os.utime(far, (0, 0))
         codes.refuse_moved_files()  # equal content under another time
         package.edit("toypack/far.py", "2", "5")
-        with pytest.raises(StageError, match=r"far\.py was edited after this process read it"):
+        edited = pytest.raises(StageError, match=r"far\.py was edited after this process read it")
+        with edited:
             codes.refuse_moved_files()
+        with edited:  # rather than plan by code that does not run any more
+            project.engine.plan(Pipeline("p", (Node("two", Two()),)))
     finally:
         sys.path.remove(str(tmp_path / "code"))
         for name in [n for n in sys.modules if n.split(".")[0] == "toypack"]:

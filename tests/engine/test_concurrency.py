@@ -2,6 +2,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -140,6 +141,8 @@ def test_results_damaged_and_dropped_by_another_process_are_made_again(project: 
         def finished(self, task: object, state: str, seconds: float | None) -> None: ...
 
         def damaged(self, tasks: object, error: object) -> None: ...
+
+        def accompanied(self, run_ids: Sequence[str]) -> None: ...
 
         def differed(self, node: str, block: str, message: str) -> None: ...
 

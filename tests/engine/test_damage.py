@@ -1,4 +1,4 @@
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -147,6 +147,8 @@ def test_damage_while_the_cache_is_off_takes_no_result_of_an_earlier_run(
 
         def damaged(self, tasks: object, error: CorruptEntryError) -> None:
             done.append(error.digest)
+
+        def accompanied(self, run_ids: Sequence[str]) -> None: ...
 
         def differed(self, node: str, block: str, message: str) -> None: ...
 

@@ -1,7 +1,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, final
+from typing import Any, ClassVar, final
 
 import numpy as np
 import pytest
@@ -14,11 +14,12 @@ from plumbline.engine.blocks import tasks_of
 from plumbline.engine.executors.processes import Processes
 from plumbline.engine.executors.serial import Serial
 from plumbline.engine.key import Key, KeyMaker
-from plumbline.engine.pipeline import Node, Pipeline
+from plumbline.engine.pipeline import DataInput, Node, Pipeline
 from plumbline.engine.project import Project
 from plumbline.engine.stage import Axes, Resources, Stage
 from plumbline.ledger.queries import tasks_of_run
 from tests.engine.pipelines import BLOCKS, computed, study
+from tests.engine.test_bar_dates import Bars
 from tests.engine.toys import Prices, Returns, Wealth
 
 
@@ -28,6 +29,7 @@ class Free(Stage):
     """A stage with a parameter of any type."""
 
     value: Any = None
+    optional: ClassVar[tuple[str, ...]] = ("prices",)
 
     def axes(self, inputs: Mapping[str, Axes]) -> Axes:
         return Prices().axes(inputs)
@@ -55,6 +57,19 @@ class Right(Plugin):
 def key_of(project: Project, stage: Stage) -> Key:
     (task,) = tasks_of(Pipeline("p", (Node("n", stage),)))
     return KeyMaker(project.codes).key_of(task, {}, None)
+
+
+def test_the_bars_that_a_data_set_spans_count(project: Project) -> None:
+    """A panel of one asset reaches over all bars of the data set, wherever the asset's own end."""
+
+    def key(last_bar: int) -> str:
+        data = DataInput(Bars(10, last_bar), ("close",), ("A",))
+        node = Node("n", Free(), {"prices": data})
+        (task,) = tasks_of(Pipeline("p", (node,)))
+        return KeyMaker(project.codes).key_of(task, {}, None).digest
+
+    assert key(20) == key(20)
+    assert key(20) != key(21)
 
 
 def test_the_type_of_a_parameter_counts(project: Project) -> None:

@@ -1,3 +1,5 @@
+from collections.abc import Sequence
+
 import pytest
 from sqlalchemy import func, select
 
@@ -103,6 +105,8 @@ def test_a_key_that_gave_two_results_is_recorded_warned_of_and_reported(project:
         def finished(self, task: object, state: str, seconds: float | None) -> None: ...
 
         def damaged(self, tasks: object, error: object) -> None: ...
+
+        def accompanied(self, run_ids: Sequence[str]) -> None: ...
 
         def differed(self, node: str, block: str, message: str) -> None:
             told.append((node, block, message))

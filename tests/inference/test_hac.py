@@ -196,6 +196,27 @@ def test_a_true_t_of_8_is_reported_within_5_percent(kind, parameter):
     assert abs(np.median(t) / 8 - 1) < 0.05
 
 
+@pytest.mark.parametrize("step", [5, 7, 21])
+def test_values_too_far_apart_to_overlap_are_not_taken_to(step):
+    rng = np.random.default_rng(11)
+    x = np.full((60 * step, 3), np.nan)
+    x[::step] = rng.standard_normal((60, 3))
+    horizon = min(step, 5)
+    assert_allclose(hac_mean(x, lag=40, horizon=horizon).stderr, hac_mean(x, lag=40).stderr)
+
+
+def test_with_gaps_the_share_is_that_of_the_pairs_that_are_there():
+    rng = np.random.default_rng(12)
+    x = rng.standard_normal(400)
+    x[rng.random(400) < 0.4] = np.nan
+    place = np.flatnonzero(np.isfinite(x))
+    age = np.abs(place[:, None] - place[None, :])
+    overlap = np.maximum(0, 5 - age) * (place[-1] - place[0] + 1) / (place[-1] - place[0] + 1 - age)
+    kept = (overlap * np.maximum(0, 1 - age / 16)).sum() / overlap.sum()
+    ratio = hac_mean(x, lag=15, horizon=5).stderr / hac_mean(x, lag=15).stderr
+    assert_allclose(ratio, 1 / np.sqrt(kept), rtol=1e-12)
+
+
 @pytest.mark.parametrize(("lag", "horizon"), [(0, 5), (4, 5), (15, 5), (63, 21), (20, 1)])
 def test_overlap_divides_the_variance_by_the_share_that_the_weights_keep(lag, horizon):
     x = autoregression(np.random.default_rng(11), 300, 0.4)[:, 0]

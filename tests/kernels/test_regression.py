@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 
 import numpy as np
 import polars as pl
@@ -470,6 +472,48 @@ def test_a_constant_response_has_no_r2_and_no_slope():
     assert_array_equal(fit.beta[30:, 1], 0.0)
     assert_array_equal(fit.stderr[30:, 1], 0.0)
     assert np.isnan(fit.r2[:, 1]).all()
+
+
+@pytest.mark.parametrize("size", [1e-160, 1e160])
+def test_values_whose_squares_fit_no_number_are_refused_by_column(size):
+    y, x = np.full((20, 3), 0.01), np.linspace(0.0, 1.0, 20)[:, None]
+    y[:, 2] = size
+    with pytest.raises(ParameterError, match=r"y holds values up to 1e.160 in column 2;"):
+        rolling_ols(y, x, 5)
+    with pytest.raises(ParameterError, match=r"x holds values up to 1e.160 in column 0;"):
+        rolling_ols(y[:, :2], size * x, 5)
+    y[:, 2] = [0.0, np.nan] * 10
+    assert np.isnan(rolling_ols(y, x, 5).beta[4:, 2]).sum() < 16
+
+
+def test_masked_values_are_missing_and_complex_ones_refused():
+    rng = np.random.default_rng(3)
+    y, x = rng.standard_normal((30, 2)), rng.standard_normal((30, 1))
+    hidden = rng.random(y.shape) < 0.2
+    masked = np.ma.masked_array(np.where(hidden, 99.0, y), mask=hidden)
+    found = rolling_ols(masked, x, 10, min_obs=4)
+    expected = rolling_ols(np.where(hidden, np.nan, y), x, 10, min_obs=4)
+    assert_array_equal(found.beta, expected.beta)
+    assert_array_equal(found.n_obs, expected.n_obs)
+    with pytest.raises(ParameterError, match="complex"):
+        rolling_ols(y.astype(complex), x, 10)
+
+
+def test_numbers_of_bars_must_be_whole():
+    """Asked where annotations are not checked, as in a user's process."""
+    code = (
+        "import numpy as np; from plumbline.kernels import RollingOptions, rolling_ols\n"
+        "o = RollingOptions(as_of_lag=1.0, first_bar=True)\n"
+        "try: rolling_ols(np.zeros((9, 1)), np.zeros((9, 1)), 5.5, min_obs=2.0, options=o)\n"
+        "except ValueError as error: print(error)\n"
+        "w = RollingOptions(weights=[1.0] * 9)\n"
+        "print(rolling_ols(np.eye(9), np.arange(9.0)[:, None], 5, options=w).n_obs[8, 0])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    told, n_obs = done.stdout.splitlines()
+    for word in ("window=5.5", "min_obs=2.0", "as_of_lag=1.0", "first_bar=True"):
+        assert f"{word} must be a whole number" in told
+    assert n_obs == "5"
 
 
 @pytest.mark.parametrize("unit", [1e-150, 1e-60, 1e60, 1e150])

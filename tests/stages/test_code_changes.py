@@ -17,7 +17,7 @@ import plumbline
 from plumbline.api import init, run
 from plumbline.engine.project import open_project
 from plumbline.ledger.models import Artefact, TaskRecord
-from plumbline.ledger.queries import tasks_of_run
+from plumbline.ledger.queries import metrics_of_run, tasks_of_run
 from tests.study_files import write_study
 
 PACKAGE = Path(plumbline.__file__).parent
@@ -127,3 +127,38 @@ def test_recompute_runs_the_edited_signal_and_spares_readers_of_equal_results(st
             TaskRecord.run_id == str(done["run_id"]), TaskRecord.state == "computed"
         )
         assert set(connection.execute(query).scalars()) == {"signal:momentum"}
+
+
+def replace(tree: Path, file: str, old: str, new: str) -> None:
+    path = tree / "plumbline" / file
+    text = path.read_text()
+    assert text.count(old) == 1
+    path.write_text(text.replace(old, new))
+
+
+def test_numbers_for_gates_are_taken_again_by_other_code(study, tree):
+    folder = study.workspace.project.root
+    before = {m["subject"]: m["value"] for m in metrics(folder, study.result.run_id)}
+    untouched = said(tree, folder, "run")
+    assert untouched["blocks"] == {"cached": len(study.result.digests)}
+    replace(tree, "stages/gates.py", "return float(value)", "return -float(value)")
+    done = said(tree, folder, "run")
+    assert done["blocks"] == {"cached": len(study.result.digests)}
+    after = {m["subject"]: m["value"] for m in metrics(folder, str(done["run_id"]))}
+    assert after == {subject: -value for subject, value in before.items()}
+
+
+def metrics(folder: Path, run_id: str) -> list[dict[str, object]]:
+    database = open_project(folder).database
+    return [m for m in metrics_of_run(database, run_id) if m["name"] == "mean_ic"]
+
+
+def test_a_report_is_written_again_if_code_of_what_it_shows_changed(study, tree):
+    folder = study.workspace.project.root
+    said(tree, folder, "run")
+    assert said(tree, folder, "run")["report_written"] is False
+    replace(tree, "factors/conventions.py", "Mean of the rank IC", "Average of the rank IC")
+    done = said(tree, folder, "run")
+    assert done["report_written"] is True
+    assert "Average of the rank IC" in Path(str(done["report"])).read_text()
+    assert "Average of the rank IC" in Path(str(done["report_json"])).read_text()

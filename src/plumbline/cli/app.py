@@ -80,7 +80,9 @@ def call(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         return FAILED
     except OSError as error:
-        console.fail(PlumblineError(str(error)), as_json=as_json)
+        advice = "see that the folder is there, can be written and has room"
+        told = f"{error}; {advice}; what was finished is stored"
+        console.fail(PlumblineError(told), as_json=as_json)
         return FAILED
     except Exception as error:
         if _is_usage(error, as_json=as_json):

@@ -44,6 +44,11 @@ class ProgressWatcher:
         if self._bar is not None:
             self._line = self._bar.add_task("blocks", total=self._total, node="")
 
+    def accompanied(self, run_ids: Sequence[str]) -> None:
+        """Tell that another run may compute the same blocks."""
+        ids = ", ".join(run_ids)
+        console.note(f"going on beside this one: run {ids}; each may compute what the other does")
+
     def finished(self, task: Task, state: str, seconds: float | None) -> None:
         """Advance by a block that was not there before."""
         if seconds is None and state in ("cached", "kept") and self._done >= self._total:

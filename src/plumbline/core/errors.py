@@ -24,6 +24,7 @@
 
 import difflib
 from collections.abc import Iterable, Sequence
+from traceback import extract_tb
 from typing import Any
 
 
@@ -158,6 +159,16 @@ class RunError(_ProblemsError):
 
 class GateError(PlumblineError):
     """A declared gate said no."""
+
+
+def place_of(error: BaseException) -> str:
+    """Return file and line of the code that failed: the last frame outside the import machinery."""
+    if isinstance(error, SyntaxError) and error.filename is not None:
+        return f"{error.filename}, line {error.lineno}"
+    frames = [
+        frame for frame in extract_tb(error.__traceback__) if not frame.filename.startswith("<")
+    ]
+    return f"{frames[-1].filename}, line {frames[-1].lineno}" if frames else "no place known"
 
 
 def nearest_names(name: str, known: Iterable[str]) -> str:

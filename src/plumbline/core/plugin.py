@@ -8,7 +8,6 @@ from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
 from inspect import isabstract
 from pathlib import Path
-from traceback import extract_tb
 from typing import Any, Generic, TypeVar
 
 from plumbline.core.digest import digest
@@ -17,6 +16,7 @@ from plumbline.core.errors import (
     ParameterError,
     PlumblineError,
     UnknownPluginError,
+    place_of,
 )
 
 
@@ -54,6 +54,7 @@ class Room(Mapping[str, type[P]], Generic[P]):
     def __init__(self, package: str, kind: type[P]) -> None:
         self.package = package
         self.kind = kind
+        self._twice: dict[str, str] = {}
 
     @cached_property
     def _files(self) -> tuple[str, ...]:
@@ -67,10 +68,7 @@ class Room(Mapping[str, type[P]], Generic[P]):
         points: dict[str, EntryPoint] = {}
         for point in entry_points(group=self.package):
             if point.name in points or point.name in self._files:
-                raise ParameterError(
-                    f"{self.package} holds two plug-ins named {point.name!r}; one of them is "
-                    f"the entry point {point.value}: rename it or uninstall its package"
-                )
+                self._twice[point.name] = point.value
             points[point.name] = point
         return points
 
@@ -84,6 +82,11 @@ class Room(Mapping[str, type[P]], Generic[P]):
         return name in self._files or name in self._entry_points
 
     def __getitem__(self, name: str) -> type[P]:
+        if name in self._entry_points and name in self._twice:  # refused when it is asked for
+            raise ParameterError(
+                f"{self.package} holds two plug-ins named {name!r}; one of them is the entry point "
+                f"{self._twice[name]}: rename it or uninstall its package"
+            )
         if name in self._files:
             module = f"{self.package}.{name}"
             return self._plugin_of(self._loaded(name, module, partial(import_module, module)))
@@ -114,7 +117,7 @@ class Room(Mapping[str, type[P]], Generic[P]):
         except Exception as error:
             raise BrokenPluginError(
                 f"the {self.kind.__name__} {name!r} ({origin}) cannot be loaded: "
-                f"{type(error).__name__}: {error} [{_place(error)}]; mend that file or take the "
+                f"{type(error).__name__}: {error} [{place_of(error)}]; mend that file or take the "
                 "plug-in away"
             ) from error
 
@@ -142,13 +145,3 @@ class Room(Mapping[str, type[P]], Generic[P]):
         if params is None or not params.frozen:
             raise ParameterError(f"{cls.__name__} ({name}) must be a frozen dataclass")
         return cls
-
-
-def _place(error: Exception) -> str:
-    """Return file and line of the code that failed: the last frame outside the import machinery."""
-    if isinstance(error, SyntaxError) and error.filename is not None:
-        return f"{error.filename}, line {error.lineno}"
-    frames = [
-        frame for frame in extract_tb(error.__traceback__) if not frame.filename.startswith("<")
-    ]
-    return f"{frames[-1].filename}, line {frames[-1].lineno}"

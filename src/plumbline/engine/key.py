@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass
 from typing import Any, final
 
 from plumbline.core.digest import digest, digest_bytes
@@ -42,7 +42,7 @@ class _NodePart:
     code: CodeDigest
     device: str | None
     stage: str
-    parameters: Mapping[str, Mapping[str, str]]
+    parameters: Mapping[str, Mapping[str, Any]]
     digest: str
 
 
@@ -105,11 +105,12 @@ class KeyMaker:
     def _make_node_part(self, node: Node) -> _NodePart:
         stage = node.stage
         code = self._codes.of(stage)
-        parameters = {}
+        parameters: dict[str, dict[str, Any]] = {}
         cls = type(stage)
         for name in field_names(cls):
             value = getattr(stage, name)
             parameters[name] = {"digest": digest(value), "value": repr(value)[:_REPR_LENGTH]}
+            parameters[name] |= _own_parts(value)
         digests = [[name, part["digest"]] for name, part in parameters.items()]
         return _NodePart(
             code=code,
@@ -135,6 +136,14 @@ class KeyMaker:
         if call not in self._data:
             self._data[call] = data.dataset.digest_of(data.fields, assets, first, end)
         return self._data[call]
+
+
+def _own_parts(value: Any) -> dict[str, Any]:
+    """Return the class and the fields of a parameter that has some, to be compared one by one."""
+    if not is_dataclass(value) or isinstance(value, type):
+        return {}
+    fields = {name: repr(getattr(value, name))[:_REPR_LENGTH] for name in field_names(type(value))}
+    return {"class": type(value).__name__, "fields": fields}
 
 
 def _selection_part(read: Read) -> list[Any]:

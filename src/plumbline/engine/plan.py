@@ -198,9 +198,9 @@ def collection_paused() -> Iterator[None]:
 
 
 def latest_parts(database: Database, pipeline: str) -> dict[tuple[str, str], list[str]]:
-    """Return the key parts of the latest results of every block of a pipeline, newest first."""
+    """Return the key parts of the results of every block of a pipeline that were used last."""
     block = (Artefact.node, Artefact.block)
-    newest_first = (Artefact.created.desc(), Artefact.key)
+    newest_first = (Artefact.used.desc(), Artefact.created.desc(), Artefact.key)
     place = func.row_number().over(partition_by=block, order_by=newest_first).label("place")
     own = select(*block, Artefact.parts, place).where(Artefact.pipeline == pipeline).subquery()
     query = select(own.c.node, own.c.block, own.c.parts).where(own.c.place <= _COMPARED)
@@ -212,15 +212,15 @@ def latest_parts(database: Database, pipeline: str) -> dict[tuple[str, str], lis
 
 
 def _distance(key: Key, before: Mapping[str, Any]) -> int:
-    """Return how many parts of an earlier key differ."""
+    """Return how many parts of an earlier key differ, fields of a parameter one by one."""
     after = key.parts
     changed = [name for name in ("stage", "code", "device", "state") if before[name] != after[name]]
     old, new = before["parameters"], after["parameters"]
-    changed += [
-        name
-        for name in {*old, *new}
-        if name not in old or name not in new or old[name]["digest"] != new[name]["digest"]
-    ]
+    for name in {*old, *new}:
+        if name not in old or name not in new:
+            changed.append(name)
+        elif old[name]["digest"] != new[name]["digest"]:
+            changed += _changed_fields(old[name], new[name]) or [name]
     old, new = before["inputs"], after["inputs"]
     changed += [name for name in {*old, *new} if old.get(name) != new.get(name)]
     return len(changed)
@@ -253,12 +253,27 @@ def differences(before: Mapping[str, Any], key: Key, database: Database) -> list
 
 def _parameter_differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
     absent = {"digest": "", "value": "absent"}
-    return [
-        f"parameter {name}: {before.get(name, absent)['value']} -> "
-        f"{after.get(name, absent)['value']}"
-        for name in sorted({*before, *after})
-        if before.get(name, absent)["digest"] != after.get(name, absent)["digest"]
-    ]
+    found = []
+    for name in sorted({*before, *after}):
+        old, new = before.get(name, absent), after.get(name, absent)
+        if old["digest"] == new["digest"]:
+            continue
+        fields = _changed_fields(old, new)
+        if fields:
+            told = ", ".join(f"{n} {old['fields'][n]} -> {new['fields'][n]}" for n in fields)
+            found.append(f"parameter {name}: {told}")
+        else:
+            found.append(f"parameter {name}: {old['value']} -> {new['value']}")
+    return found
+
+
+def _changed_fields(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """Return the fields in which two values of one class differ; none if they cannot be told."""
+    if old.get("class") is None or old.get("class") != new.get("class"):
+        return []
+    if old["fields"].keys() != new["fields"].keys():
+        return []
+    return [name for name in new["fields"] if old["fields"][name] != new["fields"][name]]
 
 
 def _code_differences(before: str, key: Key, database: Database) -> list[str]:

@@ -96,6 +96,8 @@ def open_project(folder: Path) -> Project:
     ProjectError
         If there is none, or it was made by a version with another format.
     """
+    if not folder.is_dir():
+        raise ProjectError(f"there is no folder {folder.absolute()} to hold a project")
     root = project_root(folder)
     if root is None:
         raise ProjectError(

@@ -23,6 +23,7 @@ from plumbline.engine.session import Books, Session, Tools
 from plumbline.engine.stage import Value
 from plumbline.engine.watcher import Silent, Watcher
 from plumbline.engine.work import join
+from plumbline.ledger.queries import runs_going_on
 from plumbline.ledger.session import Ledger
 
 
@@ -116,13 +117,17 @@ class Engine:
             tasks = tasks_of(pipeline)
         self.codes.refuse_moved_files()
         with self.cache.database.hold(), sigterm_as_interrupt():
+            others = runs_going_on(self.cache.database, pipeline.name)
+            if others:
+                options.watcher.accompanied(others)
             run_id = self.ledger.start_run(pipeline.name, *options.recipe, repr(executor))
             with self._closing(run_id):
                 books = Session(run_id, pipeline.name, tasks, tools).complete(
                     lambda own: self.planner(pipeline, use_cache=options.use_cache, own=own)
                 )
                 if books.problems:
-                    raise RunError(f"run {run_id}", books.problems)
+                    told = f"run {run_id} (tracebacks: plumbline runs {run_id})"
+                    raise RunError(told, books.told_problems())
         return _result(run_id, tasks, books, time.perf_counter() - started)
 
     def output(self, result: RunResult, node: str) -> Value:

@@ -34,7 +34,7 @@ class Books:
     end_states: dict[int, str | None] = field(default_factory=dict)
     states: dict[int, str] = field(default_factory=dict)
     attempts: dict[int, int] = field(default_factory=dict)
-    problems: list[str] = field(default_factory=list)
+    problems: dict[tuple[str, str], list[str]] = field(default_factory=dict)
     buffer: list[Completion] = field(default_factory=list)
     codes: dict[str, CodeDigest] = field(default_factory=dict)
     used: set[str] = field(default_factory=set)
@@ -48,6 +48,15 @@ class Books:
         self.outputs[number] = entry.digest
         self.end_states[number] = entry.state_digest
         self.states[number] = state
+
+    def told_problems(self) -> list[str]:
+        """Return a sentence for each problem of a node, with the blocks that have it."""
+        return [
+            f"{node} [{blocks[0]}]: {what}"
+            if len(blocks) == 1
+            else f"{node} [{blocks[0]}] and {len(blocks) - 1} more of its blocks: {what}"
+            for (node, what), blocks in self.problems.items()
+        ]
 
     def reopen(self) -> None:
         """Forget what is known of results, but not which blocks this run computed."""
@@ -272,8 +281,9 @@ class Session:
         raise _ReplanError
 
     def _give_up(self, task: Task, message: str) -> None:
-        if message not in self.books.problems:  # a damaged file is one, whoever reads it
-            self.books.problems.append(message)
+        node, block = task.place
+        what = message.removeprefix(f"{node} [{block}]: ")
+        self.books.problems.setdefault((node, what), []).append(block)
         self._close(task, "failed", message)
         waiting = list(self._readers[task.number])
         while waiting:

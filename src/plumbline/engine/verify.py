@@ -164,5 +164,6 @@ def _verification(
     try:
         engine.cache.objects.read(entry.manifest)
     except CorruptEntryError as error:
-        return Verification(node, block, equal=False, note=str(error))
+        told = f"{error}; to compute it again: plumbline run"
+        return Verification(node, block, equal=False, note=told)
     return Verification(node, block, equal, note)

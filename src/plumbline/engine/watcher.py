@@ -15,6 +15,9 @@ class Watcher(Protocol):
     def planned(self, plan: Plan) -> None:
         """Learn what is to be done."""
 
+    def accompanied(self, run_ids: Sequence[str]) -> None:
+        """Learn that other runs of the same recipe name are going on."""
+
     def finished(self, task: Task, state: str, seconds: float | None) -> None:
         """Learn that a block is done: computed, cached, kept, failed or blocked."""
 
@@ -31,6 +34,9 @@ class Silent:
 
     def planned(self, plan: Plan) -> None:
         """Ignore the plan."""
+
+    def accompanied(self, run_ids: Sequence[str]) -> None:
+        """Ignore other runs."""
 
     def finished(self, task: Task, state: str, seconds: float | None) -> None:
         """Ignore a finished block."""

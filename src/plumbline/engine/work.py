@@ -11,7 +11,7 @@ from typing import Any, final
 
 import numpy as np
 
-from plumbline.core.errors import CorruptEntryError, ParameterError, StageError
+from plumbline.core.errors import CorruptEntryError, ParameterError, StageError, place_of
 from plumbline.core.panel import Panel, concat_assets, concat_bars
 from plumbline.engine.blocks import Block, Selection
 from plumbline.engine.objects import Manifest, ObjectStore, Stored
@@ -92,8 +92,10 @@ def perform(work: Work) -> Outcome:
     except CorruptEntryError:
         raise
     except (Exception, SystemExit) as error:  # the engine's edge: the coordinator records it
-        kind = "" if isinstance(error, StageError) else f"{type(error).__name__}: "
-        message = f"{work.place[0]} [{work.place[1]}]: {kind}{error}"
+        message = f"{work.place[0]} [{work.place[1]}]: {error}"
+        if not isinstance(error, StageError):
+            kind = type(error).__name__
+            message = f"{work.place[0]} [{work.place[1]}]: {kind}: {error} [{place_of(error)}]"
         raise StageError(message, traceback.format_exc()) from error
     return Outcome(stored, time.perf_counter() - started, _peak_bytes(), f"process {os.getpid()}")
 

@@ -72,8 +72,9 @@ def hac_mean(
         Any lag is cut to T - 1. T is the span from the first to the last value that is there.
     horizon : bars over which each value is summed. Sums of h bars that overlap have
         autocovariances that fall as h - j, of which the weights keep a known share: 8/9 at a lag
-        of 3 x horizon. The variance is divided by that share, which is 1 at horizon 1; values
-        that overlap but are correlated less than sums of white noise get a wider interval.
+        of 3 x horizon. The variance is divided by that share, which is 1 at horizon 1, and where
+        values are so far apart that none overlaps; values that overlap but are correlated less
+        than sums of white noise get a wider interval.
 
     Returns
     -------
@@ -118,7 +119,7 @@ def hac_mean(
     usable = np.array([text == _OK for text in reason], dtype=bool)
 
     stderr = np.full(len(n_obs), np.nan)
-    kept = _kept_of_overlap(lags, horizon)
+    kept = _kept_of_overlap(valid, lags, horizon)
     stderr[usable] = np.sqrt(variance[usable] / (n_obs * kept)[usable])
     b = np.where(usable, (lags + 1) / np.maximum(span, 1), np.nan)
     t = mean / stderr
@@ -205,15 +206,23 @@ def _bartlett_sum(
 
 
 def _kept_of_overlap(
-    lags: Int[np.ndarray, " series"], horizon: int
+    valid: Bool[np.ndarray, "bars series"], lags: Int[np.ndarray, " series"], horizon: int
 ) -> Float[np.ndarray, " series"]:
-    """Return the share of the long-run variance of h-bar sums of white noise that weights keep."""
-    j = np.arange(1, horizon)[:, None]
-    weight = np.maximum(1 - j / (lags + 1), 0.0)
-    kept: Float[np.ndarray, " series"] = (horizon + 2 * (weight * (horizon - j)).sum(axis=0)) / (
-        horizon * horizon
-    )
-    return kept
+    """Return the share of the long-run variance of h-bar sums of white noise that weights keep.
+
+    A lag counts as often as values stand so far apart, beside how often they would without gaps.
+    """
+    n_obs, span = valid.sum(axis=0), _span(valid)
+    full = np.full(len(lags), float(horizon))
+    kept = full.copy()
+    for j in range(1, min(horizon, len(valid))):
+        pairs = (valid[j:] & valid[:-j]).sum(axis=0)
+        possible = n_obs * np.maximum(span - j, 0) / np.maximum(span, 1)
+        frequency = np.divide(pairs, possible, out=np.zeros_like(possible), where=possible > 0)
+        full += 2 * (horizon - j) * frequency
+        kept += 2 * (horizon - j) * frequency * np.maximum(1 - j / (lags + 1), 0.0)
+    share: Float[np.ndarray, " series"] = kept / full
+    return share
 
 
 def _reasons(

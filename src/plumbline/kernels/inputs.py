@@ -7,6 +7,16 @@ from numpy.typing import ArrayLike
 from plumbline.core.errors import ParameterError
 
 
+def whole_number_problems(**values: object) -> list[str]:
+    """Return what of some arguments is no whole number; None is one that was not given."""
+    return [
+        f"{name}={value!r} must be a whole number"
+        for name, value in values.items()
+        if value is not None
+        and (isinstance(value, bool) or not isinstance(value, (int, np.integer)))
+    ]
+
+
 def as_input(values: ArrayLike) -> Float[np.ndarray, "..."]:
     """Return values as a read-only float64 array in C order, copied only where they are not.
 

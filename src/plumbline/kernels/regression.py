@@ -11,9 +11,12 @@ from numpy.typing import ArrayLike
 
 from plumbline.core.errors import ParameterError
 from plumbline.kernels.fit_layout import DEFICIENT, MISSING, TOO_FEW, Panels, Results, Rules
-from plumbline.kernels.inputs import as_input
+from plumbline.kernels.inputs import as_input, whole_number_problems
+from plumbline.kernels.magnitudes import fill_largest
 from plumbline.kernels.result_memory import empty_arrays
 from plumbline.kernels.rolling_fit import fit_groups
+
+_LARGEST, _SMALLEST = 1e153, 1e-153  # of a column's largest value: squares fit a float64
 
 _REASONS = {
     "too_few_observations": TOO_FEW,
@@ -118,7 +121,8 @@ def rolling_ols(
     Parameters
     ----------
     y : (T, A) returns, decimal per bar (any unit will do).
-    x : (T, K) factor returns, decimal per bar.
+    x : (T, K) factor returns, decimal per bar. Of both, the largest value of a column must lie
+        in 1e-153 … 1e153 or be 0; values below 1e-153 beside it count as none.
     window : W, bars per fit; more than the number of coefficients.
     min_obs : usable rows a window needs; default ceil(0.6·W). A window always needs one row more
         than it has coefficients, so that a residual variance exists.
@@ -142,13 +146,19 @@ def rolling_ols(
     QR: Björck (1967), "Solving linear least squares problems by Gram-Schmidt orthogonalization".
     """
     chosen = options or RollingOptions()
+    problems = whole_number_problems(
+        window=window, min_obs=min_obs, as_of_lag=chosen.as_of_lag, first_bar=chosen.first_bar
+    )
+    if problems:
+        raise ParameterError("rolling_ols: " + "; ".join(problems))
     y_panel, x_panel = as_input(y), as_input(x)
+    weights = None if chosen.weights is None else as_input(chosen.weights)
     n_coefficients = (x_panel.shape[1] if x_panel.ndim == 2 else 1) + int(intercept)
     needed = math.ceil(0.6 * window) if min_obs is None else min_obs
     problems = [
-        *_shape_problems(y_panel, x_panel, chosen.weights),
+        *_shape_problems(y_panel, x_panel, weights),
         *_range_problems(window, needed, n_coefficients, chosen),
-    ]
+    ] or [*_size_problems("y", y_panel), *_size_problems("x", x_panel)]
     if problems:
         raise ParameterError("rolling_ols: " + "; ".join(problems))
     rules = Rules(
@@ -162,7 +172,7 @@ def rolling_ols(
         lag=chosen.as_of_lag,
         ridge=float(chosen.ridge),
     )
-    panels = _panels(y_panel, x_panel, window, chosen)
+    panels = _panels(y_panel, x_panel, window, chosen.half_life, weights)
     results = _empty_results(y_panel.shape, x_panel.shape[1], rules)
     fit_groups(panels, rules, results)
     return _fit(results, rules)
@@ -194,6 +204,19 @@ def _shape_problems(
         if np.any(weights < 0):
             problems.append(f"the smallest weight is {np.nanmin(weights)}, needs at least 0")
     return problems
+
+
+def _size_problems(name: str, values: Float[np.ndarray, "bars columns"]) -> list[str]:
+    """Return which columns hold values whose squares do not fit a float64; O(T·A)."""
+    largest = np.zeros(values.shape[1])
+    fill_largest(values, largest)
+    wrong = np.flatnonzero((largest > _LARGEST) | ((largest > 0) & (largest < _SMALLEST)))
+    if not wrong.size:
+        return []
+    more = f" and in {wrong.size - 1} more" if wrong.size > 1 else ""
+    held = f"{name} holds values up to {largest[wrong[0]]:.3g} in column {wrong[0]}{more}"
+    wanted = f"multiply it to a size of {_SMALLEST:g} … {_LARGEST:g}"
+    return [f"{held}; their squares do not fit a number: {wanted}"]
 
 
 def _range_problems(
@@ -231,19 +254,20 @@ def _panels(
     y: Float[np.ndarray, "bars assets"],
     x: Float[np.ndarray, "bars factors"],
     window: int,
-    options: RollingOptions,
+    half_life: float | None,
+    weights: Float[np.ndarray, "*shape"] | None,
 ) -> Panels:
     """Return the kernels' inputs: rows that no asset may use get weight 0."""
     row_weight = np.isfinite(x).all(axis=1).astype(np.float64)
     cell_weight = np.empty((0, 0))
-    if options.weights is not None:
-        given = np.where(np.isfinite(options.weights), options.weights, 0.0).astype(np.float64)
+    if weights is not None:
+        given = np.where(np.isfinite(weights), weights, 0.0)
         if given.ndim == 1:
             row_weight *= given
         else:
             cell_weight = np.ascontiguousarray(given)
     ages = np.arange(window + 1, dtype=np.float64)
-    decay = np.ones(window + 1) if options.half_life is None else 0.5 ** (ages / options.half_life)
+    decay = np.ones(window + 1) if half_life is None else 0.5 ** (ages / half_life)
     return Panels(y, x, row_weight, cell_weight, decay)
 
 

@@ -7,7 +7,7 @@ from jaxtyping import Float
 from numpy.typing import ArrayLike
 
 from plumbline.core.errors import ParameterError
-from plumbline.kernels.inputs import as_input
+from plumbline.kernels.inputs import as_input, whole_number_problems
 
 LONGEST = 2**31 - 1  # bars of a window
 
@@ -27,6 +27,9 @@ def checked(
 ) -> tuple[Float[np.ndarray, "bars assets"], tuple[int, int, int]]:
     """Return x as a panel, and window, place of row 0 in its block, and values needed."""
     found = list(problems or ())
+    found += whole_number_problems(window=window, min_obs=min_obs, first_bar=first_bar)
+    if found:
+        raise ParameterError(f"{name}: " + "; ".join(found))
     panel = as_input(x)
     if panel.ndim not in (1, 2) or np.ndim(x) == 0:
         found.append(f"x has shape {np.shape(x)}, needs (bars,) or (bars, assets)")

@@ -42,6 +42,15 @@ def present_states(connection: Connection) -> dict[str, str]:
     }
 
 
+def runs_going_on(database: Database, pipeline: str) -> list[str]:
+    """Return the runs of a pipeline whose process works on them, as far as can be known."""
+    query = select(Run.id).where(Run.pipeline == pipeline, Run.state == "running")
+    with database.read() as connection:
+        states = present_states(connection)
+        found = connection.execute(query.order_by(Run.number)).scalars().all()
+    return [run_id for run_id in found if states.get(run_id) == "running"]
+
+
 def unstable_blocks(database: Database) -> list[dict[str, Any]]:
     """Return the stored results whose key also gave another: node, block, key and message."""
     query = (

@@ -94,7 +94,10 @@ class Workspace:
                 self.project.lake.commit(found)
 
     def changes(self) -> "dict[str, pl.DataFrame]":
-        """Return, by data set, the patches in which changed files differ from the last version."""
+        """Return, by data set, the patches in which changed files differ from the last version.
+
+        Versions on two calendars have no common patches: see :meth:`regridded`.
+        """
         from plumbline.lake.dataset import diff
 
         found = {}
@@ -103,8 +106,22 @@ class Workspace:
                 before = self.project.lake.dataset(dataset.name)
             except MissingDataError:
                 continue
-            if before.dataset_id != dataset.dataset_id:
+            is_comparable = before.patches.grid == dataset.patches.grid
+            if before.dataset_id != dataset.dataset_id and is_comparable:
                 found[name] = diff(before, dataset)
+        return found
+
+    def regridded(self) -> dict[str, str]:
+        """Return, by data set, which other calendar the last version of its name lies on."""
+        found = {}
+        for name, dataset in self.datasets.items():
+            try:
+                before = self.project.lake.dataset(dataset.name)
+            except MissingDataError:
+                continue
+            if before.patches.grid != dataset.patches.grid:
+                grids = (" ".join(one.patches.grid) for one in (before, dataset))
+                found[name] = " -> ".join(grids)
         return found
 
 

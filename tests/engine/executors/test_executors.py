@@ -68,7 +68,8 @@ def test_a_failure_comes_back_as_an_error_with_its_trace(
         pool.submit(work_of(tasks[1], tasks, {0: entry}, tmp_path))
         error = drained(pool, 1)["bad"]
     assert isinstance(error, StageError)
-    assert str(error) == "bad [all]: ZeroDivisionError: planted"
+    assert str(error).startswith("bad [all]: ZeroDivisionError: planted [")
+    assert "toys.py, line " in str(error)
     assert "in run" in error.trace
 
 

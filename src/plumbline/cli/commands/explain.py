@@ -40,8 +40,10 @@ def command(
     chosen = [d for d in plan.decisions if d.task.node.name == node]
     if block is not None:
         labels = [d.task.block.label for d in chosen]
+        block = block.partition(" (")[0]  # as it is shown: with its dates
         if block not in labels:
-            raise UnknownNameError(f"{node} has no block {block!r}; {nearest_names(block, labels)}")
+            known = ", ".join(labels[:20]) + (f", … ({len(labels)})" if len(labels) > 20 else "")
+            raise UnknownNameError(f"{node} has no block {block!r}; it has {known}")
         chosen = [d for d in chosen if d.task.block.label == block]
     dates = BarDates.of_nodes(workspace.pipeline.nodes)
     data = with_dates((_data(decision) for decision in chosen), dates)

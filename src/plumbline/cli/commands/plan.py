@@ -32,12 +32,17 @@ def command(
 
     with progress(quiet=as_json) as watcher:
         workspace = find_workspace(recipe, project, overrides, watcher.step)
-        changes = workspace.changes()
+        changes, regridded = workspace.changes(), workspace.regridded()
         plan = workspace.project.engine.plan(workspace.pipeline)
         warnings = workspace.warnings
-    data = _data(plan, changes) | {"warnings": list(warnings)}
+    data = _data(plan, changes) | {"calendars": regridded, "warnings": list(warnings)}
+    moved = [
+        f"data {n}: another calendar, {grids}: all bars count as new"
+        for n, grids in regridded.items()
+    ]
     told = [f"warning: {text}" for text in warnings]
-    console.emit(data, lambda: "\n".join([_text(plan, changes, show_all), *told]), as_json=as_json)
+    shown = [*moved, _text(plan, changes, show_all), *told]
+    console.emit(data, lambda: "\n".join(shown), as_json=as_json)
 
 
 def _data(plan: "Plan", changes: "dict[str, pl.DataFrame]") -> dict[str, Any]:
