@@ -177,11 +177,19 @@ def test_closes_handed_out_are_the_callers_own():
     assert XNYS.closes(100, 102).tolist() != first.tolist()
 
 
+def test_another_name_of_an_exchange_is_the_same_calendar():
+    assert Calendar("NYSE") == XNYS
+    assert Calendar("NYSE").name == "XNYS"
+    assert hash(Calendar("NASDAQ")) == hash(XNYS)
+    assert Calendar("24/7").name == "24/7"
+
+
 @pytest.mark.parametrize(
     ("name", "frequency", "message"),
     [
         ("XNYSE", "1d", "no calendar 'XNYSE'; did you mean 'XNYS'"),
         ("24/8", "1d", "no calendar '24/8'; did you mean '24/7'"),
+        ("NYSEE", "1d", "no calendar 'NYSEE'; did you mean 'NYSE'"),
         ("24/7", "5min", "no frequency '5min'; did you mean '5m'"),
         ("24/7", "2d", "no frequency '2d'; "),
         ("XNYS", "5m", "XNYS has bars of 1d, not 5m; for intraday bars use '24/7'"),

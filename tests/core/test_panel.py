@@ -362,3 +362,11 @@ def test_a_panel_says_what_it_holds():
     page = Panel({"<b>": np.array([[1.0, np.nan]])}, grid(1), ["A", "B"])._repr_html_()
     assert "<td>&lt;b&gt;</td><td>50.0 %</td>" in page
     assert "<td><b></td>" not in page
+
+
+def test_what_a_masked_array_hides_is_missing():
+    close = np.ma.masked_array([[1, 2], [3, 99]], mask=[[0, 0], [0, 1]])
+    panel = Panel({"close": close}, grid(2), ["A", "B"])
+    assert_array_equal(panel["close"], [[1.0, 2.0], [3.0, np.nan]])
+    open_array = np.ma.masked_array([[1.0, 2.0], [3.0, 4.0]])
+    assert_array_equal(Panel({"close": open_array}, grid(2), ["A", "B"])["close"], [[1, 2], [3, 4]])

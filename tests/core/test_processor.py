@@ -72,3 +72,15 @@ def test_without_a_list_of_cores_the_platform_is_named(monkeypatch):
     finally:
         processor.cache_clear()
     assert module._first_core(Path("/nowhere")) == {}
+
+
+def test_the_file_that_numba_reads_in_the_working_folder_counts(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    plain = device_profile(frozenset({"numpy"}))
+    file = tmp_path / ".numba_config.yaml"
+    file.write_text("enable_avx: 0\n")
+    first = device_profile(frozenset({"numpy"}))
+    file.write_text("enable_avx: 1\n")
+    assert len({plain, first, device_profile(frozenset({"numpy"}))}) == 3
+    file.unlink()
+    assert device_profile(frozenset({"numpy"})) == plain
