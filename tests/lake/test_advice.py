@@ -50,6 +50,12 @@ def test_a_wide_table_read_as_long(lake, write, tmp_path, names):
     assert ingest(Csv("p.csv", form="wide")).dataset.assets == tuple(names.split(","))
 
 
+def test_a_file_of_one_asset_that_its_name_tells(lake, write, tmp_path):
+    write("BRK.B.csv", "date,close\n2024-01-01,1\n2024-01-02,3\n")
+    ingest = advised(lake, tmp_path, "asset: '{stem}' if a file is one asset", Csv("*.csv"))
+    assert ingest(Csv("*.csv", asset="{stem}")).dataset.assets == ("BRK.B",)
+
+
 @pytest.mark.parametrize("text", [LONG, LONG.replace("AAA", "10001").replace("BBB", "10002")])
 def test_a_long_table_read_as_wide(lake, write, tmp_path, text):
     write("p.csv", text)

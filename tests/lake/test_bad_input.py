@@ -1,6 +1,7 @@
 """Bad files: every problem of every file at once, and the lake as it was."""
 
 import gzip
+import zipfile
 from datetime import date
 from pathlib import Path
 
@@ -203,16 +204,97 @@ def test_conflicting_rows_are_all_listed_and_refused(lake, write, tmp_path):
 
 
 def test_conflicts_of_wide_and_parquet_files_are_placed_too(lake, write, tmp_path):
-    write(
-        "w.csv", "date, AAA ,BBB\n\n2024-01-01,1,2\n2024-01-02,,4\n2024-01-02,5,\n2024-01-01,3,2\n"
-    )
+    write("w.csv", "date, AAA ,BBB\n\n2024-01-01,1,2\n2024-01-02,,4\n2024-01-01,3,2\n")
     (problem,) = refused(lake, Csv("w.csv", form="wide"), tmp_path)
     assert "rows of AAA, bar closing 2024-01-02" in problem
-    assert "1.0 or 3.0 (w.csv, line 3; w.csv, line 6)" in problem
+    assert "1.0 or 3.0 (w.csv, line 3, column 'AAA'; w.csv, line 5, column 'AAA')" in problem
     rows = {"date": ["2024-01-01", "2024-01-01"], "symbol": ["A", "A "], "close": [1.0, 2.0]}
     pl.DataFrame(rows).write_parquet(tmp_path / "p.parquet")
     (problem,) = refused(lake, Parquet("p.parquet"), tmp_path)
     assert "1.0 or 2.0 (p.parquet, row 1; p.parquet, row 2)" in problem
+
+
+def test_conflicts_name_only_files_that_hold_a_field_that_differs(lake, write, tmp_path):
+    write("a.csv", "date,symbol,close\n2024-01-01,A,1\n2024-01-01,A,2\n2024-01-01,B,1\n")
+    write("b.csv", "date,symbol,volume\n2024-01-01,A,9\n2024-01-01,B,9\n")
+    write("c.csv", "date,symbol,close,volume\n2024-01-01,B,1,8\n")
+    one, two = refused(lake, Csv("*.csv"), tmp_path)
+    assert "close: 1.0 or 2.0 (a.csv, line 2; a.csv, line 3)" in one
+    assert "volume: 9.0 or 8.0 (b.csv, line 3; c.csv, line 2)" in two
+
+
+def test_conflicts_of_wide_files_name_only_files_of_the_field_that_differs(lake, write, tmp_path):
+    write("close.csv", "date,A,B\n2024-01-01,1,2\n2024-01-01,1,3\n")
+    write("volume.csv", "date,A,B\n2024-01-01,7,8\n")
+    (problem,) = refused(lake, Csv("*.csv", form="wide", field="{stem}"), tmp_path)
+    places = "(close.csv, line 2, column 'B'; close.csv, line 3, column 'B')"
+    assert f"close: 2.0 or 3.0 {places}" in problem
+
+
+def test_an_empty_cell_against_a_value_conflicts_in_a_wide_file_too(lake, write, tmp_path):
+    write("w.csv", "date,A,B,C\n2024-01-01,,4,\n2024-01-02,1,1,\n2024-01-01,5,4,\n")
+    source = Csv("w.csv", form="wide")
+    (problem,) = refused(lake, source, tmp_path)
+    places = "(w.csv, line 2, column 'A'; w.csv, line 4, column 'A')"
+    assert f"rows of A, bar closing 2024-01-02 00:00:00 UTC: close: nan or 5.0 {places}" in problem
+    for policy, kept in (("first", [None, 4.0]), ("last", [5.0, 4.0])):
+        rules = CleaningRules(conflicts=policy)
+        done = lake.ingest(policy, source, calendar="24/7", base=tmp_path, rules=rules)
+        first = lake.panel(policy)["close"][0].tolist()
+        assert [None if value != value else value for value in first] == kept
+        found = done.quality.filter(~pl.col("rule").is_in(["empty_bar", "unsorted"]))
+        assert found.select("asset", "rule").rows() == [
+            ("A", "conflict"),
+            ("B", "duplicate"),
+            ("C", "no_value"),
+        ]
+
+
+def test_a_problem_of_many_files_is_told_once_with_their_number(lake, write, tmp_path):
+    for i in range(30):
+        write(f"{i:02}.csv", "date,ticket,close\n2024-01-01,AAA,1\n")
+    write("30.csv", "date,symbol,close\n2024-01-01,AAA,x\n")
+    write("31.csv", "")
+    write("32.csv", "")
+    many, one, two = refused(lake, Csv("*.csv"), tmp_path)
+    assert many.startswith("30 files, such as 00.csv, 01.csv, 02.csv: no asset column; found: ")
+    assert one.startswith("30.csv, line 2, column 'close': 'x' is no number")
+    assert two == "31.csv, 32.csv: the file is empty"
+
+
+def test_a_list_that_is_cut_ends_with_how_many_there_are(lake, write, tmp_path):
+    names = [f"c{i}" for i in range(25)]
+    write("p.csv", f"date,{','.join(names)}\n2024-01-01{',1' * 25}\n")
+    (problem,) = refused(lake, Csv("p.csv"), tmp_path)
+    assert "'c17', 'c18', … (26 in all); known: asset" in problem
+    write("p.csv", f"date,{','.join(names)}\n2024-01-01{',' * 25}\n")
+    (problem,) = refused(lake, Csv("p.csv", form="wide"), tmp_path)
+    assert problem.endswith(", … (25 in all)")
+    write("p.csv", f"2024-01-01,{','.join(names)}\n2024-01-01{',1' * 25}\n")
+    (problem,) = refused(lake, Csv("p.csv"), tmp_path)
+    assert problem.endswith(", c5, c6, … (26 in all))")
+
+
+def test_what_a_file_holds_that_is_no_text_is_named_with_what_to_do(lake, write, tmp_path):
+    write("g.csv", gzip.compress(GOOD.encode()))
+    with zipfile.ZipFile(tmp_path / "z.csv", "w") as archive:
+        archive.writestr("p.csv", GOOD)
+    pl.DataFrame({"date": ["2024-01-01"]}).write_parquet(tmp_path / "p.csv")
+    gzipped, parquet, zipped = refused(lake, Csv("*.csv"), tmp_path)
+    assert gzipped.startswith("g.csv: holds gzip, not text; end its name with .gz, as in .csv.gz")
+    assert parquet == "p.csv: holds Parquet, not text; say source: parquet"
+    assert zipped.startswith("z.csv: holds a zip archive, not text; unpack it")
+    (tmp_path / "g.csv").rename(tmp_path / "g.CSV.GZ")
+    done = lake.ingest("g", Csv("g.CSV.GZ"), calendar="24/7", base=tmp_path)
+    assert done.dataset.n_rows == 2
+
+
+def test_what_a_file_holds_that_is_no_parquet_is_named_with_what_to_do(lake, write, tmp_path):
+    write("a.pq", GOOD + "ä" * 5000)
+    write("b.pq", gzip.compress(GOOD.encode()))
+    text, packed = refused(lake, Parquet("*.pq"), tmp_path)
+    assert text.endswith("it holds text, not Parquet; say source: csv")
+    assert "it holds a packed file, not Parquet; unpack it" in packed
 
 
 def test_rows_off_the_calendar_altogether_are_refused_with_advice(lake, write, tmp_path):

@@ -1,5 +1,6 @@
 """Each rule finds what it should, does what it says, and reports it."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -13,7 +14,8 @@ from plumbline.core.calendar import Calendar
 from plumbline.core.errors import SourceError
 from plumbline.lake.cleaning import clean
 from plumbline.lake.cleaning_rules import CleaningRules
-from plumbline.lake.quality import count_effects, effects, summarise
+from plumbline.lake.preparation import make_dataset
+from plumbline.lake.quality import count_effects, effects, large_losses, summarise
 from plumbline.lake.sources.parquet import Parquet
 from tests.oracles import cleaning as oracle
 
@@ -115,6 +117,30 @@ def test_rows_off_the_calendar_are_dropped_and_named():
     assert found(quality, "off_calendar") == [("A", 1, None, "dropped", 1)]
     with pytest.raises(SourceError, match="1 of 4 rows"):
         clean(frame, CleaningRules(max_off_calendar=0.2), DAILY)
+
+
+@pytest.mark.parametrize(("n_off", "is_told"), [(1, False), (2, True)])
+def test_a_large_share_of_rows_off_the_calendar_is_warned_of(n_off, is_told):
+    on = table("A", range(19), close=range(1, 20))
+    off = table("A", [30.5 + day for day in range(n_off)], close=[1] * n_off)
+    bars, quality = clean(pl.concat([on, off]), CleaningRules(), DAILY)
+    dataset = replace(make_dataset(bars, DAILY), name="stocks")
+    warnings = large_losses(quality, dataset)
+    assert bool(warnings) == is_told
+    if is_told:
+        assert warnings[0].startswith(
+            "stocks: 2 of 21 rows (10%) are no bar of the calendar 24/7 1d and are dropped"
+        )
+
+
+def test_values_at_the_ends_of_float64_are_cleaned_without_a_warning_of_numpy():
+    values = [1e308, -1e308, 0, 0, 5e-324, 1.7e308, -1, np.inf, 9, NAN]
+    frame = table("A", range(10), close=values, open=values, volume=values)
+    for outliers in ("missing", "flag"):
+        for positive in (True, False):
+            rules = CleaningRules(outliers=outliers, positive_prices=positive)
+            bars, _ = clean(frame, rules, DAILY)
+            assert make_dataset(bars, DAILY).n_rows == bars.height
 
 
 def test_infinities_and_signs_become_missing():

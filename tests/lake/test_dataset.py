@@ -57,10 +57,11 @@ def test_equal_content_has_an_equal_id_whatever_files_it_came_from(seed, n_asset
             if part.height:
                 part.write_csv(folder / f"part{1 - i}.csv")
         assert dataset_of(Csv("part*.csv"), folder).dataset_id == want
+        (folder / "wide").mkdir()
         for field in ("close", "volume"):
             wide = bars.pivot("symbol", index="date", values=field)
-            wide.write_csv(folder / f"{field}.wide.csv")
-        wide_id = dataset_of(Csv("*.wide.csv", form="wide", field="{stem}"), folder).dataset_id
+            wide.write_csv(folder / "wide" / f"{field}.csv")
+        wide_id = dataset_of(Csv("wide/*.csv", form="wide", field="{stem}"), folder).dataset_id
         assert wide_id == want
         renamed = bars.rename({"date": "Day", "symbol": "Ticker", "close": "CLOSE"})
         assert dataset_of_frame(renamed, folder).dataset_id == want

@@ -115,7 +115,66 @@ def test_the_same_content_again_writes_nothing(lake, base, bars):
     assert not other.created
     assert again.quality.equals(first.quality)
     assert not other.quality.equals(first.quality)  # its rows were out of order
-    assert lake.quality("bars").equals(first.quality)
+    assert lake.quality("bars").equals(other.quality)
+
+
+def test_quality_is_that_of_the_newest_ingest_of_a_name(lake, base, bars):
+    clean = ingest(lake, base)
+    bars[::-1].write_parquet(base / "other.parquet")
+    other = lake.ingest("copy", Parquet("other.parquet"), calendar="24/7", base=base)
+    assert other.dataset.dataset_id == clean.dataset.dataset_id
+    assert lake.quality("bars").equals(clean.quality)
+    assert lake.quality("copy").equals(other.quality)
+    assert lake.quality(clean.dataset.dataset_id).equals(other.quality)
+    recognised = ingest(lake, base, name="copy")
+    assert not recognised.created
+    for found in ("copy", recognised.dataset, recognised.dataset.dataset_id):
+        assert lake.quality(found).equals(clean.quality)
+
+
+def test_quality_of_a_version_is_that_of_the_newest_ingest_that_gave_it(lake, base, bars):
+    twice = pl.concat([bars, bars.head(1)])
+    shorter = pl.concat([bars.head(-1), bars.head(2)])
+    for i, frame in enumerate((bars, twice, shorter, bars[::-1])):
+        frame.write_parquet(base / f"{i}.parquet")
+    done = [
+        lake.ingest("bars", Parquet(f"{i}.parquet"), calendar="24/7", base=base) for i in range(4)
+    ]
+    assert [d.dataset.version for d in done] == [1, 1, 2, 3]
+    for version, last in ((1, 1), (2, 2), (3, 3)):
+        assert lake.quality("bars", version).equals(done[last].quality)
+    assert lake.quality("bars").equals(done[3].quality)
+    assert len({d.quality.write_csv() for d in done}) == 4
+
+
+def test_the_newest_ingest_again_writes_no_row(lake, base, bars):
+    from sqlalchemy import event
+
+    ingest(lake, base)
+    bars[::-1].write_parquet(base / "other.parquet")
+    lake.ingest("bars", Parquet("other.parquet"), calendar="24/7", base=base)
+    written: list[str] = []
+
+    def note(_connection, _cursor, statement, *_):
+        if statement.split()[0] in ("INSERT", "DELETE", "UPDATE"):
+            written.append(statement.split()[2])
+
+    event.listen(lake.database.engine, "before_cursor_execute", note)
+    lake.ingest("bars", Parquet("other.parquet"), calendar="24/7", base=base)
+    assert set(written) <= {"lake_files"}
+    ingest(lake, base)
+    assert written.count("lake_ingests") == 2  # the row is moved
+
+
+@pytest.mark.parametrize(("alias", "name"), [("NYSE", "XNYS"), ("LSE", "XLON")])
+def test_a_calendar_under_another_name_gives_the_same_dataset(lake, write, tmp_path, alias, name):
+    write("p.csv", "date,symbol,close\n2024-07-02,A,1\n2024-07-03,A,2\n")
+    source = Csv("p.csv")
+    first = lake.ingest("p", source, calendar=name, base=tmp_path)
+    again = lake.ingest("p", source, calendar=alias, base=tmp_path)
+    assert again.dataset == first.dataset
+    assert again.dataset.calendar_name == name
+    assert not again.created
 
 
 def test_a_second_name_shares_the_segments(lake, base):
@@ -294,10 +353,10 @@ def test_unknown_names_are_answered_with_the_nearest(lake, base):
         lake.ingest("x", Csv("bars.csv"), calendar="XNYC", base=base)
 
 
-def test_progress_reaches_the_end_of_each_step(lake, base):
+def test_progress_names_the_data_set_and_reaches_the_end_of_each_step(lake, base):
     seen = {}
     ingest(lake, base, progress=lambda what, done, of: seen.update({what: (done, of)}))
-    assert set(seen) == {"read", "clean", "write"}
+    assert set(seen) == {"read bars", "clean bars", "write bars"}
     assert all(done == of > 0 for done, of in seen.values())
 
 

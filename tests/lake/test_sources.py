@@ -17,6 +17,7 @@ from plumbline.core.errors import ParameterError, SourceError
 from plumbline.lake.source import sources
 from plumbline.lake.sources.csv import Csv
 from plumbline.lake.sources.parquet import Parquet
+from plumbline.lake.stem import filled_stem
 
 DAILY = Calendar("24/7")
 HOURLY = Calendar("24/7", "1h")
@@ -180,10 +181,41 @@ def test_zoned_and_coarse_parquet_times_are_converted(tmp_path):
     assert stamps(read(Parquet("p.parquet"), tmp_path, HOURLY)) == ["2024-01-31T16:00:00"]
 
 
+@pytest.mark.parametrize(
+    ("name", "stem"),
+    [
+        ("AAA.csv", "AAA"),
+        ("BRK.B.csv", "BRK.B"),
+        ("RDS.A.CSV.gz", "RDS.A"),
+        ("in.2024/600000.SS.tsv", "600000.SS"),
+        ("A.txt", "A"),
+        ("A.csv.csv", "A.csv"),
+        ("A.parquet", "A"),
+        ("A.pq.zip", "A"),
+        ("A.dat", "A.dat"),
+        ("A", "A"),
+        (".csv", ".csv"),
+    ],
+)
+def test_the_stem_of_a_file_is_its_name_without_the_endings_of_its_format(name, stem):
+    assert filled_stem("{stem}", name) == stem
+    assert filled_stem("x-{stem}-{stem}", name) == f"x-{stem}-{stem}"
+
+
 def test_a_file_of_one_asset_may_be_named_by_its_file(write, tmp_path):
-    write("AAA.us.csv", "date,close\n2024-01-01,1\n")
-    write("BBB.us.csv", "date,close\n2024-01-01,2\n")
-    assert read(Csv("*.us.csv", asset="{stem}"), tmp_path)["asset"].to_list() == ["AAA", "BBB"]
+    write("RDS.A.csv", "date,close\n2024-01-01,1\n")
+    write("RDS.B.csv", "date,close\n2024-01-01,2\n")
+    assert read(Csv("*.csv", asset="{stem}"), tmp_path)["asset"].to_list() == ["RDS.A", "RDS.B"]
+    write("w/adj.close.csv", "date,A\n2024-01-01,1\n")
+    wide = read(Csv("w/*.csv", form="wide", field="{stem}"), tmp_path)
+    assert wide.columns == ["bar_close", "asset", "adj.close"]
+
+
+def test_files_of_one_name_in_several_folders_are_one_asset(write, tmp_path):
+    for year, name in ((2023, "2023/AAA.csv"), (2024, "2024/AAA.csv"), (2024, "2024/AAA.B.csv")):
+        write(name, f"date,close\n{year}-01-01,1\n")
+    assets = read(Csv("*/*", asset="us-{stem}"), tmp_path)["asset"].to_list()
+    assert sorted(assets) == ["us-AAA", "us-AAA", "us-AAA.B"]
 
 
 def test_columns_and_fields_choose_and_rename(write, tmp_path):

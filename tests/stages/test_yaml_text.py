@@ -60,7 +60,11 @@ def test_every_such_key_is_listed():
 
 
 @pytest.mark.parametrize(
-    "text", ["%d/%m/%Y", ",", "|", ";", "*.csv", "%H:%M", "@", "`", "a: b: c", "#"]
+    "text",
+    [
+        *("%d/%m/%Y", ",", "|", ";", "*.csv", "%H:%M", "@", "`", "a: b: c", "#"),
+        *("{stem}", "{stem}.us", "us: {stem}", "us-{stem}", "{word}", "{stem}: {stem}"),
+    ],
 )
 def test_a_typed_value_that_is_no_yaml_is_its_own_text(text):
     problems: list[str] = []
@@ -69,7 +73,16 @@ def test_a_typed_value_that_is_no_yaml_is_its_own_text(text):
 
 
 @pytest.mark.parametrize(
-    ("text", "value"), [("126", 126), ("[1, a]", [1, "a"]), ("{a: 1}", {"a": 1}), ("','", ",")]
+    ("text", "value"),
+    [
+        ("126", 126),
+        ("[1, a]", [1, "a"]),
+        ("{a: 1}", {"a": 1}),
+        ("{}", {}),
+        ("{asset: '{stem}'}", {"asset": "{stem}"}),
+        ("'{stem}'", "{stem}"),
+        ("','", ","),
+    ],
 )
 def test_a_typed_value_that_is_yaml_is_read_as_such(text, value):
     assert read_value(text, []) == value

@@ -3,10 +3,13 @@
 from typing import TYPE_CHECKING, Any
 
 from plumbline.cli import console
+from plumbline.lake.prepared import PreparedDataset
 
 if TYPE_CHECKING:
     from plumbline.api import Study, Workspace
+    from plumbline.engine.run import RunResult
     from plumbline.report.publish import Published
+    from plumbline.stages.run_code import KeptBlocks
 
 _COLUMNS = ("signal", "horizon_bars", "mean_ic", "t_hac", "critical_5pct", "n_bars")
 
@@ -20,6 +23,12 @@ def before_run(workspace: "Workspace") -> None:
         If they can give nothing of the recipe.
     """
     _ = workspace.pipeline
+    for found in workspace.prepared.values():
+        if isinstance(found, PreparedDataset) and found.bars is not None:  # read just now
+            from plumbline.lake.quality import large_losses
+
+            for text in large_losses(found.quality, found.dataset):
+                console.note(f"warning: {text}")
     for text in workspace.warnings:
         console.note(f"warning: {text}")
 
@@ -56,6 +65,7 @@ def summary_data(study: "Study", published: "Published") -> dict[str, Any]:
         "recipe_digest": study.workspace.recipe.digest,
         "seconds": study.result.seconds,
         "blocks": dict(study.result.counts),
+        "kept": {found.node: found.n_blocks for found in _kept(study)},
         "digests": {f"{n} [{b}]": d for (n, b), d in study.result.digests.items()},
         "report": str(published.html),
         "report_json": str(published.json),
@@ -68,20 +78,40 @@ def summary_data(study: "Study", published: "Published") -> dict[str, Any]:
 
 def summary_text(study: "Study", published: "Published") -> str:
     """Return what a person reads of a run."""
-    counts = study.result.counts
-    total = sum(counts.values())
-    computed = counts.get("computed", 0)
     lines = []
     if published.is_new:
         lines += [console.table(study.tables["summary"].to_dicts(), _COLUMNS), ""]
         lines += _cleaning_text(study.workspace)
     lines += [f"warning: {warning.text}" for warning in study.warnings]
-    if computed:
-        lines.append(
-            f"run {study.result.run_id}: {computed} of {console.counted(total, 'block')} computed "
-            f"in {study.result.seconds:.1f} s, {total - computed} were there"
-        )
-    else:
-        lines.append(f"run {study.result.run_id}: nothing changed, all {total} blocks were there")
-    lines.append(f"report: {published.html}")
+    lines += _kept_text(study)
+    lines += [_blocks_text(study.result), f"report: {published.html}"]
     return "\n".join(lines)
+
+
+def _kept(study: "Study") -> "tuple[KeptBlocks, ...]":
+    """Return the blocks that were kept from other code, by node."""
+    if not study.result.counts.get("kept"):
+        return ()
+    from plumbline.stages.run_code import kept_blocks
+
+    return kept_blocks(study.workspace.project.database, study.result.run_id)
+
+
+def _kept_text(study: "Study") -> list[str]:
+    """Return a warning of blocks that were kept from other code, if there are any."""
+    from plumbline.stages.run_code import kept_text
+
+    kept = _kept(study)
+    return [f"warning: {kept_text(kept)}; plumbline runs last names it"] if kept else []
+
+
+def _blocks_text(result: "RunResult") -> str:
+    """Return how many blocks a run computed, found and kept."""
+    counts = result.counts
+    total = sum(counts.values())
+    computed, kept = counts.get("computed", 0), counts.get("kept", 0)
+    if not computed and not kept:
+        return f"run {result.run_id}: nothing changed, all {total} blocks were there"
+    there = f"{total - computed - kept} were there" + (f", {kept} were kept" if kept else "")
+    done = f"{computed} of {console.counted(total, 'block')} computed in {result.seconds:.1f} s"
+    return f"run {result.run_id}: {done}, {there}"

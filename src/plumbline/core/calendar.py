@@ -28,6 +28,7 @@ class Calendar:
     Parameters
     ----------
     name : ``24/7``, or an exchange's ISO code known to ``exchange_calendars``, such as ``XNYS``.
+        Another name that the library has for it, such as ``NYSE``, becomes that code.
     frequency : ``1m 5m 15m 30m 1h 4h 1d`` for 24/7, where a day ends at 00:00 UTC;
         ``1d`` for an exchange, where a bar is a session and closes with it.
 
@@ -57,6 +58,7 @@ class Calendar:
         if self.name not in known:
             hint = nearest_names(self.name, [*known, ALWAYS_OPEN])
             raise UnknownCalendarError(f"no calendar {self.name!r}; {hint}")
+        object.__setattr__(self, "name", exchange_calendars.resolve_alias(self.name))
 
     @property
     def step(self) -> np.timedelta64:

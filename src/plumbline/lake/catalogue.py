@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from sqlalchemy import (
@@ -75,10 +75,12 @@ versions = Table(  # what a name meant, from when
     Column("created", DateTime(timezone=True), nullable=False),
     Column("source", Text, nullable=False),
 )
-ingests = Table(  # which source, read by which rules and code, gave what
+ingests = Table(  # which source, read by which rules and code, gave which version of a name
     "lake_ingests",
     Base.metadata,
-    Column("key", _ID, primary_key=True),
+    Column("name", String(200), primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("key", _ID, primary_key=True, index=True),
     Column("dataset_id", ForeignKey(datasets.c.dataset_id), nullable=False, index=True),
     Column("position", Integer, nullable=False),
     Column("created", DateTime(timezone=True), nullable=False),
@@ -95,6 +97,28 @@ files = Table(  # states of source files when their contents were digested
     Column("inode", BigInteger, nullable=False),
     Column("digest", _ID, nullable=False),
 )
+
+_NEWEST_FIRST = ingests.c.position.desc()
+
+
+class Ingest(NamedTuple):
+    """What an ingest gave.
+
+    Parameters
+    ----------
+    name, version : which version of which name.
+    key : digest of all that its result depends on.
+    dataset_id : the content.
+    source : description of the source, as JSON text.
+    quality : the quality report, as Parquet.
+    """
+
+    name: str
+    version: int
+    key: str
+    dataset_id: str
+    source: str
+    quality: bytes
 
 
 def create_missing(database: Database) -> None:
@@ -266,39 +290,47 @@ def add_version(
     return version
 
 
+def name_dataset(
+    connection: Connection, dataset: Dataset, source: str, created: datetime
+) -> tuple[int, bool]:
+    """Write that a name means a dataset, unless it does; return the version and if it is new."""
+    latest = find_version(connection, dataset.name)
+    if latest is not None and latest[0] == dataset.dataset_id:
+        return latest[1], False
+    return add_version(connection, dataset.name, dataset.dataset_id, created, source), True
+
+
 def recall_ingest(connection: Connection, key: str) -> tuple[str, bytes] | None:
-    """Return dataset_id and quality report of an ingest done before, or None."""
+    """Return dataset_id and quality report of the newest ingest of a key, or None."""
     query = select(ingests.c.dataset_id, ingests.c.quality).where(ingests.c.key == key)
-    row = connection.execute(query).one_or_none()
+    row = connection.execute(query.order_by(_NEWEST_FIRST).limit(1)).one_or_none()
     return None if row is None else (row.dataset_id, row.quality)
 
 
-def remember_ingest(
-    connection: Connection,
-    key: str,
-    dataset_id: str,
-    quality: bytes,
-    source: str,
-    created: datetime,
-) -> None:
-    """Write what an ingest gave, replacing what the same key gave before."""
-    connection.execute(delete(ingests).where(ingests.c.key == key))
+def remember_ingest(connection: Connection, ingest: Ingest, created: datetime) -> None:
+    """Write that an ingest is the newest of its name; write nothing if the newest is the same."""
+    query = select(*(ingests.c[field] for field in Ingest._fields))
+    of_name = query.where(ingests.c.name == ingest.name).order_by(_NEWEST_FIRST).limit(1)
+    if connection.execute(of_name).one_or_none() == ingest:
+        return
+    is_it = (ingests.c.name == ingest.name) & (ingests.c.version == ingest.version)
+    connection.execute(delete(ingests).where(is_it & (ingests.c.key == ingest.key)))
     position = connection.scalar(select(func.max(ingests.c.position))) or 0
-    row = {
-        "key": key,
-        "dataset_id": dataset_id,
-        "position": position + 1,
-        "created": created,
-        "source": source,
-        "quality": quality,
-    }
+    row = {**ingest._asdict(), "position": position + 1, "created": created}
     connection.execute(insert(ingests), [row])
 
 
-def get_quality(connection: Connection, dataset_id: str) -> bytes | None:
-    """Return the quality report of the ingest that first gave a dataset."""
-    query = select(ingests.c.quality).where(ingests.c.dataset_id == dataset_id)
-    return connection.scalar(query.order_by(ingests.c.position).limit(1))
+def get_quality(connection: Connection, dataset: Dataset) -> bytes | None:
+    """Return the quality report of the newest ingest that gave a dataset, or None.
+
+    Of a dataset with a name it is the newest that gave this version of the name, else the newest
+    that gave its content.
+    """
+    query = select(ingests.c.quality).where(ingests.c.dataset_id == dataset.dataset_id)
+    if dataset.name:
+        is_named = (ingests.c.name == dataset.name) & (ingests.c.version == dataset.version)
+        query = query.where(is_named)
+    return connection.scalar(query.order_by(_NEWEST_FIRST).limit(1))
 
 
 def get_files(connection: Connection, paths: Iterable[str]) -> dict[str, FileState]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, final
 
 from plumbline.core.errors import nearest_names
+from plumbline.lake.problem_text import listed
 
 if TYPE_CHECKING:
     from plumbline.lake.table_source import TableSource
@@ -65,7 +66,7 @@ def find_roles(
     is_named = any(field_name(c) in BAR_NAMES or c in source.columns.values() for c in header)
     if source.form == "long" and not is_named and any(_VALUE.match(c) for c in header):
         problems.append(
-            f"{name}: the header is missing: the first line holds values ({', '.join(header[:8])})"
+            f"{name}: the header is missing: the first line holds values ({listed(header, 8)})"
         )
         return None
     for word, column in source.columns.items():
@@ -106,8 +107,8 @@ def _one_of(
     advice = f"say which with columns: {{{word}: …}}"
     if word == "asset":
         advice += (
-            ", or form: wide if every other column is an asset, or asset: '{stem}' if a file "
-            "is one asset that its name tells"
+            ", or form: wide if every other column is an asset, or asset: '{stem}' if a file is "
+            "one asset that its name tells (all of it but the ending: BRK.B of BRK.B.csv)"
         )
     if found:
         problems.append(f"{name}: {word} could be {' or '.join(map(repr, found))}; {advice}")
@@ -115,7 +116,7 @@ def _one_of(
     near = [f"{c!r} ({h})" for c in header if (h := _near(c, usual))]
     hint = f"; near: {', '.join(near)}" if near else ""
     problems.append(
-        f"{name}: no {word} column; found: {', '.join(map(repr, header[:20]))}; "
+        f"{name}: no {word} column; found: {listed([repr(column) for column in header])}; "
         f"known: {', '.join(usual)}{hint}; {advice}"
     )
     return None

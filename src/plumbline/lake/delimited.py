@@ -14,6 +14,7 @@ import numpy as np
 import polars as pl
 from jaxtyping import Int
 
+from plumbline.lake.content import why_no_text
 from plumbline.lake.raw_table import RawTable
 
 DELIMITERS = (",", ";", "\t", "|")
@@ -108,10 +109,13 @@ def _other_delimiter(data: bytes, mark: str) -> str | None:
 def _content(path: Path, name: str, problems: list[str]) -> bytes | None:
     try:
         data = path.read_bytes()
-        if path.suffix == ".gz":
+        if path.suffix.lower() == ".gz":
             data = gzip.decompress(data)
     except (OSError, EOFError, zlib.error) as error:
         problems.append(f"{name}: cannot be read: {error}")
+        return None
+    if other := why_no_text(data[:4]):
+        problems.append(f"{name}: {other}")
         return None
     data = data.removeprefix(_MARK)
     if not data.strip():

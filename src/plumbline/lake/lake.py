@@ -15,7 +15,7 @@ from plumbline.lake import catalogue
 from plumbline.lake.cleaning_rules import CleaningRules
 from plumbline.lake.dataset import Dataset, grid_of
 from plumbline.lake.fingerprint import Listing, describe, list_files, refuse_moved_files
-from plumbline.lake.prepared import Ingested, PreparedDataset, Progress, report_of, silent
+from plumbline.lake.prepared import Ingested, PreparedDataset, Progress, named, report_of
 from plumbline.lake.segments import lacking, restorable, set_aside, verified_paths, write_segments
 from plumbline.lake.source import Source
 from plumbline.ledger.database import Database, open_database
@@ -105,7 +105,8 @@ class Lake:
         calendar : the grid; as text ``XNYS``, ``24/7`` or with a frequency, ``24/7 1h``.
         rules : cleaning rules; default: ``CleaningRules()``.
         base : folder that the source's paths start from; default: the working folder.
-        progress : called with what is being done, how much of it is done, and how much there is.
+        progress : called with what is being done and the name, as in ``read stocks``, how much of
+            it is done, and how much there is.
 
         Returns
         -------
@@ -163,7 +164,7 @@ class Lake:
             return PreparedDataset(known[0], note, key, known[1], None)
         from plumbline.lake.preparation import read_clean
 
-        made = read_clean(source, base, Calendar(*grid), rules, progress or silent)
+        made = read_clean(source, base, Calendar(*grid), rules, named(progress, name))
         refuse_moved_files(listing)
         dataset = replace(made.dataset, name=name, version=self._version_of(name, made.dataset))
         return PreparedDataset(dataset, note, key, made.quality, made.bars)
@@ -178,29 +179,22 @@ class Lake:
         dataset = prepared.dataset
         segments = None
         if prepared.bars is not None and not self._is_stored(dataset.dataset_id):
-            segments = write_segments(
-                self.segment_folder, prepared.bars, dataset.frequency, progress or silent
-            )
+            told = named(progress, dataset.name)
+            segments = write_segments(self.segment_folder, prepared.bars, dataset.frequency, told)
         created = current_time()
         with self.database.begin() as connection:
             if segments is not None:
                 catalogue.add_dataset(connection, dataset, segments)
-            if prepared.bars is not None:
-                catalogue.remember_ingest(
-                    connection,
-                    prepared.key,
-                    dataset.dataset_id,
-                    prepared.quality_bytes,
-                    prepared.source,
-                    created,
-                )
-            latest = catalogue.find_version(connection, dataset.name)
-            is_new = latest is None or latest[0] != dataset.dataset_id
-            version = latest[1] if latest is not None else 0
-            if is_new:
-                version = catalogue.add_version(
-                    connection, dataset.name, dataset.dataset_id, created, prepared.source
-                )
+            version, is_new = catalogue.name_dataset(connection, dataset, prepared.source, created)
+            ingest = catalogue.Ingest(
+                dataset.name,
+                version,
+                prepared.key,
+                dataset.dataset_id,
+                prepared.source,
+                prepared.quality_bytes,
+            )
+            catalogue.remember_ingest(connection, ingest, created)
         return Ingested(replace(dataset, version=version), is_new, prepared.quality_bytes)
 
     def source_listing(self, source: Source, base: Path) -> Listing:
@@ -241,13 +235,21 @@ class Lake:
         with self.database.read() as connection:
             return catalogue.list_versions(connection)
 
-    def quality(self, name_or_id: str, version: int | None = None) -> "polars.DataFrame":
-        """Return the quality report of the ingest that first gave a dataset."""
-        found = self.dataset(name_or_id, version)
+    def quality(self, dataset: Dataset | str, version: int | None = None) -> "polars.DataFrame":
+        """Return what cleaning found in the newest ingest that gave a dataset.
+
+        Parameters
+        ----------
+        dataset : the dataset, its name, or its id, which stands for its content under any name.
+        version : of a name; default: the latest.
+        """
+        found = self.dataset(dataset, version) if isinstance(dataset, str) else dataset
         with self.database.read() as connection:
-            content = catalogue.get_quality(connection, found.dataset_id)
+            content = catalogue.get_quality(connection, found)
         if content is None:
-            raise MissingDataError(f"dataset {name_or_id!r} has no quality report")
+            raise MissingDataError(
+                f"dataset {found.name or found.dataset_id[:12]!r} has no quality report"
+            )
         return report_of(content)
 
     def panel(

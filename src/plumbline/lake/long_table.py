@@ -1,6 +1,5 @@
 """A file's table to the long shape that every source yields."""
 
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -9,7 +8,7 @@ from plumbline.core.calendar import Calendar
 from plumbline.lake.columns import ASSET_NAMES, Roles, field_name, find_roles
 from plumbline.lake.convert import to_closes, to_floats
 from plumbline.lake.raw_table import RawTable
-from plumbline.lake.table_source import STEM
+from plumbline.lake.stem import STEM, filled_stem
 
 if TYPE_CHECKING:
     from plumbline.lake.table_source import TableSource
@@ -30,7 +29,8 @@ def long_table(
     Returns
     -------
     The table, or None if the file has a problem. Of a wide table, cells without a value give no
-    row, but a column without any gives one, so that its asset is named.
+    row, but a column without any gives one, so that its asset is named, and so does a cell whose
+    bar stands in the file again, there with a value.
     """
     before = len(problems)
     roles = find_roles(table.frame.columns, source, table.name, problems)
@@ -42,17 +42,13 @@ def long_table(
     values = _numbers(table, roles, source, problems)
     if source.form == "wide":
         problems.extend(_long_after_all(table, roles, closes))
-        field = source.field.replace(STEM, _stem(table.name))
+        field = filled_stem(source.field, table.name)
         written = {table.written.get(name, name): cells for name, cells in values.items()}
         return None if len(problems) > before else _melted(closes, written, field)
     assets = asset_names(table, roles, source, problems)
     if len(problems) > before:
         return None
     return pl.DataFrame([closes, assets, *values.values()])
-
-
-def _stem(name: str) -> str:
-    return PurePosixPath(name).name.split(".")[0]
 
 
 def _numbers(
@@ -89,7 +85,7 @@ def asset_names(
 ) -> pl.Series:
     """Return the asset of each row of a long table; append what is no name."""
     if roles.asset is None:
-        name = (source.asset or STEM).replace(STEM, _stem(table.name))
+        name = filled_stem(source.asset or STEM, table.name)
         return pl.Series("asset", [name]).new_from_index(0, table.frame.height)
     cells = table.frame[roles.asset]
     if not (cells.dtype in (pl.String, pl.Categorical, pl.Enum) or cells.dtype.is_integer()):
@@ -107,7 +103,7 @@ def asset_names(
 def _melted(closes: pl.Series, values: dict[str, pl.Series], field: str) -> pl.DataFrame:
     wide = pl.DataFrame([closes.alias("bar_close"), *(v.alias(f"={k}") for k, v in values.items())])
     long = wide.unpivot(index="bar_close", variable_name="asset", value_name=field)
-    long = long.filter(pl.col(field).is_not_nan()).with_columns(pl.col("asset").str.slice(1))
+    long = stated_cells(long, closes, field).with_columns(pl.col("asset").str.slice(1))
     empty = [name for name, cells in values.items() if cells.is_nan().all()]
     if not empty:
         return long
@@ -118,12 +114,32 @@ def _melted(closes: pl.Series, values: dict[str, pl.Series], field: str) -> pl.D
     return pl.concat([long, named.select(long.columns)])
 
 
+def stated_cells(cells: pl.DataFrame, closes: pl.Series, value: str) -> pl.DataFrame:
+    """Drop the cells of a wide table that say nothing of their bar and asset.
+
+    Those are the cells without a value, unless the bar stands in the file again, there with a
+    value of the asset: a missing value against a present one conflicts, as it does in a long table.
+
+    Parameters
+    ----------
+    cells : ``bar_close``, ``asset`` and values, a row a cell.
+    closes : the bars of the file's rows.
+    value : name of the values' column.
+    """
+    has_value = pl.col(value).is_not_nan()
+    again = closes.filter(closes.is_duplicated()).unique()
+    if not again.len():
+        return cells.filter(has_value)
+    is_again = pl.col("bar_close").is_in(again.implode())
+    return cells.filter(has_value | (is_again & has_value.any().over("bar_close", "asset")))
+
+
 def without_named_twice(frames: list[pl.DataFrame]) -> list[pl.DataFrame]:
     """Drop the rows that stand for a wide column without values, if another table has its asset.
 
     What is left names each asset that no file has a value of, once, so that cleaning reports it.
     """
-    is_empty = [frame[frame.columns[-1]].is_nan() for frame in frames]
+    is_empty = [_is_valueless(frame) for frame in frames]
     if not any(mask.any() for mask in is_empty):
         return frames
     pairs = list(zip(frames, is_empty, strict=True))
@@ -135,3 +151,12 @@ def without_named_twice(frames: list[pl.DataFrame]) -> list[pl.DataFrame]:
         known.update(needless)
         kept.append(frame.filter(is_kept))
     return kept
+
+
+def _is_valueless(frame: pl.DataFrame) -> pl.Series:
+    """Return which rows are of an asset that the table has no value of."""
+    is_nan = frame[frame.columns[-1]].is_nan()
+    if not is_nan.any():
+        return is_nan
+    known = frame["asset"].filter(~is_nan).unique()
+    return is_nan & ~frame["asset"].is_in(known.implode())

@@ -14,6 +14,7 @@ from plumbline.lake.cleaning_rules import CleaningRules
 from plumbline.lake.dataset import Dataset
 from plumbline.lake.patches import make_patches
 from plumbline.lake.prepared import Progress
+from plumbline.lake.problem_text import listed
 from plumbline.lake.quality import summarise
 from plumbline.lake.row_rules import ConflictError
 from plumbline.lake.source import Source
@@ -62,9 +63,8 @@ def read_clean(
 
 def _why_none(quality: pl.DataFrame) -> str:
     found = [f"{row[0]} {row[1]} {row[2]}" for row in summarise(quality).iter_rows()]
-    assets = quality.filter(pl.col("rule") == "no_value")["asset"].to_list()
-    names = ", ".join(map(repr, assets[:10])) + (", …" if len(assets) > 10 else "")
-    return f"no bar is left after cleaning ({', '.join(found)}): no value of {names}"
+    assets = [repr(name) for name in quality.filter(pl.col("rule") == "no_value")["asset"]]
+    return f"no bar is left after cleaning ({', '.join(found)}): no value of {listed(assets, 10)}"
 
 
 def make_dataset(bars: pl.DataFrame, calendar: Calendar) -> Dataset:

@@ -70,5 +70,12 @@ def report_of(content: bytes) -> "polars.DataFrame":
     return pl.read_parquet(io.BytesIO(content))
 
 
+def named(progress: Progress | None, name: str) -> Progress:
+    """Return a progress whose steps name a data set, as in ``read stocks``; None is silent."""
+    if progress is None:
+        return silent
+    return lambda what, done, of: progress(f"{what} {name}", done, of)
+
+
 def silent(_what: str, _done: int, _of: int) -> None:
     """Show no progress."""

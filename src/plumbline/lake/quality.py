@@ -5,6 +5,9 @@ from typing import Any
 
 import polars as pl
 
+from plumbline.lake.dataset import Dataset
+
+LARGE_LOSS = 0.05  # share of the rows off the calendar above which it is more than single days
 SCHEMA: dict[str, Any] = {
     "asset": pl.String,
     "bar_close": pl.Datetime("us", "UTC"),
@@ -61,6 +64,30 @@ def count_effects(quality: pl.DataFrame) -> dict[str, int]:
     dropped = found.filter(effect="dropped").select(n_rows.sum()).item()
     noted = found.filter(effect="noted").height
     return {"changed": changed, "dropped": int(dropped), "noted": noted}
+
+
+def large_losses(quality: pl.DataFrame, dataset: Dataset) -> list[str]:
+    """Return sentences that warn of rows that were dropped in such numbers that data are lost.
+
+    Parameters
+    ----------
+    quality : report of an ingest.
+    dataset : what it gave.
+
+    Returns
+    -------
+    One sentence if more than 5 % of the rows stand off the calendar, else none.
+    """
+    n_rows = dataset.n_rows + count_effects(quality)["dropped"]
+    n_off = quality.filter(rule="off_calendar").height
+    if n_off <= LARGE_LOSS * n_rows:
+        return []
+    grid = f"{dataset.calendar_name} {dataset.frequency}"
+    text = (
+        f"{dataset.name}: {n_off} of {n_rows} rows ({n_off / n_rows:.0%}) are no bar of the "
+        f"calendar {grid} and are dropped; check the calendar, the time zone and time_label"
+    )
+    return [text]
 
 
 def summarise(quality: pl.DataFrame) -> pl.DataFrame:

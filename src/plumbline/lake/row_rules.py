@@ -21,7 +21,8 @@ class ConflictError(SourceError):
 
     Parameters
     ----------
-    rows : ``asset`` and ``bar_close`` of the bars that are listed.
+    rows : ``asset`` and ``bar_close`` of the bars that are listed, and ``fields``, the list of
+        those that differ.
     texts : what the rows of each say.
     count : how many such bars there are.
     """
@@ -166,7 +167,7 @@ def merge_duplicates(
     clashing = spread.filter(is_conflict)
     if clashing.height and conflicts == "refuse":
         shown = clashing.head(_LISTED)
-        raise ConflictError(shown.select(_KEYS), _listed(repeated, shown), clashing.height)
+        raise ConflictError(_differing(shown), _listed(repeated, shown), clashing.height)
     _report_duplicates(repeated, spread, conflicts, findings)
     take = [s.last() if conflicts == "last" else s.first() for s in said]
     merged = groups.agg(*(t.alias(n) for n, t in zip(fields, take, strict=True)))
@@ -186,6 +187,12 @@ def _report_duplicates(
     extra = pl.col("said") - 1
     findings.append(finding(exact, "duplicate", "dropped", None, extra))
     findings.append(finding(clashing, "conflict", f"kept_{conflicts}", None, extra))
+
+
+def _differing(clashing: pl.DataFrame) -> pl.DataFrame:
+    fields = [name for name in clashing.columns if name not in (*_KEYS, "rows")]
+    differ = [[name for name in fields if row[name]] for row in clashing.iter_rows(named=True)]
+    return clashing.select(_KEYS).with_columns(pl.Series("fields", differ, pl.List(pl.String)))
 
 
 def _listed(repeated: pl.DataFrame, clashing: pl.DataFrame) -> list[str]:

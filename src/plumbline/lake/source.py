@@ -58,14 +58,15 @@ class Source(Plugin, ABC):
 
     @abstractmethod
     def places(self, base: Path, calendar: Calendar, wanted: "polars.DataFrame") -> list[list[str]]:
-        """Return where the values of some bars stand, such as ``a.csv, line 3``.
+        """Return where values of some bars stand, such as ``a.csv, line 3``.
 
         Reads the source again: for messages about what was read without a problem.
 
         Parameters
         ----------
         base, calendar : as for :meth:`bars`.
-        wanted : ``asset`` (white space taken off) and ``bar_close``, a row a bar.
+        wanted : ``asset`` (white space taken off), ``bar_close``, and ``fields``, the list of the
+            fields whose values are looked for, a row a bar.
 
         Returns
         -------

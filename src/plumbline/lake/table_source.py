@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from plumbline.core.calendar import Calendar
 from plumbline.core.errors import ParameterError, SourceError, nearest_names
+from plumbline.lake.problem_text import told_once
 from plumbline.lake.source import Source, find_files, path_name
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 _FORMS = ("long", "wide")
 _TIME_LABELS = ("close", "open", "session")
-STEM = "{stem}"
 
 
 @dataclass(frozen=True)
@@ -34,8 +34,9 @@ class TableSource(Source):
         Usual names (``date``, ``timestamp``, ``symbol``, ``ticker`` …) are found by themselves.
     fields : long form: the fields to take; default: all other columns, whose names are
         lowered and joined by underscores (``Adj Close`` is ``adj_close``).
-    field : wide form: the field that the cells hold; ``{stem}`` is the name of the file up to
-        its first dot.
+    field : wide form: the field that the cells hold; ``{stem}`` is the name of the file without
+        the endings that say its format: ``.csv .tsv .txt .parquet .pq``, and ``.gz`` or ``.zip``
+        behind them. ``BRK.B.csv.gz`` has the stem ``BRK.B``.
     asset : long form without an asset column: the asset of the whole file; may hold ``{stem}``.
     time_label : what a time stamp marks: the ``close`` of a bar, its ``open`` (24/7 only), or
         the ``session`` whose date it falls on. A column of dates always marks sessions.
@@ -77,27 +78,30 @@ class TableSource(Source):
         """Read all files; see :meth:`Source.bars`."""
         from plumbline.lake.long_table import long_table, without_named_twice
 
-        problems: list[str] = []
+        paths = {path_name(path, base): path for path in self.files(base)}
+        told: list[tuple[str, str]] = []
         frames = []
-        for path in self.files(base):
-            table = self.table(path, path_name(path, base), problems)
+        for name, path in paths.items():
+            problems: list[str] = []
+            table = self.table(path, name, problems)
             frame = None if table is None else long_table(table, self, calendar, problems)
+            told += [(name, problem) for problem in problems]
             if frame is not None:
                 frames.append(frame)
-        if problems:
-            raise SourceError(f"{type(self).__name__} files below {base}", problems)
+        if told:
+            raise SourceError(f"{type(self).__name__} files below {base}", told_once(told))
         return without_named_twice(frames) if self.form == "wide" else frames
 
     def places(self, base: Path, calendar: Calendar, wanted: "polars.DataFrame") -> list[list[str]]:
         """Return the file and line of each value; see :meth:`Source.places`."""
-        from plumbline.lake.places import rows_of
+        from plumbline.lake.places import places_in
 
         found: list[list[str]] = [[] for _ in range(wanted.height)]
         for path in self.files(base):
             table = self.table(path, path_name(path, base), [])
             if table is not None:
-                for place, row in rows_of(table, self, calendar, wanted):
-                    found[place].append(table.where(row))
+                for row, place in places_in(table, self, calendar, wanted):
+                    found[row].append(place)
         return found
 
     @abstractmethod

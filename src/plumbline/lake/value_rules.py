@@ -85,14 +85,14 @@ def _outlier_mask(bars: pl.DataFrame, name: str, tolerance: float) -> np.ndarray
     mask = np.zeros(values.size, dtype=bool)
     if values.size < 3:
         return mask
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore"):  # a price of 0 or less has no scale
         scale = np.log10(values)
-    up, down = scale[1:-1] - scale[:-2], scale[1:-1] - scale[2:]
-    factor = np.rint(up)
+        up, down = scale[1:-1] - scale[:-2], scale[1:-1] - scale[2:]
+        factor = np.rint(up)
+        to_factor = np.maximum(np.abs(up - factor), np.abs(down - factor))
     is_same_asset = codes[:-2] == codes[2:]
     is_factor = (np.abs(factor) == 1) | (np.abs(factor) == 2)
-    near = np.log10(1 + tolerance)
-    is_near = (np.abs(up - factor) <= near) & (np.abs(down - factor) <= near)
+    is_near = to_factor <= np.log10(1 + tolerance)
     mask[1:-1] = is_same_asset & is_factor & is_near
     return mask
 

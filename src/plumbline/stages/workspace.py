@@ -85,7 +85,7 @@ class Workspace:
         found = self.prepared[name]
         if isinstance(found, PreparedDataset):
             return found.quality
-        return self.project.lake.quality(found.dataset_id)
+        return self.project.lake.quality(found)
 
     def store_data(self) -> None:
         """Store the data sets that are not in the lake yet."""

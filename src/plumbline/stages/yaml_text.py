@@ -8,6 +8,8 @@ import yaml
 Lines = dict[tuple[str, ...], int]
 
 _TEXT = ("tag:yaml.org,2002:str", "tag:yaml.org,2002:merge", "tag:yaml.org,2002:value")
+_PLACEHOLDER = re.compile(r"\{\w+\}")
+_OPENING = ("[", "{", "'", '"')
 _READ_AS = {"int": "a whole number", "float": "a number", "bool": "true or false"} | {
     "null": "nothing",
     "timestamp": "a date",
@@ -60,8 +62,9 @@ def read_yaml(text: str, problems: list[str]) -> tuple[Any, Lines]:
 def read_value(text: str, problems: list[str]) -> Any:
     """Return the value of a ``key=value``: YAML, or the text itself where it is no YAML.
 
-    So ``%d/%m/%Y``, ``,`` and ``|`` can be typed as they are. A text that opens a list, a mapping
-    or a quote is meant as YAML, and refused if it is none.
+    So ``%d/%m/%Y``, ``,``, ``|`` and ``{stem}`` can be typed as they are. A text that opens a list,
+    a mapping or a quote is meant as YAML, and refused if it is none; one that begins with a word
+    in braces opens no mapping.
 
     Parameters
     ----------
@@ -71,10 +74,12 @@ def read_value(text: str, problems: list[str]) -> Any:
     plain = text.strip()
     if plain[:1] in ("|", ">", "#") and "\n" not in plain:  # YAML reads nothing in these
         return plain
+    if _PLACEHOLDER.match(plain) or ("{stem}" in plain and plain[:1] not in _OPENING):
+        return plain
     try:
         yaml.compose(text, Loader=_Loader)
     except (yaml.YAMLError, RecursionError):
-        if plain[:1] not in ("[", "{", "'", '"'):
+        if plain[:1] not in _OPENING:
             return plain
     return read_yaml(text, problems)[0]
 

@@ -51,7 +51,7 @@ def command(
         **_span(dataset),
     }
     if quality:
-        shown["quality"] = lake.quality(name).to_dicts()
+        shown["quality"] = lake.quality(dataset).to_dicts()
     if files:
         shown["files"] = [str(path) for path in lake.segment_paths(dataset)]
     console.emit(shown, lambda: _text(shown), as_json=as_json)

@@ -1,6 +1,7 @@
 """Read files into the lake."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,7 +13,12 @@ from plumbline.core.errors import ParameterError, RecipeError, SourceError
 
 _HOW_TO_SAY = (
     "what a message below calls `form: wide` is said here as --option form=wide, "
-    "`columns: {close: Price}` as --option columns.close=Price, a rule as --rule conflicts=first"
+    "`columns: {close: Price}` as --option columns.close=Price, a rule as --rule conflicts=first, "
+    "`source: csv` as --source csv"
+)
+_ADVICE = re.compile(
+    r" (asset|columns|conflicts|decimal|delimiter|fields?|form|source"
+    r"|time_(format|label|zone)): "
 )
 
 
@@ -51,12 +57,13 @@ def command(
     from plumbline.cli.workspace import find_project
     from plumbline.core.calendar import ALWAYS_OPEN
     from plumbline.lake.cleaning_rules import CleaningRules
-    from plumbline.lake.quality import summarise
+    from plumbline.lake.quality import large_losses, summarise
     from plumbline.lake.source import sources
     from plumbline.stages.recipe import parse_overrides
     from plumbline.stages.validation import made
 
     kind = source or _kind_of(files)
+    _refuse_bare(options or (), rules or ())
     parameters = {"paths": files, **parse_overrides(options or ())}
     chosen = parse_overrides(rules or ())
     _refuse_wrong((sources[kind], parameters, "--option"), (CleaningRules, chosen, "--rule"))
@@ -76,12 +83,15 @@ def command(
                 base=Path.cwd(),
                 progress=watcher.step,
             )
-        except SourceError:
-            console.note(_HOW_TO_SAY)
+        except SourceError as error:
+            if any(_ADVICE.search(problem) for problem in error.problems):
+                console.note(_HOW_TO_SAY)
             raise
     opened.codes.save()
     dataset = done.dataset
-    quality = summarise(done.quality).to_dicts()
+    warnings = large_losses(done.quality, dataset)
+    for text in warnings:
+        console.note(f"warning: {text}")
     data: dict[str, Any] = {
         "name": dataset.name,
         "version": dataset.version,
@@ -92,9 +102,23 @@ def command(
         "fields": list(dataset.fields),
         "healed": done.healed,
         "calendar": f"{dataset.calendar_name} {dataset.frequency}",
-        "quality": quality,
+        "quality": summarise(done.quality).to_dicts(),
+        "warnings": warnings,
     }
     console.emit(data, lambda: _text(data), as_json=as_json)
+
+
+def _refuse_bare(options: Sequence[str], rules: Sequence[str]) -> None:
+    """Refuse what is no ``key=value``, with an example of its own kind."""
+    wanted = [("--option", "form=wide", options), ("--rule", "conflicts=first", rules)]
+    problems = [
+        f"{option} {word!r} must read key=value, such as {example}"
+        for option, example, words in wanted
+        for word in words
+        if not ("=" in word and word.partition("=")[0].strip())
+    ]
+    if problems:
+        raise RecipeError("command line", problems)
 
 
 def _refuse_wrong(*wanted: tuple[type, Mapping[str, Any], str]) -> None:

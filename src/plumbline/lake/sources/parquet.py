@@ -9,6 +9,8 @@ from plumbline.lake.table_source import TableSource
 if TYPE_CHECKING:
     from plumbline.lake.raw_table import RawTable
 
+_HEAD_BYTES = 4096  # enough to tell text from Parquet
+
 
 @final
 @dataclass(frozen=True)
@@ -27,10 +29,15 @@ class Parquet(TableSource):
         """Return the columns of one file as typed there; see :meth:`TableSource.table`."""
         import polars as pl
 
+        from plumbline.lake.content import why_no_parquet
         from plumbline.lake.raw_table import RawTable
 
+        head = b""
         try:
+            with path.open("rb") as file:
+                head = file.read(_HEAD_BYTES)
             return RawTable(name, pl.read_parquet(path, glob=False))
         except (OSError, pl.exceptions.PolarsError) as error:
-            problems.append(f"{name}: cannot be read as Parquet: {error}")
+            why = f"it {other}" if (other := why_no_parquet(head)) else error
+            problems.append(f"{name}: cannot be read as Parquet: {why}")
             return None

@@ -1,0 +1,100 @@
+"""Ingesting files and showing data sets: what cleaning found, and what messages advise."""
+
+import json
+
+import pytest
+
+from plumbline.cli.app import call
+
+SESSIONS = "date,symbol,close\n" + "".join(f"2024-01-0{day},AAA,{day}\n" for day in (2, 3, 4, 5))
+WEEKEND = "".join(f"2024-01-{day:02},AAA,9\n" for day in (6, 7, 13))
+XNYS = ("--calendar", "XNYS")
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """Return an empty project, as the working folder."""
+    monkeypatch.chdir(tmp_path)
+    assert call(["init"]) == 0
+    return tmp_path
+
+
+def said(capsys, *words):
+    """Run a command and return (exit code, standard output, standard error)."""
+    capsys.readouterr()
+    code = call(list(words))
+    return code, *capsys.readouterr()
+
+
+def test_quality_shows_what_cleaning_found_in_the_newest_files(capsys, folder):
+    (folder / "x.csv").write_text(SESSIONS)
+    assert "found nothing in x" in said(capsys, "ingest", "x", "x.csv", *XNYS)[1]
+    (folder / "x.csv").write_text(SESSIONS + WEEKEND)
+    assert said(capsys, "ingest", "x", "x.csv", *XNYS)[0] == 0
+    assert said(capsys, "data", "x", "--quality")[1].count("off_calendar") == 3
+    (folder / "x.csv").write_text(SESSIONS)
+    assert said(capsys, "ingest", "x", "x.csv", *XNYS)[0] == 0
+    assert "cleaning found nothing in x" in said(capsys, "data", "x", "--quality")[1]
+
+
+def test_a_large_share_of_rows_off_the_calendar_is_a_warning(capsys, folder):
+    (folder / "x.csv").write_text(SESSIONS + WEEKEND)
+    code, out, err = said(capsys, "ingest", "x", "x.csv", *XNYS, "--json")
+    assert code == 0
+    text = "x: 3 of 7 rows (43%) are no bar of the calendar XNYS 1d and are dropped"
+    assert f"warning: {text}" in err
+    assert json.loads(out)["warnings"][0].startswith(text)
+    (folder / "x.csv").write_text(SESSIONS)
+    code, out, err = said(capsys, "ingest", "x", "x.csv", *XNYS, "--json")
+    assert "warning" not in err
+    assert json.loads(out)["warnings"] == []
+
+
+def test_the_stem_can_be_typed_as_it_is_advised(capsys, folder):
+    for name in ("RDS.A", "RDS.B"):
+        (folder / f"{name}.csv").write_text("date,close\n2024-01-02,1\n")
+    code, _, err = said(capsys, "ingest", "x", "RDS.*.csv")
+    assert code == 1
+    assert "asset: '{stem}' if a file is one asset" in err
+    assert "--option form=wide" in err
+    words = ("ingest", "x", "RDS.*.csv", "--option", "asset={stem}", "--json")
+    code, out, _ = said(capsys, *words)
+    assert code == 0
+    assert json.loads(out)["assets"] == 2
+
+
+def test_how_advice_is_followed_is_told_only_where_there_is_advice(capsys, folder):
+    (folder / "empty.csv").write_text("")
+    for name in ("nosuch.csv", "empty.csv"):
+        code, _, err = said(capsys, "ingest", "x", name)
+        assert code == 1
+        assert "is said here" not in err
+    (folder / "a.csv").write_bytes(b"PAR1")
+    (folder / "b.csv").write_text("date;symbol;close\n2024-01-02;A;1,5\n")
+    (folder / "c.csv").write_text("date,symbol,close\n31/01/2024,A,1\n")
+    (folder / "d.csv").write_text("date,symbol,close\n2024-01-02,A,1\n2024-01-02,A,2\n")
+    for name in "abcd":
+        assert "is said here" in said(capsys, "ingest", "x", f"{name}.csv")[2]
+
+
+def test_an_option_without_a_value_is_answered_with_an_example_of_its_kind(capsys, folder):
+    (folder / "x.csv").write_text(SESSIONS)
+    words = ("ingest", "x", "x.csv", "--option", "form", "--option", "=wide", "--rule", "ohlc")
+    code, out, err = said(capsys, *words, "--json")
+    assert code == 2
+    assert json.loads(out)["problems"] == [
+        "--option 'form' must read key=value, such as form=wide",
+        "--option '=wide' must read key=value, such as form=wide",
+        "--rule 'ohlc' must read key=value, such as conflicts=first",
+    ]
+    assert "model.window" not in err
+
+
+def test_progress_names_the_data_set(capsys, folder):
+    (folder / "x.csv").write_text(SESSIONS)
+    err = said(capsys, "ingest", "stocks", "x.csv", *XNYS)[2]
+    assert err.splitlines() == [
+        "read stocks: 1 of 1",
+        "clean stocks: 4 of 4",
+        "write stocks: 4 of 4",
+    ]
