@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test format bench docs clean help
+.PHONY: demo test format bench clean help
 
 help:
 	@echo "make demo    set up and run the example study on the data in examples/"

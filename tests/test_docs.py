@@ -1,13 +1,26 @@
 """Every plug-in, command, setting and link has its words."""
 
+import ast
+import dataclasses
 import inspect
+import itertools
 import re
+import tomllib
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from plumbline.core.settings import ARITHMETIC, ENVIRONMENT
+from plumbline.factors.model import models
+from plumbline.factors.options import EvaluationOptions
+from plumbline.features.signal import signals
+from plumbline.lake.cleaning_rules import CleaningRules
+from plumbline.stages.kind import Gate
+from plumbline.stages.recipe import load_recipe
+from plumbline.stages.study_schema import study_schema
+from plumbline.stages.validation import schema_of
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 SOURCE = REPOSITORY / "src" / "plumbline"
@@ -15,8 +28,20 @@ ROOMS_OF_METHODS = ("plumbline.features.signals", "plumbline.factors.models")
 ROOM = re.compile(r"^(\w+)(?::[^=\n]*)? = Room\(\s*\"([\w.]+)\"", re.MULTILINE)
 REFERENCE = re.compile(r"^\s*References?\s*\n\s*-{4,}\s*\n\s*\S|\bReferences?: \S", re.MULTILINE)
 LINK = re.compile(r"!?\[[^\]]*\]\(\s*<?([^)\s>]+)>?[^)]*\)")
-CODE = re.compile(r"^(```|~~~).*?^\1\s*$|`[^`\n]*`", re.MULTILINE | re.DOTALL)
+CODE_BLOCK = re.compile(r"^(```|~~~).*?^\1\s*$", re.MULTILINE | re.DOTALL)
+CODE = re.compile(CODE_BLOCK.pattern + r"|`[^`\n]*`", re.MULTILINE | re.DOTALL)
 SKIPPED_FOLDERS = {"node_modules", "build", "dist", "demo", "reports"}
+IN_RECIPES = (*ROOMS_OF_METHODS, "plumbline.lake.sources")
+RECIPES = REPOSITORY / "docs" / "recipes.md"
+CLOSED = ("universe", "factors", "neutralise", "evaluation")
+STUDY: dict[str, Any] = {
+    "name": "x",
+    "data": {"stocks": {"source": "csv", "paths": ["stocks.csv"], "calendar": "XNYS"}},
+    "universe": {"prices": "stocks"},
+    "factors": {"data": "stocks", "definitions": {"market": "A"}},
+    "signals": {"momentum": {}},
+}
+IMPORTED_AS = {"pyyaml": "yaml", "alphalens-reloaded": "alphalens"}
 
 
 def rooms() -> dict[str, tuple[str, str]]:
@@ -89,6 +114,107 @@ def is_named(name: str, text: str) -> bool:
     return re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", text) is not None
 
 
+def key_rows(text: str, word: str) -> dict[str, tuple[str, str]]:
+    """Return key -> (default, allowed) of the tables under the headings that name a word."""
+    found = {}
+    parts = re.split(r"^#+ +(.+)$", CODE_BLOCK.sub("", text), flags=re.MULTILINE)
+    for heading, part in zip(parts[1::2], parts[2::2], strict=True):
+        rows = re.findall(r"^\| `(\w+)` \|(.*)\|$", part, re.MULTILINE)
+        if is_named(word, heading):
+            cells = {key: re.split(r"(?<!\\)\|", rest) for key, rest in rows}
+            found.update({k: (c[1].strip(), c[2].strip()) for k, c in cells.items()})
+    return found
+
+
+def recipe_classes() -> dict[str, type]:
+    """Return heading -> class of everything in a recipe that a class of ours checks."""
+    found: dict[str, type] = {"rules": CleaningRules, "evaluation": EvaluationOptions}
+    found |= {name: plugin(package, name) for package, name in plugins() if package in IN_RECIPES}
+    return {**found, "gates": Gate}
+
+
+def recipe_keys() -> dict[str, set[str]]:
+    """Return heading -> keys of everything that a recipe may hold."""
+    schema, problems = study_schema({**STUDY, "data": {"stocks": {"dataset": "x"}}})
+    assert problems == []
+    top = schema["properties"]
+    own = {"signals": top["signals"]["properties"]["momentum"], "model": top["model"]}
+    shared = {"signals": signals["momentum"], "model": models["rolling_regression"]}
+    classes = recipe_classes()
+    return {
+        "Top level": set(top),
+        "data": set(top["data"]["properties"]["stocks"]["properties"]),
+        **{name: set(own[name]["properties"]) - set(fields_of(shared[name])) for name in own},
+        **{name: set(top[name]["properties"]) for name in CLOSED},
+        **{name: set(fields_of(cls)) for name, cls in classes.items()},
+    }
+
+
+def fields_of(cls: Any) -> dict[str, Any]:
+    """Return parameter -> default of a dataclass; MISSING where there is none."""
+    return {
+        field.name: field.default
+        if field.default_factory is dataclasses.MISSING
+        else field.default_factory()
+        for field in dataclasses.fields(cls)
+    }
+
+
+def as_written(value: Any) -> str:
+    """Return a value as the tables of recipes.md show it."""
+    if isinstance(value, bool):
+        return f"`{value}`".lower()
+    if isinstance(value, (tuple, list)):
+        return f"`[{', '.join(map(str, value))}]`"
+    return f"`{value:g}`" if isinstance(value, float) else f"`{value}`"
+
+
+def dependency_comments(text: str) -> list[tuple[str, str]]:
+    """Return the name and the comment of each dependency of a pyproject.toml."""
+    project = tomllib.loads(text)["project"]
+    extras = itertools.chain(*project["optional-dependencies"].values())
+    known = [*project["dependencies"], *extras]
+    lines = re.findall(r"^ *\"([^\"]+)\", *#? *(.*)$", text, re.MULTILINE)
+    found = [(spec, comment) for spec, comment in lines if spec in known]
+    assert sorted(spec for spec, _ in found) == sorted(known), "each dependency has its own line"
+    return [(re.split(r"[>=<~! ]", spec)[0], comment) for spec, comment in found]
+
+
+def untrue_places(name: str, comment: str, needing: set[str]) -> list[str]:
+    """Return the places that a dependency's comment names and that do not need it.
+
+    Parameters
+    ----------
+    name : the dependency.
+    comment : ``file or folder, …: what for``, or ``needed by other, …: what for``.
+    needing : what else may need a dependency: dependencies, and targets of make.
+    """
+    said, _, _ = comment.partition(":")
+    if said.startswith("needed by "):
+        others = said.removeprefix("needed by ").split(", ")
+        return [other for other in others if other not in needing - {name}]
+    module = IMPORTED_AS.get(name, name.replace("-", "_"))
+    return [p for p in said.split(", ") if not any(imports(f, module) for f in files_at(p))]
+
+
+def files_at(place: str) -> list[Path]:
+    """Return the Python files of a place, named from src/plumbline or from the repository."""
+    found = [root / place for root in (SOURCE, REPOSITORY) if place and (root / place).exists()]
+    return [f for at in found for f in ([at] if at.is_file() else sorted(at.rglob("*.py")))]
+
+
+def imports(path: Path, module: str) -> bool:
+    tree = ast.parse(path.read_text(encoding="utf-8")) if path.suffix == ".py" else ast.Module([])
+    named = [
+        alias.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import)
+        for alias in node.names
+    ]
+    named += [node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    return any(name.split(".")[0] == module for name in named)
+
+
 def test_there_are_rooms_with_plugins():
     assert set(ROOMS_OF_METHODS) <= {package for package, _ in plugins()}
 
@@ -133,6 +259,104 @@ def test_every_setting_that_the_pages_name_exists():
         if not name.startswith("PLUMBLINE_TEST")
     }
     assert sorted(pair for pair in named if pair[1] not in ENVIRONMENT) == []
+
+
+def test_every_key_of_a_recipe_has_a_row_and_every_row_its_key():
+    text = RECIPES.read_text(encoding="utf-8")
+    rows = {heading: set(key_rows(text, heading)) for heading in recipe_keys()}
+    lacking = {heading: keys - rows[heading] for heading, keys in recipe_keys().items()}
+    needless = {heading: rows[heading] - keys for heading, keys in recipe_keys().items()}
+    assert {heading: keys for heading, keys in lacking.items() if keys} == {}
+    assert {heading: keys for heading, keys in needless.items() if keys} == {}
+
+
+def test_the_rows_of_a_class_say_its_defaults_and_choices():
+    text = RECIPES.read_text(encoding="utf-8")
+    wrong = []
+    for heading, cls in recipe_classes().items():
+        schema = schema_of(cls)["properties"]
+        for name, default in fields_of(cls).items():
+            said, allowed = key_rows(text, heading)[name]
+            is_required = default is dataclasses.MISSING
+            expected = "required" if is_required else as_written(default)
+            if (said == "required") != is_required or (
+                default is not None and expected not in said
+            ):
+                wrong.append(f"default of {heading}.{name}: {said}, not {expected}")
+            choices = map(as_written, schema[name].get("enum", []))
+            wrong += [f"{heading}.{name} may be {c}" for c in choices if c not in allowed]
+    assert wrong == []
+
+
+def test_the_rows_of_a_study_say_its_defaults():
+    text = RECIPES.read_text(encoding="utf-8")
+    resolved = load_recipe(STUDY).resolved
+    told = {**STUDY, "title": "the name"}
+    top = {k: v for k, v in resolved.items() if k not in told and not isinstance(v, dict)}
+    given = {("Top level", name): value for name, value in top.items() if value not in (None, [])}
+    given |= {("neutralise", "betas"): resolved["neutralise"]["betas"]}
+    given |= {("evaluation", name): value for name, value in resolved["evaluation"].items()}
+    assert len(given) >= 10
+    for (heading, name), value in given.items():
+        assert as_written(value) in key_rows(text, heading)[name][0], name
+
+
+def test_a_missing_row_of_the_recipes_page_is_found():
+    page = (
+        "## csv and parquet\n| `a` | of both | `1` | `x`, `y` |\n"
+        "## csv\n| `b` | mark `\\|` | the one of `\\|` | one |\n"
+        "```\n# csv\n| `c` | in code | no | no |\n```\n"
+    )
+    assert key_rows(page, "parquet") == {"a": ("`1`", "`x`, `y`")}
+    assert key_rows(page, "csv") == {"a": ("`1`", "`x`, `y`"), "b": ("the one of `\\|`", "one")}
+    assert key_rows(page, "rules") == {}
+
+
+def test_the_comment_of_a_dependency_names_what_needs_it():
+    comments = dependency_comments((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))
+    needing = {name for name, _ in comments} | {f"make {target}" for target in make_rules()}
+    untrue = {
+        name: places
+        for name, comment in comments
+        if (places := untrue_places(name, comment, needing))
+    }
+    assert untrue == {}
+
+
+def test_an_untrue_comment_of_a_dependency_is_found():
+    needing = {"polars", "pyyaml", "make test"}
+    for comment in (
+        "stages/recipe.py: recipes",
+        "stages: recipes",
+        "stages/recipe.py, stages/yaml_text.py: recipes",
+        "tests/stages/test_recipe.py: recipes",
+        "needed by polars, make test: recipes",
+    ):
+        assert untrue_places("pyyaml", comment, needing) == []
+    for comment, places in {
+        "": [""],
+        "recipes": ["recipes"],
+        "stages/no_such_file.py: recipes": ["stages/no_such_file.py"],
+        "stages/recipe.py, stages/kind.py: recipes": ["stages/kind.py"],
+        "ledger: recipes": ["ledger"],
+        "README.md: recipes": ["README.md"],
+        "needed by pyyaml, polars: recipes": ["pyyaml"],
+        "needed by make tea: recipes": ["make tea"],
+    }.items():
+        assert untrue_places("pyyaml", comment, needing) == places
+
+
+def make_rules() -> set[str]:
+    """Return the targets that the Makefile has rules for."""
+    text = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
+    return set(re.findall(r"^([a-z]+):(?!=)", text, re.MULTILINE))
+
+
+def test_every_phony_target_of_make_has_a_rule_and_every_rule_is_told():
+    text = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
+    (phony,) = re.findall(r"^\.PHONY: (.+)$", text, re.MULTILINE)
+    assert set(phony.split()) == make_rules()
+    assert make_rules() - {"help"} == set(re.findall(r'@echo "make (\w+) ', text))
 
 
 @pytest.mark.parametrize("path", pages(), ids=lambda path: str(path.relative_to(REPOSITORY)))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from plumbline.cli.app import call
 from tests.study_files import EXAMPLES, write_study
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -55,6 +56,36 @@ def test_the_quickstarts_notebook_cells_work(project):
     sh([sys.executable, "-m", "plumbline", "run"], project)
     for cell in blocks("docs/quickstart.md", "python"):
         sh([sys.executable, "-c", cell], project)
+
+
+def test_the_quickstart_activates_the_environment_that_make_makes():
+    makefile = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
+    (folder,) = re.findall(r"^VENV \?= (\S+)$", makefile, re.MULTILINE)
+    first, *_ = blocks("docs/quickstart.md", "console")
+    assert first.splitlines() == ["$ make demo", f"$ source {folder}/bin/activate"]
+
+
+def test_the_exit_codes_that_lie_close_together_are_as_the_command_line_page_says(
+    tmp_path, monkeypatch
+):
+    page = (REPOSITORY / "docs" / "cli.md").read_text(encoding="utf-8")
+    table = page.split("Cases that lie close together")[1].split("\n## ")[0]
+    told = [int(code) for code in re.findall(r"\| (\d+) \|$", table, re.MULTILINE)]
+    monkeypatch.chdir(tmp_path)
+    given = [call(["plan"])]
+    write_study(tmp_path / "project")
+    call(["init", "project"])
+    monkeypatch.chdir(tmp_path / "project")
+    given += [
+        call(["plan", "--project", "nowhere"]),
+        call(["plan", "nowhere.yaml"]),
+        call(["plan", "--set", "data.stocks.paths=[nowhere.csv]"]),
+        call(["plan", "--set", "data.stocks.paths=[prices]"]),
+        call(["ingest", "x", "prices", "--calendar", "XNYS"]),
+        call(["ingest", "x", "prices", "--calendar", "XNYS", "--source", "csv"]),
+    ]
+    assert given == told
+    assert call(["plan", "prices"]) == told[2]  # the recipe is a folder
 
 
 def test_contributings_signal_passes_the_contract_and_runs(tmp_path):

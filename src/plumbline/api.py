@@ -197,6 +197,10 @@ class Study:
                 self.result,
                 workspace.project.database,
                 self.gates,
+                data={
+                    name: (found, workspace.quality(name))
+                    for name, found in workspace.datasets.items()
+                },
             )
         )
 

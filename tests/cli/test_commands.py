@@ -204,7 +204,7 @@ def test_a_failing_stage_is_told_once_with_its_place_and_the_next_step(capsys, f
     code, _, err = said(capsys, "run")
     assert code == 1
     assert err.count("ZeroDivisionError: ha") == 1
-    assert "signal:momentum [bars 12416-12543] and 3 more of its blocks: " in err
+    assert "signal:momentum [bars 12416-12543] and 3 more blocks: " in err
     assert f"[{__file__}, line " in err
     run_id = document(capsys, "runs", "last")[1]["run"]["id"]
     assert f"run {run_id} (tracebacks: plumbline runs {run_id}): 1 problem" in err

@@ -1,5 +1,6 @@
 """No study ends in silence: what it lacks is told at plan, run, in the ledger and the report."""
 
+import dataclasses
 import json
 from datetime import date, timedelta
 from pathlib import Path
@@ -8,6 +9,8 @@ import numpy as np
 import pytest
 
 from plumbline.cli.app import call
+from plumbline.engine.code_digest import CodeDigests
+from plumbline.features.signals.momentum import Momentum
 
 RECIPE = """\
 name: made
@@ -246,3 +249,79 @@ def test_a_damaged_result_stops_the_report_and_a_run_makes_it_again(capsys, fold
     code, shown, _ = document(capsys, "run")
     assert shown["blocks"]["computed"] >= 1
     assert said(capsys, "report")[0] == 0
+
+
+@pytest.fixture
+def edit_momentum(monkeypatch):
+    """Return what makes the code of one signal another one, as an edit of its file does."""
+
+    def edit():
+        of = CodeDigests.of
+
+        def of_edited(self, plugin):
+            found = of(self, plugin)
+            is_edited = isinstance(getattr(plugin, "signal", None), Momentum)
+            return dataclasses.replace(found, digest="f" * 64) if is_edited else found
+
+        monkeypatch.setattr(CodeDigests, "of", of_edited)
+
+    return edit
+
+
+KEEP = ("--set", "on_code_change=keep", "--set", "block_bars=8")
+
+
+def test_blocks_that_were_kept_are_told_apart_from_those_that_were_there(
+    capsys, folder, edit_momentum
+):
+    out = said(capsys, "run", *KEEP)[1]
+    assert "kept from" not in out
+    edit_momentum()
+    write(folder, walk(6, n_bars=44), walk(2, 1, n_bars=44))
+    out = said(capsys, "run", *KEEP)[1].splitlines()
+    shown = document(capsys, "runs", "last")[1]
+    states = [(row["node"], row["state"]) for row in shown["blocks"]]
+    n_kept = states.count(("signal:momentum", "kept"))
+    assert n_kept > 1
+    assert ("signal:momentum", "computed") in states
+    assert sum(state == "kept" for _, state in states) == n_kept
+    told = f"{n_kept} blocks were kept from other code: signal:momentum ({n_kept})"
+    assert f"warning: {told}; plumbline runs last names it" in out
+    n_computed = sum(state == "computed" for _, state in states)
+    n_there = len(states) - n_computed - n_kept
+    line = next(line for line in out if line.startswith("run "))
+    assert f": {n_computed} of {len(states)} blocks computed in " in line
+    assert line.endswith(f" s, {n_there} were there, {n_kept} were kept")
+
+    twin = json.loads((folder / "reports" / "made" / "study.json").read_text())
+    source = twin["provenance"]
+    assert source["blocks"] == {"cached": n_there, "computed": n_computed, "kept": n_kept}
+    assert len(source["codes"]["signal:momentum"]) == 2
+    assert "f" * 64 in source["codes"]["signal:momentum"]
+    assert {len(codes) for node, codes in source["codes"].items() if node != "signal:momentum"} == {
+        1
+    }
+    (kept,) = source["kept"]
+    assert (kept["node"], kept["n_blocks"]) == ("signal:momentum", n_kept)
+    old = next(code for code in source["codes"]["signal:momentum"] if code != "f" * 64)
+    assert kept["reasons"][0].startswith(f"kept, made by code {old[:12]}: ")
+    page = (folder / "reports" / "made" / "study.html").read_text()
+    verdict = page[page.index('id="verdict"') :]
+    assert told in verdict[: verdict.index("</section>")]
+    assert f"{n_kept} kept from other code</dd>" in page
+
+
+def test_a_report_is_written_again_when_what_it_shows_has_become_kept(
+    capsys, folder, edit_momentum
+):
+    page = folder / "reports" / "made" / "study.html"
+    assert call(["run", *KEEP]) == 0
+    assert "kept from other code:" not in page.read_text()
+    edit_momentum()
+    out = said(capsys, "run", *KEEP)[1]
+    assert "0 of " in out
+    assert "nothing changed" not in out
+    assert "kept from other code: signal:momentum (" in page.read_text()
+    again = document(capsys, "run", *KEEP)[1]
+    assert again["report_written"] is False
+    assert again["kept"] == {"signal:momentum": again["blocks"]["kept"]}

@@ -11,6 +11,7 @@ from plumbline.core.panel import Panel
 from plumbline.factors.model import FactorModel, models
 from tests.contracts.made_panels import FACTORS, factor_panel, ragged_panel, renamed, spliced
 
+CAUSAL = "a model is causal: no row depends on a later bar"
 FIELDS = {"alpha", "r2", "n_obs", "residual_return", *(f"beta_{name}" for name in FACTORS)}
 
 
@@ -29,35 +30,42 @@ def factors(model) -> Panel:
     return factor_panel(model.warm_up + 120)
 
 
-def assert_same(panel: Panel, other: Panel, rows: slice = slice(None)) -> None:
+def assert_same(rule: str, panel: Panel, other: Panel, rows: slice = slice(None)) -> None:
     for name in FIELDS:
-        assert_array_equal(panel[name][rows], other[name][rows], err_msg=name)
+        assert_array_equal(panel[name][rows], other[name][rows], err_msg=f"{rule}; field {name}")
 
 
 def test_the_room_is_not_empty():
-    assert "rolling_regression" in set(models)
+    assert "rolling_regression" in set(models), "the room finds the model that is shipped"
 
 
 def test_gives_its_fields_on_the_axes_of_the_returns(model, returns, factors):
     fitted = model.fit(returns, factors)
-    assert set(fitted) == FIELDS
-    assert fitted.assets == returns.assets
-    assert fitted.first_bar == returns.first_bar
-    assert_array_equal(fitted.bars, returns.bars)
-    assert np.isfinite(fitted["residual_return"][model.warm_up :]).mean() > 0.4
+    rule = "a fit lies on the bars and assets of the returns"
+    assert set(fitted) == FIELDS, f"a fit has the fields {sorted(FIELDS)}"
+    assert fitted.assets == returns.assets, rule
+    assert fitted.first_bar == returns.first_bar, rule
+    assert_array_equal(fitted.bars, returns.bars, err_msg=rule)
+    filled = np.isfinite(fitted["residual_return"][model.warm_up :]).mean()
+    assert filled > 0.4, "after its warm-up a model has a residual for most bars and assets"
 
 
 def test_has_no_fit_and_no_residual_before_the_fewest_bars_it_needs(model, returns, factors):
     least = model.least_bars(len(FACTORS))
-    assert 1 <= least.fit < least.residual
+    assert 1 <= least.fit < least.residual, "the first residual comes after the first fit"
     fitted = model.fit(returns, factors)
-    assert not np.isfinite(fitted["alpha"][: least.fit - 1]).any()
-    assert not np.isfinite(fitted["residual_return"][: least.residual - 1]).any()
+    fits = np.isfinite(fitted["alpha"][: least.fit - 1])
+    assert not fits.any(), f"no fit may exist before least_bars: {least.fit} bars"
+    residuals = np.isfinite(fitted["residual_return"][: least.residual - 1])
+    assert not residuals.any(), f"no residual may exist before least_bars: {least.residual} bars"
 
 
 def test_counts_every_window_without_a_fit_by_reason(model, returns, factors):
     fitted = model.fit(returns, factors)
-    assert sum(model.reasons(fitted).values()) >= np.isnan(fitted["alpha"]).sum() > 0
+    n_without = np.isnan(fitted["alpha"]).sum()
+    assert n_without > 0, "a ragged panel has windows without a fit"
+    counted = sum(model.reasons(fitted).values())
+    assert counted >= n_without, "reasons counts every window without a fit"
 
 
 def test_says_whether_dependent_factors_have_a_fit(model, returns, factors):
@@ -66,14 +74,17 @@ def test_says_whether_dependent_factors_have_a_fit(model, returns, factors):
         {"return": np.hstack([first, first])}, factors.bars, ("a", "b"), first_bar=factors.first_bar
     )
     fitted = model.fit(returns, twins)
-    assert np.isnan(fitted["alpha"]).all() == model.needs_independent_factors
+    has_none = np.isnan(fitted["alpha"]).all()
+    assert has_none == model.needs_independent_factors, (
+        "needs_independent_factors says whether linearly dependent factors have no fit"
+    )
 
 
 def test_a_longer_panel_never_changes_earlier_rows(model, returns, factors):
     whole = model.fit(returns, factors)
     for n_bars in (1, 2, model.warm_up, model.warm_up + 1, model.warm_up + 57):
         part = model.fit(returns.head(n_bars), factors.head(n_bars))
-        assert_same(part, whole.head(n_bars))
+        assert_same(CAUSAL, part, whole.head(n_bars))
 
 
 def test_other_data_after_a_bar_change_nothing_at_or_before_it(model, returns, factors):
@@ -83,7 +94,7 @@ def test_other_data_after_a_bar_change_nothing_at_or_before_it(model, returns, f
     whole = model.fit(returns, factors)
     for cut in (model.warm_up // 2, model.warm_up + 3, model.warm_up + 80):
         fitted = model.fit(spliced(returns, other, cut), spliced(factors, other_factors, cut))
-        assert_same(fitted, whole, slice(0, cut + 1))
+        assert_same(CAUSAL, fitted, whole, slice(0, cut + 1))
 
 
 def test_the_residual_of_a_bar_is_its_return_less_what_was_known_before(model, returns, factors):
@@ -94,22 +105,24 @@ def test_the_residual_of_a_bar_is_its_return_less_what_was_known_before(model, r
     before = returns["return"][row, asset]
     residual = model.fit(returns, factors)["residual_return"][row, asset]
     after = model.fit(returns.with_fields({"return": shocked}), factors)["residual_return"]
-    assert np.isfinite([before, residual]).all()
-    assert_allclose(after[row, asset] - residual, 0.5 - before, rtol=1e-9)
+    assert np.isfinite([before, residual]).all(), "the shocked bar has a return and a residual"
+    message = "no coefficient of a residual has seen the residual's own bar"
+    assert_allclose(after[row, asset] - residual, 0.5 - before, rtol=1e-9, err_msg=message)
 
 
 def test_rows_after_the_warm_up_have_the_bits_of_the_whole_panel(model, returns, factors):
     whole = model.fit(returns, factors)
     for start, stop in ((1, None), (7, None), (53, -20), (119, None)):
         part = model.fit(returns.rows(start, stop), factors.rows(start, stop))
-        assert_same(part, whole.rows(start, stop), slice(model.warm_up, None))
+        rule = "a row depends on no bar further back than warm_up, to the last bit"
+        assert_same(rule, part, whole.rows(start, stop), slice(model.warm_up, None))
 
 
 def test_order_of_assets_does_not_matter(model, returns, factors):
     order = np.random.default_rng(1).permutation(returns.n_assets)
-    assert_same(
-        model.fit(renamed(returns, order), factors), renamed(model.fit(returns, factors), order)
-    )
+    fitted = model.fit(renamed(returns, order), factors)
+    expected = renamed(model.fit(returns, factors), order)
+    assert_same("a fit does not depend on the order of assets", fitted, expected)
 
 
 def test_planted_betas_are_found(model):
@@ -126,8 +139,9 @@ def test_planted_betas_are_found(model):
     )
     fitted = model.fit(returns, factors)
     for k, name in enumerate(FACTORS):
-        assert_allclose(fitted[f"beta_{name}"][-1], beta[k], atol=0.01)
-    assert (fitted["r2"][-1] > 0.99).all()
+        message = "a model finds betas that returns are made of"
+        assert_allclose(fitted[f"beta_{name}"][-1], beta[k], atol=0.01, err_msg=message)
+    assert (fitted["r2"][-1] > 0.99).all(), "R² is near 1 where factors explain all but noise"
 
 
 def test_an_asset_without_data_has_no_value_and_disturbs_no_other(model, returns, factors):
@@ -136,16 +150,18 @@ def test_an_asset_without_data_has_no_value_and_disturbs_no_other(model, returns
     fitted = model.fit(returns.with_fields({"return": values}), factors)
     whole = model.fit(returns, factors)
     others = np.arange(returns.n_assets) != 1
-    assert np.isnan(fitted["residual_return"][:, 1]).all()
+    assert np.isnan(fitted["residual_return"][:, 1]).all(), "an asset without data has no residual"
     for name in FIELDS:
-        assert_array_equal(fitted[name][:, others], whole[name][:, others], err_msg=name)
+        message = f"an asset without data changes no other asset; field {name}"
+        assert_array_equal(fitted[name][:, others], whole[name][:, others], err_msg=message)
 
 
 @pytest.mark.parametrize("n_bars", [0, 1])
 def test_short_panels_give_a_result_of_their_length(model, returns, factors, n_bars):
     fitted = model.fit(returns.head(n_bars), factors.head(n_bars))
-    assert fitted.shape == (n_bars, returns.n_assets)
-    assert np.isnan(fitted["residual_return"]).all()
+    expected = (n_bars, returns.n_assets)
+    assert fitted.shape == expected, "a panel of few bars gives a result of its shape"
+    assert np.isnan(fitted["residual_return"]).all(), "a panel of few bars has no residual"
 
 
 def test_panels_that_do_not_fit_are_refused(model, returns, factors):
@@ -165,10 +181,11 @@ def test_a_result_is_known_when_the_later_of_its_inputs_is(model, returns, facto
         known_at=factors.bars + np.timedelta64(2, "h"),
         first_bar=factors.first_bar,
     )
-    assert_array_equal(model.fit(returns, late).known_at, late.known_at)
+    message = "a result is known when the later of its inputs is"
+    assert_array_equal(model.fit(returns, late).known_at, late.known_at, err_msg=message)
 
 
 def test_has_a_page_and_its_source(model):
     page = inspect.getdoc(type(model))
-    assert page is not None
-    assert "References\n----------" in page
+    assert page is not None, "a model's docstring is its page"
+    assert "References\n----------" in page, "a model's page names its source under References"

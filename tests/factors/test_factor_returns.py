@@ -4,7 +4,12 @@ from numpy.testing import assert_array_equal
 
 from plumbline.core.errors import MissingDataError, ParameterError
 from plumbline.core.panel import Panel
-from plumbline.factors.factor_returns import dependent_factors, factor_returns, legs_of
+from plumbline.factors.factor_returns import (
+    definition_problems,
+    dependent_factors,
+    factor_returns,
+    legs_of,
+)
 from tests.contracts.made_panels import axis
 
 
@@ -38,9 +43,8 @@ def test_every_problem_is_named_with_the_nearest_asset(funds):
     with pytest.raises(ParameterError) as caught:
         factor_returns(definitions, funds)
     message = str(caught.value)
-    assert "'market' needs 'SPX'" in message
-    assert "did you mean 'SPY'?" in message
-    assert "'IWM - SPY'" in message
+    assert "'market' needs 'SPX', which the data lack (did you mean 'SPY'?)" in message
+    assert "'size' needs blanks around the minus: 'IWM - SPY'" in message
     for name in ("rates", "nothing", "many", "sum"):
         assert f"{name!r} is defined as" in message
 
@@ -50,6 +54,20 @@ def test_no_definition_and_no_name_are_refused(funds):
         factor_returns({}, funds)
     with pytest.raises(ParameterError, match="without a name"):
         factor_returns({" ": "SPY"}, funds)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("SPY-BRK-B", "needs blanks around the minus: 'SPY - BRK-B'"),
+        ("BRK-B-SPY", "needs blanks around the minus: 'BRK-B - SPY'"),
+        ("IWM-XYZ", "needs 'IWM-XYZ', which the data lack (did you mean 'IWM'?)"),
+        ("AAA - BBB", "needs 'AAA', which the data lack (known: BRK-B, IWM, SPY, TLT) and 'BBB', "),
+    ],
+)
+def test_a_minus_without_blanks_is_told_from_a_leg_that_is_not_there(funds, text, told):
+    (found,) = definition_problems({"x": text, "market": "SPY"}, funds.assets).values()
+    assert found.startswith(told)
 
 
 def test_legs_are_listed_so_that_they_can_be_loaded():

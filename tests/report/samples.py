@@ -7,7 +7,7 @@ from functools import cache
 import numpy as np
 import polars as pl
 
-from plumbline.report.study import TABLES, Provenance, StudyResults
+from plumbline.report.study import TABLES, DataOrigin, Provenance, StudyResults
 
 SIGNALS = ("momentum_12_1", "residual_momentum")
 HORIZONS = (21, 1, 5, 63)
@@ -54,14 +54,30 @@ def provenance() -> Provenance:
         },
         machine="x86_64, 2 cores, Linux 6.1",
         recipe_digest="9c1f" * 16,
-        dataset_name="us_equity_daily",
-        dataset_id="71be" * 16,
-        dataset_rows=309_412,
-        dataset_span="2007-01-03 to 2017-11-10",
-        code_digest="e03a" * 16,
+        data=(
+            DataOrigin(
+                name="stocks",
+                dataset="us_equity_daily",
+                version=3,
+                dataset_id="71be" * 16,
+                n_rows=309_412,
+                span="2007-01-03 to 2017-11-10",
+                cleaning={"changed": 9, "dropped": 12, "noted": 4_318},
+            ),
+            DataOrigin(
+                name="funds",
+                dataset="us_etfs",
+                version=1,
+                dataset_id="5ac0" * 16,
+                n_rows=8_211,
+                span="2006-12-29 to 2017-11-10",
+                cleaning={"changed": 0, "dropped": 0, "noted": 2},
+            ),
+        ),
+        blocks={"cached": 9, "computed": 4},
+        codes={"factor_model": ("e03a" * 16,), "signal:momentum_12_1": ("11fe" * 16, "77aa" * 16)},
+        kept=(),
         table_digests={name: f"{i:02x}" * 32 for i, name in enumerate(TABLES)},
-        stages_computed=4,
-        stages_cached=9,
     )
 
 

@@ -21,6 +21,7 @@ from plumbline.report.parts import KEYS
 from plumbline.report.study import TABLES, StudyResults
 from plumbline.report.twin import study_json
 from plumbline.stages.gates import Verdict
+from plumbline.stages.run_code import KeptBlocks
 from tests.report.markup_check import StrictReader
 from tests.report.samples import CONVENTIONS, empty_study, study
 
@@ -97,10 +98,39 @@ def test_the_footer_gives_the_whole_provenance(reader):
     text = reader.text_in("dd", "dt")
     for value in (
         *(source.run_id, source.started, source.finished, source.owner, source.machine),
-        *(source.recipe_digest, source.code_digest, source.dataset_id, "309,412 rows"),
-        *("numba 0.61.0", "4 computed, 9 from the cache", *source.table_digests.values()),
+        *(source.recipe_digest, "numba 0.61.0", *source.table_digests.values()),
+        *("4 computed, 9 from the cache, 0 kept from other code", *source.codes),
+        *(digest for digests in source.codes.values() for digest in digests),
     ):
         assert value in text
+
+
+def test_the_footer_names_every_data_set_with_id_version_span_and_cleaning(reader):
+    text = reader.text_in("dd", "dt")
+    for origin in study().provenance.data:
+        for value in (f"Data {origin.name}", origin.dataset, origin.dataset_id, origin.span):
+            assert value in text
+    assert "us_equity_daily version 3, 309,412 rows" in text
+    assert "rows by cleaning: 9 changed, 12 dropped, 4,318 noted" in text
+    assert "us_etfs version 1, 8,211 rows" in text
+    assert "rows by cleaning: 0 changed, 0 dropped, 2 noted" in text
+
+
+def test_results_of_other_code_are_noticed_beside_the_verdict_and_counted_in_the_provenance(page):
+    reason = "kept, made by code 77aa77aa77aa: code of plumbline.features.window changed"
+    kept = (KeptBlocks("signal:a", 10, (reason,)), KeptBlocks("signal:b", 1, (reason,)))
+    blocks = {"computed": 1, "cached": 26, "kept": 11}
+    source = replace(study().provenance, kept=kept, blocks=blocks)
+    text = study_page(replace(study(), provenance=source))
+    verdict = part(text, "verdict")
+    notice = "11 blocks were kept from other code: signal:a (10), signal:b (1)"
+    assert notice in verdict[: verdict.index('class="signals"')]
+    assert '<a href="#provenance">Provenance</a>' in verdict
+    footer = text[text.index('id="provenance"') :]
+    assert "1 computed, 26 from the cache, 11 kept from other code" in footer
+    assert f"<dt>Kept signal:a</dt><dd>10 blocks: {reason}</dd>" in footer
+    assert f"<dt>Kept signal:b</dt><dd>1 block: {reason}</dd>" in footer
+    assert "kept from other code:" not in page
 
 
 def test_numbers_carry_the_unit_of_their_header():
@@ -166,7 +196,9 @@ def hostile_study() -> StudyResults:
         results.provenance,
         run_id=HOSTILE,
         machine=HOSTILE,
-        dataset_span=HOSTILE,
+        data=(replace(results.provenance.data[0], name=HOSTILE, span=HOSTILE),),
+        codes={HOSTILE: (HOSTILE,)},
+        kept=(KeptBlocks(HOSTILE, 1, (HOSTILE,)),),
         versions={HOSTILE: HOSTILE},
         table_digests={HOSTILE: HOSTILE},
     )
@@ -334,20 +366,48 @@ def test_no_cell_of_a_table_takes_the_style_of_a_section(page):
     assert "td.col-bar_close {" in page
 
 
-def test_the_drawdown_says_that_it_is_a_sum(page):
-    assert "a sum of returns without compounding, so it may pass 100 %" in page
+@pytest.mark.parametrize(("deepest", "n_notes"), [(-0.4, 0), (-1.0, 0), (-1.01, 1), (None, 0)])
+def test_a_drawdown_says_that_it_is_a_sum_only_where_it_is_beyond_the_whole(deepest, n_notes):
+    results = study(60)
+    is_first = pl.col("signal") == "momentum_12_1"
+    value = pl.when(is_first).then(pl.lit(deepest, pl.Float64)).otherwise(-0.2)
+    frame = results.tables["spread_summary"].with_columns(max_drawdown=value)
+    text = study_page(replace(results, tables={**results.tables, "spread_summary": frame}))
+    assert text.count("a sum of returns without compounding, so it may pass 100 %") == n_notes
 
 
-def test_the_verdicts_of_gates_stand_in_the_verdict_and_in_the_twin(page):
+def part(page: str, anchor: str) -> str:
+    """Return the section of a page that has an anchor."""
+    section = page[page.index(f'id="{anchor}"') :]
+    return section[: section.index("</section>")]
+
+
+def test_failed_gates_stand_first_of_all_and_are_marked_by_sign_and_word(page):
     gates = (
-        Verdict("t_hac of a:21", passed=False, text="gate on t_hac of a:21: 1 is below 2"),
         Verdict("mean_ic of a:21", passed=True, text="gate on mean_ic of a:21: 1 is at least 0"),
+        Verdict("t_hac of a:21", passed=False, text="gate on t_hac of a:21: 1 is below 2"),
     )
     results = replace(study(), gates=gates)
-    text = study_page(results)
-    shown = text[text.index('id="verdict"') :]
-    shown = shown[: shown.index("</section>")]
-    assert "<li>failed: gate on t_hac of a:21: 1 is below 2</li>" in shown
-    assert "<li>passed: gate on mean_ic of a:21: 1 is at least 0</li>" in shown
-    assert "The gates of the recipe" not in page
-    assert [g["passed"] for g in json.loads(study_json(results))["gates"]] == [False, True]
+    shown = part(study_page(results), "verdict")
+    shown = shown[: shown.index('class="signals"')]
+    assert "1 of 2 gates of the recipe failed" in shown
+    marks = re.findall(r'<li class="(\w+)"><span class="mark" aria-hidden="true">(.)</span>', shown)
+    assert marks == [("failed", "✗"), ("passed", "✓")]
+    assert "failed: gate on t_hac of a:21: 1 is below 2</li>" in shown
+    assert "passed: gate on mean_ic of a:21: 1 is at least 0</li>" in shown
+    assert "gates of the recipe" not in page
+    assert [g["passed"] for g in json.loads(study_json(results))["gates"]] == [True, False]
+    all_passed = study_page(replace(results, gates=gates[:1]))
+    assert "All gates of the recipe passed" in all_passed
+
+
+def test_the_reason_of_what_was_not_computed_stands_beside_the_part_that_stays_in_view(page):
+    section = part(page, "uncomputed")
+    heads = re.findall(r'<th scope="col"[^>]*>(?:<[^>]*>)*([^<]+)', section)
+    assert heads[:2] == ["Part", "Reason"]
+    rows = re.findall(r"<tr>(<th.*?)</tr>", section[section.index("<tbody>") :])
+    assert len(rows) == 2
+    assert all(row.startswith('<th scope="row"') for row in rows)
+    style = (files("plumbline.report") / "style.css").read_text("utf-8")
+    sticky = 'th[scope="row"], thead th:first-child { position: sticky; left: 0; '
+    assert sticky + "background: var(--paper)" in style

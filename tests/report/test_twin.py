@@ -8,6 +8,7 @@ import pytest
 
 from plumbline.report.study import TABLES
 from plumbline.report.twin import SCHEMA_VERSION, study_json
+from plumbline.stages.run_code import KeptBlocks
 from tests.report.samples import empty_study, study
 
 
@@ -61,7 +62,24 @@ def test_the_head_names_schema_provenance_and_conventions(results, twin):
     assert twin["recipe"] == results.recipe
     assert twin["headline_horizon_bars"] == {"momentum_12_1": 21, "residual_momentum": 21}
     assert twin["provenance"]["versions"] == dict(results.provenance.versions)
-    assert twin["provenance"]["dataset_rows"] == 309_412
+    assert twin["provenance"]["blocks"] == {"cached": 9, "computed": 4}
+    assert twin["provenance"]["codes"] == {
+        node: list(codes) for node, codes in results.provenance.codes.items()
+    }
+
+
+def test_the_twin_names_every_data_set_with_its_cleaning(results, twin):
+    assert [origin["name"] for origin in twin["provenance"]["data"]] == ["stocks", "funds"]
+    for origin, written in zip(results.provenance.data, twin["provenance"]["data"], strict=True):
+        assert written == vars(origin)
+
+
+def test_the_twin_names_what_was_kept_from_other_code(results, twin):
+    assert twin["provenance"]["kept"] == []
+    kept = (KeptBlocks("signal:a", 10, ("kept, made by code 77aa",)),)
+    source = replace(results.provenance, kept=kept)
+    written = json.loads(study_json(replace(results, provenance=source)))["provenance"]["kept"]
+    assert written == [{"node": "signal:a", "n_blocks": 10, "reasons": ["kept, made by code 77aa"]}]
 
 
 def test_times_are_utc_text_whatever_their_column(results):

@@ -18,6 +18,7 @@ from plumbline.engine.plan import State
 from plumbline.engine.project import open_project
 from plumbline.ledger.models import Artefact, TaskRecord
 from plumbline.ledger.queries import list_runs, tasks_of_run
+from plumbline.report.collect import StudyInputs, collect
 from tests.study_files import RECIPE, edit_price, write_study
 
 
@@ -282,6 +283,32 @@ def test_the_report_tells_what_cleaning_found_in_these_files(folder):
     assert "duplicate" not in publish(again).html.read_text()
 
 
+def test_the_provenance_names_every_data_set_with_its_version_span_and_cleaning(folder):
+    path = folder / "etfs.csv"
+    path.write_text(path.read_text() + path.read_text().splitlines()[7] + "\n")
+    study = run(folder / "study.yaml")
+    workspace = study.workspace
+    inputs = StudyInputs(
+        workspace.recipe,
+        workspace.datasets["stocks"],
+        workspace.quality("stocks"),
+        study.tables,
+        study.warnings,
+        study.result,
+        workspace.project.database,
+        data={name: (d, workspace.quality(name)) for name, d in workspace.datasets.items()},
+    )
+    stocks, etfs = collect(inputs).provenance.data
+    lake = workspace.project.lake
+    for origin, name in ((stocks, "stocks"), (etfs, "etfs")):
+        assert (origin.name, origin.dataset, origin.version) == (name, name, 1)
+        assert origin.dataset_id == lake.dataset(name).dataset_id
+        assert origin.n_rows == lake.dataset(name).n_rows
+        assert origin.span == "2009-01-02 to 2010-12-31"
+    assert stocks.cleaning["dropped"] == 0
+    assert etfs.cleaning["dropped"] == 2  # a cell of each fund
+
+
 def test_series_of_two_calendars_are_refused(folder):
     text = RECIPE.replace(
         "    field: close\n    calendar: XNYS", "    field: close\n    calendar: 24/7"
@@ -312,7 +339,8 @@ def test_a_damaged_segment_ends_a_run_with_what_to_type_and_that_restores_it(fol
     command = ["run", str(folder / "study.yaml"), "--set", "block_bars=96"]
     assert call(command) == 1
     said = capsys.readouterr().err
-    assert said.count("is damaged") == len(set(re.findall(r"segment [0-9a-f]{12} at", said)))
+    told = re.findall(r"- (\S+) \[.*segment ([0-9a-f]{12}) at", said)
+    assert said.count("is damaged") == len(told) == len(set(told))
     assert "stored result" not in said
     assert "to restore data set stocks type `plumbline doctor --deep`" in said
     assert "then the same command again" in said

@@ -14,9 +14,11 @@ from plumbline.factors.models.rolling_regression import RollingRegression
 from plumbline.factors.neutralisation import neutralised_signal
 from plumbline.factors.options import EvaluationOptions
 from plumbline.features.returns import simple_returns
+from plumbline.features.signal import Signal
 from plumbline.features.signals.momentum import Momentum
 from plumbline.features.signals.residual_momentum import ResidualMomentum
-from plumbline.stages.feasibility import Ask, feasibility
+from plumbline.stages.feasibility import Ask, Findings, feasibility
+from plumbline.stages.kind import Problem
 
 DAY = np.timedelta64(1, "D")
 
@@ -59,9 +61,13 @@ def ask(
     return Ask(full, model, signals, found, legs or Bars(), found.assets, own)
 
 
-def only(texts: list[str], *words: str) -> None:
-    assert len(texts) == 1, texts
-    assert all(word in texts[0] for word in words), texts
+def only(found: list[Problem], *words: str) -> None:
+    assert len(found) == 1, found
+    assert all(word in str(found[0]) for word in words), found
+
+
+def said(findings: Findings) -> list[str]:
+    return [str(problem) for problem in [*findings.problems, *findings.warnings]]
 
 
 def test_a_study_that_can_be_computed_is_passed_in_silence():
@@ -71,8 +77,8 @@ def test_a_study_that_can_be_computed_is_passed_in_silence():
 @pytest.mark.parametrize(
     ("asked", "words"),
     [
-        (ask(Bars(assets=("A",))), ("1 asset", "at least 3")),
-        (ask(Bars(assets=("A", "B"))), ("2 assets",)),
+        (ask(Bars(assets=("A",)), n_quantiles=1), ("1 asset", "at least 3")),
+        (ask(Bars(assets=("A", "B")), n_quantiles=2), ("2 assets",)),
         (
             ask(legs=Bars(18_200, 18_300)),
             ("2019-04-14 to 2019-08-11", "2019-10-31 to 2020-02-08", "no bar in common"),
@@ -90,23 +96,23 @@ def test_what_cannot_be_computed_at_all_is_a_problem(asked, words):
 def test_a_window_that_the_data_never_fill_says_how_many_bars_there_are():
     findings = feasibility(ask(model=RollingRegression(window=500)))
     assert findings.problems == []
-    assert "first fit needs 300 bars" in findings.warnings[0]
-    assert "120 bars in common, 119 with returns" in findings.warnings[0]
+    assert "first fit needs 300 bars" in findings.warnings[0].text
+    assert "120 bars in common, 119 with returns" in findings.warnings[0].text
     only(findings.warnings[1:], "signals.r", "the model cannot give")
 
 
 def test_a_fit_needs_exactly_as_many_returns_as_it_says():
     enough = ask(legs=Bars(18_000, 18_020), model=RollingRegression(window=20, min_obs=19))
-    assert not [w for w in feasibility(enough).warnings if "first fit" in w]
+    assert not [w for w in said(feasibility(enough)) if "first fit" in w]
     short = ask(legs=Bars(18_000, 18_018), model=RollingRegression(window=20, min_obs=19))
-    assert [w for w in feasibility(short).warnings if "first fit" in w]
+    assert [w for w in said(feasibility(short)) if "first fit" in w]
 
 
 def test_without_the_model_nothing_is_left_of_signals_that_need_it():
     asked = ask(model=RollingRegression(window=500), signals={"r": ResidualMomentum(20, 2)})
     assert len(feasibility(asked).problems) == 2
     betas = ask(model=RollingRegression(window=500), signals={"m": Momentum(20, 2)}, betas=True)
-    assert any("the model cannot give" in p for p in feasibility(betas).problems)
+    assert any("the model cannot give" in p.text for p in feasibility(betas).problems)
 
 
 @pytest.mark.parametrize(
@@ -127,8 +133,8 @@ def test_without_the_model_nothing_is_left_of_signals_that_need_it():
     ],
 )
 def test_what_cannot_be_computed_in_part_is_a_warning_or_a_problem(changes, words):
-    findings = feasibility(ask(**changes))
-    assert any(all(word in text for word in words) for text in findings[0] + findings[1]), findings
+    told = said(feasibility(ask(**changes)))
+    assert any(all(word in text for word in words) for text in told), told
 
 
 def test_the_longest_horizon_and_mean_that_fit_are_not_warned_of():
@@ -147,6 +153,46 @@ def test_a_horizon_beyond_the_data_for_every_signal_is_a_problem():
 def test_an_asset_alone_in_its_sector_is_named():
     only(feasibility(ask(sectors="SSSSTTTU")).warnings, "1 asset", "(H)")
     assert feasibility(ask(sectors="SSSSSSSS")) == ([], [])
+
+
+def test_with_too_few_assets_what_else_cannot_be_computed_is_told_too():
+    asked = ask(Bars(assets=("A", "B")), n_quantiles=5, horizons=[1, 500])
+    findings = feasibility(asked)
+    assert findings.warnings == []
+    places = [problem.place for problem in findings.problems]
+    signals = [("signals", label) for label in ("m", "r", "late")]
+    assert places == [("universe",), *signals, ("evaluation", "n_quantiles")]
+    assert all("over the next 500 bars" in p.text for p in findings.problems[1:4])
+    assert "at most 2 assets, too few for n_quantiles=5" in findings.problems[4].text
+
+
+def test_without_a_common_bar_what_the_model_would_lack_is_not_told_besides():
+    asked = ask(legs=Bars(18_200, 18_300), model=RollingRegression(window=500))
+    only(feasibility(asked).problems, "universe.prices: has bars from")
+
+
+@dataclass(frozen=True)
+class Promising(Signal):
+    """A signal that does not say how many bars it needs."""
+
+    window_bars: int = 5000
+
+    def requires(self) -> frozenset[str]:
+        return frozenset({"close"})
+
+    @property
+    def warm_up(self) -> int:
+        return self.window_bars - 1
+
+    def compute(self, panel: Panel) -> np.ndarray:
+        return np.full(panel["close"].shape, np.nan)
+
+
+def test_a_window_beyond_the_data_is_told_without_promising_values():
+    only(
+        [w for w in feasibility(ask(signals={"x": Promising()})).warnings if "looks" in w.text],
+        "signals.x: it looks back over 5000 bars, the data have 120: no value can use as many",
+    )
 
 
 SHAPES = st.fixed_dictionaries(
@@ -187,7 +233,7 @@ def test_on_whole_data_a_rank_ic_is_missing_exactly_where_the_plan_says_so(shape
     )
     findings = feasibility(asked)
     computed = rank_ics(asked, options)
-    told = findings.problems + findings.warnings
+    told = said(findings)
     for label in signals:
         for h in options.horizons:
             lines = [text for text in told if text.startswith(f"signals.{label}:")]

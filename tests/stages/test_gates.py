@@ -2,8 +2,10 @@
 
 import pytest
 
+from plumbline.core.errors import ParameterError
 from plumbline.stages.gates import judged
 from plumbline.stages.kind import Gate
+from plumbline.stages.study_findings import recorded_verdicts
 
 
 @pytest.mark.parametrize(
@@ -26,3 +28,20 @@ def test_a_gate_holds_at_its_bound_and_not_beyond(value, low, high, passed, word
 def test_a_number_that_no_result_holds_breaks_its_gate_and_no_other():
     gates = [Gate("ic", "b", at_least=0), Gate("ic", "a", at_least=0)]
     assert [v.passed for v in judged(gates, {("ic", "a"): 1.0})] == [False, True]
+
+
+def test_a_gate_that_no_number_can_pass_is_refused():
+    with pytest.raises(ParameterError, match="no number can pass at_least=3 and at_most=2"):
+        Gate("ic", "a", at_least=3, at_most=2)
+    assert judged([Gate("ic", "a", at_least=2, at_most=2)], {("ic", "a"): 2.0})[0].passed
+
+
+def test_a_recorded_gate_that_no_number_can_pass_has_failed():
+    gates = [
+        {"metric": "ic", "subject": "a", "at_least": 3, "at_most": 2},
+        {"metric": "ic", "subject": "a", "at_least": 1},
+    ]
+    first, second = recorded_verdicts({"gates": gates}, {("ic", "a"): 2.5})
+    assert (first.gate, first.passed) == ("ic of a", False)
+    assert "no number can pass" in first.text
+    assert second.passed

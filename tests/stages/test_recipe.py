@@ -270,3 +270,96 @@ def test_every_gate_that_a_study_can_hold_is_taken(recipe_file):
         assert load_recipe(recipe_file, [gate]).name == "small"
     gate = "gates=[{metric: mean_ic, subject: 'momentum:21', at_least: 0}]"
     assert "did you mean" in problems_of(recipe_file, gate)[0]
+
+
+@pytest.mark.parametrize(
+    ("setting", "place", "told"),
+    [
+        (
+            "model.min_obs=500",
+            "model.min_obs",
+            "min_obs must lie in 1 … window; got min_obs=500, window=60",
+        ),
+        (
+            "model={min_obs: 500}",
+            "model.min_obs",
+            "min_obs must lie in 1 … window; got min_obs=500, window=252 by default",
+        ),
+        (
+            "model.window=3",
+            "model.window",
+            "window=3 cannot fit 2 factors and an intercept, needs at least 4",
+        ),
+        (
+            "signals={momentum: {skip_bars: 300}}",
+            "signals.momentum.skip_bars",
+            "need 0 <= skip_bars < lookback_bars; got skip_bars=300, lookback_bars=252 by default",
+        ),
+        (
+            "signals.momentum.skip_bars=60",
+            "signals.momentum.skip_bars",
+            "need 0 <= skip_bars < lookback_bars; got skip_bars=60, lookback_bars=60",
+        ),
+        (
+            "signals.residual_momentum.min_obs=99",
+            "signals.residual_momentum.min_obs",
+            "need 2 <= min_obs <= 55; got 99",
+        ),
+        (
+            "gates=[{metric: t_hac, subject: 'momentum:5', at_least: 3, at_most: 2}]",
+            "gates.0",
+            "no number can pass at_least=3 and at_most=2",
+        ),
+        (
+            "universe.assets=[ABT, AA, ABT]",
+            "universe.assets.2",
+            "'ABT' is named before; name an asset once",
+        ),
+    ],
+)
+def test_a_refusal_shows_what_it_is_about_and_what_was_given_of_it(
+    recipe_file, setting, place, told
+):
+    assert list(problems_of(recipe_file, setting)) == [f"--set {place}: {told}"]
+
+
+def test_nothing_is_said_of_a_value_against_one_that_has_the_wrong_shape(recipe_file):
+    (problem,) = problems_of(recipe_file, "model={window: long, min_obs: 500}")
+    assert problem == "--set model.window: takes a whole number, not the text 'long'"
+
+
+def test_a_refusal_of_two_keys_of_the_file_stands_at_their_section(recipe_file):
+    recipe_file.write_text(RECIPE.replace("  window: 60", "  window: 60\n  min_obs: 70"))
+    line = RECIPE.splitlines().index("model:") + 1
+    assert list(problems_of(recipe_file)) == [
+        f"line {line}: model: min_obs must lie in 1 … window; got min_obs=70, window=60"
+    ]
+
+
+def test_an_asset_that_is_named_twice_is_refused_at_its_line(recipe_file):
+    text = RECIPE.replace("  prices: stocks", "  prices: stocks\n  assets:\n    - ABT\n    - ABT")
+    recipe_file.write_text(text)
+    line = text.splitlines().index("    - ABT") + 2
+    told = "universe.assets.1: 'ABT' is named before; name an asset once"
+    assert list(problems_of(recipe_file)) == [f"line {line}: {told}"]
+
+
+def test_a_table_of_sectors_is_looked_at_with_the_other_problems(recipe_file):
+    recipe_file.write_text(RECIPE + "neutralise:\n  sectors: nope.csv\n")
+    found = problems_of(recipe_file, "model.windw=3")
+    assert len(found) == 2
+    line = len(RECIPE.splitlines()) + 2
+    path = recipe_file.with_name("nope.csv")
+    assert found[1] == (
+        f"line {line}: neutralise.sectors: {path} cannot be read: No such file or directory"
+    )
+
+
+def test_each_definition_of_a_factor_is_refused_at_its_line(recipe_file):
+    text = RECIPE.replace("size: IWM - SPY", "size: IWM -SPY\n    zero: SPY - SPY")
+    recipe_file.write_text(text)
+    line = text.splitlines().index("    size: IWM -SPY") + 1
+    assert list(problems_of(recipe_file)) == [
+        f"line {line}: factors.definitions.size: is defined as 'IWM -SPY'; allowed: 'A' or 'A - B'",
+        f"line {line + 1}: factors.definitions.zero: is defined as 'SPY - SPY', which is zero",
+    ]

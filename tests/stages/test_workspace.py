@@ -48,7 +48,7 @@ def test_a_factor_without_a_price_is_named_with_the_reason(recipe):
     with pytest.raises(RecipeError) as caught:
         _ = prepare(recipe).pipeline
     first, second = caught.value.problems
-    assert first.startswith("factors.definitions: the data lack 'SPY'")
+    assert first.startswith("line 18: factors.definitions.market: needs 'SPY', which the data lack")
     assert second == "data.etfs: the files name 'SPY' and hold no value of it"
 
 

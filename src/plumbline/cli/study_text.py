@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from plumbline.cli import console
-from plumbline.lake.prepared import PreparedDataset
+from plumbline.cli.workspace import project_option
 
 if TYPE_CHECKING:
     from plumbline.api import Study, Workspace
@@ -23,13 +23,7 @@ def before_run(workspace: "Workspace") -> None:
         If they can give nothing of the recipe.
     """
     _ = workspace.pipeline
-    for found in workspace.prepared.values():
-        if isinstance(found, PreparedDataset) and found.bars is not None:  # read just now
-            from plumbline.lake.quality import large_losses
-
-            for text in large_losses(found.quality, found.dataset):
-                console.note(f"warning: {text}")
-    for text in workspace.warnings:
+    for text in (*workspace.losses(), *workspace.warnings):
         console.note(f"warning: {text}")
 
 
@@ -45,6 +39,7 @@ def _cleaning_text(workspace: "Workspace") -> list[str]:
     lines = []
     for name, n in _cleaning(workspace).items():
         see = f"plumbline data {workspace.datasets[name].name} --quality"
+        see += project_option(workspace.project.root)
         told = f"{name}: {n['changed']} rows changed by cleaning, {n['dropped']} dropped"
         lines.append(told + (f", {n['noted']} noted; see: {see}" if any(n.values()) else ""))
     return lines

@@ -1,7 +1,7 @@
 """Recipes that commands write."""
 
 STUDY = """\
-# A factor study. Every key: docs/recipes.md. Check it with: plumbline plan
+# A factor study. Every key: docs/recipes.md of the repository. Check it with: plumbline plan
 name: my_study
 data:
   stocks:                      # long table: date, symbol, close (and more if you have it)

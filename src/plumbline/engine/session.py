@@ -34,7 +34,7 @@ class Books:
     end_states: dict[int, str | None] = field(default_factory=dict)
     states: dict[int, str] = field(default_factory=dict)
     attempts: dict[int, int] = field(default_factory=dict)
-    problems: dict[tuple[str, str], list[str]] = field(default_factory=dict)
+    problems: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
     buffer: list[Completion] = field(default_factory=list)
     codes: dict[str, CodeDigest] = field(default_factory=dict)
     used: set[str] = field(default_factory=set)
@@ -50,12 +50,10 @@ class Books:
         self.states[number] = state
 
     def told_problems(self) -> list[str]:
-        """Return a sentence for each problem of a node, with the blocks that have it."""
+        """Return a sentence for each problem, with the blocks that have it."""
         return [
-            f"{node} [{blocks[0]}]: {what}"
-            if len(blocks) == 1
-            else f"{node} [{blocks[0]}] and {len(blocks) - 1} more of its blocks: {what}"
-            for (node, what), blocks in self.problems.items()
+            f"{node} [{block}]{_and_more(len(rest), 'block')}: {what}"
+            for what, ((node, block), *rest) in self.problems.items()
         ]
 
     def reopen(self) -> None:
@@ -283,7 +281,7 @@ class Session:
     def _give_up(self, task: Task, message: str) -> None:
         node, block = task.place
         what = message.removeprefix(f"{node} [{block}]: ")
-        self.books.problems.setdefault((node, what), []).append(block)
+        self.books.problems.setdefault(what, []).append(task.place)
         self._close(task, "failed", message)
         waiting = list(self._readers[task.number])
         while waiting:
@@ -312,6 +310,10 @@ class Session:
     @property
     def _root(self) -> Path:
         return self.tools.cache.objects.root
+
+
+def _and_more(count: int, noun: str) -> str:
+    return f" and {count} more {noun}{'' if count == 1 else 's'}" if count else ""
 
 
 def _readers(tasks: Sequence[Task]) -> list[list[int]]:

@@ -1,7 +1,7 @@
 """Factor returns from legs that can be traded."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 import numpy as np
 
@@ -34,11 +34,9 @@ def factor_returns(definitions: Mapping[str, str], returns: Panel) -> Panel:
         If there is no definition or some cannot be read; every problem is named.
     """
     legs = {name: _legs(text) for name, text in definitions.items()}
-    problems = [] if legs else ["no factor is defined"]
-    for name, text in definitions.items():
-        problems += _problems(name, text, returns.assets)
-    if problems:
-        raise ParameterError("factor definitions: " + "; ".join(problems))
+    if not legs:
+        raise ParameterError("factor definitions: no factor is defined")
+    _refuse(definition_problems(definitions, returns.assets))
     values = returns["return"]
     names = sorted(legs)
     columns = np.full((returns.n_bars, len(names)), np.nan)
@@ -64,10 +62,23 @@ def legs_of(definitions: Mapping[str, str]) -> tuple[str, ...]:
     ParameterError
         If some definitions cannot be read; every problem is named.
     """
-    problems = [p for name, text in definitions.items() for p in _problems(name, text, None)]
-    if problems:
-        raise ParameterError("factor definitions: " + "; ".join(problems))
+    _refuse(definition_problems(definitions))
     return tuple(sorted({leg for text in definitions.values() for leg in _legs(text)}))
+
+
+def definition_problems(
+    definitions: Mapping[str, str], known: Iterable[str] | None = None
+) -> dict[str, str]:
+    """Return what is wrong with definitions, by factor; empty if nothing is.
+
+    Parameters
+    ----------
+    definitions : factor name -> definition; see :func:`factor_returns`.
+    known : the assets that there are; None takes every name for one.
+    """
+    assets = None if known is None else frozenset(known)
+    found = {name: _problem(name, text, assets) for name, text in definitions.items()}
+    return {name: text for name, text in found.items() if text}
 
 
 def dependent_factors(definitions: Mapping[str, str]) -> list[str]:
@@ -92,22 +103,30 @@ def _legs(text: str) -> list[str]:
     return [leg.strip() for leg in _MINUS.split(text.strip())]
 
 
-def _problems(name: str, text: str, known: Iterable[str] | None) -> list[str]:
+def _refuse(problems: Mapping[str, str]) -> None:
+    if problems:
+        told = [f"{name!r} {text}" for name, text in problems.items()]
+        raise ParameterError("factor definitions: " + "; ".join(told))
+
+
+def _problem(name: str, text: str, assets: frozenset[str] | None) -> str:
+    """Return what is wrong with a definition, or an empty text."""
     legs = _legs(text)
     if not name.strip():
-        return [f"a factor without a name is defined as {text!r}"]
+        return f"is a factor without a name, defined as {text!r}"
     if len(legs) > 2 or not all(legs) or any(re.search(r"\s", leg) for leg in legs):
-        return [f"{name!r} is defined as {text!r}; allowed: 'A' or 'A - B'"]
+        return f"is defined as {text!r}; allowed: 'A' or 'A - B'"
     if len(legs) == 2 and legs[0] == legs[1]:
-        return [f"{name!r} is defined as {text!r}, which is zero"]
-    if known is None:
-        return []
-    assets = set(known)
-    return [f"{name!r} needs {_unknown(leg, assets)}" for leg in legs if leg not in assets]
+        return f"is defined as {text!r}, which is zero"
+    if assets is None:
+        return ""
+    lacking = [_unknown(leg, assets) for leg in legs if leg not in assets]
+    return f"needs {' and '.join(lacking)}" if lacking else ""
 
 
-def _unknown(leg: str, assets: set[str]) -> str:
-    parts = leg.split("-")
-    if len(parts) == 2 and set(parts) <= assets:
-        return f"blanks around the minus: '{parts[0]} - {parts[1]}'"
+def _unknown(leg: str, assets: Collection[str]) -> str:
+    pairs = [(leg[:i], leg[i + 1 :]) for i, letter in enumerate(leg) if letter == "-"]
+    for long, short in pairs:
+        if long in assets and short in assets:
+            return f"blanks around the minus: '{long} - {short}'"
     return f"{leg!r}, which the data lack ({nearest_names(leg, assets)})"

@@ -117,7 +117,9 @@ def spread_summary(spread: SpreadReturns, periods_per_year: float) -> SpreadSumm
     if not n_bars:
         return SpreadSummary(*(math.nan,) * 9, n_bars=0)
     per_year = periods_per_year
-    volatility = float(spread.net.std(ddof=1)) * math.sqrt(per_year) if n_bars > 1 else math.nan
+    with np.errstate(over="ignore"):  # of returns beyond 1e154; it is infinite then
+        deviation = float(spread.net.std(ddof=1)) if n_bars > 1 else math.nan
+    volatility = deviation * math.sqrt(per_year)
     net_annual = float(spread.net.mean()) * per_year
     test = hac_mean(spread.net)
     path = np.concatenate([[0.0], np.cumsum(spread.net)])

@@ -93,7 +93,9 @@ def window_moments(
         for suffix, prefix in zip(backward, forward, strict=True)
     ]
     before, here = Moments(*(p[0] for p in pairs)), Moments(*(p[1] for p in pairs))
-    return Moments(*(_rows(part, offset, x.shape) for part in _joined(before, here)))
+    with np.errstate(over="ignore", invalid="ignore"):  # of values that have no squares
+        joined = _joined(before, here)
+    return Moments(*(_rows(part, offset, x.shape) for part in joined))
 
 
 def _blocks(
@@ -147,7 +149,8 @@ def _running_moments(blocks: Float[np.ndarray, "blocks window assets"]) -> Momen
         n = n + is_there
         step = np.where(is_there, value - m, 0.0)
         m = m + step / np.maximum(n, 1.0)
-        s = s + step * np.where(is_there, value - m, 0.0)
+        with np.errstate(over="ignore"):
+            s = s + step * np.where(is_there, value - m, 0.0)
         n_obs[:, i], mean[:, i], squares[:, i] = n, m, s
     return Moments(n_obs, mean, squares)
 

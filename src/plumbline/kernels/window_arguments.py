@@ -27,14 +27,14 @@ def checked(
 ) -> tuple[Float[np.ndarray, "bars assets"], tuple[int, int, int]]:
     """Return x as a panel, and window, place of row 0 in its block, and values needed."""
     found = list(problems or ())
-    found += whole_number_problems(window=window, min_obs=min_obs, first_bar=first_bar)
-    if found:
-        raise ParameterError(f"{name}: " + "; ".join(found))
     panel = as_input(x)
     if panel.ndim not in (1, 2) or np.ndim(x) == 0:
         found.append(f"x has shape {np.shape(x)}, needs (bars,) or (bars, assets)")
-    if not 1 <= window <= LONGEST:
-        found.append(f"window={window} must be a whole number of 1 … {LONGEST} bars")
+    inexact = whole_number_problems(window=window, min_obs=min_obs, first_bar=first_bar)
+    if inexact:
+        found += inexact
+    elif not 1 <= window <= LONGEST:
+        found.append(f"window={window} must lie in 1 … {LONGEST} bars")
     elif min_obs is not None and not 1 <= min_obs <= window:
         found.append(f"min_obs={min_obs} must lie in 1 … window={window}")
     if found:

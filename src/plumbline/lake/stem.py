@@ -19,4 +19,3 @@ def filled_stem(template: str, name: str) -> str:
     name : the file, with ``/`` between its folders.
     """
     return template.replace(STEM, _ENDINGS.sub("", PurePosixPath(name).name, count=1))
-

@@ -11,12 +11,14 @@ from plumbline.core.fronts import front
 if TYPE_CHECKING:
     from plumbline.report.page import study_page as study_page
     from plumbline.report.paths import ReportPaths as ReportPaths
+    from plumbline.report.study import DataOrigin as DataOrigin
     from plumbline.report.study import Provenance as Provenance
     from plumbline.report.study import StudyResults as StudyResults
     from plumbline.report.twin import study_json as study_json
     from plumbline.report.write import write_report as write_report
 
 _EXPORTS = {
+    "DataOrigin": "study",
     "Provenance": "study",
     "ReportPaths": "paths",
     "StudyResults": "study",

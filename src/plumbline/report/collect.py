@@ -1,7 +1,7 @@
 """From a run to what its report shows; tables are passed on as they are."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, final
 
 import polars as pl
@@ -10,13 +10,15 @@ from plumbline.core.digest import digest
 from plumbline.engine.run import RunResult
 from plumbline.factors.conventions import conventions
 from plumbline.factors.options import EvaluationOptions
+from plumbline.lake.catalogue import list_versions
 from plumbline.lake.dataset import Dataset
-from plumbline.lake.quality import effects, summarise
+from plumbline.lake.quality import count_effects, effects, summarise
 from plumbline.ledger.database import Database
 from plumbline.ledger.queries import get_run
-from plumbline.report.study import TABLES, Provenance, StudyResults
+from plumbline.report.study import TABLES, DataOrigin, Provenance, StudyResults
 from plumbline.stages.gates import Verdict
 from plumbline.stages.recipe import Recipe
+from plumbline.stages.run_code import codes_by_node, kept_blocks
 from plumbline.stages.study_warnings import DATA, StudyWarning
 from plumbline.stages.validation import made
 
@@ -37,7 +39,19 @@ _SHOW = {
 @final
 @dataclass(frozen=True)
 class StudyInputs:
-    """A run, its recipe, its data, its tables, what they lack and what the gates say of them."""
+    """A run, its recipe, its data, its tables, what they lack and what the gates say of them.
+
+    Parameters
+    ----------
+    recipe : what was run.
+    dataset, quality : the data of the universe, and what cleaning found in it.
+    tables : by name; see :func:`plumbline.stages.tables.study_tables`.
+    warnings : what could not be computed.
+    result, database : the run, and the ledger that holds it.
+    gates : the verdict on each gate.
+    data : every data set by the recipe's name for it, and what cleaning found in it; without any,
+        the report names the data of the universe alone.
+    """
 
     recipe: Recipe
     dataset: Dataset
@@ -47,6 +61,7 @@ class StudyInputs:
     result: RunResult
     database: Database
     gates: tuple[Verdict, ...] = ()
+    data: Mapping[str, tuple[Dataset, pl.DataFrame]] = field(default_factory=dict)
 
 
 def collect(inputs: StudyInputs) -> StudyResults:
@@ -114,27 +129,47 @@ def _unavailable(warnings: tuple[StudyWarning, ...]) -> dict[str, str]:
 
 
 def _provenance(inputs: StudyInputs) -> Provenance:
-    run = get_run(inputs.database, inputs.result.run_id)
+    database, run_id = inputs.database, inputs.result.run_id
+    run = get_run(database, run_id)
     machine = run["machine"]
-    dataset, counts = inputs.dataset, inputs.result.counts
-    ends = (dataset.closes(n, n)[0] for n in (dataset.first_bar, dataset.last_bar))
-    span = " to ".join(str(end.astype("datetime64[D]")) for end in ends)
     return Provenance(
-        run_id=inputs.result.run_id,
+        run_id=run_id,
         started=_text(run["started"]),
         finished=_text(run["finished"]),
         owner=run["owner"],
         versions={"python": machine["python"], **machine["libraries"]},
         machine=f"{machine['processor']}, {machine['cores']} cores, {machine['system']}",
         recipe_digest=inputs.recipe.digest,
-        dataset_name=dataset.name,
-        dataset_id=dataset.dataset_id,
-        dataset_rows=dataset.n_rows,
-        dataset_span=span,
-        code_digest=digest(sorted(run["codes"])),
+        data=_origins(inputs),
+        blocks=dict(sorted(inputs.result.counts.items())),
+        codes=codes_by_node(database, run_id),
+        kept=kept_blocks(database, run_id),
         table_digests={name: digest(table) for name, table in sorted(inputs.tables.items())},
-        stages_computed=counts.get("computed", 0),
-        stages_cached=sum(n for state, n in counts.items() if state != "computed"),
+    )
+
+
+def _origins(inputs: StudyInputs) -> tuple[DataOrigin, ...]:
+    """Return where the data come from, those of the universe first."""
+    prices = inputs.recipe.resolved["universe"]["prices"]
+    data = {prices: (inputs.dataset, inputs.quality)} | dict(inputs.data)
+    with inputs.database.read() as connection:
+        rows = list_versions(connection)
+    versions = {(row["name"], row["dataset_id"]): row["version"] for row in rows}  # the latest
+    return tuple(_origin(name, *found, versions) for name, found in data.items())
+
+
+def _origin(
+    name: str, dataset: Dataset, quality: pl.DataFrame, versions: Mapping[tuple[str, str], int]
+) -> DataOrigin:
+    ends = (dataset.closes(n, n)[0] for n in (dataset.first_bar, dataset.last_bar))
+    return DataOrigin(
+        name=name,
+        dataset=dataset.name,
+        version=versions.get((dataset.name, dataset.dataset_id), dataset.version),
+        dataset_id=dataset.dataset_id,
+        n_rows=dataset.n_rows,
+        span=" to ".join(str(end.astype("datetime64[D]")) for end in ends),
+        cleaning=count_effects(quality),
     )
 
 

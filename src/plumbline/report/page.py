@@ -11,11 +11,12 @@ from plumbline.report.data_sections import coverage_section, factor_section
 from plumbline.report.ic_sections import decay_section, summary_section, year_section
 from plumbline.report.markup import Html, join, tag
 from plumbline.report.parts import KEYS, Section
+from plumbline.report.provenance_section import kept_notice, provenance_footer
 from plumbline.report.return_sections import quantile_section, spread_section
 from plumbline.report.study import StudyResults
 from plumbline.report.timeplot import TimeAxis, time_axis
 from plumbline.report.uncomputed_section import uncomputed_section, warning_list
-from plumbline.report.verdict import verdict
+from plumbline.report.verdict import gate_list, verdict
 
 _SECTIONS: Final[tuple[Callable[[StudyResults, TimeAxis], Section], ...]] = (
     summary_section,
@@ -62,7 +63,7 @@ def study_page(results: StudyResults) -> str:
         _header(results),
         _contents([head, *sections, Section("provenance", "Provenance", "", Html())]),
         tag("main", *drawn),
-        _footer(results),
+        provenance_footer(results.provenance),
         _script("assets/uPlot.iife.min.js"),
         axis.block(),
         _script("page.js"),
@@ -71,11 +72,7 @@ def study_page(results: StudyResults) -> str:
 
 
 def _verdict(results: StudyResults) -> Html:
-    parts = [verdict(results)]
-    if results.gates:
-        items = [tag("li", str(gate)) for gate in results.gates]
-        told = tag("p", "The gates of the recipe:", class_="caveat")
-        parts += [told, tag("ul", *items, class_="warnings")]
+    parts = [gate_list(results), kept_notice(results), verdict(results)]
     if results.warnings:
         told = tag("p", "Not everything could be computed:", class_="caveat")
         parts += [told, warning_list(results)]
@@ -119,12 +116,10 @@ def _head(results: StudyResults) -> Html:
 
 def _header(results: StudyResults) -> Html:
     source = results.provenance
-    facts = [
-        tag("span", source.dataset_name),
-        tag("span", source.dataset_span),
-        tag("span", f"run {source.run_id}"),
-        tag("span", f"finished {source.finished}"),
-    ]
+    prices = source.data[:1]
+    told = [text for origin in prices for text in (origin.dataset, origin.span)]
+    told += [f"run {source.run_id}", f"finished {source.finished}"]
+    facts = [tag("span", text) for text in told]
     return tag(
         "header",
         tag("p", "Factor research", class_="kind"),
@@ -146,37 +141,3 @@ def _recipe_section(results: StudyResults) -> Section:
     code = tag("pre", tag("code", results.recipe), tabindex="0", role="region", aria_label="Recipe")
     recipe = tag("details", tag("summary", "Resolved recipe, YAML"), code)
     return Section("recipe", "Recipe", "Recipe", join([recipe, further if terms else Html()]))
-
-
-def _footer(results: StudyResults) -> Html:
-    source = results.provenance
-    facts = {
-        "Run": source.run_id,
-        "Owner": source.owner,
-        "Started": source.started,
-        "Finished": source.finished,
-        "Dataset": f"{source.dataset_name}, {source.dataset_rows:,} rows, {source.dataset_span}",
-        "Dataset id": source.dataset_id,
-        "Recipe digest": source.recipe_digest,
-        "Code digest": source.code_digest,
-        "Stages": f"{source.stages_computed} computed, {source.stages_cached} from the cache",
-        "Versions": ", ".join(f"{name} {version}" for name, version in source.versions.items()),
-        "Machine": source.machine,
-    }
-    terms = [tag("div", tag("dt", key), tag("dd", text)) for key, text in facts.items()]
-    digests = [
-        tag("div", tag("dt", name), tag("dd", digest))
-        for name, digest in source.table_digests.items()
-    ]
-    tables = tag(
-        "details", tag("summary", "Digests of the tables"), tag("dl", *digests, class_="facts-list")
-    )
-    twin = "The JSON twin of this page, study.json beside it, holds every table at full precision."
-    return tag(
-        "footer",
-        tag("h2", "Provenance"),
-        tag("dl", *terms, class_="facts-list"),
-        tables if digests else Html(),
-        tag("p", twin),
-        id="provenance",
-    )

@@ -9,7 +9,9 @@ from plumbline.engine.run import RunResult
 from plumbline.report.paths import HTML_NAME, JSON_NAME, ReportPaths
 from plumbline.stages.gates import Verdict
 from plumbline.stages.recipe import Recipe
+from plumbline.stages.run_code import kept_blocks
 from plumbline.stages.study_warnings import StudyWarning
+from plumbline.stages.workspace import Workspace
 
 _STAMP = ".made_from"
 
@@ -25,6 +27,10 @@ class Published(NamedTuple):
 @runtime_checkable
 class Reportable(Protocol):
     """What this module needs of a study."""
+
+    @property
+    def workspace(self) -> Workspace:
+        """Return recipe, project and data."""
 
     @property
     def result(self) -> RunResult:
@@ -62,16 +68,20 @@ def publish(study: Reportable) -> Published:
     """Write a study's report unless the one on disk shows the same.
 
     The stamp beside the report holds what made it (keys of the results, which name their code,
-    recipe, data, warnings, verdicts and the page's code) and the digests of the two files, so that
-    a report that was edited or damaged is written again.
+    which of them are kept from other code, recipe, data, warnings, verdicts and the page's code)
+    and the digests of the two files, so that a report that was edited or damaged is written again.
     """
     folder = study.folder
-    pieces = sorted(study.result.pieces.items())
+    result = study.result
+    database = study.workspace.project.database
+    kept = kept_blocks(database, result.run_id) if result.counts.get("kept") else ()
+    pieces = sorted(result.pieces.items())
     made_from = digest(
         (
             study.recipe.digest,
             study.data_digest,
             [(node, [entry.key for entry in found]) for node, (_, found) in pieces],
+            [tuple(found) for found in kept],
             [(warning.part, warning.signal, warning.text) for warning in study.warnings],
             [tuple(verdict) for verdict in study.gates],
             study.codes.of_package("plumbline.report"),

@@ -9,6 +9,7 @@ import polars as pl
 
 from plumbline.core.errors import ParameterError, nearest_names
 from plumbline.stages.gates import Verdict
+from plumbline.stages.run_code import KeptBlocks
 
 TABLES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {
@@ -47,6 +48,29 @@ _ANY: Final = frozenset({"value"})
 
 @final
 @dataclass(frozen=True)
+class DataOrigin:
+    """A data set that a study reads.
+
+    Parameters
+    ----------
+    name : what the recipe calls it.
+    dataset, version, dataset_id : its name and version in the lake, and the digest of its content.
+    n_rows : pairs of bar and asset that hold a value.
+    span : text, first to last bar.
+    cleaning : rows that cleaning ``changed``, ``dropped`` and ``noted``.
+    """
+
+    name: str
+    dataset: str
+    version: int
+    dataset_id: str
+    n_rows: int
+    span: str
+    cleaning: Mapping[str, int]
+
+
+@final
+@dataclass(frozen=True)
 class Provenance:
     """Where the numbers of a report come from; every field is shown as it is given.
 
@@ -56,11 +80,12 @@ class Provenance:
     started, finished : ISO 8601 text, UTC.
     versions : library name to version: plumbline, python, numpy, numba, polars.
     machine : processor, cores and system in words.
-    recipe_digest, code_digest : hex digests of the resolved recipe and of the code that ran.
-    dataset_name, dataset_id, dataset_rows, dataset_span : the data; the span is text, first to
-        last bar.
+    recipe_digest : hex digest of the resolved recipe.
+    data : every data set, that of the universe first.
+    blocks : state to count of blocks: ``computed``, ``cached``, ``kept`` from other code.
+    codes : node to the hex digests of the code that made its results.
+    kept : the nodes with results that were kept from other code, and which code that is.
     table_digests : table name to hex digest of its content.
-    stages_computed, stages_cached : counts of stages that ran and that came from the cache.
     """
 
     run_id: str
@@ -70,14 +95,11 @@ class Provenance:
     versions: Mapping[str, str]
     machine: str
     recipe_digest: str
-    dataset_name: str
-    dataset_id: str
-    dataset_rows: int
-    dataset_span: str
-    code_digest: str
+    data: tuple[DataOrigin, ...]
+    blocks: Mapping[str, int]
+    codes: Mapping[str, tuple[str, ...]]
+    kept: tuple[KeptBlocks, ...]
     table_digests: Mapping[str, str]
-    stages_computed: int
-    stages_cached: int
 
 
 @final

@@ -1,12 +1,14 @@
 """The JSON twin of a report: the same numbers at full precision.
 
-Schema, version 1: an object with
+Schema, version 2: an object with
 
 * ``schema``            ``plumbline.study``
-* ``schema_version``    1; raised when a field changes its meaning or goes away
+* ``schema_version``    2; raised when a field changes its meaning or goes away
 * ``title``, ``recipe`` text; the recipe is resolved YAML
 * ``headline_horizon_bars``  signal to horizon of the verdict, or null
-* ``conventions``, ``unavailable``, ``warnings``, ``provenance``  as in ``StudyResults``
+* ``conventions``, ``unavailable``, ``warnings``  as in ``StudyResults``
+* ``provenance``        as in ``Provenance``; ``data`` is a list of ``DataOrigin``, ``kept`` one of
+  ``{"node", "n_blocks", "reasons"}``
 * ``gates``             a list of ``{"gate", "passed", "text"}``, one for each gate of the recipe
 * ``tables``            table name to ``{"n_rows", "columns", "dtypes", "not_finite"}``: ``columns``
   maps each column to its values, top to bottom; ``dtypes`` names the polars type; ``not_finite``
@@ -22,11 +24,11 @@ from typing import Final
 
 import polars as pl
 
-from plumbline.report.study import TABLES, StudyResults
+from plumbline.report.study import TABLES, Provenance, StudyResults
 from plumbline.report.values import finite, utc_text
 
 SCHEMA: Final = "plumbline.study"
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 
 
 def study_json(results: StudyResults) -> str:
@@ -49,17 +51,23 @@ def study_json(results: StudyResults) -> str:
         "unavailable": dict(results.unavailable),
         "warnings": list(results.warnings),
         "gates": [verdict._asdict() for verdict in results.gates],
-        "provenance": _provenance(results),
+        "provenance": _provenance(results.provenance),
         "recipe": results.recipe,
         "tables": {name: _table(results.tables[name]) for name in TABLES},
     }
     return json.dumps(record, allow_nan=False, separators=(",", ":")) + "\n"
 
 
-def _provenance(results: StudyResults) -> dict[str, object]:
-    fields = dataclasses.fields(results.provenance)
-    record = {item.name: getattr(results.provenance, item.name) for item in fields}
-    return record | {name: dict(record[name]) for name in ("versions", "table_digests")}
+def _provenance(source: Provenance) -> dict[str, object]:
+    record = {item.name: getattr(source, item.name) for item in dataclasses.fields(source)}
+    return record | {
+        "versions": dict(source.versions),
+        "data": [vars(origin) | {"cleaning": dict(origin.cleaning)} for origin in source.data],
+        "blocks": dict(source.blocks),
+        "codes": {node: list(codes) for node, codes in source.codes.items()},
+        "kept": [found._asdict() for found in source.kept],
+        "table_digests": dict(source.table_digests),
+    }
 
 
 def _table(frame: pl.DataFrame) -> dict[str, object]:

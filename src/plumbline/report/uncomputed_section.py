@@ -16,9 +16,9 @@ def uncomputed_section(results: StudyResults, axis: TimeAxis) -> Section:
     frame = results.tables["uncomputed"]
     columns = (
         Column("Part", "part"),
+        Column("Reason", "reason"),
         Column("Signal", "signal"),
         Column("Horizon, bars", "horizon_bars"),
-        Column("Reason", "reason"),
         Column("Not computed", "n", COUNT),
         Column("Tried", "of", COUNT),
         Column("Unit", "unit"),

@@ -3,7 +3,7 @@
 A t statistic is called beyond or within its critical value; no other judgement is made.
 """
 
-from typing import NamedTuple, final
+from typing import Final, NamedTuple, final
 
 from plumbline.report.figures import strip
 from plumbline.report.markup import Html, join, tag
@@ -20,6 +20,10 @@ from plumbline.report.values import (
     rows_of,
     with_unit,
 )
+
+_MARKS: Final = {True: "\N{CHECK MARK}", False: "\N{BALLOT X}"}
+_NOT_COMPOUNDED: Final = "; a sum of returns without compounding, so it may pass 100 %"
+_ALL_PASSED: Final = "All gates of the recipe passed"
 
 
 @final
@@ -41,6 +45,25 @@ def verdict(results: StudyResults) -> Html:
     return join(
         [tag("div", *blocks, class_="signals"), tag("p", _caveat(results), class_="caveat")]
     )
+
+
+def gate_list(results: StudyResults) -> Html:
+    """Return what the gates of the recipe say, failed ones first; empty without any."""
+    gates = sorted(results.gates, key=lambda gate: gate.passed)
+    if not gates:
+        return Html()
+    n_failed = sum(not gate.passed for gate in gates)
+    items = [
+        tag(
+            "li",
+            tag("span", _MARKS[gate.passed], class_="mark", aria_hidden="true"),
+            str(gate),
+            class_="passed" if gate.passed else "failed",
+        )
+        for gate in gates
+    ]
+    told = f"{n_failed} of {len(gates)} gates of the recipe failed" if n_failed else _ALL_PASSED
+    return tag("div", tag("p", told), tag("ul", *items), class_="gates")
 
 
 def sentence(results: StudyResults, signal: str) -> str:
@@ -108,6 +131,8 @@ def _signal_block(results: StudyResults, signal: str, index: int) -> Html:
     horizon = results.headline(signal)
     critical, p = ic.get("critical_5pct"), ic.get("p_value")
     gross, volatility = spread.get("gross_annual"), spread.get("volatility_annual")
+    drawdown = spread.get("max_drawdown")
+    is_beyond_all = drawdown is not None and drawdown < -1
     cards = [
         Card("Mean rank IC", ic.get("mean_ic"), IC, f"at {bars_text(horizon)}" if horizon else ""),
         Card(
@@ -127,9 +152,9 @@ def _signal_block(results: StudyResults, signal: str, index: int) -> Html:
         ),
         Card(
             "Drawdown",
-            spread.get("max_drawdown"),
+            drawdown,
             PERCENT,
-            "deepest, net; a sum of returns without compounding, so it may pass 100 %",
+            "deepest, net" + (_NOT_COMPOUNDED if is_beyond_all else ""),
         ),
         Card("Bars", ic.get("n_bars"), COUNT, "with an IC"),
     ]

@@ -10,6 +10,7 @@ from plumbline.core.calendar import Calendar
 from plumbline.engine.pipeline import DataSet
 from plumbline.factors.model import FactorModel, LeastBars
 from plumbline.features.signal import Signal
+from plumbline.stages.kind import Problem
 from plumbline.stages.study_parts import DERIVED
 
 _LEAST_ASSETS = 3  # of a rank correlation
@@ -20,13 +21,13 @@ class Findings(NamedTuple):
 
     Parameters
     ----------
-    problems : why no rank IC at all can be computed, without which there is no study; empty if one
-        can.
-    warnings : which parts cannot be computed, and why.
+    problems : why no rank IC at all can be computed, without which there is no study, and what else
+        cannot be; empty if a rank IC can.
+    warnings : which parts cannot be computed, and why; empty if there are problems.
     """
 
-    problems: list[str]
-    warnings: list[str]
+    problems: list[Problem]
+    warnings: list[Problem]
 
 
 @final
@@ -113,45 +114,48 @@ def feasibility(ask: Ask) -> Findings:
     Missing values inside the data are not looked at: what is said here holds whatever they are,
     and what they cost besides is told by the run.
     """
-    problems = [*_axis_problems(ask), *_neutralise_problems(ask)]
-    if problems:
-        return Findings(problems, [])
+    refusals = [*_axis_problems(ask), *_neutralise_problems(ask)]
     lost = _lost_horizons(ask)
     reasons = [*_model_reasons(ask), *_signal_reasons(ask, lost)]
-    if all(len(horizons) == len(_horizons(ask)) for horizons in lost.values()):
-        return Findings(reasons, [])
-    return Findings([], [*reasons, *_short_windows(ask, lost), *_asset_warnings(ask)])
+    is_lost = all(len(horizons) == len(_horizons(ask)) for horizons in lost.values())
+    if refusals or is_lost:
+        return Findings([*refusals, *reasons, *_quantile_reasons(ask, len(ask.universe))], [])
+    n_ranked = len(ask.universe) - len(ask.alone)
+    lonely = _lonely_reasons(ask)
+    short = [*_short_windows(ask), *_short_history(ask, lost)]
+    return Findings([], [*reasons, *short, *lonely, *_quantile_reasons(ask, n_ranked)])
 
 
-def _axis_problems(ask: Ask) -> list[str]:
+def _axis_problems(ask: Ask) -> list[Problem]:
     problems = []
     n_assets = len(ask.universe)
     if n_assets < _LEAST_ASSETS:
-        problems.append(
-            f"universe: {_count(n_assets, 'asset')}; a rank correlation over assets needs at least "
-            f"{_LEAST_ASSETS}"
-        )
+        text = f"a rank correlation over assets needs at least {_LEAST_ASSETS}"
+        problems.append(Problem(("universe",), f"{_count(n_assets, 'asset')}; {text}"))
     if ask.n_common < 1:
         problems.append(
-            f"universe.prices has bars from {_span(ask.stocks)}, factors.data from "
-            f"{_span(ask.legs)}: no bar in common, so no factor model can be fitted; "
-            "give both the same dates"
+            Problem(
+                ("universe", "prices"),
+                f"has bars from {_span(ask.stocks)}, factors.data from {_span(ask.legs)}: no bar "
+                "in common, so no factor model can be fitted; give both the same dates",
+            )
         )
     return problems
 
 
-def _neutralise_problems(ask: Ask) -> list[str]:
+def _neutralise_problems(ask: Ask) -> list[Problem]:
     n_betas = ask.n_factors if ask.full["neutralise"]["betas"] else 0
     n_dummies = max(len(set(ask.sectors.values())) - 1, 0)
     n_assets, needed = len(ask.universe), n_betas + n_dummies + 2
     if (n_betas or ask.sectors) and n_assets < needed:
         taken = f"{n_betas} betas and {n_dummies + bool(ask.sectors)} sectors"
         least = f"at least {needed} assets; the universe has {n_assets}"
-        return [f"neutralise: {taken} need {least}"]
+        return [Problem(("neutralise",), f"{taken} need {least}")]
     n_together = n_assets - len(ask.alone)
     if ask.alone and n_together < _LEAST_ASSETS:
         shared = f"only {_count(n_together, 'asset')} in a sector with another"
-        return [f"neutralise.sectors: {shared}; a rank correlation needs at least {_LEAST_ASSETS}"]
+        text = f"{shared}; a rank correlation needs at least {_LEAST_ASSETS}"
+        return [Problem(("neutralise", "sectors"), text)]
     return []
 
 
@@ -169,88 +173,107 @@ def _lost_horizons(ask: Ask) -> dict[str, list[int]]:
     return found
 
 
-def _model_reasons(ask: Ask) -> list[str]:
+def _model_reasons(ask: Ask) -> list[Problem]:
+    if ask.n_common < 1:
+        return []  # no bar in common says it
     needs = (("fit", ask.least.fit), ("residual return", ask.least.residual))
     for what, n_returns in needs:
         if n_returns >= ask.n_common:
             there = f"{_count(ask.n_common, 'bar')} in common, {ask.n_common - 1} with returns"
-            needed = f"model: the first {what} needs {n_returns} bars with returns"
-            return [f"{needed}; universe.prices and factors.data have {there}: there is no {what}"]
+            needed = f"the first {what} needs {n_returns} bars with returns"
+            text = f"{needed}; universe.prices and factors.data have {there}: there is no {what}"
+            return [Problem(("model",), text)]
     return []
 
 
-def _signal_reasons(ask: Ask, lost: Mapping[str, list[int]]) -> list[str]:
+def _signal_reasons(ask: Ask, lost: Mapping[str, list[int]]) -> list[Problem]:
     reasons = []
+    every = ask.full["evaluation"]["every_bars"]
+    read = f" on a bar that every_bars={every} reads" if every > 1 else ""
     for label, horizons in lost.items():
         nth = ask.first_of(label) - ask.stocks.first_bar + 1
-        every = ask.full["evaluation"]["every_bars"]
-        read = f" on a bar that every_bars={every} reads" if every > 1 else ""
+        text = ""
         if ask.first_of(label) > ask.stocks.last_bar:
-            reasons.append(
-                f"signals.{label}: its first value needs {_needs(ask, label, nth)}: it has no value"
-            )
+            text = f"its first value needs {_needs(ask, label, nth)}: it has no value"
         elif horizons:
             shown = ", ".join(str(h) for h in horizons)
-            reasons.append(
-                f"signals.{label}: its first value can be at bar {nth} of {ask.n_bars}, so none"
-                f"{read} has a return over the next {shown} bars (evaluation.horizons): no rank IC"
+            text = (
+                f"its first value can be at bar {nth} of {ask.n_bars}, so none{read} has a return "
+                f"over the next {shown} bars (evaluation.horizons): no rank IC"
             )
+        if text and not (ask.n_common < 1 and _waits_for_model(ask, label)):
+            reasons.append(Problem(("signals", label), text))
     return reasons
 
 
 def _needs(ask: Ask, label: str, nth: int) -> str:
-    reads_model = "residual_return" in ask.signals[label].requires()
-    if (reads_model and ask.least.residual >= ask.n_common) or (
-        ask.full["neutralise"]["betas"] and ask.least.fit >= ask.n_common
-    ):
+    if _waits_for_model(ask, label):
         return "what the model cannot give"
     return f"{nth} bars, the data have {ask.n_bars}"
 
 
-def _short_windows(ask: Ask, lost: Mapping[str, list[int]]) -> list[str]:
-    warnings = []
+def _waits_for_model(ask: Ask, label: str) -> bool:
+    """Return whether a signal needs of the model what it cannot give."""
+    reads_model = "residual_return" in ask.signals[label].requires()
+    lacks_residual = reads_model and ask.least.residual >= ask.n_common
+    return lacks_residual or (ask.full["neutralise"]["betas"] and ask.least.fit >= ask.n_common)
+
+
+def _short_windows(ask: Ask) -> list[Problem]:
+    """Return what looks back over more bars than there are; it may have no value besides."""
+    found = []
     if ask.least.fit < ask.n_common <= ask.model.warm_up:
-        warnings.append(
-            f"model: it looks back over {ask.model.warm_up + 1} bars; universe.prices and "
-            f"factors.data have {ask.n_common} in common: every fit uses fewer than asked for"
+        text = (
+            f"it looks back over {ask.model.warm_up + 1} bars; universe.prices and factors.data "
+            f"have {ask.n_common} in common: no fit can use as many as asked for"
         )
-    values = {k: ask.stocks.last_bar - ask.first_of(k) + 1 for k in ask.signals}
+        found.append(Problem(("model",), text))
     for label, signal in ask.signals.items():
-        if values[label] > 0 and signal.warm_up >= ask.n_bars:
-            warnings.append(
-                f"signals.{label}: it looks back over {signal.warm_up + 1} bars, the data have "
-                f"{ask.n_bars}: every value uses fewer than asked for"
+        if ask.first_of(label) <= ask.stocks.last_bar and signal.warm_up >= ask.n_bars:
+            text = (
+                f"it looks back over {signal.warm_up + 1} bars, the data have {ask.n_bars}: no "
+                "value can use as many as asked for"
             )
+            found.append(Problem(("signals", label), text))
+    return found
+
+
+def _short_history(ask: Ask, lost: Mapping[str, list[int]]) -> list[Problem]:
+    """Return what needs more bars with a rank IC or with a signal than there can be."""
+    found = []
+    values = {label: ask.stocks.last_bar - ask.first_of(label) + 1 for label in ask.signals}
     left = [values[k] - h for k in ask.signals for h in _horizons(ask) if h not in lost[k]]
-    if ask.full["rolling_bars"] > max(left):
-        warnings.append(
-            f"rolling_bars={ask.full['rolling_bars']}: at most {_count(max(left), 'bar')} can have "
-            "a rank IC, so there is no trailing mean"
-        )
+    window = ask.full["rolling_bars"]
+    if window > max(left):
+        there = f"at most {_count(max(left), 'bar')} can have a rank IC"
+        text = f"{there}, too few for rolling_bars={window}: there is no trailing mean"
+        found.append(Problem(("rolling_bars",), text))
     held = ask.full["evaluation"]["spread_horizon"]
     if held > max(values.values()):
-        warnings.append(
-            f"evaluation.spread_horizon={held}: at most {_count(max(values.values()), 'bar')} can "
-            "have a signal, so no book is held to its end"
-        )
-    return warnings
+        there = f"at most {_count(max(values.values()), 'bar')} can have a signal"
+        text = f"{there}, too few for spread_horizon={held}: no book is held to its end"
+        found.append(Problem(("evaluation", "spread_horizon"), text))
+    return found
 
 
-def _asset_warnings(ask: Ask) -> list[str]:
-    warnings = []
-    if ask.alone:
-        warnings.append(
-            f"neutralise.sectors: {_count(len(ask.alone), 'asset')} alone in a sector "
-            f"({', '.join(ask.alone[:10])}): nothing is left of a signal there, so no value"
-        )
-    n_ranked = len(ask.universe) - len(ask.alone)
+def _lonely_reasons(ask: Ask) -> list[Problem]:
+    if not ask.alone:
+        return []
+    shown = ", ".join(ask.alone[:10]) + (", …" if len(ask.alone) > 10 else "")
+    alone = f"{_count(len(ask.alone), 'asset')} alone in a sector ({shown})"
+    text = f"{alone}: nothing is left of a signal there, so no value"
+    return [Problem(("neutralise", "sectors"), text)]
+
+
+def _quantile_reasons(ask: Ask, n_ranked: int) -> list[Problem]:
     n_quantiles = ask.full["evaluation"]["n_quantiles"]
-    if n_quantiles > n_ranked:
-        warnings.append(
-            f"evaluation.n_quantiles={n_quantiles}: a bar has values of at most {n_ranked} assets, "
-            "so there are no quantile returns and no spread"
-        )
-    return warnings
+    if n_quantiles <= n_ranked:
+        return []
+    text = (
+        f"a bar has values of at most {_count(n_ranked, 'asset')}, too few for "
+        f"n_quantiles={n_quantiles}: there are no quantile returns and no spread"
+    )
+    return [Problem(("evaluation", "n_quantiles"), text)]
 
 
 def _horizons(ask: Ask) -> list[int]:

@@ -40,10 +40,21 @@ Place = tuple[str, ...]
 @final
 @dataclass(frozen=True)
 class Problem:
-    """Something wrong at a place of a document."""
+    """Something wrong at a place of a document.
+
+    Parameters
+    ----------
+    place : keys that lead there.
+    text : what is wrong.
+    among : the keys below the place that the text is about, if it is about several.
+    """
 
     place: Place
     text: str
+    among: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{'.'.join(self.place)}: {self.text}" if self.place else self.text
 
 
 @final
@@ -83,6 +94,10 @@ class Gate:
             raise ParameterError(
                 f"a gate on {self.metric} of {self.subject} needs at_least or at_most, a number"
             )
+        if bounds != sorted(bounds):
+            raise ParameterError(
+                f"no number can pass at_least={bounds[0]:g} and at_most={bounds[1]:g}"
+            )
 
 
 @dataclass(frozen=True)
@@ -97,13 +112,14 @@ class Kind(Plugin, ABC):
         """
 
     @abstractmethod
-    def problems(self, document: Mapping[str, Any], shape: Shape) -> list[Problem]:
+    def problems(self, document: Mapping[str, Any], shape: Shape, base: Path) -> list[Problem]:
         """Return what plug-ins, options and their combination refuse, wherever the shape holds.
 
         Parameters
         ----------
         document : any document; parts that are not of the right shape are passed over.
         shape : where it departs from the schema.
+        base : folder that its paths start from.
         """
 
     @abstractmethod
@@ -115,17 +131,20 @@ class Kind(Plugin, ABC):
         """Return the data sets that a valid document needs, by its names for them."""
 
     @abstractmethod
+    def unmet(
+        self, document: Mapping[str, Any], datasets: Mapping[str, DataSet], base: Path
+    ) -> list[Problem]:
+        """Return what a valid document asks for and its data lack.
+
+        If nothing of it can be computed from them, that is a problem too, and so is then whatever
+        else they cannot give.
+        """
+
+    @abstractmethod
     def build(
         self, document: Mapping[str, Any], datasets: Mapping[str, DataSet], base: Path
     ) -> Pipeline:
-        """Return the graph of a valid document over its data sets.
-
-        Raises
-        ------
-        RecipeError
-            If the document asks for what the data lack, or if nothing of it can be computed from
-            them; every problem is listed.
-        """
+        """Return the graph of a valid document over data sets that hold what it asks for."""
 
     @abstractmethod
     def warnings(

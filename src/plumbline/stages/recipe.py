@@ -9,9 +9,10 @@ from typing import Any, final
 import yaml
 
 from plumbline.core.digest import digest
-from plumbline.core.errors import RecipeError, UnknownPluginError
+from plumbline.core.errors import PlumblineError, RecipeError
 from plumbline.engine.pipeline import DataSet, Pipeline
 from plumbline.stages.kind import DataSpec, Kind, Place, Problem, kinds
+from plumbline.stages.origin import Origin
 from plumbline.stages.validation import plain, problems_of
 from plumbline.stages.yaml_text import Lines, read_value, read_yaml
 
@@ -30,6 +31,7 @@ class Recipe:
     kind : the pipeline it describes.
     document : what was written, with overrides.
     resolved : the same with every default filled in.
+    origin : where it was written.
     """
 
     name: str
@@ -37,6 +39,7 @@ class Recipe:
     kind: Kind = field(repr=False)
     document: Mapping[str, Any] = field(repr=False)
     resolved: Mapping[str, Any] = field(repr=False)
+    origin: Origin = field(default_factory=Origin, repr=False, compare=False)
 
     @property
     def text(self) -> str:
@@ -59,8 +62,12 @@ class Recipe:
         Raises
         ------
         RecipeError
-            If the recipe and the data do not fit, such as an asset that the data lack.
+            If the recipe and the data do not fit, such as an asset that the data lack; every
+            problem is listed, with its line.
         """
+        unmet = self.kind.unmet(self.document, datasets, self.base)
+        if unmet:
+            raise self.origin.error(unmet)
         return self.kind.build(self.document, datasets, self.base)
 
     def warnings(self, datasets: Mapping[str, DataSet]) -> tuple[str, ...]:
@@ -96,17 +103,16 @@ def load_recipe(
         subject = f"recipe {path}"
         document, lines = _parse(_read(path), subject)
         base = base or path.resolve().parent
-    problems = _override(document, overrides, lines)
-    name = str(document.get("kind", DEFAULT_KIND))
+    found = [Problem((), f"--set {text}") for text in _override(document, overrides, lines)]
+    origin = Origin(subject, lines)
     try:
-        kind = kinds[name]()
-    except UnknownPluginError as error:
-        raise RecipeError(subject, [*problems, f"kind: {error}"]) from error
-    found = [(0, f"--set {text}") for text in problems]
-    found += [_located(problem, lines) for problem in problems_of(kind, document)]
+        kind = kinds[str(document.get("kind", DEFAULT_KIND))]()
+    except PlumblineError as error:
+        raise origin.error([*found, Problem(("kind",), str(error))]) from error
+    found += problems_of(kind, document, base)
     if found:
-        raise RecipeError(subject, [text for _, text in sorted(found, key=lambda f: f[0])])
-    return Recipe(str(document["name"]), base, kind, document, kind.resolved(document))
+        raise origin.error(found)
+    return Recipe(str(document["name"]), base, kind, document, kind.resolved(document), origin)
 
 
 def parse_overrides(overrides: Sequence[str]) -> dict[str, Any]:
@@ -184,14 +190,3 @@ def _move(place: Place, lines: Lines) -> None:
     for below in [key for key in lines if key[: len(place)] == place]:
         del lines[below]
     lines[place] = 0
-
-
-def _located(problem: Problem, lines: Lines) -> tuple[int, str]:
-    """Return the line of a problem, 0 if it has none, and its text with line and place."""
-    place = problem.place
-    while place and place not in lines:
-        place = place[:-1]
-    line = lines.get(place, 0)
-    where = f"line {line}: " if line else ("--set " if place else "")
-    name = ".".join(problem.place)
-    return line, f"{where}{name}: {problem.text}" if name else f"{where}{problem.text}"

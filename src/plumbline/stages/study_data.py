@@ -6,14 +6,17 @@ from typing import Any
 from plumbline.core.calendar import bars_a_year
 from plumbline.core.errors import nearest_names
 from plumbline.engine.pipeline import DataSet
-from plumbline.factors.factor_returns import legs_of
+from plumbline.factors.factor_returns import definition_problems
 from plumbline.features.signal import Signal
+from plumbline.stages.kind import Place, Problem
 from plumbline.stages.study_parts import DERIVED
+
+_ALWAYS = frozenset({"close"})  # fields that every study reads, whatever its signals do
 
 
 def data_problems(
     full: Mapping[str, Any], stocks: DataSet, legs: DataSet, chosen: Mapping[str, Signal]
-) -> list[str]:
+) -> list[Problem]:
     """Return what a study asks for and its data lack, with the nearest names.
 
     Parameters
@@ -22,42 +25,60 @@ def data_problems(
     stocks, legs : the data of its universe and of its factors.
     chosen : its signals by label.
     """
-    problems = []
+    found = _grid_problems(full, stocks, legs)
+    for i, asset in enumerate(full["universe"]["assets"] or ()):
+        if asset not in stocks.assets:
+            text = f"unknown asset {asset!r}; {nearest_names(asset, stocks.assets)}"
+            found.append(Problem(("universe", "assets", str(i)), text))
+    found += _leg_problems(full["factors"]["definitions"], legs)
+    prices, factors = full["universe"]["prices"], full["factors"]["data"]
+    found += _lacking_fields(("universe",), prices, stocks, _ALWAYS)
+    for label, signal in chosen.items():
+        others = signal.requires() - _ALWAYS
+        found += _lacking_fields(("signals", label), prices, stocks, others, DERIVED)
+    return found + _lacking_fields(("factors", "data"), factors, legs, _ALWAYS)
+
+
+def _leg_problems(definitions: Mapping[str, str], legs: DataSet) -> list[Problem]:
+    """Return what factors need and the data lack, each lack at the first factor that has it."""
+    first: dict[str, str] = {}
+    for name, text in definition_problems(definitions, legs.assets).items():
+        first.setdefault(text, name)
+    return [Problem(("factors", "definitions", name), text) for text, name in first.items()]
+
+
+def _grid_problems(full: Mapping[str, Any], stocks: DataSet, legs: DataSet) -> list[Problem]:
+    found = []
     grids = [f"{d.calendar_name} {d.frequency}" for d in (stocks, legs)]
     if grids[0] != grids[1]:
-        problems.append(
-            f"universe.prices has bars of {grids[0]}, factors.data of {grids[1]}; "
-            "put both on one calendar"
-        )
+        text = f"has bars of {grids[0]}, factors.data of {grids[1]}; put both on one calendar"
+        found.append(Problem(("universe", "prices"), text))
     expected = bars_a_year(stocks.calendar_name, stocks.frequency)
-    if full["data"][full["universe"]["prices"]].get("calendar") is None and (
-        full["evaluation"]["periods_per_year"] != expected
-    ):
-        problems.append(
-            f"evaluation.periods_per_year is {full['evaluation']['periods_per_year']:g}; bars of "
-            f"{grids[0]} are {expected:g} a year: set it"
+    given = full["evaluation"]["periods_per_year"]
+    is_implied = full["data"][full["universe"]["prices"]].get("calendar") is not None
+    if not is_implied and given != expected:
+        text = f"is {given:g}; bars of {grids[0]} are {expected:g} a year: set it"
+        found.append(Problem(("evaluation", "periods_per_year"), text))
+    return found
+
+
+def _lacking_fields(
+    place: Place,
+    name: str,
+    data: DataSet,
+    needed: Iterable[str],
+    derived: frozenset[str] = frozenset(),
+) -> list[Problem]:
+    """Return the fields that neither the data hold nor the study derives from them."""
+    known = {*data.fields, *derived}
+    found = []
+    for field in sorted(set(needed) - known):
+        hint = nearest_names(field, known)
+        advice = (
+            f"; if data.{name} holds it under another name, say columns: {{{field}: …}} there, or "
+            f"of a wide table field: {field}"
         )
-    for leg in legs_of(full["factors"]["definitions"]):
-        if leg not in legs.assets:
-            hint = nearest_names(leg, legs.assets)
-            problems.append(f"factors.definitions: the data lack {leg!r}; {hint}")
-    for asset in full["universe"]["assets"] or ():
-        if asset not in stocks.assets:
-            hint = nearest_names(asset, stocks.assets)
-            problems.append(f"universe.assets: unknown asset {asset!r}; {hint}")
-    needed = {f"signals.{label}": signal.requires() - DERIVED for label, signal in chosen.items()}
-    problems += _lacking_fields(
-        full["universe"]["prices"], stocks, {"universe": {"close"}, **needed}
-    )
-    problems += _lacking_fields(full["factors"]["data"], legs, {"factors.data": {"close"}})
-    return problems
-
-
-def _lacking_fields(name: str, data: DataSet, needed: Mapping[str, Iterable[str]]) -> list[str]:
-    return [
-        f"{place}: the data lack the field {field!r}; {nearest_names(field, data.fields)}; "
-        f"if data.{name} holds it under another name, say columns: {{{field}: …}} there, or of a "
-        f"wide table field: {field}"
-        for place, fields in needed.items()
-        for field in sorted(set(fields) - set(data.fields))
-    ]
+        if hint in [f"did you mean {other!r}?" for other in derived]:
+            advice = " (the study derives it)"
+        found.append(Problem(place, f"the data lack the field {field!r}; {hint}{advice}"))
+    return found

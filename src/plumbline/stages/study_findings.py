@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple, final
 
+from plumbline.core.errors import ParameterError
 from plumbline.engine.run import Engine, RunResult
 from plumbline.ledger.database import Database
 from plumbline.ledger.queries import metrics_of_run, run_that_told_the_same, warnings_of_run
@@ -64,7 +65,27 @@ def verdicts_of_run(database: Database, run: Mapping[str, Any]) -> tuple[Verdict
     recipe, _ = read_yaml(run["recipe"], [])
     if not metrics or not isinstance(recipe, dict):
         return ()
-    return judged((Gate(**gate) for gate in recipe.get("gates") or ()), metrics)
+    return recorded_verdicts(recipe, metrics)
+
+
+def recorded_verdicts(recipe: Mapping[str, Any], metrics: Metrics) -> tuple[Verdict, ...]:
+    """Return the verdict on each gate of a recipe in the ledger, which may be an old one.
+
+    Parameters
+    ----------
+    metrics : the numbers of its run.
+    """
+    return tuple(_verdict(values, metrics) for values in recipe.get("gates") or ())
+
+
+def _verdict(values: Mapping[str, Any], metrics: Metrics) -> Verdict:
+    """Return the verdict on a recorded gate; one that a recipe may not hold has failed."""
+    try:
+        gate = Gate(**values)
+    except ParameterError as error:
+        place = f"{values['metric']} of {values['subject']}"
+        return Verdict(place, passed=False, text=f"gate on {place}: {error}")
+    return judged([gate], metrics)[0]
 
 
 def _metrics_of_run(database: Database, run_id: str) -> Metrics:

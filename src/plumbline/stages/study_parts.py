@@ -7,7 +7,7 @@ from typing import Any
 
 from plumbline.core.calendar import Calendar, bars_a_year
 from plumbline.core.errors import CalendarError, ParameterError
-from plumbline.factors.factor_returns import dependent_factors, legs_of
+from plumbline.factors.factor_returns import definition_problems, dependent_factors
 from plumbline.factors.model import FactorModel, models
 from plumbline.factors.options import EvaluationOptions
 from plumbline.features.signal import Signal, signals
@@ -16,7 +16,8 @@ from plumbline.lake.dataset import grid_of
 from plumbline.lake.source import sources
 from plumbline.stages.gates import unknown_gate
 from plumbline.stages.kind import DataSpec, Gate, Place, Problem, Shape
-from plumbline.stages.validation import filled, made, refusals, refused
+from plumbline.stages.sectors import read_sectors
+from plumbline.stages.validation import filled, made, placed, refusals, refused
 
 MODEL = "rolling_regression"
 DERIVED = frozenset({"return", "residual_return"})
@@ -73,7 +74,7 @@ def resolved_data(name: str, spec: Mapping[str, Any]) -> dict[str, Any]:
     return {**own, **filled(found.source), "rules": filled(found.rules)}
 
 
-def study_problems(document: Mapping[str, Any], shape: Shape) -> list[Problem]:
+def study_problems(document: Mapping[str, Any], shape: Shape, base: Path) -> list[Problem]:
     """Return what plug-ins and options refuse; see :meth:`Kind.problems`."""
     found: list[Problem] = []
     for name, spec in mapping(document, "data").items():
@@ -81,20 +82,40 @@ def study_problems(document: Mapping[str, Any], shape: Shape) -> list[Problem]:
             found += _data_problems(("data", name), spec, shape)
     for label, spec in mapping(document, "signals").items():
         place = ("signals", label)
-        if shape.holds(place):
+        if shape.holds((*place, "signal")):
             cls = signals[signal_name(label, spec)]
             found += refused(cls, _without(spec, "signal"), place, shape)
+    found += _universe_problems(document, shape, base)
     found += _factor_problems(document, shape)
     return found + _evaluation_problems(document, shape)
 
 
 def _data_problems(place: Place, spec: Mapping[str, Any], shape: Shape) -> list[Problem]:
     found = refused(CleaningRules, spec.get("rules"), (*place, "rules"), shape)
-    if "source" in spec:
+    if "source" not in spec:
+        return found
+    if shape.holds((*place, "source")):
         found += refused(sources[spec["source"]], _source_values(spec), place, shape)
-        if "calendar" in spec and shape.holds((*place, "calendar")):
-            problem = _calendar_problem(spec["calendar"])
-            found += [Problem((*place, "calendar"), problem)] if problem else []
+    if "calendar" in spec and shape.holds((*place, "calendar")):
+        problem = _calendar_problem(spec["calendar"])
+        found += [Problem((*place, "calendar"), problem)] if problem else []
+    return found
+
+
+def _universe_problems(document: Mapping[str, Any], shape: Shape, base: Path) -> list[Problem]:
+    """Return assets that are named twice, and what is wrong with the table of their sectors."""
+    place = ("universe", "assets")
+    named = (mapping(document, "universe").get("assets") or []) if shape.is_whole(place) else []
+    first = {name: i for i, name in reversed(list(enumerate(named)))}
+    found = [
+        Problem((*place, str(i)), f"{name!r} is named before; name an asset once")
+        for i, name in enumerate(named)
+        if first[name] != i
+    ]
+    place = ("neutralise", "sectors")
+    table = mapping(document, "neutralise").get("sectors") if shape.is_whole(place) else None
+    if table is not None:
+        found += [Problem(place, text) for text in read_sectors(base / table)[1]]
     return found
 
 
@@ -122,21 +143,20 @@ def _factor_problems(document: Mapping[str, Any], shape: Shape) -> list[Problem]
     definitions = mapping(mapping(document, "factors"), "definitions")
     found: list[Problem] = []
     if shape.is_whole(place):
-        try:
-            legs_of(definitions)
-        except ParameterError as error:
-            found.append(Problem(place, str(error)))
+        wrong = definition_problems(definitions)
+        found += [Problem((*place, name), text) for name, text in wrong.items()]
     if not shape.holds(("model", "model")):
         return found
     given = _without(document.get("model"), "model")
-    found += refused(models[model_name(document)], given, ("model",), shape)
+    cls = models[model_name(document)]
+    found += refused(cls, given, ("model",), shape)
     if found or not definitions or not shape.is_whole(("model",)) or not shape.is_whole(place):
         return found
     model = model_of(document)
     try:
         model.least_bars(len(definitions))
     except ParameterError as error:
-        found.append(Problem(("model",), str(error)))
+        found += placed(cls, str(error), given, ("model",))
     dependent = dependent_factors(definitions) if model.needs_independent_factors else []
     for name in dependent:
         text = "is a combination of the factors above it, so no window can tell them apart"

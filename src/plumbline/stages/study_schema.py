@@ -90,7 +90,8 @@ def _data_schema(data: Mapping[str, Any]) -> tuple[dict[str, Any], list[Problem]
         elif "source" in spec:
             schema, more = plugin_schema(sources, spec["source"], ("data", name, "source"))
             problems += more
-            properties[name] = _extended(schema, own, "calendar")
+            known = {key: part for key, part in own.items() if schema or key != "source"}
+            properties[name] = _extended(schema, known, "calendar")
         else:
             properties[name] = _closed(own, "dataset")
     schema = {"type": "object", "minProperties": 1, "properties": properties}
@@ -101,8 +102,9 @@ def _signals_schema(named: Mapping[str, Any]) -> tuple[dict[str, Any], list[Prob
     properties: dict[str, Any] = {}
     problems: list[Problem] = []
     for label, spec in named.items():
-        name = signal_name(label, spec)
-        schema, more = plugin_schema(signals, name, ("signals", label))
+        is_named = isinstance(spec, Mapping) and "signal" in spec
+        place = ("signals", label, "signal") if is_named else ("signals", label)
+        schema, more = plugin_schema(signals, signal_name(label, spec), place)
         problems += more
         extended = _extended(schema, {"signal": {"type": "string"}})
         properties[label] = extended | {"type": ["object", "null"]} if schema else {}
@@ -111,13 +113,11 @@ def _signals_schema(named: Mapping[str, Any]) -> tuple[dict[str, Any], list[Prob
 
 def _model_schema(spec: Mapping[str, Any]) -> tuple[dict[str, Any], list[Problem]]:
     schema, problems = plugin_schema(models, spec.get("model", MODEL), ("model", "model"))
-    return _extended(schema, {"model": {"type": "string"}}), problems
+    return _extended(schema, {"model": {"type": "string"}}) if schema else {}, problems
 
 
 def _extended(schema: dict[str, Any], more: dict[str, Any], *required: str) -> dict[str, Any]:
-    """Return a plug-in's schema with our own keys beside its parameters."""
-    if not schema:
-        return {}
+    """Return a plug-in's schema with our own keys beside its parameters; open if it has none."""
     properties = {**more, **schema.get("properties", {})}
     needed = [*schema.get("required", []), *required]
-    return {**schema, "properties": properties, "required": needed}
+    return {"type": "object", **schema, "properties": properties, "required": needed}

@@ -4,11 +4,12 @@ import dataclasses
 import re
 from collections.abc import Mapping
 from functools import lru_cache
+from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from plumbline.core.errors import BrokenPluginError, RecipeError, UnknownPluginError, nearest_names
+from plumbline.core.errors import PlumblineError, RecipeError, nearest_names
 from plumbline.core.plugin import Plugin, Room
 from plumbline.stages.departures import departures
 from plumbline.stages.kind import Kind, Place, Problem, Shape
@@ -17,7 +18,7 @@ T = TypeVar("T")
 P = TypeVar("P", bound=Plugin)
 
 
-def problems_of(kind: Kind, document: Mapping[str, Any]) -> list[Problem]:
+def problems_of(kind: Kind, document: Mapping[str, Any], base: Path) -> list[Problem]:
     """Return everything wrong with a document: its shape, and the plug-ins' own checks.
 
     The plug-ins' checks (a window below its minimum, two values that exclude each other) run on
@@ -25,7 +26,8 @@ def problems_of(kind: Kind, document: Mapping[str, Any]) -> list[Problem]:
     """
     schema, found = kind.schema(document)
     found += departures(schema, document)
-    return found + kind.problems(document, Shape(tuple(problem.place for problem in found)))
+    shape = Shape(tuple(problem.place for problem in found))
+    return found + kind.problems(document, shape, base)
 
 
 def schema_of(cls: type) -> dict[str, Any]:
@@ -43,12 +45,16 @@ def _schema_of(cls: type) -> dict[str, Any]:
 def plugin_schema(
     room: Room[P], name: object, place: tuple[str, ...]
 ) -> tuple[dict[str, Any], list[Problem]]:
-    """Return the schema of a plug-in's parameters, or an open one and why there is no plug-in."""
+    """Return the schema of a plug-in's parameters, or an open one and why there is no plug-in.
+
+    That nobody has it, that two have it, that its file cannot be loaded or defines none: each is
+    one problem among the others.
+    """
     if not isinstance(name, str):
         return {}, [Problem(place, f"{name!r} must be the name of a {room.kind.__name__}")]
     try:
         return schema_of(room[name]), []
-    except (BrokenPluginError, UnknownPluginError) as error:
+    except PlumblineError as error:
         return {}, [Problem(place, str(error))]
 
 
@@ -62,16 +68,12 @@ def made(cls: type[T], values: Mapping[str, Any], place: str) -> T:
     """
     problems = refusals(cls, values, (place,))
     if problems:
-        raise RecipeError("recipe", [f"{'.'.join(p.place)}: {p.text}" for p in problems])
+        raise RecipeError("recipe", [str(problem) for problem in problems])
     return TypeAdapter(cls).validate_python(dict(values))
 
 
 def refusals(cls: type, values: Mapping[str, Any], place: Place) -> list[Problem]:
-    """Return why a class refuses plain values; empty if it takes them.
-
-    A class's own check speaks of all its fields at once; each of its sentences is put at the given
-    field that it names, if it is one.
-    """
+    """Return why a class refuses plain values; empty if it takes them."""
     names = [field.name for field in dataclasses.fields(cls)]
     unknown = [
         Problem((*place, name), f"is no name here; {nearest_names(name, names)}")
@@ -87,7 +89,10 @@ def refusals(cls: type, values: Mapping[str, Any], place: Place) -> list[Problem
         for e in error.errors():
             where = (*place, *(str(step) for step in e["loc"]))
             text = e["msg"].removeprefix("Value error, ")
-            found += _sentences(text, values, where) if where == place else [Problem(where, text)]
+            if where == place:
+                found += placed(cls, text, values, place)
+            else:
+                found.append(Problem(where, text))
         return found
     return []
 
@@ -95,16 +100,36 @@ def refusals(cls: type, values: Mapping[str, Any], place: Place) -> list[Problem
 def refused(
     cls: type, values: Mapping[str, Any] | None, place: Place, shape: Shape
 ) -> list[Problem]:
-    """Return why a class refuses those values that are of the right shape."""
+    """Return why a class refuses those values that are of the right shape.
+
+    What it says of another value besides, which it does not know, is left out.
+    """
     if not shape.holds(place):
         return []
-    kept = {k: v for k, v in (values or {}).items() if shape.is_whole((*place, k))}
+    given = values or {}
+    kept = {k: v for k, v in given.items() if shape.is_whole((*place, k))}
+    unknown = given.keys() - kept.keys()
     n = len(place) + 1
     return [
         problem
         for problem in refusals(cls, kept, place)
         if len(problem.place) < n or shape.is_whole(problem.place[:n])
+        if not unknown & set(re.findall(r"\w+", problem.text))
     ]
+
+
+def placed(cls: type, text: str, values: Mapping[str, Any], place: Place) -> list[Problem]:
+    """Return what a class says of its fields, each sentence at the field that it is about.
+
+    Parameters
+    ----------
+    text : sentences; the instance that it may end with, with all its defaults, is left out, and
+        the values of those fields alone are shown that a sentence names.
+    values : what was given of the fields.
+    """
+    defaults = {field.name: field.default for field in dataclasses.fields(cls)}
+    bare = re.sub(rf"[,;] got {re.escape(cls.__qualname__)}\(.*\)$", "", text, flags=re.DOTALL)
+    return [_placed(sentence, defaults, values, place) for sentence in bare.split("; ")]
 
 
 def filled(instance: object) -> dict[str, Any]:
@@ -126,17 +151,23 @@ def plain(value: Any) -> Any:
     return value
 
 
-def _sentences(text: str, values: Mapping[str, Any], place: Place) -> list[Problem]:
-    *sentences, last = text.split("; ")
-    sentences += [] if sentences and last.startswith("got ") else [last]
-    found = []
-    for sentence in sentences:
-        named = [word for word in re.findall(r"\w+", sentence.split(" got ")[0]) if word in values]
-        if len(named) != 1:
-            found.append(Problem(place, sentence))
-        else:
-            name = named[0]
-            is_told = "got " in sentence or f"={values[name]!r} " in sentence
-            given = "" if is_told else f"; got {values[name]!r}"
-            found.append(Problem((*place, name), sentence + given))
-    return found
+def _placed(
+    sentence: str, defaults: Mapping[str, Any], values: Mapping[str, Any], place: Place
+) -> Problem:
+    words = dict.fromkeys(re.findall(r"\w+", sentence.split(" got ")[0]))
+    named = [word for word in words if word in defaults]
+    given = tuple(name for name in named if name in values)
+    if not given:
+        return Problem(place, sentence)
+    told = [] if " got " in sentence else [name for name in named if f"{name}=" not in sentence]
+    shown = [
+        f"{name}={values[name]!r}" if name in values else f"{name}={defaults[name]!r} by default"
+        for name in told
+        if name in values or defaults[name] is not dataclasses.MISSING
+    ]
+    if len(named) == len(shown) == 1:
+        shown = [repr(values[given[0]])]
+    got = f"; got {', '.join(shown)}" if shown else ""
+    if len(given) == 1:
+        return Problem((*place, given[0]), sentence + got)
+    return Problem(place, sentence + got, given)

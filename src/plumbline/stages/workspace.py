@@ -93,6 +93,16 @@ class Workspace:
             if isinstance(found, PreparedDataset):
                 self.project.lake.commit(found)
 
+    def losses(self) -> list[str]:
+        """Return what cleaning dropped in such numbers that data are lost, of files just read."""
+        prepared = (p for p in self.prepared.values() if isinstance(p, PreparedDataset))
+        read = [found for found in prepared if found.bars is not None]
+        if not read:  # spares an import
+            return []
+        from plumbline.lake.quality import large_losses
+
+        return [text for found in read for text in large_losses(found.quality, found.dataset)]
+
     def changes(self) -> "dict[str, pl.DataFrame]":
         """Return, by data set, the patches in which changed files differ from the last version.
 
@@ -160,7 +170,7 @@ def prepare(
             is_recipes_fault &= isinstance(error, UnknownNameError)
     if problems:
         kind = RecipeError if is_recipes_fault else SourceError
-        raise kind(f"data of the recipe {loaded.name!r} in {loaded.base}", problems)
+        raise kind(f"data of {loaded.origin.subject}", problems)
     opened.codes.save()
     return Workspace(loaded, opened, prepared)
 

@@ -15,9 +15,9 @@ def command(
 ) -> None:
     """Make a folder a project, with a recipe to start from.
 
-    Everything that Plumbline keeps (data sets, results, ledger) lies in its .plumbline folder;
-    delete that folder and the project is gone, your files are not. A project that is there
-    already is left as it is.
+    Data sets, results and the ledger lie in its .plumbline folder, reports in its reports folder;
+    delete the two and the project is gone, your files are not. A project, a study.yaml and a
+    .gitignore that are there already are left as they are.
     """
     from plumbline.api import RECIPE
     from plumbline.cli.templates import STUDY

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
 
-from plumbline.core.errors import RecipeError
 from plumbline.engine.pipeline import DataInput, DataSet, Node, Pipeline
 from plumbline.factors.factor_returns import legs_of
 from plumbline.factors.model import FactorModel
@@ -19,7 +18,7 @@ from plumbline.stages.feasibility import Ask, feasibility
 from plumbline.stages.fit_factor_model import FitFactorModel
 from plumbline.stages.kind import DataSpec, Gate, Kind, Problem, Shape
 from plumbline.stages.neutralise_signal import NeutraliseSignal
-from plumbline.stages.sectors import read_sectors
+from plumbline.stages.sectors import read_sectors, sectors_of
 from plumbline.stages.study_data import data_problems
 from plumbline.stages.study_parts import (
     DERIVED,
@@ -47,9 +46,9 @@ class FactorStudy(Kind):
         """Return the schema of a document; see :meth:`Kind.schema`."""
         return study_schema(document)
 
-    def problems(self, document: Mapping[str, Any], shape: Shape) -> list[Problem]:
+    def problems(self, document: Mapping[str, Any], shape: Shape, base: Path) -> list[Problem]:
         """Return what plug-ins and options refuse; see :meth:`Kind.problems`."""
-        return study_problems(document, shape)
+        return study_problems(document, shape, base)
 
     def resolved(self, document: Mapping[str, Any]) -> dict[str, Any]:
         """Return a document with every default; see :meth:`Kind.resolved`."""
@@ -78,15 +77,19 @@ class FactorStudy(Kind):
         """Return the data sets of a document; see :meth:`Kind.data`."""
         return {name: data_spec(name, spec) for name, spec in document["data"].items()}
 
+    def unmet(
+        self, document: Mapping[str, Any], datasets: Mapping[str, DataSet], base: Path
+    ) -> list[Problem]:
+        """Return what the data lack; see :meth:`Kind.unmet`."""
+        ask, problems = _ask(self.resolved(document), document, datasets, base)
+        return problems or feasibility(ask).problems
+
     def build(
         self, document: Mapping[str, Any], datasets: Mapping[str, DataSet], base: Path
     ) -> Pipeline:
         """Return the graph of a document; see :meth:`Kind.build`."""
         full = self.resolved(document)
-        ask, problems = _ask(full, document, datasets, base)
-        problems = problems or feasibility(ask).problems
-        if problems:
-            raise RecipeError("recipe", problems)
+        ask, _ = _ask(full, document, datasets, base)
         assets = None if full["universe"]["assets"] is None else ask.universe
         sectors = tuple(sorted(ask.sectors.items()))
         wiring = _Wiring(full, ask.stocks, ask.legs, assets, sectors)
@@ -100,7 +103,7 @@ class FactorStudy(Kind):
     ) -> tuple[str, ...]:
         """Return what the data cannot give; see :meth:`Kind.warnings`."""
         ask, problems = _ask(self.resolved(document), document, datasets, base)
-        return () if problems else tuple(feasibility(ask).warnings)
+        return () if problems else tuple(str(warning) for warning in feasibility(ask).warnings)
 
     def gates(self, document: Mapping[str, Any]) -> tuple[Gate, ...]:
         """Return the gates of a document; see :meth:`Kind.gates`."""
@@ -166,16 +169,18 @@ def _ask(
     document: Mapping[str, Any],
     datasets: Mapping[str, DataSet],
     base: Path,
-) -> tuple[Ask, list[str]]:
+) -> tuple[Ask, list[Problem]]:
     """Return what a study asks of its data, and what of it they do not hold."""
     stocks, legs = datasets[full["universe"]["prices"]], datasets[full["factors"]["data"]]
     chosen = {label: signal_of(label, spec) for label, spec in document["signals"].items()}
     problems = data_problems(full, stocks, legs, chosen)
     assets = full["universe"]["assets"]
     universe = stocks.assets if assets is None else tuple(sorted(set(assets)))
-    sectors: tuple[tuple[str, str], ...] = ()
+    sectors: dict[str, str] = {}
     if full["neutralise"]["sectors"] is not None:
-        sectors, more = read_sectors(base / full["neutralise"]["sectors"], universe)
-        problems += more
-    model = model_of(document)
-    return Ask(full, model, chosen, stocks, legs, universe, dict(sectors)), problems
+        path = base / full["neutralise"]["sectors"]
+        table, wrong = read_sectors(path)
+        if not wrong:
+            sectors, wrong = sectors_of(table, universe, path)
+        problems += [Problem(("neutralise", "sectors"), text) for text in wrong]
+    return Ask(full, model_of(document), chosen, stocks, legs, universe, sectors), problems
