@@ -283,7 +283,7 @@ def test_every_gate_that_a_study_can_hold_is_taken(recipe_file):
         (
             "model={min_obs: 500}",
             "model.min_obs",
-            "min_obs must lie in 1 … window; got min_obs=500, window=252 by default",
+            "min_obs must lie in 1 … window; got min_obs=500, window=168 by default",
         ),
         (
             "model.window=3",

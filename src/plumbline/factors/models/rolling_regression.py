@@ -26,8 +26,8 @@ class RollingRegression(FactorModel):
 
     Parameters
     ----------
-    window : bars per fit, above the number of factors + 1, at most 10,000,000. 252 is a year of
-        sessions.
+    window : bars per fit, above the number of factors + 1, at most 10,000,000. 168 is a
+        week of hours; a year of sessions is 252.
     min_obs : returns a window needs; default: 60 % of it, rounded up.
     as_of_lag : bars between the end of the window and the return it explains, at least 1.
     ridge : penalty on the squared betas, in units of factor return squared; 0 is least squares.
@@ -45,7 +45,7 @@ class RollingRegression(FactorModel):
     Kennard, "Ridge regression", Technometrics 12 (1970) 55-67.
     """
 
-    window: int = 252
+    window: int = 168
     min_obs: int | None = None
     as_of_lag: int = 1
     ridge: float = 0.0
