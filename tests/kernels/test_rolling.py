@@ -63,7 +63,9 @@ ragged = given(
 @ragged
 def test_moments_are_those_of_every_window(seed, kind, window):
     x, min_obs = made(seed, kind), least(window, seed)
-    found = kernels.rolling_moments(x, window, min_obs=min_obs, first_bar=seed % 97, skew=True)
+    found = kernels.rolling_moments(
+        x, window, min_obs=min_obs, first_bar=seed % 97, skew=True, counts=True
+    )
     mean, std, skew = (
         oracle.rolling(f, window, min_obs, x) for f in (oracle.mean, oracle.std, oracle.skew)
     )
@@ -130,7 +132,9 @@ def test_correlation_and_slope_are_those_of_every_window(seed, kind, window):
 
 
 FUNCTIONS = {
-    "moments": lambda x, w, **k: np.stack(kernels.rolling_moments(x, w, skew=True, **k)),
+    "moments": lambda x, w, **k: np.stack(
+        kernels.rolling_moments(x, w, skew=True, counts=True, **k)
+    ),
     "extremes": lambda x, w, **k: np.stack(kernels.rolling_extremes(x, w, **k)),
     "quantile": lambda x, w, **k: kernels.rolling_quantile(x, [0.2, 0.7], w, **k),
     "rank": lambda x, w, **k: kernels.rolling_rank(x, w, **k)[None],

@@ -34,13 +34,13 @@ class RollingMoments(NamedTuple):
     std : (T, A) standard deviation with n - 1, in units of x; NaN of one value.
     skew : (T, A) bias-corrected skewness, dimensionless; NaN of fewer than 3 values or of equal
         ones; None if not asked for.
-    n_obs : (T, A) number of values of each window.
+    n_obs : (T, A) number of values of each window; None if not asked for.
     """
 
     mean: Float[np.ndarray, "*shape"]
     std: Float[np.ndarray, "*shape"]
     skew: Float[np.ndarray, "*shape"] | None
-    n_obs: Float[np.ndarray, "*shape"]
+    n_obs: Float[np.ndarray, "*shape"] | None
 
 
 @final
@@ -58,8 +58,9 @@ def rolling_moments(
     min_obs: int | None = None,
     first_bar: int = 0,
     skew: bool = False,
+    counts: bool = False,
 ) -> RollingMoments:
-    """Return mean, standard deviation and, if asked for, skewness of trailing windows in one pass.
+    """Return mean, standard deviation and what else is asked for of trailing windows in one pass.
 
     Cost: O(T·A), whatever the window. Deviations are taken from a value of the window, so a level
     of 1e6 beside a deviation of 1 costs no digits. Deviations beyond 1e150 (for ``skew`` 1e100)
@@ -71,6 +72,7 @@ def rolling_moments(
     window : W, bars.
     min_obs, first_bar : see :mod:`plumbline.kernels.rolling`.
     skew : whether to compute skewness.
+    counts : whether to count the values of each window.
 
     Returns
     -------
@@ -88,11 +90,14 @@ def rolling_moments(
     and kurtosis" (G1).
     """
     panel, places = checked("rolling_moments", x, window, min_obs, first_bar)
-    figures, n_obs = empty_arrays(((3 if skew else 2, *panel.shape), float), (panel.shape, float))
+    figures, n_obs = empty_arrays(
+        ((3 if skew else 2, *panel.shape), float), (panel.shape if counts else (0, 0), float)
+    )
     fill_moments(panel, *places, figures, n_obs)
     shape = np.shape(x)
     found = [figure.reshape(shape) for figure in figures]
-    return RollingMoments(found[0], found[1], found[2] if skew else None, n_obs.reshape(shape))
+    number = n_obs.reshape(shape) if counts else None
+    return RollingMoments(found[0], found[1], found[2] if skew else None, number)
 
 
 def rolling_mean(
