@@ -4,17 +4,20 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test format bench clean help
+.PHONY: demo dev test format bench clean help
 
 help:
 	@echo "make demo    set up and run the example study on the data in examples/"
 	@echo "make test    set up and pass all checks: format, lint, types, architecture, tests"
+	@echo "make dev     set up what the tests need"
 	@echo "make bench   set up and measure against the peers (half an hour)"
 	@echo "make format  format the code"
 	@echo "make clean   remove the environment and the demo project"
 
 demo: $(VENV)/.installed
 	@$(BIN)/plumbline demo
+
+dev: $(VENV)/.dev
 
 test: $(VENV)/.dev
 	$(BIN)/ruff format --check

@@ -1,6 +1,8 @@
 """The verbs as functions: what they refuse, what they make, and how they show themselves."""
 
 import inspect
+import subprocess
+import sys
 
 import pytest
 
@@ -15,6 +17,8 @@ from plumbline.core.errors import (
     UnknownPluginError,
 )
 from plumbline.engine.executor import executors
+from plumbline.engine.project import open_project
+from plumbline.ledger.queries import list_runs
 from plumbline.stages.recipe import load_recipe
 from tests.study_files import write_study
 
@@ -43,6 +47,40 @@ def test_a_project_folder_that_is_not_there_is_refused(tmp_path):
     plumbline.init(tmp_path)
     with pytest.raises(ProjectError, match=r"there is no folder .*nowhere"):
         plumbline.run(recipe, project=tmp_path / "nowhere")
+
+
+def test_a_panel_with_damaged_files_is_made_again_by_one_more_run(tmp_path):
+    from plumbline.core.errors import CorruptEntryError
+
+    recipe = write_study(tmp_path / "p")
+    study = plumbline.run(recipe, project=plumbline.init(tmp_path / "p"))
+    _, entries = study.result.pieces["factor_model"]
+    objects = study.workspace.project.engine.cache.objects
+    for entry in entries:
+        path = objects.path(entry.manifest["fields"]["alpha"])
+        content = bytearray(path.read_bytes())
+        content[-1] ^= 1
+        path.write_bytes(content)
+    with pytest.raises(CorruptEntryError, match="run again: what was damaged of factor_model"):
+        study.panel("factor_model")
+    again = plumbline.run(recipe, project=tmp_path / "p")
+    assert again.result.counts["computed"] == len(entries)
+    assert again.panel("factor_model").n_bars > 0
+
+
+def test_a_script_without_a_guard_is_told_to_have_one(tmp_path):
+    recipe = write_study(tmp_path / "p")
+    script = tmp_path / "script.py"
+    script.write_text(
+        f"import plumbline\nplumbline.run({str(recipe)!r}, options=plumbline.Options(workers=2))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, str(script)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode != 0
+    assert 'put what it does under `if __name__ == "__main__":`' in done.stderr
+    assert "if __name__" in done.stderr.splitlines()[-1]
+    assert len(list_runs(open_project(tmp_path / "p").database)) == 1
 
 
 def test_no_workers_are_refused():

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from multiprocessing import current_process
 from pathlib import Path
 from typing import TYPE_CHECKING, final
 
@@ -20,7 +21,7 @@ from plumbline.core.panel import Panel
 from plumbline.core.settings import read_settings
 from plumbline.engine.code_digest import CodeDigests
 from plumbline.engine.executor import Executor, executors
-from plumbline.engine.interruption import interrupt_first
+from plumbline.engine.interruption import interrupt_between
 from plumbline.engine.objects import names_in
 from plumbline.engine.plan import Plan, State
 from plumbline.engine.project import Project, create_project, open_project
@@ -98,6 +99,11 @@ class Options:
         UnknownPluginError, ParameterError
             If there is none of that name, or it takes no number of workers.
         """
+        if getattr(current_process(), "_inheriting", False):  # a worker reads the program again
+            raise SystemExit(
+                "plumbline: this program starts worker processes, which read it again: put what it "
+                'does under `if __name__ == "__main__":`'
+            )
         settings = read_settings()
         default = settings.executor if self.workers is None else "processes"
         name = self.executor or default
@@ -220,6 +226,14 @@ class Study:
         return study_page(self._results())
 
 
+def _say_waiting() -> None:
+    print(
+        "interrupted: stops when this kernel is compiled; Ctrl-C again to stop at once",
+        file=sys.stderr,
+        flush=True,
+    )
+
+
 def init(folder: str | Path = ".") -> Project:
     """Make a folder a project."""
     return create_project(Path(folder))
@@ -284,8 +298,13 @@ def run_workspace(workspace: Workspace, options: Options) -> Study:
         if not has_marker():
             from plumbline.kernels.warm import warm
 
-            with interrupt_first():
-                warm(options.compiling)
+            def step(name: str, done: int, total: int) -> None:
+                check()
+                if options.compiling is not None:
+                    options.compiling(name, done, total)
+
+            with interrupt_between(_say_waiting) as check:
+                warm(step)
 
     pipeline, warnings = workspace.pipeline, workspace.warnings  # nothing is stored if these fail
     workspace.store_data()

@@ -185,6 +185,29 @@ def test_why_names_the_fields_that_differ_from_what_was_used_last(capsys, folder
     assert "parameter model: window 60 -> 50" in out
 
 
+def test_what_another_recipe_computed_and_this_one_used_is_explained(capsys, folder):
+    assert call(["run"]) == 0
+    assert call(["run", "--set", "name=other"]) == 0
+    out = said(capsys, "plan", "--set", "name=other", "--set", "model.window=50")[1]
+    assert "parameter model: window 60 -> 50" in out
+    assert "never computed" not in out
+
+
+def test_a_stored_file_that_was_cut_short_is_found_without_being_read(capsys, folder):
+    assert call(["run"]) == 0
+    emptied = sorted((folder / ".plumbline" / "objects").glob("*/*.npy"))[:5]
+    for path in emptied:
+        path.write_bytes(b"")
+    code, _, err = said(capsys, "doctor")
+    assert code == 1
+    assert "5 of " in err
+    code, _, err = said(capsys, "run")
+    assert code == 0
+    assert "damaged on disk, computed again" in err
+    assert all(path.stat().st_size for path in emptied)
+    assert call(["doctor", "--deep"]) == 0
+
+
 def test_a_block_may_be_named_as_it_is_shown(capsys, finished, monkeypatch):
     monkeypatch.chdir(finished)
     shown = "bars 12416-12543 (2009-01-02 … 2009-06-29)"

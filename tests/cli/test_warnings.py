@@ -286,7 +286,7 @@ def test_blocks_that_were_kept_are_told_apart_from_those_that_were_there(
     assert ("signal:momentum", "computed") in states
     assert sum(state == "kept" for _, state in states) == n_kept
     told = f"{n_kept} blocks were kept from other code: signal:momentum ({n_kept})"
-    assert f"warning: {told}; plumbline runs last names it" in out
+    assert f"warning: {told}; plumbline runs last names them" in out
     n_computed = sum(state == "computed" for _, state in states)
     n_there = len(states) - n_computed - n_kept
     line = next(line for line in out if line.startswith("run "))

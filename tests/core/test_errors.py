@@ -53,6 +53,11 @@ def example(name: str) -> PlumblineError:
     return PUBLIC[name](*ARGUMENTS.get(name, ("what was given",)))
 
 
+def test_a_name_of_other_case_is_the_nearest_and_none_stands_twice():
+    assert nearest_names("xnys", ["24/7", "XNYS", "24/7"]) == "did you mean 'XNYS'?"
+    assert nearest_names("qqqqq", ["b", "a", "b"]) == "known: a, b"
+
+
 def test_the_tree_in_the_docstring_is_the_tree_in_the_code():
     lines = [line.split() for line in (errors.__doc__ or "").splitlines() if "*" in line]
     assert {words[1] for words in lines} == set(PUBLIC)

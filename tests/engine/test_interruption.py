@@ -1,32 +1,68 @@
-"""Being told to stop while something else goes wrong."""
+"""Being told to stop while a piece of work is not to be stopped."""
 
 import os
 import signal
 
 import pytest
 
-from plumbline.engine.interruption import interrupt_first
+from plumbline.engine.interruption import interrupt_between
 
 
-def test_an_error_after_ctrl_c_is_an_interrupt_and_one_before_stays_an_error() -> None:
+def press() -> None:
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_work_ends_after_the_piece_in_which_ctrl_c_was_pressed() -> None:
+    done: list[str] = []
+
+    def work() -> None:
+        with interrupt_between(lambda: done.append("told")) as check:
+            for piece in "abc":
+                check()
+                if piece == "b":
+                    press()
+                done.append(piece)
+
+    with pytest.raises(KeyboardInterrupt):
+        work()
+    assert done == ["a", "told", "b"]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_the_end_of_the_block_and_an_error_in_it_are_an_interrupt_too() -> None:
+    with pytest.raises(KeyboardInterrupt), interrupt_between(lambda: None):
+        press()
+
     def half_way() -> None:
-        try:
-            os.kill(os.getpid(), signal.SIGINT)
-        except KeyboardInterrupt:
-            raise RuntimeError("half-way") from None
+        press()
+        raise RuntimeError("half-way")
 
-    with pytest.raises(KeyboardInterrupt) as interrupted, interrupt_first():
+    with pytest.raises(KeyboardInterrupt) as interrupted, interrupt_between(lambda: None):
         half_way()
     assert str(interrupted.value.__cause__) == "half-way"
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    with pytest.raises(RuntimeError, match="own"), interrupt_first():
+    with pytest.raises(RuntimeError, match="own"), interrupt_between(lambda: None):
         raise RuntimeError("own")
+
+
+def test_a_second_ctrl_c_does_not_wait() -> None:
+    done: list[str] = []
+
+    def work() -> None:
+        with interrupt_between(lambda: None):
+            press()
+            done.append("first")
+            press()
+            done.append("second")
+
+    with pytest.raises(KeyboardInterrupt):
+        work()
+    assert done == ["first"]
 
 
 def test_a_program_that_handles_the_signal_itself_keeps_it() -> None:
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        with interrupt_first():
+        with interrupt_between(lambda: None):
             assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     finally:
         signal.signal(signal.SIGINT, before)

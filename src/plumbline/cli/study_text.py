@@ -97,7 +97,7 @@ def _kept_text(study: "Study") -> list[str]:
     from plumbline.stages.run_code import kept_text
 
     kept = _kept(study)
-    return [f"warning: {kept_text(kept)}; plumbline runs last names it"] if kept else []
+    return [f"warning: {kept_text(kept)}; plumbline runs last names them"] if kept else []
 
 
 def _blocks_text(result: "RunResult") -> str:

@@ -23,9 +23,17 @@
 """
 
 import difflib
+import sys
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from traceback import extract_tb
 from typing import Any
+
+_LIBRARIES = {
+    "site-packages",
+    "dist-packages",
+    f"python{sys.version_info[0]}.{sys.version_info[1]}",
+}
 
 
 class PlumblineError(Exception):
@@ -168,12 +176,19 @@ def place_of(error: BaseException) -> str:
     frames = [
         frame for frame in extract_tb(error.__traceback__) if not frame.filename.startswith("<")
     ]
-    return f"{frames[-1].filename}, line {frames[-1].lineno}" if frames else "no place known"
+    if not frames:
+        return "no place known"
+    own = [frame for frame in frames if not set(Path(frame.filename).parts) & _LIBRARIES]
+    last = (own or frames)[-1]  # what called a library says more than where that gave up
+    return f"{last.filename}, line {last.lineno}"
 
 
 def nearest_names(name: str, known: Iterable[str]) -> str:
     """Return ``did you mean 'x'?`` when a known name is close, else the list of known names."""
-    choices = sorted(known)
+    choices = sorted(set(known))
+    same = [choice for choice in choices if choice.casefold() == name.casefold()]
+    if same:
+        return f"did you mean {same[0]!r}?"
     close = difflib.get_close_matches(name, choices, n=1, cutoff=0.6)
     if close:
         return f"did you mean {close[0]!r}?"

@@ -33,12 +33,14 @@ class Entry:
     digest : digest of the output.
     state_digest : digest of a scan's end state, or None.
     manifest : where its files are.
+    n_bytes : size of its files together.
     """
 
     key: str
     digest: str
     state_digest: str | None
     manifest: Manifest
+    n_bytes: int
 
 
 @final
@@ -64,45 +66,47 @@ class Cache:
     def __init__(self, database: Database, objects: ObjectStore) -> None:
         self.database = database
         self.objects = objects
-        self._rows: dict[str, tuple[str, str]] = {}
+        self._rows: dict[str, tuple[str, str, int]] = {}
 
     def preload(self, pipeline: str) -> None:
         """Read the results of a pipeline's newest runs in one query: the last, the last done."""
         ended = select(Run.id).where(Run.pipeline == pipeline, Run.state != "running")
-        newest = ended.order_by(Run.started.desc()).limit(1)
-        done = ended.where(Run.state == "done").order_by(Run.started.desc()).limit(1)
+        newest = ended.order_by(Run.number.desc()).limit(1)
+        done = ended.where(Run.state == "done").order_by(Run.number.desc()).limit(1)
         with self.database.read() as connection:
             runs = {*connection.execute(newest).scalars(), *connection.execute(done).scalars()}
             query = (
-                select(Artefact.key, Artefact.digest, Artefact.manifest)
+                select(Artefact.key, Artefact.digest, Artefact.manifest, Artefact.n_bytes)
                 .join(TaskRecord, TaskRecord.key == Artefact.key)
                 .where(TaskRecord.run_id.in_(runs))
             )
-            self._rows = {row[0]: (row[1], row[2]) for row in connection.execute(query)}
+            self._rows = {row[0]: (row[1], row[2], row[3]) for row in connection.execute(query)}
 
     def lookup(self, key: str) -> Entry | None:
         """Return the result of a key, if its row and all its files are there."""
         row = self._rows.get(key)
         if row is None:
-            query = select(Artefact.digest, Artefact.manifest).where(Artefact.key == key)
+            columns = (Artefact.digest, Artefact.manifest, Artefact.n_bytes)
+            query = select(*columns).where(Artefact.key == key)
             with self.database.read() as connection:
                 found = connection.execute(query).first()
             if found is None:
                 return None
-            row = self._rows[key] = (found[0], found[1])
-        return self._entry(key, row[0], row[1])
+            row = self._rows[key] = (found[0], found[1], found[2])
+        return self._entry(key, *row)
 
     def lookup_basis(self, basis: str) -> tuple[Entry, Mapping[str, Any]] | None:
         """Return the newest result of a basis, and the parts of the key that it was made under."""
+        columns = (Artefact.key, Artefact.digest, Artefact.manifest, Artefact.n_bytes)
         query = (
-            select(Artefact.key, Artefact.digest, Artefact.manifest, Artefact.parts)
+            select(*columns, Artefact.parts)
             .where(Artefact.basis == basis)
             .order_by(Artefact.created.desc())
         )
         with self.database.read() as connection:
             rows = connection.execute(query).all()
-        for key, digest, manifest, parts in rows:
-            entry = self._entry(key, digest, manifest)
+        for key, digest, manifest, n_bytes, parts in rows:
+            entry = self._entry(key, digest, manifest, n_bytes)
             if entry is not None:
                 return entry, json.loads(parts)
         return None
@@ -198,11 +202,11 @@ class Cache:
             keys = {key for key in connection.execute(query).scalars() if key is not None}
             return keys | set(connection.execute(used).scalars())
 
-    def _entry(self, key: str, digest: str, text: str) -> Entry | None:
+    def _entry(self, key: str, digest: str, text: str, n_bytes: int) -> Entry | None:
         manifest: Manifest = json.loads(text)
         if not all(self.objects.has(name) for name in names_in(manifest)):
             return None
-        return Entry(key, digest, state_digest_of(manifest), manifest)
+        return Entry(key, digest, state_digest_of(manifest), manifest, n_bytes)
 
 
 def _is_older(path: Path, moment: float) -> bool:

@@ -74,12 +74,15 @@ def _determinism(project: Project) -> Check:
 def _results(project: Project, *, deep: bool) -> Check:
     cache = project.engine.cache
     with project.database.read() as connection:
-        manifests = connection.execute(select(Artefact.manifest)).scalars().all()
-    names = sorted({name for text in manifests for name in names_in(json.loads(text))})
+        rows = connection.execute(select(Artefact.manifest, Artefact.n_bytes)).all()
+    held_by = [(names_in(json.loads(text)), n_bytes) for text, n_bytes in rows]
+    names = sorted({name for files, _ in held_by for name in files})
+    odd = [files for files, n_bytes in held_by if cache.objects.size(files) != n_bytes]
+    suspects = {name for files in odd for name in files}
     wrong = []
     for name in names:
         try:
-            if deep:
+            if deep or name in suspects:
                 cache.objects.check(name)
             elif not cache.objects.path(name).exists():
                 raise CorruptEntryError(name, str(cache.objects.path(name)), "the file is missing")

@@ -2,7 +2,7 @@
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -22,30 +22,44 @@ def sigterm_as_interrupt() -> Iterator[None]:
 
 
 @contextmanager
-def interrupt_first() -> Iterator[None]:
-    """Let Ctrl-C end what it interrupts, whatever else is raised on its way.
+def interrupt_between(told: Callable[[], None]) -> Iterator[Callable[[], None]]:
+    """Let Ctrl-C end work between its pieces: a compiler that is stopped within one may go on.
 
-    A compiler that is interrupted may leave itself half-way and raise an error of its own.
+    Parameters
+    ----------
+    told : called at the first Ctrl-C; a second one does not wait.
+
+    Returns
+    -------
+    A function to call between pieces: it raises KeyboardInterrupt after a Ctrl-C, and so does the
+    end of the block, whatever else was raised there.
     """
     is_main = threading.current_thread() is threading.main_thread()
     if not is_main or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
-        yield
+        yield lambda: None
         return
-    told: list[int] = []
+    heard: list[int] = []
 
     def note(number: int, frame: FrameType | None) -> None:
-        told.append(number)
-        signal.default_int_handler(number, frame)
+        heard.append(number)
+        if len(heard) > 1:
+            signal.default_int_handler(number, frame)
+        told()
+
+    def check() -> None:
+        if heard:
+            raise KeyboardInterrupt
 
     signal.signal(signal.SIGINT, note)
     try:
-        yield
+        yield check
     except Exception as error:
-        if told:
+        if heard:
             raise KeyboardInterrupt from error
         raise
     finally:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    check()
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:

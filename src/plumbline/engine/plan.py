@@ -21,7 +21,7 @@ from plumbline.engine.cache import Cache, Entry
 from plumbline.engine.key import Key, KeyMaker
 from plumbline.engine.plan_text import plan_text
 from plumbline.ledger.database import Database
-from plumbline.ledger.models import Artefact, CodeRecord, TaskRecord
+from plumbline.ledger.models import Artefact, CodeRecord, Run, TaskRecord
 
 _COMPARED = 8  # latest results of a block that a plan compares with
 _SHOWN = 20  # groups of blocks that a plan lists when it shows itself
@@ -198,11 +198,24 @@ def collection_paused() -> Iterator[None]:
 
 
 def latest_parts(database: Database, pipeline: str) -> dict[tuple[str, str], list[str]]:
-    """Return the key parts of the results of every block of a pipeline that were used last."""
-    block = (Artefact.node, Artefact.block)
-    newest_first = (Artefact.used.desc(), Artefact.created.desc(), Artefact.key)
-    place = func.row_number().over(partition_by=block, order_by=newest_first).label("place")
-    own = select(*block, Artefact.parts, place).where(Artefact.pipeline == pipeline).subquery()
+    """Return the key parts of the results that runs of a pipeline used last, by block."""
+    block = (TaskRecord.node, TaskRecord.block)
+    last = func.max(Run.number).label("last")
+    used = (
+        select(*block, TaskRecord.key, last)
+        .join(Run, Run.id == TaskRecord.run_id)
+        .where(Run.pipeline == pipeline, TaskRecord.key.is_not(None))
+        .group_by(*block, TaskRecord.key)
+        .subquery()
+    )
+    place_of_block = (used.c.node, used.c.block)
+    newest_first = (used.c.last.desc(), used.c.key)
+    place = (
+        func.row_number().over(partition_by=place_of_block, order_by=newest_first).label("place")
+    )
+    parts = select(*place_of_block, Artefact.parts, place)
+    parts = parts.join(Artefact, Artefact.key == used.c.key)
+    own = parts.subquery()
     query = select(own.c.node, own.c.block, own.c.parts).where(own.c.place <= _COMPARED)
     found: dict[tuple[str, str], list[str]] = {}
     with database.read() as connection:

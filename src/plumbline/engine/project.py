@@ -97,11 +97,15 @@ def open_project(folder: Path) -> Project:
         If there is none, or it was made by a version with another format.
     """
     if not folder.is_dir():
-        raise ProjectError(f"there is no folder {folder.absolute()} to hold a project")
+        raise ProjectError(
+            f"there is no folder {folder.absolute()} to hold a project; make one with: plumbline "
+            f"init {folder}"
+        )
     root = project_root(folder)
     if root is None:
         raise ProjectError(
-            f"no project in {folder.resolve()} or above it; make one with: plumbline init {folder}"
+            f"no project in {folder.resolve()} or above it; name one with --project DIR, or make "
+            f"one with: plumbline init {folder}"
         )
     found = (root / STORE / "format").read_text().strip()
     if found != FORMAT:

@@ -17,6 +17,7 @@ from plumbline.engine.code_digest import CodeDigests
 from plumbline.engine.executor import Executor
 from plumbline.engine.interruption import sigterm_as_interrupt
 from plumbline.engine.key import KeyMaker
+from plumbline.engine.objects import names_in
 from plumbline.engine.pipeline import Pipeline
 from plumbline.engine.plan import Plan, Planner, collection_paused
 from plumbline.engine.session import Books, Session, Tools
@@ -147,8 +148,11 @@ class Engine:
         try:
             values = [self.cache.objects.read(entry.manifest) for entry in entries]
         except CorruptEntryError as error:
-            self.cache.forget(error.digest, self.ledger)
-            raise
+            names = {name for entry in entries for name in names_in(entry.manifest)}
+            for name in sorted(names):  # where one is damaged there may be more
+                self.cache.forget(name, self.ledger)
+            reason = f"{error.reason}; run again: what was damaged of {node} is computed again"
+            raise CorruptEntryError(error.digest, error.path, reason) from error
         return join(values, kind, Selection())
 
     @contextmanager

@@ -199,7 +199,7 @@ class Session:
     def _computed(self, decision: Decision, outcome: Outcome) -> None:
         task, key, stored = decision.task, decision.key, outcome.stored
         digest = "" if key is None else key.digest
-        entry = Entry(digest, stored.digest, stored.state_digest, stored.manifest)
+        entry = Entry(digest, stored.digest, stored.state_digest, stored.manifest, stored.n_bytes)
         self.books.settle(task.number, entry, "computed")
         if key is not None:
             self.books.codes[key.code.digest] = key.code
@@ -236,12 +236,17 @@ class Session:
         return False
 
     def _check_results(self) -> None:
-        """Compare the files of final results with their digests; other blocks' readers do so."""
+        """Compare the files of final results with their digests; other blocks' readers do so.
+
+        Of those that nobody read, files of another length are found.
+        """
+        objects = self.tools.cache.objects
         for number, entry in self.books.entries.items():
-            if self._readers[number]:
+            names = names_in(entry.manifest)
+            if self._readers[number] and objects.size(names) == entry.n_bytes:
                 continue
             try:
-                for name in names_in(entry.manifest):
+                for name in names:
                     self.tools.cache.objects.check(name)
             except CorruptEntryError as error:
                 self._heal(self.tasks[number], error)

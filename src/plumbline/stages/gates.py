@@ -40,18 +40,21 @@ def gate_metrics(tables: "Mapping[str, pl.DataFrame]") -> dict[tuple[str, str], 
     return found
 
 
-def unknown_gate(gate: Gate, labels: Iterable[str], horizons: Iterable[int]) -> str:
+def unknown_number(
+    metric: str, subject: str, labels: Iterable[str], horizons: Iterable[int]
+) -> str:
     """Return why a study has no number that a gate names, or an empty text.
 
     Parameters
     ----------
+    metric, subject : what the gate names.
     labels : the study's signals.
     horizons : its horizons, bars.
     """
     known = {f"{name} of {label}" for label in labels for name in SPREAD_FIGURES}
     subjects = [f"{label}:{bars}" for label in labels for bars in horizons]
     known |= {f"{name} of {subject}" for subject in subjects for name in IC_FIGURES}
-    place = f"{gate.metric} of {gate.subject}"
+    place = f"{metric} of {subject}"
     return "" if place in known else f"there is no number {place}; {nearest_names(place, known)}"
 
 

@@ -14,7 +14,7 @@ from plumbline.features.signal import Signal, signals
 from plumbline.lake.cleaning_rules import CleaningRules
 from plumbline.lake.dataset import grid_of
 from plumbline.lake.source import sources
-from plumbline.stages.gates import unknown_gate
+from plumbline.stages.gates import unknown_number
 from plumbline.stages.kind import DataSpec, Gate, Place, Problem, Shape
 from plumbline.stages.sectors import read_sectors
 from plumbline.stages.validation import filled, made, placed, refusals, refused
@@ -178,13 +178,11 @@ def _evaluation_problems(document: Mapping[str, Any], shape: Shape) -> list[Prob
         place = ("gates", str(i))
         if not shape.is_whole(place):
             continue
-        wrong = refusals(Gate, values, place)
-        if not wrong and is_listed:
-            problem = unknown_gate(
-                made(Gate, values, "gates"), mapping(document, "signals"), horizons
-            )
-            wrong = [Problem(place, problem)] if problem else []
-        found += wrong
+        found += refusals(Gate, values, place)
+        if is_listed:
+            number = (str(values["metric"]), str(values["subject"]))
+            problem = unknown_number(*number, mapping(document, "signals"), horizons)
+            found += [Problem(place, problem)] if problem else []
     return found
 
 

@@ -64,7 +64,7 @@ def test_a_failure_comes_back_as_an_error_with_its_trace(
         assert isinstance(first, Outcome)
         from plumbline.engine.cache import Entry
 
-        entry = Entry("", first.stored.digest, None, first.stored.manifest)
+        entry = Entry("", first.stored.digest, None, first.stored.manifest, first.stored.n_bytes)
         pool.submit(work_of(tasks[1], tasks, {0: entry}, tmp_path))
         error = drained(pool, 1)["bad"]
     assert isinstance(error, StageError)

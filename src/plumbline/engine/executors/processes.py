@@ -173,7 +173,8 @@ def _outcome(future: Any, work: Work) -> Outcome | Exception:
     if isinstance(error, ProcessExpired):
         return WorkerLostError(f"{where}: its process ended with exit code {error.exitcode}")
     if isinstance(error, BrokenProcessPool):
-        return WorkerLostError(f"{where}: all worker processes ended: {error}")
+        advice = 'a program that starts them keeps what it does under `if __name__ == "__main__":`'
+        return WorkerLostError(f"{where}: all worker processes ended: {error}; {advice}")
     return StageError(f"{where}: {type(error).__name__}: {error}")
 
 
