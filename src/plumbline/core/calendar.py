@@ -76,7 +76,7 @@ class Calendar:
             )
         return sessions.closes[first : last + 1].copy()
 
-    def numbers(self, closes: np.ndarray) -> Int[np.ndarray, "bars"]:
+    def numbers(self, closes: np.ndarray) -> Int[np.ndarray, " bars"]:
         """Return the number of each close time.
 
         Raises
@@ -96,7 +96,7 @@ class Calendar:
 
     def locate(
         self, closes: np.ndarray
-    ) -> tuple[Int[np.ndarray, "bars"], Bool[np.ndarray, "bars"]]:
+    ) -> tuple[Int[np.ndarray, " bars"], Bool[np.ndarray, " bars"]]:
         """Return for each time the number of the last bar that has closed, and if it is then."""
         closes = np.asarray(closes, dtype="datetime64[us]")
         if closes.size == 0:
@@ -113,7 +113,7 @@ class Calendar:
         numbers = np.searchsorted(table, closes, side="right") - 1
         return numbers, (numbers >= 0) & (table[np.maximum(numbers, 0)] == closes)
 
-    def session_closes(self, dates: np.ndarray) -> tuple[np.ndarray, Bool[np.ndarray, "bars"]]:
+    def session_closes(self, dates: np.ndarray) -> tuple[np.ndarray, Bool[np.ndarray, " bars"]]:
         """Return the close time of each session date, and whether the date is a session.
 
         On a 24/7 grid every date is one, and its bar closes at the following midnight UTC.

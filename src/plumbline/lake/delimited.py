@@ -27,10 +27,10 @@ _MARK = b"\xef\xbb\xbf"  # byte order mark of UTF-8
 class _Lines(NamedTuple):
     """Records of a text: first byte, byte after the last, number of cells, line it starts on."""
 
-    start: Int[np.ndarray, "records"]
-    stop: Int[np.ndarray, "records"]
-    cells: Int[np.ndarray, "records"]
-    line: Int[np.ndarray, "records"]
+    start: Int[np.ndarray, " records"]
+    stop: Int[np.ndarray, " records"]
+    cells: Int[np.ndarray, " records"]
+    line: Int[np.ndarray, " records"]
 
 
 def read_delimited(

@@ -55,7 +55,7 @@ def load_panel(
 
 def _bar_numbers(
     times: np.ndarray, dataset: Dataset, closes: np.ndarray, first: int
-) -> Int[np.ndarray, "rows"]:
+) -> Int[np.ndarray, " rows"]:
     if dataset.session_closes is None:
         return Calendar(dataset.calendar_name, dataset.frequency).numbers(times)
     return np.searchsorted(closes, times) + first

@@ -44,7 +44,7 @@ class Patches:
     fields: tuple[str, ...]
     assets: tuple[str, ...]
     first_month: int
-    month_bars: Int[np.ndarray, "months_and_one"]
+    month_bars: Int[np.ndarray, " months_and_one"]
     digests: UInt8[np.ndarray, "fields months assets 16"]
 
     def digest_of(
@@ -125,7 +125,7 @@ class Patches:
         return slice(int(start) - 1, min(int(stop), n_months))
 
 
-def month_numbers(closes: np.ndarray) -> Int[np.ndarray, "bars"]:
+def month_numbers(closes: np.ndarray) -> Int[np.ndarray, " bars"]:
     """Return the UTC month of each time, counted from January 1970."""
     return closes.astype("datetime64[M]").astype(np.int64)
 
@@ -168,9 +168,9 @@ def make_patches(
 
 def _digest_field(
     out: UInt8[np.ndarray, "patches 16"],
-    stamps: Int[np.ndarray, "values"],
+    stamps: Int[np.ndarray, " values"],
     values: np.ndarray,
-    patch: Int[np.ndarray, "values"],
+    patch: Int[np.ndarray, " values"],
 ) -> None:
     if not values.size:
         return

@@ -28,7 +28,7 @@ class RawTable:
 
     name: str
     frame: pl.DataFrame
-    lines: Int[np.ndarray, "rows"] | None = None
+    lines: Int[np.ndarray, " rows"] | None = None
     decimal: str = "."
     written: Mapping[str, str] = field(default_factory=dict)
 
@@ -40,7 +40,7 @@ class RawTable:
         return f"row {row + 1}" if self.lines is None else f"line {int(self.lines[row])}"
 
     def cell_problems(
-        self, column: str, is_bad: Bool[np.ndarray, "rows"], what: str, *, in_one: bool = False
+        self, column: str, is_bad: Bool[np.ndarray, " rows"], what: str, *, in_one: bool = False
     ) -> Iterable[str]:
         """Yield one message for each bad cell of a column; beyond 20, say how many more.
 
