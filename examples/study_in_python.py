@@ -16,7 +16,7 @@ def main(folder: str) -> None:
     study = plumbline.run(
         HERE / "us_equity.yaml",
         project=project,
-        overrides=["model.window=126", "evaluation.horizons=[5, 21]"],
+        overrides=["name=us_equity_126", "model.window=126", "evaluation.horizons=[5, 21]"],
     )
     print(study.tables["summary"].select("signal", "horizon_bars", "mean_ic", "t_hac", "p_value"))
     residual = study.panel("factor_model")["residual_return"]

@@ -19,4 +19,4 @@ def test_kernels_on_arrays():
 
 def test_study_in_python(tmp_path):
     assert "momentum" in output_of("study_in_python.py", tmp_path / "p")
-    assert (tmp_path / "p" / "reports" / "us_equity" / "study.json").is_file()
+    assert (tmp_path / "p" / "reports" / "us_equity_126" / "study.json").is_file()

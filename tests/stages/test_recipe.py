@@ -25,6 +25,22 @@ def problems_of(path, *overrides):
     return caught.value.problems
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [("", "is empty; must be a mapping"), ("date,close\n2024-01-01,1\n", "holds 'date,close")],
+)
+def test_a_file_that_is_no_recipe_is_told_by_what_it_holds(tmp_path, text, words):
+    (tmp_path / "a.yaml").write_text(text)
+    with pytest.raises(RecipeError, match=words):
+        load_recipe(tmp_path / "a.yaml")
+
+
+def test_a_folder_in_the_place_of_a_recipe_is_told_with_the_recipes_in_it(tmp_path):
+    (tmp_path / "mine.yaml").write_text("name: x")
+    with pytest.raises(RecipeError, match=r"this is a folder; .*mine\.yaml"):
+        load_recipe(tmp_path)
+
+
 def test_a_valid_recipe_is_resolved_with_every_default(recipe_file):
     recipe = load_recipe(recipe_file)
     assert recipe.resolved["evaluation"]["cost_bps"] == 5.0

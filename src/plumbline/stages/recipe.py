@@ -137,6 +137,9 @@ def _read(path: Path) -> str:
         folder = path.parent if path.parent.is_dir() else Path()
         message = f"there is no such file; {recipes_in(folder)}"
         raise RecipeError(f"recipe {path}", [message]) from error
+    except IsADirectoryError as error:
+        message = f"this is a folder; name a recipe; {recipes_in(path)}"
+        raise RecipeError(f"recipe {path}", [message]) from error
     except (OSError, UnicodeDecodeError) as error:
         raise RecipeError(f"recipe {path}", [f"cannot be read: {error}"]) from error
 
@@ -153,7 +156,10 @@ def _parse(text: str, subject: str) -> tuple[dict[str, Any], Lines]:
     if problems:
         raise RecipeError(subject, problems)
     if not isinstance(document, dict):
-        raise RecipeError(subject, ["must be a mapping with keys such as name, data and signals"])
+        found = "is empty" if document is None else f"holds {str(document)[:40]!r}, no recipe"
+        raise RecipeError(
+            subject, [f"{found}; must be a mapping with keys such as name, data and signals"]
+        )
     return document, lines
 
 
