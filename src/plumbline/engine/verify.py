@@ -155,7 +155,9 @@ def _verification(
 ) -> Verification:
     node, block = task.place
     if not isinstance(outcome, Outcome):
-        return Verification(node, block, equal=False, note=str(outcome))
+        is_damage = isinstance(outcome, CorruptEntryError)
+        told = f"{outcome}; to compute it again: plumbline run" if is_damage else str(outcome)
+        return Verification(node, block, equal=False, note=told)
     again = outcome.stored
     equal = again.digest == entry.digest and again.state_digest == entry.state_digest
     note = f"stored {entry.digest[:12]}, computed again {again.digest[:12]}"
