@@ -110,28 +110,29 @@ class Workspace:
         """
         from plumbline.lake.dataset import diff
 
-        found = {}
-        for name, dataset in self.datasets.items():
-            try:
-                before = self.project.lake.dataset(dataset.name)
-            except MissingDataError:
-                continue
-            is_comparable = before.patches.grid == dataset.patches.grid
-            if before.dataset_id != dataset.dataset_id and is_comparable:
-                found[name] = diff(before, dataset)
-        return found
+        return {
+            name: diff(before, dataset)
+            for name, (before, dataset) in self._versions().items()
+            if before.dataset_id != dataset.dataset_id
+            and before.patches.grid == dataset.patches.grid
+        }
 
     def regridded(self) -> dict[str, str]:
         """Return, by data set, which other calendar the last version of its name lies on."""
+        return {
+            name: " -> ".join(" ".join(one.patches.grid) for one in (before, dataset))
+            for name, (before, dataset) in self._versions().items()
+            if before.patches.grid != dataset.patches.grid
+        }
+
+    def _versions(self) -> dict[str, tuple[Dataset, Dataset]]:
+        """Return the last stored version and the present one of each data set that has both."""
         found = {}
         for name, dataset in self.datasets.items():
             try:
-                before = self.project.lake.dataset(dataset.name)
-            except MissingDataError:
+                found[name] = (self.project.lake.dataset(dataset.name), dataset)
+            except MissingDataError:  # it is new
                 continue
-            if before.patches.grid != dataset.patches.grid:
-                grids = (" ".join(one.patches.grid) for one in (before, dataset))
-                found[name] = " -> ".join(grids)
         return found
 
 
