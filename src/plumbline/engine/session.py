@@ -52,7 +52,7 @@ class Books:
     def told_problems(self) -> list[str]:
         """Return a sentence for each problem, with the blocks that have it."""
         return [
-            f"{node} [{block}]{_and_more(len(rest), 'block')}: {what}"
+            f"{node} [{block}]{_and_more(len(rest))}: {what}"
             for what, ((node, block), *rest) in self.problems.items()
         ]
 
@@ -317,8 +317,8 @@ class Session:
         return self.tools.cache.objects.root
 
 
-def _and_more(count: int, noun: str) -> str:
-    return f" and {count} more {noun}{'' if count == 1 else 's'}" if count else ""
+def _and_more(count: int) -> str:
+    return f" and {count} more block{'' if count == 1 else 's'}" if count else ""
 
 
 def _readers(tasks: Sequence[Task]) -> list[list[int]]:
