@@ -1,6 +1,7 @@
 """Plug-in rooms: one file is one plug-in, found by its name and loaded on first use."""
 
 import dataclasses
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property, partial
 from importlib import import_module
@@ -54,7 +55,6 @@ class Room(Mapping[str, type[P]], Generic[P]):
     def __init__(self, package: str, kind: type[P]) -> None:
         self.package = package
         self.kind = kind
-        self._twice: dict[str, str] = {}
 
     @cached_property
     def _files(self) -> tuple[str, ...]:
@@ -64,13 +64,18 @@ class Room(Mapping[str, type[P]], Generic[P]):
         return tuple(sorted(stem for stem in stems if not stem.startswith("_")))
 
     @cached_property
+    def _registered(self) -> tuple[EntryPoint, ...]:
+        return tuple(entry_points(group=self.package))
+
+    @cached_property
     def _entry_points(self) -> dict[str, EntryPoint]:
-        points: dict[str, EntryPoint] = {}
-        for point in entry_points(group=self.package):
-            if point.name in points or point.name in self._files:
-                self._twice[point.name] = point.value
-            points[point.name] = point
-        return points
+        return {point.name: point for point in self._registered}
+
+    @cached_property
+    def _ambiguous(self) -> frozenset[str]:
+        """Return the names of several entry points, or of one and a file."""
+        names = [*self._files, *(point.name for point in self._registered)]
+        return frozenset(name for name, count in Counter(names).items() if count > 1)
 
     def __iter__(self) -> Iterator[str]:
         return iter(sorted({*self._files, *self._entry_points}))
@@ -82,10 +87,10 @@ class Room(Mapping[str, type[P]], Generic[P]):
         return name in self._files or name in self._entry_points
 
     def __getitem__(self, name: str) -> type[P]:
-        if name in self._entry_points and name in self._twice:  # refused when it is asked for
+        if name in self._ambiguous:
             raise ParameterError(
                 f"{self.package} holds two plug-ins named {name!r}; one of them is the entry point "
-                f"{self._twice[name]}: rename it or uninstall its package"
+                f"{self._entry_points[name].value}: rename it or uninstall its package"
             )
         if name in self._files:
             module = f"{self.package}.{name}"
