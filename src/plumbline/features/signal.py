@@ -23,7 +23,9 @@ class Signal(Plugin, ABC):
         """Return the fields it reads.
 
         Bars as loaded (``close``, ``volume``, …), or derived: ``return`` (simple return of the
-        bar), ``residual_return`` (causal residual of the study's factor model).
+        bar), ``residual_return`` (causal residual of the study's factor model),
+        ``beta_<factor>`` (the model's beta from the window that ends at the bar),
+        ``signal:<label>`` (another signal of the study, before anything is neutralised in it).
         """
 
     @property
@@ -43,6 +45,20 @@ class Signal(Plugin, ABC):
         nothing.
         """
         return 1
+
+    @property
+    def least_fields(self) -> int:
+        """Return of how many of its fields a value needs to be there; all by default."""
+        return len(self.requires())
+
+    @property
+    def is_cross_sectional(self) -> bool:
+        """Return whether a value also depends on the other assets of its bar.
+
+        If not, an asset has the same bits beside any other assets. If so, the order of the assets
+        may change the last digits.
+        """
+        return False
 
     @abstractmethod
     def compute(self, panel: Panel) -> Float[np.ndarray, "bars assets"]:
