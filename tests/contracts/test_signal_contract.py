@@ -2,6 +2,7 @@
 
 import dataclasses
 import inspect
+import itertools
 
 import numpy as np
 import pytest
@@ -50,6 +51,17 @@ def test_has_no_value_before_the_fewest_bars_it_needs(signal, panel):
     assert not early.any(), (
         f"no value may exist before least_bars={signal.least_bars} bars of the signal's own fields"
     )
+
+
+def test_has_no_value_with_fewer_fields_than_it_needs(signal, panel):
+    required = sorted(signal.requires())
+    assert 1 <= signal.least_fields <= len(required), (
+        f"least_fields={signal.least_fields} must lie in 1 … {len(required)}, the fields it reads"
+    )
+    for there in itertools.combinations(required, signal.least_fields - 1):
+        gone = {k: np.full(panel.shape, np.nan) for k in required if k not in there}
+        values = signal.compute(panel.with_fields(gone))
+        assert np.isnan(values).all(), f"no value may exist where only {list(there)} is there"
 
 
 def test_does_not_change_the_panel(signal, panel):

@@ -2,12 +2,16 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from jaxtyping import Float
 
 from plumbline.core.panel import Panel
 from plumbline.core.plugin import Plugin, Room
+
+PART: Final = "signal:"
+"""What the name of a field begins with that holds the signal of a label: ``signal:momentum``."""
 
 
 @dataclass(frozen=True)

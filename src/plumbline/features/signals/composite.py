@@ -10,7 +10,7 @@ from jaxtyping import Float
 from plumbline.core.errors import ParameterError
 from plumbline.core.panel import Panel
 from plumbline.features.cross_section import SCALINGS, Scaling
-from plumbline.features.signal import Signal
+from plumbline.features.signal import PART, Signal
 
 
 @final
@@ -53,10 +53,7 @@ class Composite(Signal):
         given = () if self.weights is None else self.weights
         n_parts = len(self.of)
         rules = (
-            (
-                not isinstance(self.of, str) and 0 < n_parts == len(set(self.of)),
-                "of must name labels, each once",
-            ),
+            (0 < n_parts == len(set(self.of)), "of must name labels, each once"),
             (
                 all(math.isfinite(weight) and weight != 0 for weight in given),
                 "weights must be numbers other than 0",
@@ -65,7 +62,6 @@ class Composite(Signal):
                 self.weights is None or len(given) == n_parts,
                 f"weights must be as many as the {n_parts} labels in of",
             ),
-            (self.scaling in SCALINGS, f"scaling must be one of {', '.join(SCALINGS)}"),
             (
                 self.min_parts is None or 1 <= self.min_parts <= n_parts,
                 f"min_parts must lie in 1 … {n_parts}, the labels in of",
@@ -82,7 +78,7 @@ class Composite(Signal):
 
     def requires(self) -> frozenset[str]:
         """Return the fields it reads: the study's signals of these labels."""
-        return frozenset(f"signal:{label}" for label in self.of)
+        return frozenset(f"{PART}{label}" for label in self.of)
 
     @property
     def warm_up(self) -> int:
@@ -99,7 +95,7 @@ class Composite(Signal):
         weights = self.weights or (1.0,) * len(self.of)
         total, weight, n_parts = (np.zeros(panel.shape) for _ in range(3))
         for label, own in zip(self.of, weights, strict=True):
-            scaled = SCALINGS[self.scaling](panel[f"signal:{label}"])
+            scaled = SCALINGS[self.scaling](panel[f"{PART}{label}"])
             is_there = np.isfinite(scaled)
             total += np.where(is_there, own * scaled, 0.0)
             weight += np.where(is_there, abs(own), 0.0)
