@@ -47,6 +47,9 @@ def test_has_no_value_before_the_fewest_bars_it_needs(signal, panel):
         f"least_bars={signal.least_bars} must lie in 1 … warm_up + 1 = {signal.warm_up + 1}: both "
         "count bars of the signal's own fields, without the warm-up of a derived field"
     )
+    per_field = [signal.least_bars_of(field) for field in signal.requires()]
+    assert min(per_field) >= 1, "least_bars_of a field is at least 1"
+    assert max(per_field) == signal.least_bars, "least_bars is the most that a field needs"
     early = np.isfinite(signal.compute(panel)[: signal.least_bars - 1])
     assert not early.any(), (
         f"no value may exist before least_bars={signal.least_bars} bars of the signal's own fields"

@@ -50,6 +50,15 @@ class Signal(Plugin, ABC):
         """
         return 1
 
+    def least_bars_of(self, field: str) -> int:
+        """Return the fewest bars of one of its fields; ``least_bars`` by default.
+
+        Derived fields begin later than the data. A signal that looks back over one of its fields
+        and takes another as it is on the bar needs fewer bars of the other.
+        """
+        del field  # the default makes no difference between them
+        return self.least_bars
+
     @property
     def least_fields(self) -> int:
         """Return of how many of its fields a value needs to be there; all by default."""

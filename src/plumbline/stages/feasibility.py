@@ -107,9 +107,11 @@ class Ask:
         found: dict[str, int] = {}
         for label in in_order(self.signals):
             signal = self.signals[label]
-            firsts = sorted(self._first_of_field(field, found) for field in signal.requires())
-            start = max(firsts[: signal.least_fields], default=self.stocks.first_bar)
-            found[label] = start + signal.least_bars - 1
+            firsts = sorted(
+                self._first_of_field(field, found) + signal.least_bars_of(field) - 1
+                for field in signal.requires()
+            )
+            found[label] = max(firsts[: signal.least_fields], default=self.stocks.first_bar)
         return found
 
     def _first_of_field(self, field: str, found: Mapping[str, int]) -> int:

@@ -97,8 +97,9 @@ class Composite(Signal):
         for label, own in zip(self.of, weights, strict=True):
             scaled = SCALINGS[self.scaling](panel[f"{PART}{label}"])
             is_there = np.isfinite(scaled)
-            total += np.where(is_there, own * scaled, 0.0)
-            weight += np.where(is_there, abs(own), 0.0)
+            with np.errstate(over="ignore"):
+                total += np.where(is_there, own * scaled, 0.0)
+                weight += np.where(is_there, abs(own), 0.0)
             n_parts += is_there
         with np.errstate(invalid="ignore", divide="ignore"):
             mean = np.where(n_parts >= self.least_fields, total / weight, np.nan)

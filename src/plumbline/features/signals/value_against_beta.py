@@ -78,6 +78,10 @@ class ValueAgainstBeta(Signal):
         """Return the bars of the first value."""
         return self.lookback_bars + 1
 
+    def least_bars_of(self, field: str) -> int:
+        """Return the bars of the first value: of the beta, the bar's own is enough."""
+        return self.least_bars if field == "close" else 1
+
     def compute(self, panel: Panel) -> Float[np.ndarray, "bars assets"]:
         """Return the value of every bar and asset beyond its beta, in log return. O(T·A)."""
         from plumbline.kernels.cross_section import neutralise
