@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+from plumbline.features.signal import signals
+from plumbline.stages.recipe import load_recipe
 from tests.study_files import EXAMPLES
 
 
@@ -20,3 +22,10 @@ def test_kernels_on_arrays():
 def test_study_in_python(tmp_path):
     assert "momentum" in output_of("study_in_python.py", tmp_path / "p")
     assert (tmp_path / "p" / "reports" / "us_equity_126" / "study.json").is_file()
+
+
+def test_the_recipe_of_ten_signals_holds_every_one_that_is_shipped():
+    recipe = load_recipe(EXAMPLES / "signals.yaml")
+    used = [spec["signal"] for spec in recipe.resolved["signals"].values()]
+    assert len(used) == 10
+    assert set(signals) <= set(used)

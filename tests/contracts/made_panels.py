@@ -31,7 +31,30 @@ def ragged_panel(n_bars: int, n_assets: int = 6, *, seed: int = 0, first_bar: in
         "return": returns,
         "residual_return": residual,
     }
+    fields["volume"][_runs(n_bars, seed)] *= 0.0
+    fields |= _study_fields(close, seed)
     return Panel(fields, axis(n_bars), names(n_assets), first_bar=first_bar)
+
+
+def _runs(n_bars: int, seed: int) -> slice:
+    """Return bars on which nothing is traded: a run of five."""
+    start = n_bars // 2 + seed % 7
+    return slice(start, start + 5)
+
+
+def _study_fields(close: np.ndarray, seed: int) -> dict[str, np.ndarray]:
+    """Return betas, slow and with gaps, and other signals, with gaps, ties and runs of nothing."""
+    rng = np.random.default_rng([seed, 78])
+    found = {}
+    for factor in FACTORS:
+        drift = 0.02 * rng.standard_normal(close.shape).cumsum(axis=0)
+        found[f"beta_{factor}"] = 1 + 0.5 * rng.standard_normal(close.shape[1]) + drift
+    for label in ("momentum", "low_volatility"):
+        found[f"signal:{label}"] = np.round(rng.standard_normal(close.shape), 1)
+    for values in found.values():
+        values[rng.random(close.shape) < 0.03] = np.nan
+        values[: len(close) // 5, 2 % close.shape[1]] = np.nan
+    return found
 
 
 def factor_panel(n_bars: int, *, seed: int = 0, first_bar: int = 1000) -> Panel:

@@ -2,10 +2,11 @@
 
 import dataclasses
 import inspect
+import itertools
 
 import numpy as np
 import pytest
-from numpy.testing import assert_array_equal
+from numpy.testing import assert_allclose, assert_array_equal
 
 from plumbline.core.panel import Panel
 from plumbline.features.signal import Signal, signals
@@ -26,7 +27,7 @@ def panel(signal) -> Panel:
 
 
 def test_the_room_is_not_empty():
-    shipped = {"momentum", "residual_momentum"}
+    shipped = {"momentum", "residual_momentum", "low_volatility", "composite"}
     assert shipped <= set(signals), "the room finds the signals that are shipped by their files"
 
 
@@ -46,10 +47,24 @@ def test_has_no_value_before_the_fewest_bars_it_needs(signal, panel):
         f"least_bars={signal.least_bars} must lie in 1 … warm_up + 1 = {signal.warm_up + 1}: both "
         "count bars of the signal's own fields, without the warm-up of a derived field"
     )
+    per_field = [signal.least_bars_of(field) for field in signal.requires()]
+    assert min(per_field) >= 1, "least_bars_of a field is at least 1"
+    assert max(per_field) == signal.least_bars, "least_bars is the most that a field needs"
     early = np.isfinite(signal.compute(panel)[: signal.least_bars - 1])
     assert not early.any(), (
         f"no value may exist before least_bars={signal.least_bars} bars of the signal's own fields"
     )
+
+
+def test_has_no_value_with_fewer_fields_than_it_needs(signal, panel):
+    required = sorted(signal.requires())
+    assert 1 <= signal.least_fields <= len(required), (
+        f"least_fields={signal.least_fields} must lie in 1 … {len(required)}, the fields it reads"
+    )
+    for there in itertools.combinations(required, signal.least_fields - 1):
+        gone = {k: np.full(panel.shape, np.nan) for k in required if k not in there}
+        values = signal.compute(panel.with_fields(gone))
+        assert np.isnan(values).all(), f"no value may exist where only {list(there)} is there"
 
 
 def test_does_not_change_the_panel(signal, panel):
@@ -103,7 +118,11 @@ def test_order_and_names_of_assets_do_not_matter(signal, panel):
     order = np.random.default_rng(1).permutation(panel.n_assets)
     values = signal.compute(panel)
     message = "a signal does not depend on the order of assets"
-    assert_array_equal(signal.compute(renamed(panel, order)), values[:, order], err_msg=message)
+    reordered = signal.compute(renamed(panel, order))
+    if signal.is_cross_sectional:  # sums over assets: to rounding
+        assert_allclose(reordered, values[:, order], rtol=1e-9, atol=1e-12, err_msg=message)
+    else:
+        assert_array_equal(reordered, values[:, order], err_msg=message)
     other_names = Panel(
         {k: panel[k] for k in panel},
         panel.bars,
@@ -130,6 +149,26 @@ def test_an_asset_without_data_has_no_value_and_disturbs_no_other(signal, panel)
     values = signal.compute(panel.with_fields(fields))
     assert np.isnan(values[:, 1]).all(), "an asset without data has no value"
     assert np.isfinite(values[-1]).any(), "an asset without data takes no value from the others"
+
+
+def test_only_a_cross_sectional_signal_reads_the_other_assets(signal, panel):
+    values = signal.compute(panel)
+    alone = [signal.compute(panel.select([name]))[:, 0] for name in panel.assets]
+    is_same = np.array_equal(np.column_stack(alone), values, equal_nan=True)
+    assert is_same != signal.is_cross_sectional, (
+        f"is_cross_sectional={signal.is_cross_sectional}: an asset alone has "
+        f"{'the same' if is_same else 'other'} bits"
+    )
+
+
+def test_an_asset_that_is_frozen_gives_no_infinite_value_and_disturbs_no_other(signal, panel):
+    fields = {k: panel[k].copy() for k in panel}
+    for name, values in fields.items():
+        is_price = name in ("open", "high", "low", "close")
+        values[:, 1] = 7.0 if is_price else 0.0  # nothing moves, nobody trades
+    values = signal.compute(panel.with_fields(fields))
+    assert not np.isinf(values).any(), NEVER_INFINITE
+    assert np.isfinite(values[-1]).any(), "a frozen asset takes no value from the others"
 
 
 @pytest.mark.parametrize("n_bars", [0, 1, 2])

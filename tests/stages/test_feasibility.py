@@ -15,8 +15,12 @@ from plumbline.factors.neutralisation import neutralised_signal
 from plumbline.factors.options import EvaluationOptions
 from plumbline.features.returns import simple_returns
 from plumbline.features.signal import Signal
+from plumbline.features.signals.beta_compression import BetaCompression
+from plumbline.features.signals.composite import Composite
+from plumbline.features.signals.low_volatility import LowVolatility
 from plumbline.features.signals.momentum import Momentum
 from plumbline.features.signals.residual_momentum import ResidualMomentum
+from plumbline.features.signals.value_against_beta import ValueAgainstBeta
 from plumbline.stages.feasibility import Ask, Findings, feasibility
 from plumbline.stages.kind import Problem
 
@@ -171,6 +175,43 @@ def test_without_a_common_bar_what_the_model_would_lack_is_not_told_besides():
     only(feasibility(asked).problems, "universe.prices: has bars from")
 
 
+def test_a_signal_of_betas_waits_for_the_first_fit_and_not_for_the_first_residual():
+    model = RollingRegression(window=20, min_obs=20, as_of_lag=30)
+    signals = {"b": BetaCompression(window_bars=2), "r": ResidualMomentum(2, 0)}
+    asked = ask(model=model, signals=signals)
+    assert asked.first_of("b") - asked.stocks.first_bar == 20 + 1
+    assert asked.first_of("r") - asked.stocks.first_bar == 50 + 1
+    short = ask(legs=Bars(18_000, 18_030), model=model, signals=signals)
+    told = [w.text for w in feasibility(short).warnings if w.place == ("signals", "r")]
+    assert told == ["its first value needs what the model cannot give: it has no value"]
+    assert not [w for w in feasibility(short).warnings if w.place == ("signals", "b")]
+
+
+def test_a_composite_has_a_value_as_soon_as_enough_of_its_parts_have_one():
+    signals = {
+        "both": Composite(("early", "late")),
+        "either": Composite(("early", "late"), min_parts=1),
+        "early": Momentum(20, 2),
+        "late": Momentum(60, 2),
+    }
+    asked = ask(signals=signals)
+    firsts = {label: asked.first_of(label) - asked.stocks.first_bar for label in signals}
+    assert firsts == {"both": 60, "either": 20, "early": 20, "late": 60}
+
+
+def test_what_the_model_cannot_give_a_composite_waits_for_too():
+    signals = {
+        "m": Momentum(20, 2),
+        "b": BetaCompression(),
+        "both": Composite(("m", "b")),
+        "above": Composite(("both",)),
+        "either": Composite(("m", "b"), min_parts=1),
+    }
+    told = feasibility(ask(model=RollingRegression(window=500), signals=signals)).warnings
+    waiting = [w.place[1] for w in told if "the model cannot give" in w.text]
+    assert waiting == ["b", "both", "above"]
+
+
 @dataclass(frozen=True)
 class Promising(Signal):
     """A signal that does not say how many bars it needs."""
@@ -218,6 +259,12 @@ def test_on_whole_data_a_rank_ic_is_missing_exactly_where_the_plan_says_so(shape
     signals = {
         "m": Momentum(shape["lookback"], 1),
         "r": ResidualMomentum(shape["lookback"] + 1, 1),
+        "volatility": LowVolatility(shape["lookback"]),
+        "beta": BetaCompression("size", shape["lookback"]),
+        "value": ValueAgainstBeta(shape["lookback"], 1),
+        "all": Composite(("m", "r", "beta")),
+        "any": Composite(("m", "r", "beta"), min_parts=1),
+        "two": Composite(("all", "any", "r"), min_parts=2),
     }
     options = EvaluationOptions(
         shape["horizons"], n_quantiles=2, spread_horizon=1, every_bars=shape["every"]
@@ -257,10 +304,11 @@ def rank_ics(asked: Ask, options: EvaluationOptions) -> dict[tuple[str, int], in
     factor[(number <= asked.legs.first_bar) | (number > asked.legs.last_bar)] = np.nan
     factors = Panel({"return": factor}, bars, ("market", "size"), **axes)
     model = asked.model.fit(returns, factors)
-    panel = prices.with_fields({"residual_return": model["residual_return"]})
+    panel = prices.with_fields({"return": returns["return"], **model})
     found = {}
     for label, signal in asked.signals.items():
         values = signal.compute(panel)
+        panel = panel.with_fields({f"signal:{label}": values})
         if asked.full["neutralise"]["betas"]:
             values = neutralised_signal(values, model)
         rows = evaluate({label: values}, prices, options=options).summary.to_dicts()

@@ -139,9 +139,13 @@ class Stage(Plugin, ABC):
     """
 
     reads: ClassVar[tuple[str, ...]] = ()
-    optional: ClassVar[tuple[str, ...]] = ()
     whole: ClassVar[frozenset[str]] = frozenset()
     resources: ClassVar[Resources] = Resources()
+
+    @property
+    def optional(self) -> tuple[str, ...]:
+        """Return the inputs that a pipeline may leave out; they may depend on the parameters."""
+        return ()
 
     @property
     def partition(self) -> Partition:

@@ -24,6 +24,32 @@ def simple_returns(close: Float[np.ndarray, "bars assets"]) -> Float[np.ndarray,
     return np.where(np.isfinite(returns), returns, np.nan)
 
 
+def return_between(
+    close: Float[np.ndarray, "bars assets"], lookback_bars: int, skip_bars: int
+) -> Float[np.ndarray, "bars assets"]:
+    """Return close[t - skip_bars] / close[t - lookback_bars] - 1.
+
+    Parameters
+    ----------
+    close : (T, A) prices, any currency.
+    lookback_bars, skip_bars : bars back to the first and to the last close; 0 <= skip < lookback.
+
+    Returns
+    -------
+    (T, A) decimal returns. The first ``lookback_bars`` rows are NaN, and so is a row where one of
+    the two closes is missing, infinite or not positive. O(T·A).
+    """
+    price = positive_prices(close)
+    returns = np.full_like(price, np.nan)
+    n_rows = max(len(price) - lookback_bars, 0)
+    if n_rows:
+        first = lookback_bars - skip_bars
+        with np.errstate(over="ignore"):
+            change = price[first : first + n_rows] / price[:n_rows] - 1.0
+        returns[lookback_bars:] = np.where(np.isfinite(change), change, np.nan)
+    return returns
+
+
 def positive_prices(close: Float[np.ndarray, "bars assets"]) -> Float[np.ndarray, "bars assets"]:
     """Return a copy with NaN wherever a price is missing, infinite or not positive."""
     price = np.array(close, dtype=np.float64)

@@ -2,12 +2,16 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from jaxtyping import Float
 
 from plumbline.core.panel import Panel
 from plumbline.core.plugin import Plugin, Room
+
+PART: Final = "signal:"
+"""What the name of a field begins with that holds the signal of a label: ``signal:momentum``."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +27,9 @@ class Signal(Plugin, ABC):
         """Return the fields it reads.
 
         Bars as loaded (``close``, ``volume``, …), or derived: ``return`` (simple return of the
-        bar), ``residual_return`` (causal residual of the study's factor model).
+        bar), ``residual_return`` (causal residual of the study's factor model),
+        ``beta_<factor>`` (the model's beta from the window that ends at the bar),
+        ``signal:<label>`` (another signal of the study, before anything is neutralised in it).
         """
 
     @property
@@ -43,6 +49,29 @@ class Signal(Plugin, ABC):
         nothing.
         """
         return 1
+
+    def least_bars_of(self, field: str) -> int:
+        """Return the fewest bars of one of its fields; ``least_bars`` by default.
+
+        Derived fields begin later than the data. A signal that looks back over one of its fields
+        and takes another as it is on the bar needs fewer bars of the other.
+        """
+        del field  # the default makes no difference between them
+        return self.least_bars
+
+    @property
+    def least_fields(self) -> int:
+        """Return of how many of its fields a value needs to be there; all by default."""
+        return len(self.requires())
+
+    @property
+    def is_cross_sectional(self) -> bool:
+        """Return whether a value also depends on the other assets of its bar.
+
+        If not, an asset has the same bits beside any other assets. If so, the order of the assets
+        may change the last digits.
+        """
+        return False
 
     @abstractmethod
     def compute(self, panel: Panel) -> Float[np.ndarray, "bars assets"]:

@@ -9,9 +9,9 @@ from typing import Any, NamedTuple, final
 from plumbline.core.calendar import Calendar
 from plumbline.engine.pipeline import DataSet
 from plumbline.factors.model import FactorModel, LeastBars
-from plumbline.features.signal import Signal
+from plumbline.features.signal import PART, Signal
+from plumbline.stages.derived_fields import BETA, derived_fields, in_order
 from plumbline.stages.kind import Problem
-from plumbline.stages.study_parts import DERIVED
 
 _LEAST_ASSETS = 3  # of a rank correlation
 
@@ -91,16 +91,38 @@ class Ask:
 
     def first_of(self, label: str) -> int:
         """Return the first bar that can have a value of a signal; it may lie after the last bar."""
-        signal, start = self.signals[label], self.stocks.first_bar
-        requires = signal.requires()
-        fields = [start] if requires - DERIVED else []
-        fields += [start + 1] if "return" in requires else []
-        if "residual_return" in requires:
-            fields.append(self._after(self.least.residual))
-        first = max(fields, default=start) + signal.least_bars - 1
+        first = self._first_raw[label]
         if self.full["neutralise"]["betas"]:
             first = max(first, self._after(self.least.fit))
         return first
+
+    @cached_property
+    def derived(self) -> frozenset[str]:
+        """Return the fields that the study makes itself."""
+        return frozenset(derived_fields(self.full["factors"]["definitions"], self.signals))
+
+    @cached_property
+    def _first_raw(self) -> dict[str, int]:
+        """Return label -> first bar that can have a value before anything is neutralised."""
+        found: dict[str, int] = {}
+        for label in in_order(self.signals):
+            signal = self.signals[label]
+            firsts = sorted(
+                self._first_of_field(field, found) + signal.least_bars_of(field) - 1
+                for field in signal.requires()
+            )
+            found[label] = max(firsts[: signal.least_fields], default=self.stocks.first_bar)
+        return found
+
+    def _first_of_field(self, field: str, found: Mapping[str, int]) -> int:
+        start = self.stocks.first_bar
+        if field not in self.derived:
+            return start
+        if field == "return":
+            return start + 1
+        if field.startswith(PART):
+            return found[field.removeprefix(PART)]
+        return self._after(self.least.fit if field.startswith(BETA) else self.least.residual)
 
     def _after(self, n_returns: int) -> int:
         """Return the bar with so many returns of both data sets, one beyond all bars if none."""
@@ -214,9 +236,22 @@ def _needs(ask: Ask, label: str, nth: int) -> str:
 
 def _waits_for_model(ask: Ask, label: str) -> bool:
     """Return whether a signal needs of the model what it cannot give."""
-    reads_model = "residual_return" in ask.signals[label].requires()
-    lacks_residual = reads_model and ask.least.residual >= ask.n_common
-    return lacks_residual or (ask.full["neutralise"]["betas"] and ask.least.fit >= ask.n_common)
+    lacks_fit = ask.least.fit >= ask.n_common
+    return label in _without_model(ask) or (ask.full["neutralise"]["betas"] and lacks_fit)
+
+
+def _without_model(ask: Ask) -> set[str]:
+    """Return the labels of signals with too few fields, as the model cannot give the others."""
+    lacking = {"residual_return"} if ask.least.residual >= ask.n_common else set()
+    if ask.least.fit >= ask.n_common:
+        lacking |= {field for field in ask.derived if field.startswith(BETA)}
+    found: set[str] = set()
+    for label in in_order(ask.signals):
+        requires = ask.signals[label].requires()
+        if len(requires - lacking) < ask.signals[label].least_fields:
+            found.add(label)
+            lacking.add(f"{PART}{label}")
+    return found
 
 
 def _short_windows(ask: Ask) -> list[Problem]:

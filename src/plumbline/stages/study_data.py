@@ -8,8 +8,8 @@ from plumbline.core.errors import nearest_names
 from plumbline.engine.pipeline import DataSet
 from plumbline.factors.factor_returns import definition_problems
 from plumbline.features.signal import Signal
+from plumbline.stages.derived_fields import BETA, derived_fields
 from plumbline.stages.kind import Place, Problem
-from plumbline.stages.study_parts import DERIVED
 
 _ALWAYS = frozenset({"close"})  # fields that every study reads, whatever its signals do
 
@@ -33,10 +33,20 @@ def data_problems(
     found += _leg_problems(full["factors"]["definitions"], legs)
     prices, factors = full["universe"]["prices"], full["factors"]["data"]
     found += _lacking_fields(("universe",), prices, stocks, _ALWAYS)
+    names = full["factors"]["definitions"]
+    derived = frozenset(derived_fields(names, chosen))
     for label, signal in chosen.items():
-        others = signal.requires() - _ALWAYS
-        found += _lacking_fields(("signals", label), prices, stocks, others, DERIVED)
+        place, others = ("signals", label), signal.requires() - _ALWAYS
+        lost = {field for field in others - derived if field.startswith(BETA)} - {*stocks.fields}
+        found += [Problem(place, _lacking_beta(field, names)) for field in sorted(lost)]
+        found += _lacking_fields(place, prices, stocks, others - lost, derived)
     return found + _lacking_fields(("factors", "data"), factors, legs, _ALWAYS)
+
+
+def _lacking_beta(field: str, factors: Iterable[str]) -> str:
+    name = field.removeprefix(BETA)
+    hint = nearest_names(name, factors)
+    return f"factors.definitions has no {name!r}, and the data no field {field!r}; {hint}"
 
 
 def _leg_problems(definitions: Mapping[str, str], legs: DataSet) -> list[Problem]:

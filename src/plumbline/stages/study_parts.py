@@ -14,14 +14,13 @@ from plumbline.features.signal import Signal, signals
 from plumbline.lake.cleaning_rules import CleaningRules
 from plumbline.lake.dataset import grid_of
 from plumbline.lake.source import sources
+from plumbline.stages.derived_fields import part_problems
 from plumbline.stages.gates import unknown_number
 from plumbline.stages.kind import DataSpec, Gate, Place, Problem, Shape
 from plumbline.stages.sectors import read_sectors
 from plumbline.stages.validation import filled, made, placed, refusals, refused
 
 MODEL = "rolling_regression"
-DERIVED = frozenset({"return", "residual_return"})
-"""Fields that the study makes itself; signals may require them beside those of the data."""
 
 
 def mapping(document: Mapping[str, Any], key: str) -> Mapping[str, Any]:
@@ -80,14 +79,24 @@ def study_problems(document: Mapping[str, Any], shape: Shape, base: Path) -> lis
     for name, spec in mapping(document, "data").items():
         if shape.holds(("data", name)) and isinstance(spec, Mapping):
             found += _data_problems(("data", name), spec, shape)
-    for label, spec in mapping(document, "signals").items():
-        place = ("signals", label)
-        if shape.holds((*place, "signal")):
-            cls = signals[signal_name(label, spec)]
-            found += refused(cls, _without(spec, "signal"), place, shape)
+    found += _signal_problems(mapping(document, "signals"), shape)
     found += _universe_problems(document, shape, base)
     found += _factor_problems(document, shape)
     return found + _evaluation_problems(document, shape)
+
+
+def _signal_problems(named: Mapping[str, Any], shape: Shape) -> list[Problem]:
+    found: list[Problem] = []
+    chosen: dict[str, Signal] = {}
+    for label, spec in named.items():
+        place = ("signals", label)
+        if not shape.holds((*place, "signal")):
+            continue
+        wrong = refused(signals[signal_name(label, spec)], _without(spec, "signal"), place, shape)
+        if not wrong and shape.is_whole(place):
+            chosen[label] = signal_of(label, spec)
+        found += wrong
+    return found + [Problem(("signals", k), text) for k, text in part_problems(chosen, named)]
 
 
 def _data_problems(place: Place, spec: Mapping[str, Any], shape: Shape) -> list[Problem]:

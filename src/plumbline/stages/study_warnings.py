@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, final
 
+from plumbline.stages.derived_fields import model_readers
 from plumbline.stages.study_parts import signal_of
 
 if TYPE_CHECKING:
@@ -59,15 +60,16 @@ def study_warnings(
     """
     lost = _Lost(tables["uncomputed"].to_dicts())
     model, found = _of_model(lost)
-    for label, spec in full["signals"].items():
+    chosen = {label: signal_of(label, spec) for label, spec in full["signals"].items()}
+    readers = model_readers(chosen, full["factors"]["definitions"])
+    for label in chosen:
         rows = {
             name: [row for row in tables[name].to_dicts() if row["signal"] == label]
             for name in ("summary", "quantiles", "spread_summary")
         }
         found += _of_neutralisation(label, lost)
         if all(row["n"] == row["of"] for row in lost.rows("spread", label, "no_signal")):
-            reads_model = "residual_return" in signal_of(label, spec).requires()
-            needs_model = reads_model or full["neutralise"]["betas"]
+            needs_model = label in readers or full["neutralise"]["betas"]
             found.append(_without_values(label, lost, needs_model=needs_model and not model))
             continue
         found += _of_ic(label, rows["summary"], lost)

@@ -8,7 +8,7 @@ from jaxtyping import Float
 
 from plumbline.core.errors import ParameterError
 from plumbline.core.panel import Panel
-from plumbline.features.returns import positive_prices
+from plumbline.features.returns import return_between
 from plumbline.features.signal import Signal
 
 
@@ -59,12 +59,4 @@ class Momentum(Signal):
 
     def compute(self, panel: Panel) -> Float[np.ndarray, "bars assets"]:
         """Return the momentum of every bar and asset, decimal."""
-        price = positive_prices(panel["close"])
-        momentum = np.full_like(price, np.nan)
-        n_rows = max(len(price) - self.lookback_bars, 0)
-        if n_rows:
-            first = self.lookback_bars - self.skip_bars
-            with np.errstate(over="ignore"):
-                change = price[first : first + n_rows] / price[:n_rows] - 1.0
-            momentum[self.lookback_bars :] = np.where(np.isfinite(change), change, np.nan)
-        return momentum
+        return return_between(panel["close"], self.lookback_bars, self.skip_bars)

@@ -13,6 +13,7 @@ from plumbline.features.signal import Signal
 from plumbline.stages.compute_returns import ComputeReturns
 from plumbline.stages.compute_signal import ComputeSignal
 from plumbline.stages.derive_factor_returns import DeriveFactorReturns
+from plumbline.stages.derived_fields import MODEL_NODE, derived_fields
 from plumbline.stages.evaluate_signal import EvaluateSignal
 from plumbline.stages.feasibility import Ask, feasibility
 from plumbline.stages.fit_factor_model import FitFactorModel
@@ -21,7 +22,6 @@ from plumbline.stages.neutralise_signal import NeutraliseSignal
 from plumbline.stages.sectors import read_sectors, sectors_of
 from plumbline.stages.study_data import data_problems
 from plumbline.stages.study_parts import (
-    DERIVED,
     data_spec,
     model_name,
     model_of,
@@ -128,8 +128,8 @@ class _Wiring:
         return [
             Node("returns", ComputeReturns(size), {"prices": self._prices("close")}),
             Node("factor_returns", derive, {"prices": prices}),
-            Node("factor_model", FitFactorModel(model, size), reads),
-            Node("factor_fit", SummariseModel(model), {"model": "factor_model"}),
+            Node(MODEL_NODE, FitFactorModel(model, size), reads),
+            Node("factor_fit", SummariseModel(model), {"model": MODEL_NODE}),
         ]
 
     def signal_nodes(self, label: str, signal: Signal, options: EvaluationOptions) -> list[Node]:
@@ -140,7 +140,7 @@ class _Wiring:
         if neutral["betas"] or self.sectors:
             inputs: dict[str, str | DataInput] = {"signal": name}
             if neutral["betas"]:
-                inputs["model"] = "factor_model"
+                inputs["model"] = MODEL_NODE
             name = f"neutral:{label}"
             nodes.append(Node(name, NeutraliseSignal(self.sectors, size), inputs))
             counts = SummariseNeutralisation(label, self.sectors)
@@ -150,15 +150,13 @@ class _Wiring:
         return [*nodes, Node(f"evaluation:{label}", evaluation, reads)]
 
     def _signal_inputs(self, signal: Signal) -> dict[str, str | DataInput]:
-        requires = signal.requires()
-        inputs: dict[str, str | DataInput] = {}
-        if requires - DERIVED:
-            inputs["prices"] = self._prices(*sorted(requires - DERIVED))
-        if "return" in requires:
-            inputs["returns"] = "returns"
-        if "residual_return" in requires:
-            inputs["model"] = "factor_model"
-        return inputs
+        derived = derived_fields(self.full["factors"]["definitions"], self.full["signals"])
+        bars = signal.requires() - derived.keys()
+        nodes = {derived[field] for field in signal.requires() - bars}
+        inputs: dict[str, str | DataInput] = {
+            "model" if node == MODEL_NODE else node: node for node in sorted(nodes)
+        }
+        return inputs | ({"prices": self._prices(*sorted(bars))} if bars else {})
 
     def _prices(self, *fields: str) -> DataInput:
         return DataInput(self.stocks, fields, self.assets)
