@@ -10,6 +10,7 @@ from plumbline.core.calendar import Calendar
 from plumbline.engine.pipeline import DataSet
 from plumbline.factors.model import FactorModel, LeastBars
 from plumbline.features.signal import Signal
+from plumbline.features.universe import UniverseRules
 from plumbline.stages.kind import Problem
 from plumbline.stages.study_parts import DERIVED
 
@@ -43,6 +44,7 @@ class Ask:
     stocks, legs : the data of its universe and of its factors.
     universe : assets.
     sectors : asset -> sector; empty takes no sector out.
+    rules : what members of the universe must keep; None keeps every asset.
     """
 
     full: Mapping[str, Any]
@@ -52,6 +54,7 @@ class Ask:
     legs: DataSet
     universe: tuple[str, ...]
     sectors: Mapping[str, str]
+    rules: UniverseRules | None = None
 
     @property
     def n_factors(self) -> int:
@@ -78,6 +81,11 @@ class Ask:
         """Return the number of bars of the universe."""
         return self.stocks.last_bar - self.stocks.first_bar + 1
 
+    @property
+    def least_members(self) -> int:
+        """Return the fewest bars after which an asset can be a member of the universe."""
+        return 1 if self.rules is None else self.rules.least_bars
+
     @cached_property
     def least(self) -> LeastBars:
         """Return the returns that the model needs."""
@@ -100,7 +108,7 @@ class Ask:
         first = max(fields, default=start) + signal.least_bars - 1
         if self.full["neutralise"]["betas"]:
             first = max(first, self._after(self.least.fit))
-        return first
+        return max(first, start + self.least_members - 1)
 
     def _after(self, n_returns: int) -> int:
         """Return the bar with so many returns of both data sets, one beyond all bars if none."""
@@ -116,7 +124,7 @@ def feasibility(ask: Ask) -> Findings:
     """
     refusals = [*_axis_problems(ask), *_neutralise_problems(ask)]
     lost = _lost_horizons(ask)
-    reasons = [*_model_reasons(ask), *_signal_reasons(ask, lost)]
+    reasons = [*_rule_reasons(ask), *_model_reasons(ask), *_signal_reasons(ask, lost)]
     is_lost = all(len(horizons) == len(_horizons(ask)) for horizons in lost.values())
     if refusals or is_lost:
         return Findings([*refusals, *reasons, *_quantile_reasons(ask, len(ask.universe))], [])
@@ -171,6 +179,13 @@ def _lost_horizons(ask: Ask) -> dict[str, list[int]]:
             if max(ask.stocks.last_bar - h, first - 1) // every == (first - 1) // every
         ]
     return found
+
+
+def _rule_reasons(ask: Ask) -> list[Problem]:
+    if ask.least_members <= ask.n_bars:
+        return []
+    needed = f"the first member needs {ask.least_members} bars, the data have {ask.n_bars}"
+    return [Problem(("universe", "rules"), f"{needed}: no asset is ever a member")]
 
 
 def _model_reasons(ask: Ask) -> list[Problem]:

@@ -8,6 +8,7 @@ from plumbline.core.errors import nearest_names
 from plumbline.engine.pipeline import DataSet
 from plumbline.factors.factor_returns import definition_problems
 from plumbline.features.signal import Signal
+from plumbline.features.universe import UniverseRules
 from plumbline.stages.kind import Place, Problem
 from plumbline.stages.study_parts import DERIVED
 
@@ -33,6 +34,10 @@ def data_problems(
     found += _leg_problems(full["factors"]["definitions"], legs)
     prices, factors = full["universe"]["prices"], full["factors"]["data"]
     found += _lacking_fields(("universe",), prices, stocks, _ALWAYS)
+    rules = full["universe"]["rules"]
+    if rules is not None:
+        needed = UniverseRules(**rules).requires() - _ALWAYS
+        found += _lacking_fields(("universe", "rules"), prices, stocks, needed)
     for label, signal in chosen.items():
         others = signal.requires() - _ALWAYS
         found += _lacking_fields(("signals", label), prices, stocks, others, DERIVED)

@@ -11,6 +11,7 @@ from plumbline.factors.factor_returns import definition_problems, dependent_fact
 from plumbline.factors.model import FactorModel, models
 from plumbline.factors.options import EvaluationOptions
 from plumbline.features.signal import Signal, signals
+from plumbline.features.universe import UniverseRules
 from plumbline.lake.cleaning_rules import CleaningRules
 from plumbline.lake.dataset import grid_of
 from plumbline.lake.source import sources
@@ -53,6 +54,12 @@ def model_of(document: Mapping[str, Any]) -> FactorModel:
 def options_of(document: Mapping[str, Any]) -> EvaluationOptions:
     """Return how a document's signals are evaluated; a year has the bars of their calendar."""
     return made(EvaluationOptions, _option_values(document), "evaluation")
+
+
+def rules_of(document: Mapping[str, Any]) -> UniverseRules | None:
+    """Return what the members of a document's universe must keep, or None if it says nothing."""
+    given = mapping(document, "universe").get("rules")
+    return None if given is None else made(UniverseRules, given, "universe.rules")
 
 
 def data_spec(name: str, spec: Mapping[str, Any]) -> DataSpec:
@@ -112,6 +119,8 @@ def _universe_problems(document: Mapping[str, Any], shape: Shape, base: Path) ->
         for i, name in enumerate(named)
         if first[name] != i
     ]
+    place = ("universe", "rules")
+    found += refused(UniverseRules, mapping(document, "universe").get("rules"), place, shape)
     place = ("neutralise", "sectors")
     table = mapping(document, "neutralise").get("sectors") if shape.is_whole(place) else None
     if table is not None:

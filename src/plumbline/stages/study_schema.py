@@ -6,6 +6,7 @@ from typing import Any
 from plumbline.factors.model import models
 from plumbline.factors.options import EvaluationOptions
 from plumbline.features.signal import signals
+from plumbline.features.universe import UniverseRules
 from plumbline.lake.cleaning_rules import CleaningRules
 from plumbline.lake.source import sources
 from plumbline.stages.kind import Gate, Problem
@@ -47,7 +48,11 @@ def _document_schema(
             "title": text,
             "data": data,
             "universe": _closed(
-                {"prices": one_of, "assets": {"type": ["array", "null"], "items": text}},
+                {
+                    "prices": one_of,
+                    "assets": {"type": ["array", "null"], "items": text},
+                    "rules": _or_null(schema_of(UniverseRules)),
+                },
                 "prices",
             ),
             "factors": _closed({"data": one_of, "definitions": definitions}, "data", "definitions"),
@@ -73,6 +78,10 @@ def _closed(properties: dict[str, Any], *required: str) -> dict[str, Any]:
         "required": list(required),
         "additionalProperties": False,
     }
+
+
+def _or_null(schema: dict[str, Any]) -> dict[str, Any]:
+    return schema | {"type": [schema["type"], "null"]}
 
 
 def _data_schema(data: Mapping[str, Any]) -> tuple[dict[str, Any], list[Problem]]:

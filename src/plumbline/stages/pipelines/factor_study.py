@@ -10,6 +10,7 @@ from plumbline.factors.factor_returns import legs_of
 from plumbline.factors.model import FactorModel
 from plumbline.factors.options import EvaluationOptions
 from plumbline.features.signal import Signal
+from plumbline.features.universe import UniverseRules
 from plumbline.stages.compute_returns import ComputeReturns
 from plumbline.stages.compute_signal import ComputeSignal
 from plumbline.stages.derive_factor_returns import DeriveFactorReturns
@@ -17,8 +18,10 @@ from plumbline.stages.evaluate_signal import EvaluateSignal
 from plumbline.stages.feasibility import Ask, feasibility
 from plumbline.stages.fit_factor_model import FitFactorModel
 from plumbline.stages.kind import DataSpec, Gate, Kind, Problem, Shape
+from plumbline.stages.mask_signal import MaskSignal
 from plumbline.stages.neutralise_signal import NeutraliseSignal
 from plumbline.stages.sectors import read_sectors, sectors_of
+from plumbline.stages.select_universe import SelectUniverse
 from plumbline.stages.study_data import data_problems
 from plumbline.stages.study_parts import (
     DERIVED,
@@ -27,6 +30,7 @@ from plumbline.stages.study_parts import (
     model_of,
     options_of,
     resolved_data,
+    rules_of,
     signal_name,
     signal_of,
     study_problems,
@@ -34,6 +38,7 @@ from plumbline.stages.study_parts import (
 from plumbline.stages.study_schema import study_schema
 from plumbline.stages.summarise_model import SummariseModel
 from plumbline.stages.summarise_neutralisation import SummariseNeutralisation
+from plumbline.stages.summarise_universe import SummariseUniverse
 from plumbline.stages.validation import filled, made
 
 
@@ -52,12 +57,17 @@ class FactorStudy(Kind):
 
     def resolved(self, document: Mapping[str, Any]) -> dict[str, Any]:
         """Return a document with every default; see :meth:`Kind.resolved`."""
+        rules = rules_of(document)
         return {
             "name": document["name"],
             "kind": "factor_study",
             "title": document.get("title", document["name"]),
             "data": {name: resolved_data(name, spec) for name, spec in document["data"].items()},
-            "universe": {"assets": None, **document["universe"]},
+            "universe": {
+                "assets": None,
+                **document["universe"],
+                "rules": None if rules is None else filled(rules),
+            },
             "factors": dict(document["factors"]),
             "model": {"model": model_name(document), **filled(model_of(document))},
             "signals": {
@@ -93,7 +103,7 @@ class FactorStudy(Kind):
         assets = None if full["universe"]["assets"] is None else ask.universe
         sectors = tuple(sorted(ask.sectors.items()))
         wiring = _Wiring(full, ask.stocks, ask.legs, assets, sectors)
-        nodes = [*wiring.model_nodes(ask.model)]
+        nodes = [*wiring.model_nodes(ask.model), *wiring.universe_nodes(ask.rules)]
         for label, signal in ask.signals.items():
             nodes += wiring.signal_nodes(label, signal, options_of(document))
         return Pipeline(full["name"], tuple(nodes), full["on_code_change"])
@@ -132,10 +142,26 @@ class _Wiring:
             Node("factor_fit", SummariseModel(model), {"model": "factor_model"}),
         ]
 
+    def universe_nodes(self, rules: UniverseRules | None) -> list[Node]:
+        if rules is None:
+            return []
+        fields = set(rules.requires())
+        if rules.max_stale_bars is not None:
+            fields |= {"volume"} & set(self.stocks.fields)
+        select = SelectUniverse(rules, self.full["block_bars"])
+        return [
+            Node("universe", select, {"prices": self._prices(*sorted(fields))}),
+            Node("universe_members", SummariseUniverse(), {"universe": "universe"}),
+        ]
+
     def signal_nodes(self, label: str, signal: Signal, options: EvaluationOptions) -> list[Node]:
         size = self.full["block_bars"]
         name = f"signal:{label}"
         nodes = [Node(name, ComputeSignal(signal, size), self._signal_inputs(signal))]
+        if self.full["universe"]["rules"] is not None:
+            masked = {"signal": name, "universe": "universe"}
+            name = f"member:{label}"
+            nodes.append(Node(name, MaskSignal(size), masked))
         neutral = self.full["neutralise"]
         if neutral["betas"] or self.sectors:
             inputs: dict[str, str | DataInput] = {"signal": name}
@@ -183,4 +209,5 @@ def _ask(
         if not wrong:
             sectors, wrong = sectors_of(table, universe, path)
         problems += [Problem(("neutralise", "sectors"), text) for text in wrong]
-    return Ask(full, model_of(document), chosen, stocks, legs, universe, sectors), problems
+    model, rules = model_of(document), rules_of(document)
+    return Ask(full, model, chosen, stocks, legs, universe, sectors, rules), problems
