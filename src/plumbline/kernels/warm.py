@@ -34,6 +34,7 @@ def warm(progress: Callable[[str, int, int], None] | None = None) -> None:
         ("neutralisation", _warm_neutralise),
         ("rank correlation", _warm_rank_ic),
         ("rolling statistics", _warm_rolling_statistics),
+        ("hidden Markov models", _warm_hidden_markov),
     )
     for done, (name, compile_kernel) in enumerate(kernels):
         if progress is not None:
@@ -92,6 +93,14 @@ def _warm_rolling_statistics() -> None:
     rolling_order.rolling_rank(x, 8)
     rolling_pairs.rolling_corr(x, x, 8)
     rolling.ewma(x, 2.0)
+
+
+def _warm_hidden_markov() -> None:
+    """Fit two states to a series, and filter it."""
+    from plumbline.kernels.hidden_markov import filtered_probabilities, fit_hidden_markov
+
+    x = _panel(24)
+    filtered_probabilities(x, fit_hidden_markov(x, 2))
 
 
 def _panel(*shape: int) -> Float[np.ndarray, "..."]:

@@ -12,6 +12,7 @@ from plumbline.factors.model import FactorModel, LeastBars
 from plumbline.features.signal import Signal
 from plumbline.features.universe import UniverseRules
 from plumbline.stages.kind import Problem
+from plumbline.stages.label_regimes import MarketRegime
 from plumbline.stages.study_parts import DERIVED
 
 _LEAST_ASSETS = 3  # of a rank correlation
@@ -45,6 +46,7 @@ class Ask:
     universe : assets.
     sectors : asset -> sector; empty takes no sector out.
     rules : what members of the universe must keep; None keeps every asset.
+    regimes : states of the market that are told.
     """
 
     full: Mapping[str, Any]
@@ -55,6 +57,7 @@ class Ask:
     universe: tuple[str, ...]
     sectors: Mapping[str, str]
     rules: UniverseRules | None = None
+    regimes: tuple[MarketRegime, ...] = ()
 
     @property
     def n_factors(self) -> int:
@@ -130,7 +133,7 @@ def feasibility(ask: Ask) -> Findings:
         return Findings([*refusals, *reasons, *_quantile_reasons(ask, len(ask.universe))], [])
     n_ranked = len(ask.universe) - len(ask.alone)
     lonely = _lonely_reasons(ask)
-    short = [*_short_windows(ask), *_short_history(ask, lost)]
+    short = [*_short_windows(ask), *_short_history(ask, lost), *_regime_reasons(ask)]
     return Findings([], [*reasons, *short, *lonely, *_quantile_reasons(ask, n_ranked)])
 
 
@@ -268,6 +271,18 @@ def _short_history(ask: Ask, lost: Mapping[str, list[int]]) -> list[Problem]:
         there = f"at most {_count(max(values.values()), 'bar')} can have a signal"
         text = f"{there}, too few for spread_horizon={held}: no book is held to its end"
         found.append(Problem(("evaluation", "spread_horizon"), text))
+    return found
+
+
+def _regime_reasons(ask: Ask) -> list[Problem]:
+    found = []
+    for told in ask.regimes:
+        data = ask.stocks if told.factor is None else ask.legs
+        n_bars, needed = data.last_bar - data.first_bar, told.regime.least_bars
+        if needed > n_bars:
+            there = f"the data have {_count(n_bars, 'bar')} with returns"
+            text = f"its first state needs {needed}, {there}: it has no state"
+            found.append(Problem(("regimes", told.name), text))
     return found
 
 

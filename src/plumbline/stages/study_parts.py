@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from plumbline.core.calendar import Calendar, bars_a_year
-from plumbline.core.errors import CalendarError, ParameterError
+from plumbline.core.errors import CalendarError, ParameterError, nearest_names
 from plumbline.factors.factor_returns import definition_problems, dependent_factors
 from plumbline.factors.model import FactorModel, models
 from plumbline.factors.options import EvaluationOptions
+from plumbline.factors.regime import regimes
 from plumbline.features.signal import Signal, signals
 from plumbline.features.universe import UniverseRules
 from plumbline.lake.cleaning_rules import CleaningRules
@@ -17,6 +18,7 @@ from plumbline.lake.dataset import grid_of
 from plumbline.lake.source import sources
 from plumbline.stages.gates import unknown_number
 from plumbline.stages.kind import DataSpec, Gate, Place, Problem, Shape
+from plumbline.stages.label_regimes import MarketRegime
 from plumbline.stages.sectors import read_sectors
 from plumbline.stages.validation import filled, made, placed, refusals, refused
 
@@ -39,6 +41,18 @@ def signal_name(label: str, spec: object) -> Any:
 def signal_of(label: str, spec: Mapping[str, Any] | None) -> Signal:
     """Return the signal of a label."""
     return made(signals[signal_name(label, spec)], _without(spec, "signal"), f"signals.{label}")
+
+
+def regime_name(label: str, spec: object) -> Any:
+    """Return the plug-in that a label of the section ``regimes`` stands for."""
+    return spec.get("regime", label) if isinstance(spec, Mapping) else label
+
+
+def regime_of(label: str, spec: Mapping[str, Any] | None) -> MarketRegime:
+    """Return the regime of a label."""
+    given = _without(spec, "regime", "factor")
+    regime = made(regimes[regime_name(label, spec)], given, f"regimes.{label}")
+    return MarketRegime(label, regime, (spec or {}).get("factor"))
 
 
 def model_name(document: Mapping[str, Any]) -> str:
@@ -93,6 +107,7 @@ def study_problems(document: Mapping[str, Any], shape: Shape, base: Path) -> lis
             cls = signals[signal_name(label, spec)]
             found += refused(cls, _without(spec, "signal"), place, shape)
     found += _universe_problems(document, shape, base)
+    found += _regime_problems(document, shape)
     found += _factor_problems(document, shape)
     return found + _evaluation_problems(document, shape)
 
@@ -125,6 +140,23 @@ def _universe_problems(document: Mapping[str, Any], shape: Shape, base: Path) ->
     table = mapping(document, "neutralise").get("sectors") if shape.is_whole(place) else None
     if table is not None:
         found += [Problem(place, text) for text in read_sectors(base / table)[1]]
+    return found
+
+
+def _regime_problems(document: Mapping[str, Any], shape: Shape) -> list[Problem]:
+    found: list[Problem] = []
+    definitions = mapping(mapping(document, "factors"), "definitions")
+    for label, spec in mapping(document, "regimes").items():
+        place = ("regimes", label)
+        if not shape.holds((*place, "regime")):
+            continue
+        cls = regimes[regime_name(label, spec)]
+        found += refused(cls, _without(spec, "regime", "factor"), place, shape)
+        factor = spec.get("factor") if isinstance(spec, Mapping) else None
+        if shape.is_whole((*place, "factor")) and factor is not None and factor not in definitions:
+            hint = nearest_names(factor, definitions)
+            text = f"{factor!r} is none of factors.definitions; {hint}"
+            found.append(Problem((*place, "factor"), text))
     return found
 
 

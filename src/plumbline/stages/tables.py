@@ -21,7 +21,7 @@ class StudyTables(dict[str, Any]):
 
 def is_table_node(node: str) -> bool:
     """Return whether a node of a study makes tables for its report."""
-    return node in ("factor_fit", "universe_members") or node.startswith(
+    return node in ("factor_fit", "universe_members", "regime_states") or node.startswith(
         ("evaluation:", "neutral_fit:")
     )
 

@@ -18,6 +18,7 @@ from plumbline.stages.evaluate_signal import EvaluateSignal
 from plumbline.stages.feasibility import Ask, feasibility
 from plumbline.stages.fit_factor_model import FitFactorModel
 from plumbline.stages.kind import DataSpec, Gate, Kind, Problem, Shape
+from plumbline.stages.label_regimes import LabelRegimes, MarketRegime
 from plumbline.stages.mask_signal import MaskSignal
 from plumbline.stages.neutralise_signal import NeutraliseSignal
 from plumbline.stages.sectors import read_sectors, sectors_of
@@ -29,6 +30,8 @@ from plumbline.stages.study_parts import (
     model_name,
     model_of,
     options_of,
+    regime_name,
+    regime_of,
     resolved_data,
     rules_of,
     signal_name,
@@ -38,6 +41,7 @@ from plumbline.stages.study_parts import (
 from plumbline.stages.study_schema import study_schema
 from plumbline.stages.summarise_model import SummariseModel
 from plumbline.stages.summarise_neutralisation import SummariseNeutralisation
+from plumbline.stages.summarise_regimes import SummariseRegimes
 from plumbline.stages.summarise_universe import SummariseUniverse
 from plumbline.stages.validation import filled, made
 
@@ -74,6 +78,14 @@ class FactorStudy(Kind):
                 label: {"signal": signal_name(label, spec), **filled(signal_of(label, spec))}
                 for label, spec in document["signals"].items()
             },
+            "regimes": {
+                label: {
+                    "regime": regime_name(label, spec),
+                    "factor": regime_of(label, spec).factor,
+                    **filled(regime_of(label, spec).regime),
+                }
+                for label, spec in (document.get("regimes") or {}).items()
+            },
             "neutralise": {"betas": False, "sectors": None, **(document.get("neutralise") or {})},
             "evaluation": filled(options_of(document)),
             "rolling_bars": document.get("rolling_bars", 252),
@@ -104,6 +116,7 @@ class FactorStudy(Kind):
         sectors = tuple(sorted(ask.sectors.items()))
         wiring = _Wiring(full, ask.stocks, ask.legs, assets, sectors)
         nodes = [*wiring.model_nodes(ask.model), *wiring.universe_nodes(ask.rules)]
+        nodes += wiring.regime_nodes(ask.regimes)
         for label, signal in ask.signals.items():
             nodes += wiring.signal_nodes(label, signal, options_of(document))
         return Pipeline(full["name"], tuple(nodes), full["on_code_change"])
@@ -152,6 +165,22 @@ class _Wiring:
         return [
             Node("universe", select, {"prices": self._prices(*sorted(fields))}),
             Node("universe_members", SummariseUniverse(), {"universe": "universe"}),
+        ]
+
+    def regime_nodes(self, regimes: tuple[MarketRegime, ...]) -> list[Node]:
+        if not regimes:
+            return []
+        reads: dict[str, str | DataInput] = {}
+        if any(found.factor is not None for found in regimes):
+            reads["factors"] = "factor_returns"
+        if any(found.factor is None for found in regimes):
+            reads["returns"] = "returns"
+            if self.full["universe"]["rules"] is not None:
+                reads["universe"] = "universe"
+        labels = tuple((found.name, found.regime.labels) for found in regimes)
+        return [
+            Node("regimes", LabelRegimes(regimes, self.full["block_bars"]), reads),
+            Node("regime_states", SummariseRegimes(labels), {"regimes": "regimes"}),
         ]
 
     def signal_nodes(self, label: str, signal: Signal, options: EvaluationOptions) -> list[Node]:
@@ -210,4 +239,6 @@ def _ask(
             sectors, wrong = sectors_of(table, universe, path)
         problems += [Problem(("neutralise", "sectors"), text) for text in wrong]
     model, rules = model_of(document), rules_of(document)
-    return Ask(full, model, chosen, stocks, legs, universe, sectors, rules), problems
+    named = (document.get("regimes") or {}).items()
+    regimes = tuple(regime_of(label, spec) for label, spec in named)
+    return Ask(full, model, chosen, stocks, legs, universe, sectors, rules, regimes), problems
