@@ -143,6 +143,14 @@ def _warm_rolling_pairs() -> None:
     rolling_pairs.rolling_corr(x, x, 8)
 
 
+def _warm_hidden_markov() -> None:
+    """Fit two states to a series, and filter it."""
+    from plumbline.kernels.hidden_markov import filtered_probabilities, fit_hidden_markov
+
+    x = _panel(24)
+    filtered_probabilities(x, fit_hidden_markov(x, 2))
+
+
 def _panel(*shape: int) -> Float[np.ndarray, "..."]:
     """Return values of no special structure."""
     return np.sin(np.arange(np.prod(shape), dtype=np.float64) ** 2).reshape(shape)
@@ -159,4 +167,5 @@ _FAMILIES: dict[str, tuple[tuple[str, Callable[[], None]], ...]] = {
     "rolling": (("moments of windows", _warm_rolling_moments),),
     "rolling_order": (("order statistics of windows", _warm_rolling_order),),
     "rolling_pairs": (("correlation of windows", _warm_rolling_pairs),),
+    "hidden_markov": (("hidden Markov models", _warm_hidden_markov),),
 }

@@ -36,6 +36,10 @@ TABLES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "factor_fit": ("bar_close", "mean_r2", "mean_n_obs", "n_assets"),
         "coverage": ("bar_close", "n_assets_priced"),
         "uncomputed": ("part", "signal", "horizon_bars", "reason", "n", "of", "unit"),
+        "universe": (
+            *("asset", "n_bars_priced", "n_bars_member", "first_member", "last_member"),
+            *("reason", "n_bars_excluded", "first_excluded", "last_excluded"),
+        ),
         "quality": ("rule", "action", "count"),
         "quality_examples": ("asset", "bar_close", "field", "rule", "action", "value"),
     }
@@ -43,6 +47,9 @@ TABLES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
 """The tables of a study and the columns that each must have; further columns are kept."""
 
 _TEXT: Final = frozenset({"signal", "rule", "action", "asset", "field", "part", "reason", "unit"})
+_TIMES: Final = frozenset(
+    {"bar_close", "first_member", "last_member", "first_excluded", "last_excluded"}
+)
 _ANY: Final = frozenset({"value"})
 
 
@@ -217,6 +224,6 @@ def _wanted(values: pl.Series) -> str:
         return ""
     if column in _TEXT:
         return "" if dtype in (pl.String, pl.Categorical, pl.Enum) else "text"
-    if column == "bar_close":
+    if column in _TIMES:
         return "" if dtype in (pl.Datetime, pl.Date) else "a datetime or date, UTC"
     return "" if dtype.is_numeric() else "numeric"
