@@ -15,6 +15,7 @@ DOCS = Path(__file__).resolve().parent
 ROOMS: Mapping[str, tuple[str, str, str]] = {
     "signals": ("plumbline.features.signal", "signals", "signals"),
     "models": ("plumbline.factors.model", "models", "model"),
+    "regimes": ("plumbline.factors.regime", "regimes", "regimes"),
 }
 """Folder of pages -> module and name of the room, and the section of a recipe that takes them."""
 
@@ -66,8 +67,8 @@ def _recipe(key: str, cls: type, section: str) -> list[str]:
         for field in dataclasses.fields(cls)
         if field.default is not dataclasses.MISSING
     ]
-    if section == "signals":
-        return ["signals:", f"  {key}: {{{', '.join(values)}}}"]
+    if section != "model":
+        return [f"{section}:", f"  {key}: {{{', '.join(values)}}}"]
     return [f"{section}:", f"  {section}: {key}", *(f"  {value}" for value in values)]
 
 
