@@ -165,8 +165,9 @@ def _autocovariance(
     if not n_bars:
         return np.zeros((1, deviation.shape[1]))
     length = next_fast_len(2 * n_bars, real=True)
-    spectrum = rfft(deviation, length, axis=0)
-    products = irfft(np.abs(spectrum) ** 2, length, axis=0)[:n_bars]
+    products = np.empty((n_bars, deviation.shape[1]))
+    for i, column in enumerate(deviation.T):  # one at a time: their number would change last bits
+        products[:, i] = irfft(np.abs(rfft(column, length)) ** 2, length)[:n_bars]
     autocovariance: Float[np.ndarray, "lags series"] = products / np.maximum(n_obs, 1)
     return autocovariance
 

@@ -10,6 +10,8 @@ from plumbline.core.fronts import front
 if TYPE_CHECKING:
     from plumbline.kernels.cross_section import neutralise as neutralise
     from plumbline.kernels.cross_section import unfitted_assets as unfitted_assets
+    from plumbline.kernels.order_statistics import centred_ranks as centred_ranks
+    from plumbline.kernels.order_statistics import pearson_ic as pearson_ic
     from plumbline.kernels.order_statistics import rank_ic as rank_ic
     from plumbline.kernels.regression import RollingFit as RollingFit
     from plumbline.kernels.regression import RollingOptions as RollingOptions
@@ -32,9 +34,11 @@ if TYPE_CHECKING:
 _EXPORTS = {
     "RollingFit": "regression",
     "RollingOptions": "regression",
+    "centred_ranks": "order_statistics",
     "ewma": "rolling",
     "is_warm": "warm",
     "neutralise": "cross_section",
+    "pearson_ic": "order_statistics",
     "rank_ic": "order_statistics",
     "rolling_beta": "rolling_pairs",
     "rolling_corr": "rolling_pairs",

@@ -32,7 +32,7 @@ def warm(progress: Callable[[str, int, int], None] | None = None) -> None:
         ("rolling regression with gaps", _warm_rolling_with_gaps),
         ("rolling regression by QR", _warm_rolling_by_qr),
         ("neutralisation", _warm_neutralise),
-        ("rank correlation", _warm_rank_ic),
+        ("correlation across assets", _warm_rank_ic),
         ("rolling statistics", _warm_rolling_statistics),
     )
     for done, (name, compile_kernel) in enumerate(kernels):
@@ -75,10 +75,12 @@ def _warm_neutralise() -> None:
 
 
 def _warm_rank_ic() -> None:
-    """Correlate two signals with one panel of returns."""
-    from plumbline.kernels.order_statistics import rank_ic
+    """Correlate two signals with one panel of returns, by ranks and by values."""
+    from plumbline.kernels.order_statistics import centred_ranks, pearson_ic, rank_ic
 
     rank_ic(_panel(2, 2, 6), _panel(1, 2, 6))
+    pearson_ic(_panel(2, 2, 6), _panel(1, 2, 6))
+    centred_ranks(_panel(2, 2, 6))
 
 
 def _warm_rolling_statistics() -> None:
