@@ -51,15 +51,15 @@ def ic_by_sector(
 def ic_by_regime(
     axes: Axes,
     ic: Float[np.ndarray, "signals horizons bars"],
-    regimes: Mapping[str, Sequence[Any] | np.ndarray],
+    regimes: Mapping[str, Any],
 ) -> pl.DataFrame:
     """Return mean rank ICs over the bars of each state; other bars keep their place in time.
 
     Parameters
     ----------
     ic : (S, H, T) rank ICs; NaN where there is none.
-    regimes : name -> (T,) state of each bar, known at its close: text or numbers; None, NaN and an
-        empty text are no state.
+    regimes : name -> (T,) states, array or sequence: that of each bar, known at its close, as text
+        or number; None, NaN and an empty text are no state.
 
     Returns
     -------
@@ -76,7 +76,7 @@ def ic_by_regime(
     return pl.concat(parts) if parts else empty_table(_REGIME)
 
 
-def regime_problems(regimes: Mapping[str, Sequence[Any] | np.ndarray], n_bars: int) -> list[str]:
+def regime_problems(regimes: Mapping[str, Any], n_bars: int) -> list[str]:
     """Return which regimes do not have one state a bar."""
     return [
         f"regime {name!r} has {len(states)} states, expected one a bar: {n_bars}"
@@ -104,7 +104,7 @@ def _figures(axes: Axes, ic: Float[np.ndarray, "signals horizons bars"]) -> dict
     return {name: by_horizon(tests, field) for name, field in zip(_FIGURES, fields, strict=True)}
 
 
-def _labels(states: Sequence[Any] | np.ndarray) -> np.ndarray:
+def _labels(states: Any) -> np.ndarray:
     """Return states as text, empty where there is none; whole numbers without a fraction."""
     return np.array([_label(state) for state in np.asarray(states, dtype=object).tolist()], object)
 

@@ -107,7 +107,7 @@ def evaluate_signal(
     horizons: Sequence[int] = (1, 5, 21, 63),
     costs: float = 5.0,
     sectors: Mapping[str, str] | None = None,
-    regimes: Mapping[str, Sequence[Any] | np.ndarray] | None = None,
+    regimes: Mapping[str, Any] | None = None,
 ) -> Evaluation:
     """Evaluate a signal, or several, against the returns that follow.
 
@@ -148,7 +148,7 @@ def evaluate(
     *,
     options: EvaluationOptions | None = None,
     sectors: Mapping[str, str] | None = None,
-    regimes: Mapping[str, Sequence[Any] | np.ndarray] | None = None,
+    regimes: Mapping[str, Any] | None = None,
     rolling_bars: int = 252,
 ) -> Evaluation:
     """Evaluate signals against the returns that follow them.
@@ -246,7 +246,7 @@ def _on_axes(panel: Panel, prices: Panel) -> Float[np.ndarray, "bars assets"]:
 def _check(
     signals: Mapping[str, Float[np.ndarray, "..."]],
     prices: Panel,
-    regimes: Mapping[str, Sequence[Any] | np.ndarray],
+    regimes: Mapping[str, Any],
 ) -> None:
     problems = [] if signals else ["no signal to evaluate"]
     problems += [
@@ -287,7 +287,7 @@ def _unavailable(
     prices: Panel,
     options: EvaluationOptions,
     sectors: Mapping[str, str] | None,
-    regimes: Mapping[str, Sequence[Any] | np.ndarray] | None,
+    regimes: Mapping[str, Any] | None,
 ) -> dict[str, str]:
     """Return why tables have no rows, where that is for want of an input or by an option."""
     known = set(sectors or {}) & set(prices.assets)

@@ -192,7 +192,8 @@ def _spectra(
 
 def _unit(ranks: Float[np.ndarray, "*panels assets"]) -> Float[np.ndarray, "*panels assets"]:
     """Return ranks with 0 where there is none, divided by the root of their sum of squares."""
-    filled: Float[np.ndarray, "*panels assets"] = np.where(np.isnan(ranks), 0.0, ranks)
+    filled: Float[np.ndarray, "*panels assets"] = ranks.astype(np.float64)
+    filled[np.isnan(filled)] = 0.0
     size = np.sqrt(np.einsum("...a,...a->...", filled, filled))[..., None]
     np.divide(filled, size, out=filled, where=size > 0)
     return filled

@@ -41,9 +41,9 @@ def _scale(row: Float[np.ndarray, " assets"], scaled: Float[np.ndarray, " assets
             largest = size
     _, exponent = math.frexp(largest)
     half = -(exponent // 2)  # a factor of 2**1074 is no number
+    one, other = math.ldexp(1.0, half), math.ldexp(1.0, -exponent - half)
     for a in range(row.shape[0]):
-        value = math.ldexp(math.ldexp(row[a], half), -exponent - half)
-        scaled[a] = value if abs(row[a]) < np.inf else np.nan
+        scaled[a] = row[a] * one * other if abs(row[a]) < np.inf else np.nan
 
 
 @compiled_sums
