@@ -90,7 +90,7 @@ def test_warm_compiles_the_families_asked_for_and_no_other(folder):
     warm.warm(lambda name, *_: told.append(name), ["order_statistics"])
     assert warm.is_warm(["order_statistics"])
     assert not warm.is_warm(["order_statistics", "rolling"])
-    assert set(told) == {"rank correlation"}
+    assert set(told) == {"correlation across assets"}
     with pytest.raises(ParameterError, match="no family of kernels 'roling'; did you mean"):
         warm.warm(families=["roling"])
 

@@ -16,6 +16,7 @@ from plumbline.core.fronts import front
 if TYPE_CHECKING:
     from plumbline.factors.evaluation import Evaluation as Evaluation
     from plumbline.factors.evaluation import evaluate as evaluate
+    from plumbline.factors.evaluation import evaluate_signal as evaluate_signal
     from plumbline.factors.model import FactorModel as FactorModel
     from plumbline.factors.neutralisation import neutralised_signal as neutralised_signal
     from plumbline.factors.options import EvaluationOptions as EvaluationOptions
@@ -28,6 +29,7 @@ _EXPORTS = {
     "FactorModel": "model",
     "Regime": "regime",
     "evaluate": "evaluation",
+    "evaluate_signal": "evaluation",
     "neutralised_signal": "neutralisation",
     "quantile_buckets": "quantiles",
 }

@@ -110,10 +110,12 @@ def _warm_neutralise() -> None:
 
 
 def _warm_rank_ic() -> None:
-    """Correlate two signals with one panel of returns."""
-    from plumbline.kernels.order_statistics import rank_ic
+    """Correlate two signals with one panel of returns, by ranks and by values."""
+    from plumbline.kernels.order_statistics import centred_ranks, pearson_ic, rank_ic
 
     rank_ic(_panel(2, 2, 6), _panel(1, 2, 6))
+    pearson_ic(_panel(2, 2, 6), _panel(1, 2, 6))
+    centred_ranks(_panel(2, 2, 6))
 
 
 def _warm_rolling_moments() -> None:
@@ -163,7 +165,7 @@ _FAMILIES: dict[str, tuple[tuple[str, Callable[[], None]], ...]] = {
         ("rolling regression by QR", _warm_rolling_by_qr),
     ),
     "cross_section": (("neutralisation", _warm_neutralise),),
-    "order_statistics": (("rank correlation", _warm_rank_ic),),
+    "order_statistics": (("correlation across assets", _warm_rank_ic),),
     "rolling": (("moments of windows", _warm_rolling_moments),),
     "rolling_order": (("order statistics of windows", _warm_rolling_order),),
     "rolling_pairs": (("correlation of windows", _warm_rolling_pairs),),

@@ -200,8 +200,10 @@ class _Wiring:
             nodes.append(Node(name, NeutraliseSignal(self.sectors, size), inputs))
             counts = SummariseNeutralisation(label, self.sectors)
             nodes.append(Node(f"neutral_fit:{label}", counts, inputs))
-        evaluation = EvaluateSignal(label, options, self.full["rolling_bars"])
-        reads: dict[str, str | DataInput] = {"signal": name, "prices": self._prices("close")}
+        evaluation = EvaluateSignal(label, options, self.full["rolling_bars"], self.sectors)
+        traded = ("volume",) if "volume" in self.stocks.fields else ()
+        prices = self._prices("close", *traded)
+        reads: dict[str, str | DataInput] = {"signal": name, "prices": prices}
         return [*nodes, Node(f"evaluation:{label}", evaluation, reads)]
 
     def _signal_inputs(self, signal: Signal) -> dict[str, str | DataInput]:
