@@ -32,7 +32,14 @@ class EvaluateSignal(Stage):
     def run(self, inputs: Mapping[str, Panel]) -> Tables:
         """Evaluate against all bars at once: forward returns look ahead, and only here."""
         from plumbline.factors.evaluation import evaluate
-        from plumbline.factors.history import coverage, ic_by_year, ic_rolling, spread_history
+        from plumbline.factors.history import (
+            coverage,
+            ic_by_month,
+            ic_by_year,
+            ic_histogram,
+            ic_rolling,
+            spread_history,
+        )
 
         prices = inputs["prices"]
         signal = conform(inputs["signal"], prices)["signal"]
@@ -42,6 +49,8 @@ class EvaluateSignal(Stage):
             "ic": found.ic,
             "ic_rolling": ic_rolling(found.ic, self.rolling_bars),
             "ic_by_year": ic_by_year(found.ic),
+            "ic_by_month": ic_by_month(found.ic),
+            "ic_histogram": ic_histogram(found.ic),
             "decay": found.decay,
             "quantiles": found.quantiles,
             "spread": spread_history(found.spread),
