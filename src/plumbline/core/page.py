@@ -1,4 +1,4 @@
-"""Pages: what turns an evaluation into text for people and for programs."""
+"""Pages that show a result: named here, so that a result can be shown without knowing how."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -9,11 +9,7 @@ from plumbline.core.plugin import Plugin, Room
 
 @dataclass(frozen=True)
 class Page(Plugin, ABC):
-    """A form in which an evaluation is shown; equal evaluations give equal text.
-
-    An evaluation has ``tables`` (name -> frame), ``conventions`` (quantity or table -> one
-    sentence) and ``unavailable`` (table -> why it has no rows).
-    """
+    """A way to show an evaluation; a file in ``report/pages`` adds one."""
 
     @abstractmethod
     def html(self, evaluation: Any) -> str:
@@ -21,12 +17,11 @@ class Page(Plugin, ABC):
 
     @abstractmethod
     def json(self, evaluation: Any) -> str:
-        """Return the same numbers at full precision, as one JSON object."""
+        """Return the same numbers as one JSON document."""
 
     @abstractmethod
     def summary_html(self, evaluation: Any) -> str:
-        """Return a small piece of HTML for a notebook: headline numbers and one figure."""
+        """Return a small piece of HTML, for a notebook's cell."""
 
 
 pages: Room[Page] = Room("plumbline.report.pages", Page)
-"""The forms, by name; they lie above the finance wing, which names them here alone."""

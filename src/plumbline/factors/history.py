@@ -21,6 +21,28 @@ _HISTOGRAM: Final = {
 }
 
 
+HISTORY_CONVENTIONS: Final = {
+    "ic_by_year": "Mean of the rank IC over the bars of a calendar year, UTC.",
+    "ic_by_month": "Mean of the rank IC over the bars of a calendar month, UTC.",
+    "ic_histogram": (
+        "Bars counted in equal bins whose edges are multiples of their width, the lower edge in."
+    ),
+    "quantile_history": (
+        "Each group is formed at every close, held to the next with equal weights; mean return "
+        "less that of all groups, running sum without compounding, before costs."
+    ),
+    "signal_correlation": (
+        "Spearman correlation of two signals over the assets of a bar that have both, mean over "
+        "the bars that have one."
+    ),
+    "gross_cumulative": "Running sum of gross returns, without compounding.",
+    "net_cumulative": "Running sum of net returns, without compounding.",
+    "drawdown": "Running sum of net returns less its highest value so far, zero included.",
+    "coverage": "Assets with a close on the bar, and of these, assets with a signal.",
+}
+"""Table or quantity -> how it is computed, one sentence each."""
+
+
 def ic_rolling(ic: pl.DataFrame, window: int) -> pl.DataFrame:
     """Return the trailing mean of the rank IC over the last ``window`` bars that have one.
 

@@ -1,4 +1,6 @@
-"""Parts of the factor-research page on its inputs: factor model, coverage, cleaning."""
+"""Parts of a page on its inputs: factor model, coverage, universe, cleaning."""
+
+import polars as pl
 
 from plumbline.report.markup import Html, join, tag
 from plumbline.report.parts import Section, by_bar, convention, figure, unavailable
@@ -10,13 +12,14 @@ from plumbline.report.values import (
     MEAN_COUNT,
     RATIO,
     Style,
+    dates,
     finite,
     number_text,
     utc_text,
 )
 from plumbline.report.verdict import signal_colour
 
-_EXAMPLES_SHOWN = 20
+_EXAMPLES_SHOWN, _EXCLUDED_SHOWN = 20, 40
 _BETA, _SIGNAL = "mean_beta_", "n_assets_with_signal_"
 
 
@@ -44,14 +47,59 @@ def factor_section(results: StudyResults, axis: TimeAxis) -> Section:
 
 
 def coverage_section(results: StudyResults, axis: TimeAxis) -> Section:
-    """Return how many assets have prices and signals, and what cleaning did."""
+    """Return how many assets have prices and signals, who is left out, and what cleaning did."""
+    body = [
+        coverage_figure(results, axis),
+        universe_figure(results),
+        _quality(results),
+        _examples(results),
+    ]
+    return Section("data", "Data", "Data and cleaning", join(body))
+
+
+def coverage_figure(results: StudyResults, axis: TimeAxis) -> Html:
+    """Return how many assets have prices and signals over time."""
     columns = [name for name in results.tables["coverage"].columns if name != "bar_close"]
     plot = _series(results, axis, "coverage", {name: _count_name(name) for name in columns}, COUNT)
     caption = f"Number of assets at each bar. {axis.note('coverage')}"
-    shown = figure("Coverage", plot, caption, convention(results, "coverage"))
-    return Section(
-        "data", "Data", "Data and cleaning", join([shown, _quality(results), _examples(results)])
+    return figure("Coverage", plot, caption, convention(results, "coverage"))
+
+
+def universe_figure(results: StudyResults) -> Html:
+    """Return the assets that the universe leaves out on some bars, by reason."""
+    frame = results.tables["universe"]
+    if not frame.height:
+        body, caption = unavailable(results, "universe"), "Assets that are left out, and why."
+        return figure("Universe", body, caption, convention(results, "universe"))
+    left_out = frame.filter(pl.col("reason").fill_null("") != "")
+    ordered = left_out.sort("n_bars_excluded", descending=True, nulls_last=True)
+    first = ordered.head(_EXCLUDED_SHOWN)
+    shown = first.with_columns(
+        pl.Series(name, dates(first[name]), dtype=pl.String)
+        for name in ("first_member", "last_member")
     )
+    groups: dict[str, list[dict[str, object]]] = {}
+    for row in shown.to_dicts():
+        groups.setdefault(row["reason"], []).append(row)
+    columns = (
+        Column("Asset", "asset"),
+        Column("Bars left out", "n_bars_excluded", COUNT),
+        Column("Bars priced", "n_bars_priced", COUNT),
+        Column("Bars member", "n_bars_member", COUNT),
+        Column("First member", "first_member"),
+        Column("Last member", "last_member"),
+    )
+    body = tag("p", "No asset is left out on any bar.")
+    if groups:
+        why = "the asset was a member on no bar"
+        body = table("Assets that are left out, by reason", columns, groups, why)
+    n_assets, n_out = frame["asset"].n_unique(), left_out["asset"].n_unique()
+    caption = f"Of {n_assets:,} assets, {n_out:,} are left out on some bars."
+    if shown.height < left_out.height:
+        caption += (
+            f" Listed: the {shown.height} exclusions of the most bars, of {left_out.height:,}."
+        )
+    return figure("Universe", body, caption, convention(results, "universe"))
 
 
 def _series(
