@@ -5,19 +5,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plumbline.core.panel import Panel
 from plumbline.factors.options import EvaluationOptions
-from plumbline.factors.quantile_history import quantile_history
+from plumbline.factors.quantile_history import quantile_history, quantile_history_table
 from plumbline.factors.quantiles import quantile_buckets
 from plumbline.factors.spread import marked_changes, spread_returns
 from tests.oracles import signal_comparison as oracle
 
-
-def panel(close: np.ndarray) -> Panel:
-    bars = np.datetime64("2020-01-01T21:00:00", "us") + np.arange(len(close)) * np.timedelta64(
-        1, "D"
-    )
-    return Panel({"close": close}, bars, [f"A{i:02d}" for i in range(close.shape[1])])
+DAY = np.timedelta64(1, "D")
 
 
 def made(seed: int, n_bars: int, n_assets: int) -> tuple[np.ndarray, np.ndarray]:
@@ -38,9 +32,10 @@ def made(seed: int, n_bars: int, n_assets: int) -> tuple[np.ndarray, np.ndarray]
 def test_the_running_sums_are_those_of_a_loop(seed, n_bars, n_assets, n_quantiles):
     close, signal = made(seed, n_bars, n_assets)
     buckets, changes = quantile_buckets(signal, n_quantiles), marked_changes(close)
-    table = quantile_history("s", buckets, changes, panel(close), n_quantiles)
+    bars = np.datetime64("2020-01-01T21:00:00", "us") + np.arange(n_bars) * DAY
+    history = quantile_history(buckets, changes, n_quantiles)
+    table = quantile_history_table(["s"], bars, [history])
     expected = oracle.quantile_history(buckets, changes, n_quantiles)
-    bars = panel(close).bars
     found = zip(
         table["bar_close"].dt.replace_time_zone(None).to_list(),
         table["quantile"].to_list(),
@@ -54,18 +49,35 @@ def test_the_running_sums_are_those_of_a_loop(seed, n_bars, n_assets, n_quantile
 def test_top_less_bottom_is_the_gross_spread_of_books_held_for_one_bar():
     close, signal = made(7, 200, 40)
     buckets, changes = quantile_buckets(signal, 5), marked_changes(close)
-    table = quantile_history("s", buckets, changes, panel(close), 5)
-    top, bottom = (
-        table.filter(table["quantile"] == q)["cumulative_return"].to_numpy() for q in (5, 1)
-    )
+    history = quantile_history(buckets, changes, 5)
     options = EvaluationOptions(horizons=(1,), n_quantiles=5, spread_horizon=1)
-    gross = spread_returns(buckets, changes, options).gross.cumsum()
-    np.testing.assert_allclose(top - bottom, gross, atol=1e-12)
+    spread = spread_returns(buckets, changes, options)
+    assert history.row == spread.row
+    found = history.cumulative[:, 4] - history.cumulative[:, 0]
+    np.testing.assert_allclose(found, spread.gross.cumsum(), atol=1e-12)
 
 
 def test_what_follows_changes_no_earlier_sum():
     close, signal = made(8, 60, 20)
     buckets, changes = quantile_buckets(signal, 3), marked_changes(close)
-    full = quantile_history("s", buckets, changes, panel(close), 3)
-    part = quantile_history("s", buckets[:40], changes[:40], panel(close[:40]), 3)
-    assert full.filter(full["bar_close"] <= part["bar_close"].max()).equals(part)
+    full = quantile_history(buckets, changes, 3)
+    part = quantile_history(buckets[:40], changes[:40], 3)
+    assert part.row == full.row
+    np.testing.assert_array_equal(full.cumulative[: len(part.cumulative)], part.cumulative)
+
+
+def test_signals_are_stacked_in_their_order():
+    close, signal = made(9, 30, 12)
+    bars = np.datetime64("2020-01-01T21:00:00", "us") + np.arange(30) * DAY
+    histories = [
+        quantile_history(quantile_buckets(x, 3), marked_changes(close), 3)
+        for x in (signal, -signal)
+    ]
+    table = quantile_history_table(["a", "b"], bars, histories)
+    assert table["signal"].unique(maintain_order=True).to_list() == ["a", "b"]
+    assert (
+        table.filter(table["signal"] == "b")
+        .drop("signal")
+        .equals(quantile_history_table(["b"], bars, histories[1:]).drop("signal"))
+    )
+    assert quantile_history_table([], bars, []).schema == table.schema
