@@ -7,7 +7,9 @@ from functools import cache
 import numpy as np
 import polars as pl
 
+from plumbline.factors.history import ic_by_month, ic_histogram, ic_rolling
 from plumbline.report.study import TABLES, DataOrigin, Provenance, StudyResults
+from tests.report import sheet_samples
 
 SIGNALS = ("momentum_12_1", "residual_momentum")
 HORIZONS = (21, 1, 5, 63)
@@ -28,6 +30,7 @@ CONVENTIONS = {
     "coverage": "An asset counts if its close, or its signal, is finite at the bar.",
     "universe": "All assets with a price at the bar; no point-in-time membership is known.",
     "returns": "Simple, decimal, close to close.",
+    **sheet_samples.CONVENTIONS,
 }
 
 
@@ -91,10 +94,18 @@ def study(n_bars: int = 2700, seed: int = 1) -> StudyResults:
         for name in SIGNALS
         for h in HORIZONS
     }
+    pearson = {key: 0.8 * x + 0.08 * rng.standard_normal(n_bars) for key, x in ic.items()}
+    by_bar = _by_bar(bars, ic, "rank_ic").with_columns(
+        _by_bar(bars, pearson, "pearson_ic")["pearson_ic"]
+    )
     tables = {
         "summary": _summary(ic),
-        "ic": _by_bar(bars, ic, "rank_ic"),
-        "ic_rolling": _by_bar(bars, {key: _trailing(x) for key, x in ic.items()}, "mean_ic"),
+        "ic": by_bar,
+        "ic_rolling": _rolling(by_bar),
+        "pearson": _summary(pearson).drop("mean_n_assets", "hit_rate"),
+        "ic_by_month": ic_by_month(by_bar),
+        "ic_histogram": ic_histogram(by_bar),
+        **sheet_samples.tables(ic, bars, rng),
         "ic_by_year": _by_year(bars, ic),
         "decay": _decay(ic),
         "quantiles": _quantiles(rng, n_bars),
@@ -169,11 +180,11 @@ def _by_bar(
     return pl.concat(frames).select("bar_close", "signal", "horizon_bars", column)
 
 
-def _trailing(x: np.ndarray, window: int = 252) -> np.ndarray:
-    means = np.full(len(x), np.nan)
-    for t in range(window - 1, len(x)):
-        means[t] = x[t - window + 1 : t + 1].mean()
-    return means
+def _rolling(ic: pl.DataFrame, window: int = 252) -> pl.DataFrame:
+    """Return trailing means, null where a series has too few bars."""
+    axes = ["bar_close", "signal", "horizon_bars"]
+    means = ic_rolling(ic, window)
+    return ic.select(axes).join(means, on=axes, how="left", maintain_order="left")
 
 
 def _summary(ic: dict[tuple[str, int], np.ndarray]) -> pl.DataFrame:

@@ -1,5 +1,6 @@
 import base64
 import hashlib
+import html
 import json
 import os
 import re
@@ -20,11 +21,25 @@ from plumbline.report.page import study_page
 from plumbline.report.parts import KEYS
 from plumbline.report.study import TABLES, StudyResults
 from plumbline.report.twin import study_json
+from plumbline.report.values import (
+    COUNT,
+    IC,
+    MILLIONS,
+    P_VALUE,
+    PERCENT,
+    RATIO,
+    number_text,
+)
 from plumbline.stages.gates import Verdict
 from plumbline.stages.run_code import KeptBlocks
 from tests.report.markup_check import StrictReader
 from tests.report.samples import CONVENTIONS, empty_study, study
 
+SHEETS_ALONE = {
+    *("ic", "pearson", "ic_by_month", "quantile_history", "turnover", "rank_autocorrelation"),
+    *("ic_by_sector", "ic_by_regime"),
+}
+"""Tables that tear sheets show and the page of the study does not."""
 HOSTILE = "</script><img src=x onerror=\"alert('1')\">&amp;<!--"
 
 
@@ -140,7 +155,8 @@ def test_numbers_carry_the_unit_of_their_header():
     )
     text = study_page(replace(results, tables={**results.tables, "spread_summary": frame}))
     row = re.search(
-        r'<tr><th scope="row" class="text col-signal">momentum_12_1</th>(.*?)</tr>', text
+        r'<tr><th scope="row" class="text col-signal">momentum_12_1</th>(.*?)</tr>',
+        part(text, "spread"),
     )
     cells = re.findall(r">([^<]+)</td>", row[1])
     assert cells[0] == "4.6"
@@ -223,7 +239,7 @@ def test_hostile_text_stays_text():
     assert HOSTILE not in text
 
 
-@pytest.mark.parametrize("missing", list(TABLES))
+@pytest.mark.parametrize("missing", sorted(set(TABLES) - SHEETS_ALONE))
 def test_any_table_may_be_empty(missing):
     results = study(300)
     for empty in (pl.DataFrame(), results.tables[missing].clear()):
@@ -235,7 +251,7 @@ def test_any_table_may_be_empty(missing):
 def test_a_study_of_nothing_has_a_page():
     reader = StrictReader(study_page(empty_study()))
     said = sum("ot available: the study gave no rows" in text for _, text in reader.texts)
-    assert said >= len(TABLES)
+    assert said >= len(set(TABLES) - SHEETS_ALONE)
     assert not reader.of("svg")
 
 
@@ -294,6 +310,49 @@ def test_ragged_results_of_any_scale_have_a_page(seed, n_bars, scale):
     )
     assert "nan" not in drawn
     study_json(ragged)
+
+
+def test_names_lead_to_tear_sheets_where_there_are_any(page):
+    text = study_page(study(), {"momentum_12_1": "momentum_12_1.html"})
+    shown = part(text, "comparison")
+    assert '<a href="momentum_12_1.html">momentum_12_1</a>' in shown
+    assert "A name leads to the signal&#x27;s tear sheet." in shown
+    assert "<a " not in part(page, "comparison")
+    assert "tear sheet" not in part(page, "comparison")
+
+
+def test_the_comparison_holds_the_headline_figures_of_every_signal(page):
+    results = study()
+    shown = part(page, "comparison")
+    assert '<table class="sortable">' in shown
+    rows = re.findall(r'<tr><th scope="row" class="text col-signal">(.*?)</tr>', shown)
+    assert len(rows) == 2
+    largest = {"momentum_12_1": 3e9, "residual_momentum": 1e10}
+    for row, name in zip(rows, results.signals, strict=True):
+        assert row.startswith(name)
+        cells = [html.unescape(cell) for cell in re.findall(r">([^<]+)</td>", row)]
+
+        def at(table, name=name):
+            mine = pl.col("signal") == name
+            if "horizon_bars" in results.tables[table].columns:
+                mine &= pl.col("horizon_bars") == 21
+            return results.tables[table].filter(mine)
+
+        ic, spread = at("summary").row(0, named=True), at("spread_summary").row(0, named=True)
+        interval = at("bootstrap").row(0, named=True)
+        expected = [
+            number_text(value, style)
+            for value, style in (
+                *((21, COUNT), (ic["mean_ic"], IC), (ic["t_hac"], RATIO)),
+                *((ic["p_value"], P_VALUE), (interval["lower"], IC), (interval["upper"], IC)),
+                (at("null_suite")["p_value"].max(), P_VALUE),
+                (at("breaks")["p_value"][0], P_VALUE),
+                *((spread["net_annual"], PERCENT), (spread["sharpe_net"], RATIO)),
+                *((spread["mean_turnover"], PERCENT), (largest[name], MILLIONS)),
+            )
+        ]
+        assert cells == expected
+    assert len(re.findall(r">0\.62<", shown)) == 2
 
 
 def luminance(colour: tuple[float, ...]) -> float:

@@ -76,7 +76,7 @@ def test_thinning_keeps_the_last_bar_and_is_stated(monkeypatch):
     monkeypatch.setattr(timeplot, "VALUE_BUDGET", 5_000)
     results = study(700)
     page = study_page(results)
-    axis = timeplot.time_axis(results)
+    axis = timeplot.time_axis(results, timeplot.STUDY_SERIES)
     assert axis.step == 4
     assert f"Drawn: 175 of 700 bars (every {axis.step}th, counted from the last)." in page
     all_bars = results.tables["coverage"]["bar_close"].dt.epoch("s").to_list()

@@ -1,4 +1,5 @@
 import math
+from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from itertools import pairwise
 
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from plumbline.report.axes import digits_for, ticks
-from plumbline.report.figures import heat_style, histogram
+from plumbline.report.figures import heat_style
 from plumbline.report.markup import Html, json_block, tag
 from plumbline.report.values import (
     BPS,
@@ -17,6 +18,8 @@ from plumbline.report.values import (
     P_VALUE,
     PERCENT,
     RATIO,
+    capital_text,
+    dates,
     finite,
     finite_column,
     number_text,
@@ -84,20 +87,6 @@ def test_ticks_are_round_and_told_apart():
     assert digits_for([0.0, 50.0]) == 0
 
 
-@given(st.lists(st.floats(-1, 1, allow_nan=False), min_size=1, max_size=60))
-def test_a_histogram_counts_every_value_once(values):
-    bins = histogram(values)
-    assert sum(bins.counts) == len(values)
-    assert bins.first <= min(values)
-    assert bins.first + bins.width * len(bins.counts) >= max(values) - 1e-8
-
-
-def test_a_histogram_puts_values_into_their_bins():
-    bins = histogram([0.0, 0.05, 0.06, 0.95, 1.0], 10)
-    assert bins.width == pytest.approx(0.2)
-    assert bins.counts == (3, 0, 0, 0, 2)
-
-
 def test_shading_grows_with_size_and_tells_the_sign():
     assert heat_style(0.02, 0.04) == {"class_": "num heat pos", "style": "--a:0.25"}
     assert heat_style(-0.04, 0.04) == {"class_": "num heat neg", "style": "--a:0.50"}
@@ -119,3 +108,34 @@ def test_page_data_cannot_end_their_element(text):
     block = json_block({"text": text})
     inside = block.removeprefix('<script type="application/json">').removesuffix("</script>")
     assert not set(inside) & set("<>&")
+
+
+@pytest.mark.parametrize(
+    ("amount", "text"),
+    [
+        (1e6, "1m"),
+        (2.5e7, "25m"),
+        (1.5e9, "1.5bn"),
+        (999_999.0, "1m"),
+        (800_000.0, "800k"),
+        (12.0, "12"),
+        (3e12, "3tn"),
+        (None, "n/a"),
+        (math.inf, "n/a"),
+    ],
+)
+def test_capital_is_written_in_three_digits(amount, text):
+    assert capital_text(amount) == text
+
+
+def test_days_are_those_of_utc():
+    moment = datetime(2020, 1, 2, 3, tzinfo=timezone(timedelta(hours=9)))
+    column = pl.Series([moment, None]).dt.convert_time_zone("Asia/Tokyo")
+    assert dates(column) == ["2020-01-01", None]
+    assert dates(pl.Series([1, 2])) == [None, None]
+
+
+@given(st.lists(st.one_of(st.none(), st.floats(), st.integers(-5, 5).map(float)), max_size=20))
+def test_columns_hold_the_same_as_cell_by_cell(cells):
+    frame = pl.DataFrame({"x": pl.Series(cells, dtype=pl.Float64)})
+    assert finite_column(frame, "x") == [finite(cell) for cell in cells]

@@ -92,7 +92,6 @@ def _chance(o: EvaluationOptions) -> dict[str, str]:
 def _parts(rolling_bars: int) -> dict[str, str]:
     return {
         "ic_rolling": f"Mean of the rank IC over the last {rolling_bars} bars that have one.",
-        "ic_by_year": "Mean of the rank IC over the bars of a calendar year, UTC.",
         "ic_by_sector": (
             "The rank IC among the assets of one sector alone, ranks within it; tested as in t_hac."
         ),
@@ -100,7 +99,6 @@ def _parts(rolling_bars: int) -> dict[str, str]:
             "The rank IC over the bars whose close had this state; the other bars keep their place "
             "in time; tested as in t_hac."
         ),
-        "coverage": "Assets with a close on the bar, and of these, assets with a signal.",
         "uncomputed": (
             "Bars that were tried, and how many of them gave no rank IC or no spread, by reason."
         ),

@@ -14,9 +14,17 @@ from plumbline.core.page import pages
 from plumbline.core.panel import Panel
 from plumbline.factors.conditional import ic_by_regime, ic_by_sector, regime_problems
 from plumbline.factors.conventions import conventions
-from plumbline.factors.history import coverage, ic_by_year, ic_rolling
+from plumbline.factors.history import (
+    HISTORY_CONVENTIONS,
+    coverage,
+    ic_by_month,
+    ic_by_year,
+    ic_histogram,
+    ic_rolling,
+)
 from plumbline.factors.options import EvaluationOptions
 from plumbline.factors.rank_tables import Pairs, rank_tables
+from plumbline.factors.signal_correlation import signal_correlation
 from plumbline.factors.signal_figures import figure_tables, market_of, signal_figures
 from plumbline.factors.tables import Axes
 from plumbline.factors.uncomputed import Lost, uncomputed, unranked
@@ -35,8 +43,10 @@ class Evaluation:
     summary : a line per signal and horizon: signal, horizon_bars, mean_ic, sd_ic, icir, t_hac,
         p_value, critical_5pct, lag_bars, n_bars, mean_n_assets, hit_rate; of the rank IC.
     ic : bar_close, signal, horizon_bars, rank_ic, pearson_ic; bars without a rank IC are left out.
-    ic_rolling : bar_close, signal, horizon_bars, mean_ic.
+    ic_rolling : bar_close, signal, horizon_bars, mean_ic, mean_pearson_ic.
     ic_by_year : year, signal, horizon_bars, mean_ic, n_bars.
+    ic_by_month : year, month, signal, horizon_bars, mean_ic, n_bars.
+    ic_histogram : signal, horizon_bars, lower, upper, n.
     ic_by_sector : sector, signal, horizon_bars, mean_ic, t_hac, p_value, n_bars, mean_n_assets.
     ic_by_regime : regime, state, signal, horizon_bars, mean_ic, t_hac, p_value, n_bars.
     decay : signal, horizon_bars, mean_ic, lower, upper.
@@ -45,6 +55,7 @@ class Evaluation:
     null_suite : signal, horizon_bars, null, mean, sd, p_value, n_draws, seed.
     breaks : signal, horizon_bars, statistic, p_value, bar_close, mean_before, mean_after, n_bars.
     quantiles : signal, horizon_bars, quantile, mean_return, mean_return_demeaned, n.
+    quantile_history : bar_close, signal, quantile, cumulative_return.
     turnover : signal, horizon_bars, quantile, mean_turnover, n_bars.
     rank_autocorrelation : signal, horizon_bars, mean_autocorrelation, n_bars.
     spread : bar_close, signal, gross_return, cost, net_return, turnover, gross_cumulative,
@@ -53,6 +64,7 @@ class Evaluation:
         sharpe_net, t_hac, p_value, max_drawdown, mean_turnover, n_bars.
     capacity : signal, capital_usd, gross_annual, cost_annual, impact_annual, net_annual,
         participation.
+    signal_correlation : signal, other, mean_rank_correlation; without rows of a lone signal.
     coverage : bar_close, n_assets_priced, n_assets_with_signal_<name> for every signal.
     uncomputed : part (rank_ic, spread), signal, horizon_bars, reason, n, of, unit: how many bars
         have no rank IC, or form no spread, and why.
@@ -64,6 +76,8 @@ class Evaluation:
     ic: pl.DataFrame
     ic_rolling: pl.DataFrame
     ic_by_year: pl.DataFrame
+    ic_by_month: pl.DataFrame
+    ic_histogram: pl.DataFrame
     ic_by_sector: pl.DataFrame
     ic_by_regime: pl.DataFrame
     decay: pl.DataFrame
@@ -72,11 +86,13 @@ class Evaluation:
     null_suite: pl.DataFrame
     breaks: pl.DataFrame
     quantiles: pl.DataFrame
+    quantile_history: pl.DataFrame
     turnover: pl.DataFrame
     rank_autocorrelation: pl.DataFrame
     spread: pl.DataFrame
     spread_summary: pl.DataFrame
     capacity: pl.DataFrame
+    signal_correlation: pl.DataFrame
     coverage: pl.DataFrame
     uncomputed: pl.DataFrame
     conventions: dict[str, str]
@@ -204,12 +220,18 @@ def evaluate(
         **figure_tables(axes, figures, chosen),
         ic_rolling=ic_rolling(tables["ic"], rolling_bars),
         ic_by_year=ic_by_year(tables["ic"]),
+        ic_by_month=ic_by_month(tables["ic"]),
+        ic_histogram=ic_histogram(tables["ic"]),
         ic_by_sector=ic_by_sector(axes, values, market.forwards, asset_sectors),
         ic_by_regime=ic_by_regime(axes, pairs.ic, regimes or {}),
+        signal_correlation=signal_correlation(
+            dict(zip(signals, values, strict=True)) if len(signals) > 1 else {}
+        ),
         coverage=covered,
         uncomputed=uncomputed([*_unranked(axes, pairs, market.is_read), *books]),
-        conventions=conventions(chosen, rolling_bars),
-        unavailable=_unavailable(prices, chosen, sectors, regimes),
+        conventions=HISTORY_CONVENTIONS | conventions(chosen, rolling_bars),
+        unavailable=_unavailable(prices, chosen, sectors, regimes)
+        | ({} if len(signals) > 1 else {"signal_correlation": "there is one signal"}),
     )
 
 

@@ -1,4 +1,7 @@
-"""Evaluations through time: trailing and yearly information coefficients, running returns."""
+"""Evaluations through time: information coefficients by bar, month and year, running returns."""
+
+import math
+from typing import Final
 
 import numpy as np
 import polars as pl
@@ -7,6 +10,37 @@ from jaxtyping import Float
 from plumbline.core.panel import Panel
 
 _SERIES = ("signal", "horizon_bars")
+_WIDTHS: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1)
+_MOST_BINS: Final = 30
+_HISTOGRAM: Final = {
+    "signal": pl.String(),
+    "horizon_bars": pl.Int64(),
+    "lower": pl.Float64(),
+    "upper": pl.Float64(),
+    "n": pl.Int64(),
+}
+
+
+HISTORY_CONVENTIONS: Final = {
+    "ic_by_year": "Mean of the rank IC over the bars of a calendar year, UTC.",
+    "ic_by_month": "Mean of the rank IC over the bars of a calendar month, UTC.",
+    "ic_histogram": (
+        "Bars counted in equal bins whose edges are multiples of their width, the lower edge in."
+    ),
+    "quantile_history": (
+        "Each group is formed at every close, held to the next with equal weights; mean return "
+        "less that of all groups, running sum without compounding, before costs."
+    ),
+    "signal_correlation": (
+        "Spearman correlation of two signals over the assets of a bar that have both, mean over "
+        "the bars that have one."
+    ),
+    "gross_cumulative": "Running sum of gross returns, without compounding.",
+    "net_cumulative": "Running sum of net returns, without compounding.",
+    "drawdown": "Running sum of net returns less its highest value so far, zero included.",
+    "coverage": "Assets with a close on the bar, and of these, assets with a signal.",
+}
+"""Table or quantity -> how it is computed, one sentence each."""
 
 
 def ic_rolling(ic: pl.DataFrame, window: int) -> pl.DataFrame:
@@ -14,16 +48,23 @@ def ic_rolling(ic: pl.DataFrame, window: int) -> pl.DataFrame:
 
     Parameters
     ----------
-    ic : bar_close, signal, horizon_bars, rank_ic, in order of time in each series.
+    ic : bar_close, signal, horizon_bars, rank_ic, in order of time in each series; pearson_ic may
+        be there.
     window : bars; a series' first ``window - 1`` rows are left out.
 
     Returns
     -------
-    bar_close, signal, horizon_bars, mean_ic.
+    bar_close, signal, horizon_bars, mean_ic; with pearson_ic also mean_pearson_ic, over the same
+    bars, null where one of them has no pearson_ic.
     """
-    mean = pl.col("rank_ic").rolling_mean(window, min_samples=window).over(_SERIES)
-    table = ic.with_columns(mean.alias("mean_ic")).drop_nulls("mean_ic")
-    return table.select("bar_close", *_SERIES, "mean_ic")
+    given = {"mean_ic": "rank_ic", "mean_pearson_ic": "pearson_ic"}
+    columns = {name: column for name, column in given.items() if column in ic.columns}
+    means = {
+        name: pl.col(column).rolling_mean(window, min_samples=window).over(_SERIES)
+        for name, column in columns.items()
+    }
+    table = ic.with_columns(**means).drop_nulls("mean_ic")
+    return table.select("bar_close", *_SERIES, *columns)
 
 
 def ic_by_year(ic: pl.DataFrame) -> pl.DataFrame:
@@ -41,6 +82,65 @@ def ic_by_year(ic: pl.DataFrame) -> pl.DataFrame:
         pl.col("rank_ic").mean().alias("mean_ic"), pl.len().cast(pl.Int64).alias("n_bars")
     )
     return grouped.sort(*_SERIES, "year")
+
+
+def ic_by_month(ic: pl.DataFrame) -> pl.DataFrame:
+    """Return the mean rank IC of each calendar month (UTC).
+
+    Parameters
+    ----------
+    ic : bar_close, signal, horizon_bars, rank_ic.
+
+    Returns
+    -------
+    year, month (1 to 12), signal, horizon_bars, mean_ic, n_bars (that have a rank IC); sorted by
+    series, then month. A month without bars has no row.
+    """
+    close = pl.col("bar_close").dt
+    by = (close.year().alias("year"), close.month().cast(pl.Int64).alias("month"), *_SERIES)
+    grouped = ic.group_by(*by).agg(
+        pl.col("rank_ic").mean().alias("mean_ic"),
+        pl.col("rank_ic").count().cast(pl.Int64).alias("n_bars"),
+    )
+    return grouped.sort(*_SERIES, "year", "month")
+
+
+def ic_histogram(ic: pl.DataFrame) -> pl.DataFrame:
+    """Return how many bars have a rank IC in each of about 20 to 30 equal bins of a series.
+
+    A bin holds ``lower <= rank_ic < upper``. The width of a series is the least of 0.001, 0.002,
+    0.005, … 0.1 that needs at most 30 bins, and its edges are multiples of it, so that zero is an
+    edge. Bins between the lowest and the highest that are filled are there, empty ones too.
+
+    Parameters
+    ----------
+    ic : bar_close, signal, horizon_bars, rank_ic; null and NaN ones are not counted.
+
+    Returns
+    -------
+    signal, horizon_bars, lower, upper, n; sorted by series, then bin.
+    """
+    columns: dict[str, list[object]] = {name: [] for name in _HISTOGRAM}
+    present = ic.filter(pl.col("rank_ic").is_finite()).sort(*_SERIES)
+    for (signal, horizon), rows in present.group_by(*_SERIES, maintain_order=True):
+        lower, upper, counts = _bins(rows["rank_ic"].to_numpy())
+        columns["signal"] += [signal] * len(counts)
+        columns["horizon_bars"] += [horizon] * len(counts)
+        columns["lower"] += lower.tolist()
+        columns["upper"] += upper.tolist()
+        columns["n"] += counts.tolist()
+    return pl.DataFrame(columns, schema=_HISTOGRAM)
+
+
+def _bins(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return lower and upper edges and counts, from the first bin that is filled to the last."""
+    low, high = float(values.min()), float(values.max())
+    width = next((w for w in _WIDTHS if (high - low) / w <= _MOST_BINS - 1), _WIDTHS[-1])
+    edges = np.arange(math.floor(low / width) - 1, math.ceil(high / width) + 2) * width
+    index = np.searchsorted(edges, values, side="right") - 1
+    first, last = int(index.min()), int(index.max())
+    counts = np.bincount(index - first)
+    return edges[first : last + 1], edges[first + 1 : last + 2], counts
 
 
 def spread_history(spread: pl.DataFrame) -> pl.DataFrame:

@@ -18,6 +18,11 @@ from plumbline.factors.capacity import (
 from plumbline.factors.forward_returns import forward_returns
 from plumbline.factors.history import spread_history
 from plumbline.factors.options import EvaluationOptions
+from plumbline.factors.quantile_history import (
+    QuantileHistory,
+    quantile_history,
+    quantile_history_table,
+)
 from plumbline.factors.quantiles import (
     QuantileReturns,
     quantile_buckets,
@@ -70,6 +75,7 @@ class SignalFigures(NamedTuple):
     """Figures of one signal; ``without_book`` counts bars without a spread by reason."""
 
     quantiles: QuantileReturns
+    history: QuantileHistory
     turnover: Turnover
     autocorrelation: Autocorrelation
     spread: SpreadReturns
@@ -120,6 +126,7 @@ def signal_figures(
     read = np.where(market.is_read[:, None], buckets, 0).astype(np.int8)
     return SignalFigures(
         quantiles=quantile_returns(read, market.forwards, n_quantiles),
+        history=quantile_history(buckets, market.changes, n_quantiles),
         turnover=quantile_turnover(buckets, options.horizons, n_quantiles),
         autocorrelation=rank_autocorrelation(ranks, options.horizons),
         spread=spread,
@@ -137,6 +144,9 @@ def figure_tables(
     impacts = [found.impact for found in figures if found.impact is not None]
     return {
         "quantiles": quantile_table(axes, [found.quantiles for found in figures]),
+        "quantile_history": quantile_history_table(
+            axes.signals, axes.bars, [found.history for found in figures]
+        ),
         "turnover": turnover_table(axes, [found.turnover for found in figures]),
         "rank_autocorrelation": autocorrelation_table(
             axes, [found.autocorrelation for found in figures]

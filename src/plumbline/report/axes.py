@@ -27,6 +27,12 @@ def ticks(low: float, high: float, count: int = 4) -> list[float]:
     return [index * step for index in range(first, last + 1)]
 
 
+def drawable(value: float | None, scale: float = 1.0) -> float | None:
+    """Return a value times a scale; None if it is missing or beyond what an axis can hold."""
+    scaled = None if value is None else value * scale
+    return None if scaled is None or not abs(scaled) <= _LARGEST else scaled
+
+
 def digits_for(marks: Iterable[float]) -> int:
     """Return how many decimals keep neighbouring ticks apart."""
     values = list(marks)

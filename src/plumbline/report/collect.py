@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, Any, final
 
 import polars as pl
 
 from plumbline.core.digest import digest
 from plumbline.engine.run import RunResult
 from plumbline.factors.conventions import conventions
+from plumbline.factors.history import HISTORY_CONVENTIONS
 from plumbline.factors.options import EvaluationOptions
 from plumbline.lake.catalogue import list_versions
 from plumbline.lake.dataset import Dataset
@@ -26,12 +27,16 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 _EXAMPLES = 10
+_OF_IC = (
+    *("summary", "ic", "ic_by_year", "ic_by_month", "ic_histogram", "decay", "pearson"),
+    *("bootstrap", "null_suite", "breaks", "ic_by_sector", "ic_by_regime"),
+)
 _SHOW = {
-    "summary": ("summary", "ic", "ic_by_year", "decay"),
-    "spread_summary": ("spread_summary", "spread"),
+    "summary": _OF_IC,
+    "spread_summary": ("spread_summary", "spread", "capacity"),
     "signal": (
-        *("summary", "ic", "ic_by_year", "decay", "ic_rolling"),
-        *("quantiles", "spread_summary", "spread"),
+        *(*_OF_IC, "ic_rolling", "quantiles", "quantile_history", "spread_summary", "spread"),
+        *("capacity", "turnover", "rank_autocorrelation"),
     ),
     "universe": (),
 }  # tables that lack what a part lacks
@@ -72,13 +77,25 @@ def collect(inputs: StudyInputs) -> StudyResults:
     tables = {name: inputs.tables.get(name, pl.DataFrame()) for name in TABLES}
     tables["quality"] = summarise(inputs.quality)
     tables["quality_examples"] = _examples(inputs.quality)
-    window = full["rolling_bars"]
-    told = conventions(options) | {
+    return StudyResults(
+        title=full["title"],
+        recipe=inputs.recipe.text,
+        tables=tables,
+        conventions=_conventions(options, full["rolling_bars"]),
+        provenance=_provenance(inputs),
+        unavailable=_unasked(full) | _unavailable(inputs.warnings),
+        headline_horizon_bars=full["headline_horizon_bars"],
+        warnings=tuple(warning.text for warning in inputs.warnings),
+        gates=inputs.gates,
+    )
+
+
+def _conventions(options: EvaluationOptions, window: int) -> dict[str, str]:
+    """Return how each figure is computed; the evaluation's own words go first."""
+    return {
+        **HISTORY_CONVENTIONS,
+        **conventions(options),
         "ic_rolling": f"Mean of the rank IC over the last {window} bars that have one.",
-        "ic_by_year": "Mean of the rank IC over the bars of a calendar year, UTC.",
-        "gross_cumulative": "Running sum of gross returns, without compounding.",
-        "net_cumulative": "Running sum of net returns, without compounding.",
-        "drawdown": "Running sum of net returns less its highest value so far, zero included.",
         "factor_fit": (
             "Means over the assets of a bar that have a fit; the window ends at the bar, and the "
             "residual that signals read uses coefficients known before it."
@@ -87,7 +104,6 @@ def collect(inputs: StudyInputs) -> StudyResults:
             "Residual of each bar's regression on the exposures taken out; an asset alone in its "
             "sector on a bar has nothing left and is not ranked."
         ),
-        "coverage": "Assets with a close on the bar, and of these, assets with a signal.",
         "universe": (
             "Bars with a price on which a rule of universe.rules kept an asset out, by the first "
             "rule that did. Signals of those bars are not used; a position held into them keeps "
@@ -103,20 +119,6 @@ def collect(inputs: StudyInputs) -> StudyResults:
             "how many of them gave nothing; an asset's first bars count as too few observations."
         ),
     }
-    unavailable = _unavailable(inputs.warnings)
-    if full["universe"]["rules"] is None:
-        unavailable["universe"] = "the recipe has no universe.rules, so no asset is kept out"
-    return StudyResults(
-        title=full["title"],
-        recipe=inputs.recipe.text,
-        tables=tables,
-        conventions=told,
-        provenance=_provenance(inputs),
-        unavailable=unavailable,
-        headline_horizon_bars=full["headline_horizon_bars"],
-        warnings=tuple(warning.text for warning in inputs.warnings),
-        gates=inputs.gates,
-    )
 
 
 def _examples(quality: pl.DataFrame) -> pl.DataFrame:
@@ -124,6 +126,20 @@ def _examples(quality: pl.DataFrame) -> pl.DataFrame:
     first = effects(quality).group_by("rule", maintain_order=True).head(_EXAMPLES)
     order = [pl.col("effect") == "noted", pl.len().over("rule")]
     return first.sort(order, maintain_order=True).drop("effect")
+
+
+def _unasked(full: Mapping[str, Any]) -> dict[str, str]:
+    """Return for each table that the recipe does not ask for, what would."""
+    options = full["evaluation"]
+    reasons = (
+        ("universe", full["universe"]["rules"], "no universe.rules, so no asset is kept out"),
+        ("ic_by_sector", full["neutralise"]["sectors"], "no neutralise.sectors"),
+        ("ic_by_regime", full["regimes"], "no regimes"),
+        ("capacity", options["capitals_usd"], "no evaluation.capitals_usd"),
+        ("bootstrap", options["n_resamples"], "evaluation.n_resamples 0"),
+        ("null_suite", options["n_draws"], "evaluation.n_draws 0"),
+    )
+    return {table: f"the recipe has {text}" for table, asked, text in reasons if not asked}
 
 
 def _unavailable(warnings: tuple[StudyWarning, ...]) -> dict[str, str]:

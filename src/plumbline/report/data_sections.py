@@ -1,4 +1,4 @@
-"""Parts of the factor-research page on its inputs: factor model, coverage, cleaning."""
+"""Parts of a page on its inputs: factor model, coverage, universe, cleaning."""
 
 from plumbline.report.markup import Html, join, tag
 from plumbline.report.parts import Section, by_bar, convention, figure, unavailable
@@ -17,7 +17,7 @@ from plumbline.report.values import (
 )
 from plumbline.report.verdict import signal_colour
 
-_EXAMPLES_SHOWN = 20
+_EXAMPLES_SHOWN, _EXCLUDED_SHOWN = 20, 40
 _BETA, _SIGNAL = "mean_beta_", "n_assets_with_signal_"
 
 
@@ -45,13 +45,22 @@ def factor_section(results: StudyResults, axis: TimeAxis) -> Section:
 
 
 def coverage_section(results: StudyResults, axis: TimeAxis) -> Section:
-    """Return how many assets have prices and signals, and what cleaning did."""
+    """Return how many assets have prices and signals, who is left out, and what cleaning did."""
+    body = [
+        coverage_figure(results, axis),
+        excluded_assets(results),
+        _quality(results),
+        _examples(results),
+    ]
+    return Section("data", "Data", "Data and cleaning", join(body))
+
+
+def coverage_figure(results: StudyResults, axis: TimeAxis) -> Html:
+    """Return how many assets have prices and signals over time."""
     columns = [name for name in results.tables["coverage"].columns if name != "bar_close"]
     plot = _series(results, axis, "coverage", {name: _count_name(name) for name in columns}, COUNT)
     caption = f"Number of assets at each bar. {axis.note('coverage')}"
-    shown = figure("Coverage", plot, caption, convention(results, "coverage"))
-    parts = [shown, excluded_assets(results), _quality(results), _examples(results)]
-    return Section("data", "Data", "Data and cleaning", join(parts))
+    return figure("Coverage", plot, caption, convention(results, "coverage"))
 
 
 def _series(

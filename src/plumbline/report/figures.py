@@ -1,27 +1,29 @@
-"""Drawings of small tables as inline SVG: intervals, bars, a histogram and a heat table.
+"""Drawings of small tables as inline SVG: intervals, bars, a strip and shaded cells.
 
 Colours are style variables, so that a drawing follows the colour scheme of its reader.
 """
 
 from collections.abc import Mapping, Sequence
-from math import floor
 from typing import Final, NamedTuple, final
 
-from plumbline.report.axes import digits_for, span_with_zero, ticks
+from plumbline.report.axes import digits_for, drawable, span_with_zero, ticks
 from plumbline.report.markup import Html, tag
-from plumbline.report.values import IC, PLAIN, RATIO, Style, number_text, with_unit
+from plumbline.report.values import IC, RATIO, Style, number_text, with_unit
 
 _LEFT, _RIGHT, _TOP, _BOTTOM = 44, 8, 10, 34
+FOOT: Final = 20  # from the lower edge of a drawing to its labels along x
 
 
 @final
 class Interval(NamedTuple):
-    """A mean with its interval at one horizon."""
+    """A mean with its interval at one horizon, and a second interval where there is one."""
 
     horizon_bars: int
     mean: float | None
     lower: float | None
     upper: float | None
+    other_lower: float | None = None
+    other_upper: float | None = None
 
 
 @final
@@ -37,9 +39,18 @@ class Frame(NamedTuple):
         share = (self.marks[-1] - value) / (self.marks[-1] - self.marks[0])
         return _TOP + share * (self.height - _TOP - _BOTTOM)
 
+    def x(self, share: float) -> float:
+        """Return the place along x of a share of the way from the left end to the right."""
+        return _LEFT + share * (self.width - _LEFT - _RIGHT)
+
+    @property
+    def floor(self) -> float:
+        """Return the height on paper of the lower end of the y axis."""
+        return self.height - _BOTTOM
+
     def slot(self, index: int, n_slots: int) -> float:
         """Return the middle of one of ``n_slots`` equal places along x."""
-        return _LEFT + (index + 0.5) / n_slots * (self.width - _LEFT - _RIGHT)
+        return self.x((index + 0.5) / n_slots)
 
     def axes(self, style: Style) -> list[Html]:
         """Return grid lines with their labels; zero is drawn stronger."""
@@ -61,7 +72,7 @@ class Frame(NamedTuple):
             "text",
             label,
             x=f"{self.slot(index, n_slots):.1f}",
-            y=f"{self.height - 20}",
+            y=f"{self.height - FOOT}",
             class_="mid",
         )
 
@@ -88,6 +99,9 @@ def interval_chart(
             drawn.append(
                 tag("path", d=_whisker(x, y1, y2), class_="whisker", style=_stroke(colour))
             )
+        if point.other_lower is not None and point.other_upper is not None:
+            y1, y2 = frame.y(point.other_upper), frame.y(point.other_lower)
+            drawn.append(tag("path", d=_whisker(x - 9, y1, y2), class_="whisker other"))
         if point.mean is not None:
             y = frame.y(point.mean)
             drawn.append(
@@ -100,7 +114,7 @@ def interval_chart(
 
 def bar_chart(label: str, bars: Mapping[str, float | None], style: Style, colour: str) -> Html:
     """Return one bar for each name, on its own scale that includes zero."""
-    scaled = {name: None if v is None else v * style.scale for name, v in bars.items()}
+    scaled = {name: drawable(value, style.scale) for name, value in bars.items()}
     frame = Frame(250, 180, ticks(*span_with_zero(scaled.values()), count=3))
     drawn, words = frame.axes(style), [f"{label}."]
     width = 0.62 * (frame.width - _LEFT - _RIGHT) / max(len(scaled), 1)
@@ -110,54 +124,8 @@ def bar_chart(label: str, bars: Mapping[str, float | None], style: Style, colour
         if value is not None:
             x = frame.slot(i, len(scaled)) - width / 2
             top, foot = sorted((frame.y(value), frame.y(0.0)))
-            drawn.append(_bar((x, top, width, foot - top), colour, words[-1]))
+            drawn.append(bar((x, top, width, foot - top), colour, words[-1]))
     return frame.drawing(drawn, "quantile", " ".join(words))
-
-
-class Histogram(NamedTuple):
-    """Counts of values in equal bins; bin ``i`` starts at ``first + i * width``."""
-
-    first: float
-    width: float
-    counts: tuple[int, ...]
-
-
-def histogram(values: Sequence[float], n_bins: int = 24) -> Histogram:
-    """Count values in about ``n_bins`` round bins, for display; the bin width is stated beside."""
-    marks = ticks(min(values), max(values), n_bins)
-    width = marks[1] - marks[0]
-    if marks[0] > min(values):  # by less than the marks' rounding
-        marks = [marks[0] - width, *marks]
-    counts = [0] * (len(marks) - 1)
-    for value in values:
-        counts[min(max(floor((value - marks[0]) / width), 0), len(counts) - 1)] += 1
-    return Histogram(marks[0], width, tuple(counts))
-
-
-def histogram_chart(label: str, bins: Histogram, mean: float | None, colour: str) -> Html:
-    """Return the counts as bars, with zero and the given mean marked."""
-    frame = Frame(420, 190, ticks(0.0, float(max(bins.counts)), 3))
-    low, high = bins.first, bins.first + bins.width * len(bins.counts)
-    inner = frame.width - _LEFT - _RIGHT
-    drawn = frame.axes(PLAIN)
-    for i, count in enumerate(bins.counts):
-        x, y = _LEFT + i / len(bins.counts) * inner, frame.y(float(count))
-        start = round(bins.first / bins.width + i) * bins.width
-        words = f"{start:.3g} and more: {count} bars"
-        box = (x + 0.5, y, inner / len(bins.counts) - 1, frame.y(0.0) - y)
-        drawn.append(_bar(box, colour, words))
-    marks = [mark for mark in ticks(low, high, 5) if low <= mark <= high]
-    style = IC._replace(digits=digits_for(marks))
-    for mark in marks:
-        x = _LEFT + (mark - low) / (high - low) * inner
-        text = number_text(mark, style)
-        drawn.append(tag("text", text, x=f"{x:.1f}", y=f"{frame.height - 20}", class_="mid"))
-    if mean is not None and low <= mean <= high:
-        at = f"{_LEFT + (mean - low) / (high - low) * inner:.1f}"
-        foot = f"{frame.height - _BOTTOM}"
-        drawn.append(tag("line", x1=at, x2=at, y1=f"{_TOP - 6}", y2=foot, class_="mean"))
-    words = f"{label}. {sum(bins.counts)} bars between {low:.3g} and {high:.3g}."
-    return frame.drawing(drawn, "rank IC of a bar", f"{words} Mean {number_text(mean, IC)}.")
 
 
 def strip(t: float | None, critical: float | None) -> Html:
@@ -184,6 +152,18 @@ def strip(t: float | None, critical: float | None) -> Html:
     return tag("svg", *drawn, viewBox="0 0 140 16", role="img", aria_label=words, class_="strip")
 
 
+def cell_bar(value: float | None, largest: float) -> Html:
+    """Return a small bar to the right (gain) or left (loss) of a middle line; empty without one."""
+    if value is None or not largest > 0:
+        return Html()
+    width = min(abs(value) / largest, 1.0) * 49
+    x, kind = (50.0, "pos") if value >= 0 else (50.0 - width, "neg")
+    rect = tag("rect", x=f"{x:.1f}", y="2", width=f"{width:.1f}", height="10", class_=kind)
+    middle = tag("line", x1="50", x2="50", y1="0", y2="14", class_="zero")
+    drawn = {"viewBox": "0 0 100 14", "role": "img", "class_": "cell-bar"}
+    return tag("svg", rect, middle, aria_label=number_text(value, IC), **drawn)
+
+
 _STRONGEST: Final = 0.5  # opacity at which ink keeps a contrast of 4.5 on both tints
 
 
@@ -197,7 +177,11 @@ def heat_style(value: float | None, largest: float) -> dict[str, str]:
 
 def _interval_words(point: Interval) -> str:
     low, high = number_text(point.lower, IC), number_text(point.upper, IC)
-    return f"{point.horizon_bars} bars: {number_text(point.mean, IC)}, from {low} to {high}."
+    told = f"{point.horizon_bars} bars: {number_text(point.mean, IC)}, from {low} to {high}"
+    if point.other_lower is None or point.other_upper is None:
+        return f"{told}."
+    low, high = number_text(point.other_lower, IC), number_text(point.other_upper, IC)
+    return f"{told}; bootstrap from {low} to {high}."
 
 
 def _whisker(x: float, y1: float, y2: float) -> str:
@@ -205,7 +189,8 @@ def _whisker(x: float, y1: float, y2: float) -> str:
     return f"{caps}M{x:.1f} {y1:.1f}V{y2:.1f}"
 
 
-def _bar(box: tuple[float, float, float, float], colour: str, words: str) -> Html:
+def bar(box: tuple[float, float, float, float], colour: str, words: str) -> Html:
+    """Return a bar at x, y of a width and a height, with words that a pointer shows."""
     x, y, width, height = (f"{edge:.1f}" for edge in box)
     path = f"M{x} {y}h{width}v{height}h-{width}z"
     return tag("g", tag("title", words), tag("path", d=path, style=f"fill:var({colour})"))

@@ -242,6 +242,35 @@
     document.querySelectorAll("section[id], footer[id]").forEach((part) => watcher.observe(part));
   }
 
+  function enableSorting(table) {
+    const [body] = table.tBodies;
+    const heads = [...table.tHead.rows[0].cells];
+    const key = (row, column) => {
+      const text = row.cells[column].textContent.trim();
+      const value = Number(text.replace(MINUS, "-").replace(/[<,]/g, ""));
+      return text === "n/a" ? null : Number.isNaN(value) ? text : value;
+    };
+    const order = (a, b) => (typeof a === "string" ? a.localeCompare(String(b), "en") : a - b);
+    heads.forEach((head, column) => {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.append(...head.childNodes);
+      head.append(button);
+      button.addEventListener("click", () => {
+        const down = head.getAttribute("aria-sort") !== "descending";
+        heads.forEach((other) => other.removeAttribute("aria-sort"));
+        head.setAttribute("aria-sort", down ? "descending" : "ascending");
+        const rows = [...body.rows].map((row) => [key(row, column), row]);
+        rows.sort(([a], [b]) => {
+          if (a === null || b === null) return (a === null) - (b === null);
+          return down ? order(b, a) : order(a, b);
+        });
+        body.append(...rows.map(([, row]) => row));
+      });
+    });
+  }
+
+  document.querySelectorAll("table.sortable").forEach(enableSorting);
   for (const box of document.querySelectorAll(".plot")) plots.push(readPlot(box));
   for (const { data } of plots) full = [Math.min(full[0], data[0][0]), Math.max(full[1], data[0].at(-1))];
   if (full[0] === full[1]) full = [full[0] - 43200, full[1] + 43200];

@@ -1,6 +1,6 @@
 """Pieces that every part of a page is made of: figures, panels, conventions."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple, final
 
 import polars as pl
@@ -23,14 +23,29 @@ class Section(NamedTuple):
 
 KEYS: Final = {
     "summary": (
-        *("summary", "mean_ic", "sd_ic", "icir", "t_hac", "p_value", "critical_5pct"),
+        *(
+            "summary",
+            "forward_return",
+            "rank_ic",
+            "mean_ic",
+            "sd_ic",
+            "icir",
+            "t_hac",
+            "p_value",
+            "critical_5pct",
+        ),
         *("lag_bars", "n_bars", "mean_n_assets", "hit_rate"),
     ),
+    "pearson": ("pearson",),
     "ic_rolling": ("ic_rolling",),
-    "ic": ("ic", "rank_ic"),
+    "ic": ("ic", "pearson_ic"),
+    "ic_histogram": ("ic_histogram",),
     "ic_by_year": ("ic_by_year",),
+    "ic_by_month": ("ic_by_month",),
     "decay": ("decay", "lower", "upper"),
-    "quantiles": ("quantiles", "mean_return", "mean_return_demeaned"),
+    "bootstrap": ("bootstrap", "level", "block_bars", "n_resamples"),
+    "quantiles": ("quantiles", "quantile", "mean_return", "mean_return_demeaned"),
+    "quantile_history": ("quantile_history", "cumulative_return"),
     "spread": (
         *("spread", "gross_return", "cost", "net_return", "turnover"),
         *("gross_cumulative", "net_cumulative"),
@@ -40,6 +55,14 @@ KEYS: Final = {
         *("spread_summary", "gross_annual", "cost_annual", "net_annual", "volatility_annual"),
         *("sharpe_net", "max_drawdown", "mean_turnover"),
     ),
+    "turnover": ("mean_turnover",),
+    "rank_autocorrelation": ("rank_autocorrelation", "mean_autocorrelation"),
+    "ic_by_sector": ("ic_by_sector",),
+    "ic_by_regime": ("ic_by_regime",),
+    "capacity": ("capacity", "impact_annual", "participation", "capital_usd"),
+    "null_suite": ("null_suite", "random_ranks", "permuted_assets", "block_shuffled"),
+    "breaks": ("breaks", "statistic"),
+    "signal_correlation": ("signal_correlation", "mean_rank_correlation"),
     "factor_fit": ("factor_fit", "mean_r2", "mean_beta", "mean_n_obs", "n_assets"),
     "coverage": ("coverage", "n_assets_priced"),
     "uncomputed": ("uncomputed", "neutralisation"),
@@ -51,12 +74,12 @@ KEYS: Final = {
 
 
 def convention(results: StudyResults, part: str) -> Html:
-    """Return the conventions of a part of the page; says so if the study states none."""
+    """Return the conventions of a part of the page; says so if none is stated."""
     given = [(key, results.conventions[key]) for key in KEYS[part] if key in results.conventions]
     if not given:
-        return tag("p", "Convention: not stated by the study.", class_="convention")
+        return tag("p", "Convention: not stated.", class_="convention")
     named = [
-        tag("span", text) if key in results.tables else tag("span", tag("code", key), " ", text)
+        tag("span", text) if key == part else tag("span", tag("code", key), " ", text)
         for key, text in given
     ]
     return tag("p", join(named, " "), class_="convention")
@@ -80,6 +103,15 @@ def panels(drawn: Sequence[tuple[str, Html]]) -> Html:
         swatch = tag("i", class_="solid", style=f"color:var({signal_colour(index)})")
         boxes.append(tag("div", tag("p", swatch, name, class_="name"), content, class_="panel"))
     return tag("div", *boxes, class_="panels")
+
+
+def by_signal(results: StudyResults, part: str, draw: Callable[[str, str], Html]) -> Html:
+    """Return a panel for each signal, drawn from its name and colour; nothing drawn says why."""
+    drawn = [
+        (name, draw(name, signal_colour(index)) or unavailable(results, part, name))
+        for index, name in enumerate(results.signals)
+    ]
+    return panels(drawn) if drawn else unavailable(results, part)
 
 
 def by_bar(frame: pl.DataFrame, column: str) -> dict[int, float | None]:

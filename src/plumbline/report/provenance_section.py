@@ -6,20 +6,40 @@ from plumbline.report.markup import Html, tag
 from plumbline.report.study import DataOrigin, Provenance, StudyResults
 from plumbline.stages.run_code import KeptBlocks, kept_text
 
+_NO_RUN = (
+    "Computed in memory: no run, data set or recipe is recorded for it. A study of a recipe "
+    "records them."
+)
 _STATES = {"computed": "computed", "cached": "from the cache", "kept": "kept from other code"}
 
 
 def kept_notice(results: StudyResults) -> Html:
     """Return the notice that results were kept from other code; empty if none were."""
-    kept = results.provenance.kept
+    kept = results.provenance.kept if results.provenance else ()
     if not kept:
         return Html()
     where = tag("a", "Provenance", href="#provenance")
     return tag("p", f"{kept_text(kept)}. Which code that is: see ", where, ".", class_="notice")
 
 
-def provenance_footer(source: Provenance) -> Html:
-    """Return run, data, code and versions, and the digests of the tables."""
+def provenance_footer(source: Provenance | None, twin: str) -> Html:
+    """Return run, data, code and versions, and the digests of the tables.
+
+    Parameters
+    ----------
+    source : None for an evaluation that is no run.
+    twin : name of the file with the JSON twin, or an empty text.
+    """
+    place = f", {twin} beside it," if twin else ""
+    told = f"The JSON twin of this page{place} holds every table at full precision."
+    if source is None:
+        shown = [tag("p", f"{_NO_RUN} {told}")]
+    else:
+        shown = [*_provenance(source), tag("p", told)]
+    return tag("footer", tag("h2", "Provenance"), *shown, id="provenance")
+
+
+def _provenance(source: Provenance) -> list[Html]:
     facts = {
         "Run": source.run_id,
         "Owner": source.owner,
@@ -33,16 +53,11 @@ def provenance_footer(source: Provenance) -> Html:
         "Machine": source.machine,
     }
     codes = {node: ", ".join(digests) for node, digests in source.codes.items()}
-    twin = "The JSON twin of this page, study.json beside it, holds every table at full precision."
-    return tag(
-        "footer",
-        tag("h2", "Provenance"),
+    return [
         _facts(facts),
         _folded("Digests of the code that made the results, by node", codes),
         _folded("Digests of the tables", source.table_digests),
-        tag("p", twin),
-        id="provenance",
-    )
+    ]
 
 
 def _data_text(origin: DataOrigin) -> str:

@@ -1,5 +1,6 @@
 """A study's report on disk, written again only when what it shows has changed."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol, runtime_checkable
 
@@ -17,7 +18,7 @@ _STAMP = ".made_from"
 
 
 class Published(NamedTuple):
-    """The files of a report, and whether they were written by this call."""
+    """The study's page and its twin, and whether the report was written by this call."""
 
     html: Path
     json: Path
@@ -69,7 +70,8 @@ def publish(study: Reportable) -> Published:
 
     The stamp beside the report holds what made it (keys of the results, which name their code,
     which of them are kept from other code, recipe, data, warnings, verdicts and the page's code)
-    and the digests of the two files, so that a report that was edited or damaged is written again.
+    and the digest of every file, so that a report that was edited or damaged is written again. The
+    tear sheet of a signal that the study has no longer is taken away, unless it was edited.
     """
     folder = study.folder
     result = study.result
@@ -88,14 +90,29 @@ def publish(study: Reportable) -> Published:
             _assets_digest(),
         )
     )
-    paths = ReportPaths(folder / HTML_NAME, folder / JSON_NAME)
     stamp = folder / _STAMP
-    if stamp.is_file() and stamp.read_text() == _stamp(made_from, paths):
-        return Published(*paths, is_new=False)
+    before = _files_of(stamp)
+    is_whole = {HTML_NAME, JSON_NAME} <= before.keys()
+    if is_whole and stamp.read_text(errors="replace") == _stamp(
+        made_from, [folder / name for name in before]
+    ):
+        return Published(folder / HTML_NAME, folder / JSON_NAME, is_new=False)
     paths = study.write_report(folder)
-    stamp.write_text(_stamp(made_from, paths))
+    written = {path.name for path in paths.files()}
+    for name, found in before.items():
+        if name not in written and _digest_of(folder / name) == found:
+            (folder / name).unlink(missing_ok=True)
+    stamp.write_text(_stamp(made_from, paths.files()))
     study.codes.save()
-    return Published(*paths, is_new=True)
+    return Published(paths.html, paths.json, is_new=True)
+
+
+def _files_of(stamp: Path) -> dict[str, str]:
+    """Return the files of the report that a stamp belongs to, and their digests."""
+    if not stamp.is_file():
+        return {}
+    lines = [line.partition(" ") for line in stamp.read_text(errors="replace").splitlines()[1:]]
+    return {name: found for found, _, name in lines if name and name == Path(name).name}
 
 
 def _assets_digest() -> str:
@@ -104,6 +121,9 @@ def _assets_digest() -> str:
     return digest([(p.name, digest_bytes(p.read_bytes())) for p in files])
 
 
-def _stamp(made_from: str, paths: ReportPaths) -> str:
-    files = [digest_bytes(p.read_bytes()) if p.is_file() else "absent" for p in paths]
-    return "\n".join([made_from, *files]) + "\n"
+def _stamp(made_from: str, paths: Sequence[Path]) -> str:
+    return "\n".join([made_from, *(f"{_digest_of(path)} {path.name}" for path in paths)]) + "\n"
+
+
+def _digest_of(path: Path) -> str:
+    return digest_bytes(path.read_bytes()) if path.is_file() else "absent"

@@ -1,10 +1,10 @@
-"""Return parts of the factor-research page: quantiles and the spread after costs."""
+"""Return parts of a page: quantiles and the spread after costs."""
 
 import polars as pl
 
 from plumbline.report import figures as fig
 from plumbline.report.markup import Html, join, tag
-from plumbline.report.parts import Section, by_bar, convention, figure, panels, unavailable
+from plumbline.report.parts import Section, by_bar, by_signal, convention, figure, unavailable
 from plumbline.report.study import StudyResults
 from plumbline.report.tables import Column, table
 from plumbline.report.timeplot import Line, TimeAxis, TimePlot, time_plot
@@ -18,23 +18,25 @@ from plumbline.report.values import (
     horizons_of,
     rows_of,
 )
-from plumbline.report.verdict import bars_text, signal_colour
+from plumbline.report.verdict import bars_text, horizon_colour, signal_colour
 
 
 def quantile_section(results: StudyResults, axis: TimeAxis) -> Section:
     """Return quantile returns as bars, a small chart for each horizon, and as a table."""
     del axis  # every section is called alike
+    return Section("quantiles", "Quantiles", "Returns by quantile", quantile_figure(results, ""))
+
+
+def quantile_figure(results: StudyResults, title: str) -> Html:
+    """Return quantile returns as bars and as a table under a title."""
     frame = results.tables["quantiles"]
     horizons = horizons_of(frame)
-    drawn = []
-    for index, name in enumerate(results.signals):
-        charts = [
-            _quantile_chart(rows_of(frame, name, h), name, h, signal_colour(index))
-            for h in horizons
-        ]
-        content = tag("div", *charts, class_="multiples")
-        drawn.append((name, content if any(charts) else unavailable(results, "quantiles", name)))
-    body = panels(drawn) if drawn else unavailable(results, "quantiles")
+
+    def draw(name: str, colour: str) -> Html:
+        charts = [_quantile_chart(rows_of(frame, name, h), name, h, colour) for h in horizons]
+        return tag("div", *charts, class_="multiples") if any(charts) else Html()
+
+    body = by_signal(results, "quantiles", draw)
     columns = (
         Column("Quantile", "quantile", COUNT),
         Column("Horizon, bars", "horizon_bars", COUNT),
@@ -52,8 +54,34 @@ def quantile_section(results: StudyResults, axis: TimeAxis) -> Section:
         "Demeaned mean forward return of each quantile (1 holds the lowest signals), basis points "
         "over the horizon; each chart has its own scale."
     )
-    shown = figure("", body, caption, convention(results, "quantiles"))
-    return Section("quantiles", "Quantiles", "Returns by quantile", shown)
+    return figure(title, body, caption, convention(results, "quantiles"))
+
+
+def quantile_history_figure(results: StudyResults, axis: TimeAxis) -> Html:
+    """Return the cumulative return of each quantile over time."""
+    frame = results.tables["quantile_history"]
+
+    def draw(name: str, _colour: str) -> Html:
+        mine = rows_of(frame, name)
+        quantiles = sorted({int(q) for q in mine["quantile"].drop_nulls()}) if mine.height else []
+        lines = [
+            Line(
+                f"quantile {q}",
+                horizon_colour(i, len(quantiles)),
+                by_bar(mine.filter(pl.col("quantile") == q), "cumulative_return"),
+            )
+            for i, q in enumerate(quantiles)
+        ]
+        label = f"Cumulative return of each quantile of {name}"
+        return time_plot(TimePlot(label, "quantile_history", lines, PERCENT), axis) or Html()
+
+    caption = (
+        "Cumulative return of each quantile less that of all, %, before costs. "
+        f"{axis.note('quantile_history')}"
+    )
+    body = by_signal(results, "quantile_history", draw)
+    stated = convention(results, "quantile_history")
+    return figure("Cumulative return by quantile", body, caption, stated)
 
 
 def _quantile_chart(frame: pl.DataFrame, name: str, horizon: int, colour: str) -> Html:

@@ -1,7 +1,7 @@
 """What a factor-research report is made from: tables, conventions and provenance."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Final, final
 
@@ -44,6 +44,9 @@ TABLES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "null_suite": (
             *("signal", "horizon_bars", "null", "mean", "sd", "p_value", "n_draws", "seed"),
         ),
+        "ic_by_month": ("year", "month", "signal", "horizon_bars", "mean_ic", "n_bars"),
+        "ic_histogram": ("signal", "horizon_bars", "lower", "upper", "n"),
+        "quantile_history": ("bar_close", "signal", "quantile", "cumulative_return"),
         "turnover": ("signal", "horizon_bars", "quantile", "mean_turnover", "n_bars"),
         "rank_autocorrelation": ("signal", "horizon_bars", "mean_autocorrelation", "n_bars"),
         "ic_by_sector": (
@@ -62,6 +65,7 @@ TABLES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
             *("signal", "horizon_bars", "statistic", "p_value", "bar_close", "mean_before"),
             *("mean_after", "n_bars"),
         ),
+        "signal_correlation": ("signal", "other", "mean_rank_correlation"),
         "factor_fit": ("bar_close", "mean_r2", "mean_n_obs", "n_assets"),
         "coverage": ("bar_close", "n_assets_priced"),
         "uncomputed": ("part", "signal", "horizon_bars", "reason", "n", "of", "unit"),
@@ -75,16 +79,25 @@ TABLES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
 )
 """The tables of a study and the columns that each must have; further columns are kept."""
 
+_OPTIONAL: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+    {"ic": ("pearson_ic",), "ic_rolling": ("mean_pearson_ic",)}
+)  # results that a recipe keeps from other code may lack them
+
+_OF_NO_SIGNAL: Final = frozenset({"factor_fit", "quality", "quality_examples"})
 _TEXT: Final = frozenset(
     {
         *("signal", "rule", "action", "asset", "field", "part", "reason", "unit"),
-        *("null", "sector", "regime", "state"),
+        *("null", "sector", "regime", "state", "other"),
     }
 )
 _TIMES: Final = frozenset(
     {"bar_close", "first_member", "last_member", "first_excluded", "last_excluded"}
 )
 _ANY: Final = frozenset({"value"})
+_WITH_SIGNAL: Final = "n_assets_with_signal_"
+
+SHEET_TABLES: Final = tuple(name for name in TABLES if name not in _OF_NO_SIGNAL)
+"""The tables that a tear sheet shows: those that say something of a signal."""
 
 
 @final
@@ -156,10 +169,10 @@ class StudyResults:
     Parameters
     ----------
     title : heading of the page.
-    recipe : resolved recipe, YAML text.
+    recipe : resolved recipe, YAML text; empty for an evaluation that no recipe asked for.
     tables : one frame for each name in ``TABLES``. A frame without rows may lack columns.
     conventions : table or quantity (column) name to one plain sentence.
-    provenance : where the numbers come from.
+    provenance : where the numbers come from; None for an evaluation that is no run.
     unavailable : table name, or ``table.signal``, to the reason why its numbers are missing.
     headline_horizon_bars : horizon of the verdict and the headline numbers; None takes, for each
         signal, the first horizon listed in ``summary``.
@@ -177,7 +190,7 @@ class StudyResults:
     recipe: str
     tables: Mapping[str, pl.DataFrame]
     conventions: Mapping[str, str]
-    provenance: Provenance
+    provenance: Provenance | None
     unavailable: Mapping[str, str] = field(default_factory=dict)
     headline_horizon_bars: int | None = None
     warnings: tuple[str, ...] = ()
@@ -220,6 +233,34 @@ class StudyResults:
                     return int(horizons[0])
         return None
 
+    def of_signal(self, signal: str) -> "StudyResults":
+        """Return what concerns one signal, for its tear sheet: ``SHEET_TABLES``, its rows alone.
+
+        Rows of no signal and warnings stay; reasons of other signals go.
+        """
+        others = [name for name in self.signals if name != signal]
+        tables = {
+            name: _rows_of(self.tables[name], signal) if name in SHEET_TABLES else pl.DataFrame()
+            for name in TABLES
+        }
+        foreign = {f"{table}.{other}": table for table in TABLES for other in others}
+        told = {table for key, table in foreign.items() if key in self.unavailable}
+        reasons = {
+            k: v for k, v in self.unavailable.items() if k not in foreign and k not in told
+        } | {t: self.unavailable[k] for t in told if (k := f"{t}.{signal}") in self.unavailable}
+        return replace(
+            self,
+            title=signal,
+            tables=tables,
+            unavailable=dict(sorted(reasons.items())),
+            warnings=tuple(
+                text
+                for text in self.warnings
+                if not any(text.startswith(f"{other}: ") for other in others)
+            ),
+            gates=tuple(gate for gate in self.gates if _subject(gate) == signal),
+        )
+
     def reason(self, table: str, signal: str | None = None) -> str:
         """Return why numbers of ``table`` are missing: as the study says, or what is seen."""
         for key in (f"{table}.{signal}", table):
@@ -233,13 +274,31 @@ class StudyResults:
         return f"the study gave no finite value in {table}"
 
 
+def _subject(gate: Verdict) -> str:
+    """Return the signal that a gate is on; its subject is ``signal`` or ``signal:horizon``."""
+    subject = gate.gate.partition(" of ")[2]
+    signal, colon, horizon = subject.rpartition(":")
+    return signal if colon and horizon.isdigit() else subject
+
+
+def _rows_of(frame: pl.DataFrame, signal: str) -> pl.DataFrame:
+    """Return the rows of a signal and of none, without the columns of other signals."""
+    mine = f"{_WITH_SIGNAL}{signal}"
+    kept = [c for c in frame.columns if not c.startswith(_WITH_SIGNAL) or c == mine]
+    if "signal" not in kept or not frame.height:
+        return frame.select(kept)
+    named = pl.col("signal")
+    return frame.filter(named.is_null() | (named.cast(pl.String) == signal)).select(kept)
+
+
 def _column_problems(table: str, frame: pl.DataFrame, columns: tuple[str, ...]) -> list[str]:
     problems = [
         f"table {table!r} lacks column {name!r} ({nearest_names(name, frame.columns)})"
         for name in columns
         if name not in frame.columns
     ]
-    checked = [name for name in frame.columns if name in columns or _is_count(table, name)]
+    known = (*columns, *_OPTIONAL.get(table, ()))
+    checked = [name for name in frame.columns if name in known or _is_count(table, name)]
     for name in checked:
         wanted = _wanted(frame[name])
         if wanted:

@@ -23,10 +23,15 @@ class Column(NamedTuple):
 
 
 Row = Mapping[str, object]
+"""Cells by key; one that is markup is placed as it is."""
 
 
 def table(
-    caption: str, columns: Sequence[Column], groups: Mapping[str, Sequence[Row]], reason: str = ""
+    caption: str,
+    columns: Sequence[Column],
+    groups: Mapping[str, Sequence[Row]],
+    reason: str = "",
+    kind: str = "",
 ) -> Html:
     """Return a table that scrolls inside its box on a narrow screen.
 
@@ -36,6 +41,7 @@ def table(
     columns : the first one names the row.
     groups : heading of a group of rows to its rows; an empty heading is not shown.
     reason : why cells may be missing; shown below if any is.
+    kind : ``sortable`` lets the script of a page order the rows by a column.
     """
     heads = [tag("th", c.label, scope="col", class_="num" if c.style else "text") for c in columns]
     bodies = []
@@ -46,7 +52,8 @@ def table(
             lines.insert(0, tag("tr", wide, class_="group"))
         bodies.append(tag("tbody", *lines))
     head = tag("thead", tag("tr", *heads))
-    drawn = tag("table", tag("caption", caption), head, *bodies)
+    attributes = {"class_": kind} if kind else {}
+    drawn = tag("table", tag("caption", caption), head, *bodies, **attributes)
     return join([scrolling(drawn, caption), missing_note(drawn, reason)])
 
 
@@ -76,7 +83,7 @@ def _cell(row: Row, column: Column, first: bool) -> Html:
     value = row.get(column.key)
     if column.style is not None and not first:
         return number_cell(finite(value), column.style)
-    text = MISSING if value is None else str(value)
+    text = value if isinstance(value, Html) else MISSING if value is None else str(value)
     if column.style is not None:
         text = number_text(finite(value), column.style)
     kind = "num" if column.style else f"text col-{column.key}"

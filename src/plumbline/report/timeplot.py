@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby
-from math import ceil, gcd, isfinite
+from math import ceil, gcd
+from sys import float_info
 from typing import Final, final
 
 from plumbline.report.axes import digits_for, span_with_zero, ticks
@@ -22,10 +23,22 @@ VALUE_BUDGET: Final = 60_000
 _STATIC_POINTS: Final = 220
 _WIDTH, _HEIGHT = 1000, 400
 _DAY: Final = 86_400
-_SERIES: Final[Mapping[str, tuple[str, ...] | None]] = {
+_SPREAD: Final = ("gross_cumulative", "net_cumulative", "drawdown")
+
+Series = Mapping[str, tuple[str, ...] | None]
+"""Tables of a page's time series and the columns that it draws; None is all but the time."""
+
+STUDY_SERIES: Final[Series] = {
     "ic_rolling": ("mean_ic",),
-    "spread": ("gross_cumulative", "net_cumulative", "drawdown"),
+    "spread": _SPREAD,
     "factor_fit": None,
+    "coverage": None,
+}
+SHEET_SERIES: Final[Series] = {
+    "ic": ("rank_ic",),
+    "ic_rolling": ("mean_ic",),
+    "quantile_history": ("cumulative_return",),
+    "spread": _SPREAD,
     "coverage": None,
 }
 
@@ -100,14 +113,17 @@ class TimePlot:
     style: Style
 
 
-def time_axis(results: StudyResults) -> TimeAxis:
-    """Return the bars drawn on the page of ``results``."""
+def time_axis(results: StudyResults, series: Series) -> TimeAxis:
+    """Return the bars drawn on a page of ``results`` that shows ``series``."""
     all_bars: dict[str, list[int]] = {}
     n_values = 0
-    for table, columns in _SERIES.items():
+    for table, columns in series.items():
         frame = results.tables[table]
         all_bars[table] = sorted(set(epoch_seconds(frame)))
-        n_values += frame.height * (len(columns) if columns else frame.width - 1)
+        n_rows = frame.height
+        if n_rows and table == "ic":  # drawn at one horizon
+            n_rows = frame.select("bar_close", "signal").n_unique()
+        n_values += n_rows * (len(columns) if columns else frame.width - 1)
     step = max(1, ceil(n_values / VALUE_BUDGET))
     drawn = {name: tuple(bars[(len(bars) - 1) % step :: step]) for name, bars in all_bars.items()}
     union = tuple(sorted(set().union(*drawn.values())))
@@ -133,20 +149,18 @@ def time_plot(plot: TimePlot, axis: TimeAxis) -> Html | None:
 
 def _trimmed(plot: TimePlot, axis: TimeAxis) -> tuple[list[int], list[list[float | None]]]:
     """Return bars and scaled values without the empty bars at both ends."""
-    bars = axis.by_table[plot.table]
-    series = [[_scaled(line.values.get(bar), plot.style) for bar in bars] for line in plot.lines]
+    bars, scale = axis.by_table[plot.table], plot.style.scale
+    largest = float_info.max / 10.0 ** (plot.style.digits + 1)  # what a decimal integer can tell
+    series = []
+    for line in plot.lines:
+        values = (line.values.get(bar) for bar in bars)
+        scaled = [None if value is None else value * scale for value in values]
+        series.append([None if v is None or not abs(v) < largest else v for v in scaled])
     filled = [t for t in range(len(bars)) if any(values[t] is not None for values in series)]
     if not filled:
         return [], []
     kept = slice(filled[0], filled[-1] + 1)
     return list(bars[kept]), [values[kept] for values in series]
-
-
-def _scaled(value: float | None, style: Style) -> float | None:
-    if value is None:
-        return None
-    scaled = value * style.scale
-    return scaled if isfinite(scaled * 10.0 ** (style.digits + 1)) else None
 
 
 def _record(

@@ -1,6 +1,6 @@
-"""The JSON twin of a report: the same numbers at full precision.
+"""The JSON twins of pages: the same numbers at full precision.
 
-Schema, version 2: an object with
+Schema of a study, version 2: an object with
 
 * ``schema``            ``plumbline.study``
 * ``schema_version``    2; raised when a field changes its meaning or goes away
@@ -14,21 +14,28 @@ Schema, version 2: an object with
   maps each column to its values, top to bottom; ``dtypes`` names the polars type; ``not_finite``
   counts, for columns that have any, cells that were NaN or infinite.
 
+Schema of a tear sheet, version 1: the same with ``schema`` ``plumbline.tear_sheet``; ``tables``
+holds those of ``SHEET_TABLES``; ``provenance`` is null and ``recipe`` empty for an evaluation that
+is no run.
+
 Numbers are written with as many digits as it takes to read back the same float64. Missing, NaN
 and infinite cells are null. Times are ISO 8601 text, UTC.
 """
 
 import dataclasses
 import json
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 import polars as pl
 
-from plumbline.report.study import TABLES, Provenance, StudyResults
-from plumbline.report.values import finite, utc_text
+from plumbline.report.study import SHEET_TABLES, TABLES, Provenance, StudyResults
+from plumbline.report.values import finite_cells, utc_text
 
 SCHEMA: Final = "plumbline.study"
 SCHEMA_VERSION: Final = 2
+SHEET_SCHEMA: Final = "plumbline.tear_sheet"
+SHEET_SCHEMA_VERSION: Final = 1
 
 
 def study_json(results: StudyResults) -> str:
@@ -42,9 +49,18 @@ def study_json(results: StudyResults) -> str:
     -------
     One JSON object, ASCII, ending in a newline; schema in the module's docstring.
     """
+    return _text(results, {"schema": SCHEMA, "schema_version": SCHEMA_VERSION}, TABLES)
+
+
+def sheet_json(results: StudyResults) -> str:
+    """Return the JSON twin of ``sheet_page``, made as :func:`study_json` is."""
+    head = {"schema": SHEET_SCHEMA, "schema_version": SHEET_SCHEMA_VERSION}
+    return _text(results, head, SHEET_TABLES)
+
+
+def _text(results: StudyResults, head: Mapping[str, object], names: Iterable[str]) -> str:
     record = {
-        "schema": SCHEMA,
-        "schema_version": SCHEMA_VERSION,
+        **head,
         "title": results.title,
         "headline_horizon_bars": {name: results.headline(name) for name in results.signals},
         "conventions": dict(results.conventions),
@@ -53,12 +69,14 @@ def study_json(results: StudyResults) -> str:
         "gates": [verdict._asdict() for verdict in results.gates],
         "provenance": _provenance(results.provenance),
         "recipe": results.recipe,
-        "tables": {name: _table(results.tables[name]) for name in TABLES},
+        "tables": {name: _table(results.tables[name]) for name in names},
     }
     return json.dumps(record, allow_nan=False, separators=(",", ":")) + "\n"
 
 
-def _provenance(source: Provenance) -> dict[str, object]:
+def _provenance(source: Provenance | None) -> dict[str, object] | None:
+    if source is None:
+        return None
     record = {item.name: getattr(source, item.name) for item in dataclasses.fields(source)}
     return record | {
         "versions": dict(source.versions),
@@ -88,7 +106,7 @@ def _cells(column: pl.Series) -> list[object]:
     if column.dtype in (pl.Datetime, pl.Date):
         return list(utc_text(column))
     if column.dtype.is_float() or column.dtype == pl.Decimal:
-        return [finite(value) for value in column.to_list()]
+        return list(finite_cells(column))
     if column.dtype.is_integer() or column.dtype in (pl.Boolean, pl.Null):
         return column.to_list()
     return column.cast(pl.String).to_list()

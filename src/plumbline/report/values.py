@@ -26,6 +26,7 @@ RATIO: Final = Style(1.0, 2)
 P_VALUE: Final = Style(1.0, 3, "probability")
 PERCENT: Final = Style(100.0, 1, "%")
 BPS: Final = Style(1e4, 1, "bps")
+MILLIONS: Final = Style(1e-6, 1)
 
 
 def finite(value: object) -> float | None:
@@ -39,7 +40,16 @@ def finite_column(frame: pl.DataFrame, column: str) -> list[float | None]:
     """Return a column with None for missing and non-finite cells; empty if it is not there."""
     if column not in frame.columns:
         return []
-    return [finite(value) for value in frame[column].to_list()]
+    return finite_cells(frame[column])
+
+
+def finite_cells(column: pl.Series) -> list[float | None]:
+    """Return the numbers of a column as floats, None for missing and non-finite cells."""
+    if column.dtype.is_float() or column.dtype.is_integer():
+        values = column.cast(pl.Float64)
+        is_lost = ~values.is_finite()
+        return (values.set(is_lost, None) if is_lost.any() else values).to_list()
+    return [finite(value) for value in column.to_list()]
 
 
 def rows_of(frame: pl.DataFrame, signal: str, horizon_bars: int | None = None) -> pl.DataFrame:
@@ -79,6 +89,13 @@ def utc_text(column: pl.Series) -> list[str | None]:
     return column.dt.strftime("%Y-%m-%d").to_list()
 
 
+def dates(column: pl.Series) -> list[str | None]:
+    """Return the days (UTC) of a column of times; None where there is none."""
+    if not column.dtype.is_temporal():
+        return [None] * len(column)
+    return [text and text[:10] for text in utc_text(column)]
+
+
 def number_text(value: float | None, style: Style) -> str:
     """Return a number for the eye: fixed decimals, a true minus sign, ``n/a`` if missing."""
     if value is None or not math.isfinite(value * style.scale):
@@ -99,3 +116,13 @@ def with_unit(value: float | None, style: Style) -> str:
     """Return ``number_text`` followed by its unit where the unit is a symbol."""
     text = number_text(value, style)
     return f"{text} {style.unit}" if style.unit in {"%", "bps"} and text != MISSING else text
+
+
+def capital_text(value: float | None) -> str:
+    """Return an amount of dollars in at most three digits: ``25m``, ``1.5bn``, ``800k``."""
+    if value is None or not math.isfinite(value):
+        return MISSING
+    for size, unit in ((1e12, "tn"), (1e9, "bn"), (1e6, "m"), (1e3, "k")):
+        if abs(value) >= size * 0.9995:
+            return f"{value / size:.3g}{unit}" if abs(value) < 1e15 else f"{value:.3g}"
+    return f"{value:.3g}"

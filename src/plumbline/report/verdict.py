@@ -110,11 +110,12 @@ def _caveat(results: StudyResults) -> str:
     rule = (
         f"the horizon of {bars_text(results.headline_horizon_bars)} that the study names"
         if results.headline_horizon_bars is not None
-        else "the first horizon that the study lists, not the best one"
+        else "the first horizon listed, not the best one"
     )
     return (
-        f"Many looks: this page shows {n_tests} tests of a mean IC ({len(results.signals)} signals "
-        f"by {horizons} horizons) and {spreads.height} spreads. Each is judged at 5 % on its own "
+        f"Many looks: this page shows {counted(n_tests, 'test')} of a mean IC "
+        f"({counted(len(results.signals), 'signal')} by {counted(horizons, 'horizon')}) and "
+        f"{counted(spreads.height, 'spread')}. Each is judged at 5 % on its own "
         "and no correction for the number of looks is made here, so one beyond its critical value "
         f"among many is weak evidence. The sentences above use {rule}."
     )
@@ -122,7 +123,12 @@ def _caveat(results: StudyResults) -> str:
 
 def bars_text(n_bars: int) -> str:
     """Return ``1 bar`` or ``21 bars``."""
-    return f"{n_bars:,} bar" + ("" if n_bars == 1 else "s")
+    return counted(n_bars, "bar")
+
+
+def counted(n: int, what: str) -> str:
+    """Return a number of things in words: ``1 bar``, ``21 bars``."""
+    return f"{n:,} {what}" + ("" if n == 1 else "s")
 
 
 def _signal_block(results: StudyResults, signal: str, index: int) -> Html:

@@ -1,4 +1,4 @@
-"""Put a report and its JSON twin into a folder."""
+"""Put a report, its tear sheets and their JSON twins into a folder."""
 
 import os
 from pathlib import Path
@@ -6,13 +6,17 @@ from pathlib import Path
 from plumbline.core.errors import ParameterError
 from plumbline.lake.durable import write_durably
 from plumbline.report.page import study_page
-from plumbline.report.paths import HTML_NAME, JSON_NAME, ReportPaths
+from plumbline.report.paths import HTML_NAME, ReportPaths, report_paths
+from plumbline.report.sheet import sheet_page
 from plumbline.report.study import StudyResults
-from plumbline.report.twin import study_json
+from plumbline.report.twin import sheet_json, study_json
 
 
 def write_report(results: StudyResults, folder: str | os.PathLike[str]) -> ReportPaths:
-    """Write ``study.html`` and ``study.json``; a reader sees an old or a new file, never a part.
+    """Write ``study.html``, ``study.json`` and a tear sheet with its twin for each signal.
+
+    A reader sees an old or a new file, never a part. The page of the study, which leads to the
+    tear sheets, is written last.
 
     Parameters
     ----------
@@ -21,7 +25,7 @@ def write_report(results: StudyResults, folder: str | os.PathLike[str]) -> Repor
 
     Returns
     -------
-    The paths of both files.
+    The paths of all files.
 
     Raises
     ------
@@ -29,14 +33,19 @@ def write_report(results: StudyResults, folder: str | os.PathLike[str]) -> Repor
         If ``folder`` is, or lies under, a file.
     """
     place = Path(folder)
-    page, twin = study_page(results), study_json(results)
+    paths = report_paths(place, results.signals)
+    sheets = {name: pair.html.name for name, pair in paths.sheets}
+    texts = {paths.json: study_json(results), paths.html: study_page(results, sheets)}
+    for name, (page, twin) in paths.sheets:
+        mine = results.of_signal(name)
+        texts[page] = sheet_page(mine, HTML_NAME, twin.name)
+        texts[twin] = sheet_json(mine)
     try:
         place.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError) as error:
         raise ParameterError(
             f"folder={str(place)!r} is or lies under a file; name a folder"
         ) from error
-    paths = ReportPaths(place / HTML_NAME, place / JSON_NAME)
-    write_durably(paths.json, twin.encode())
-    write_durably(paths.html, page.encode())
+    for path in paths.files():
+        write_durably(path, texts[path].encode())
     return paths

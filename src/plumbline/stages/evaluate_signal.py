@@ -4,6 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, final
 
+import numpy as np
+from jaxtyping import Float
+
 from plumbline.core.alignment import conform
 from plumbline.core.panel import Panel
 from plumbline.engine.stage import Stage, Tables
@@ -16,8 +19,7 @@ class EvaluateSignal(Stage):
     """Every table of a signal's :class:`plumbline.factors.evaluation.Evaluation`.
 
     The table uncomputed says by reason what is missing in them. Prices with ``volume`` give the
-    capacity curve. The optional input ``regimes`` holds the states of the market: each field is a
-    regime, of one asset, whose numbers are its states.
+    capacity curve.
 
     Parameters
     ----------
@@ -25,12 +27,15 @@ class EvaluateSignal(Stage):
     options : horizons, quantiles, costs and draws.
     rolling_bars : window of the trailing mean of the rank IC.
     sectors : pairs of asset and sector, sorted; empty leaves the rank IC by sector out.
+    regimes : pairs of a regime's name and the labels of its states; their numbers are the field of
+        that name in the optional input ``regimes``.
     """
 
     name: str
     options: EvaluationOptions
     rolling_bars: int = 252
     sectors: tuple[tuple[str, str], ...] = ()
+    regimes: tuple[tuple[str, tuple[str, ...]], ...] = ()
     reads: ClassVar[tuple[str, ...]] = ("signal", "prices")
     optional: ClassVar[tuple[str, ...]] = ("regimes",)
 
@@ -39,12 +44,17 @@ class EvaluateSignal(Stage):
         from plumbline.factors.evaluation import evaluate
 
         prices = inputs["prices"]
-        states = conform(inputs["regimes"], prices) if "regimes" in inputs else {}
+        numbers = conform(inputs["regimes"], prices) if self.regimes else {}
         return evaluate(
             {self.name: conform(inputs["signal"], prices)["signal"]},
             prices,
             options=self.options,
             sectors=dict(self.sectors),
-            regimes={name: column[:, 0] for name, column in states.items()},
+            regimes={name: _in_words(numbers[name][:, 0], labels) for name, labels in self.regimes},
             rolling_bars=self.rolling_bars,
         ).tables
+
+
+def _in_words(numbers: Float[np.ndarray, " bars"], labels: tuple[str, ...]) -> list[str]:
+    """Return the label of each bar's state, an empty text where there is none."""
+    return [labels[int(number)] if np.isfinite(number) else "" for number in numbers]

@@ -10,6 +10,11 @@ from plumbline.engine.stage import Tables
 if TYPE_CHECKING:
     import polars as pl
 
+COMPARISON = "signal_correlation"
+"""The node that compares the signals of a study."""
+
+_NODES = frozenset({"factor_fit", "universe_members", "regime_states", COMPARISON})
+
 
 @final
 class StudyTables(dict[str, Any]):
@@ -21,9 +26,12 @@ class StudyTables(dict[str, Any]):
 
 def is_table_node(node: str) -> bool:
     """Return whether a node of a study makes tables for its report."""
-    return node in ("factor_fit", "universe_members", "regime_states") or node.startswith(
-        ("evaluation:", "neutral_fit:")
-    )
+    return node in (
+        "factor_fit",
+        "universe_members",
+        "regime_states",
+        COMPARISON,
+    ) or node.startswith(("evaluation:", "neutral_fit:"))
 
 
 def study_tables(engine: Engine, result: RunResult) -> "dict[str, pl.DataFrame]":

@@ -9,12 +9,13 @@ from plumbline.engine.pipeline import DataInput, DataSet, Node, Pipeline
 from plumbline.factors.factor_returns import legs_of
 from plumbline.factors.model import FactorModel
 from plumbline.factors.options import EvaluationOptions
-from plumbline.features.signal import Signal
+from plumbline.features.signal import PART, Signal
 from plumbline.features.universe import UniverseRules
+from plumbline.stages.compare_signals import CompareSignals
 from plumbline.stages.compute_returns import ComputeReturns
 from plumbline.stages.compute_signal import ComputeSignal
 from plumbline.stages.derive_factor_returns import DeriveFactorReturns
-from plumbline.stages.derived_fields import MODEL_NODE, derived_fields
+from plumbline.stages.derived_fields import MODEL_NODE, derived_fields, parts_of
 from plumbline.stages.evaluate_signal import EvaluateSignal
 from plumbline.stages.feasibility import Ask, feasibility
 from plumbline.stages.fit_factor_model import FitFactorModel
@@ -43,6 +44,7 @@ from plumbline.stages.summarise_model import SummariseModel
 from plumbline.stages.summarise_neutralisation import SummariseNeutralisation
 from plumbline.stages.summarise_regimes import SummariseRegimes
 from plumbline.stages.summarise_universe import SummariseUniverse
+from plumbline.stages.tables import COMPARISON
 from plumbline.stages.validation import filled, made
 
 
@@ -114,11 +116,12 @@ class FactorStudy(Kind):
         ask, _ = _ask(full, document, datasets, base)
         assets = None if full["universe"]["assets"] is None else ask.universe
         sectors = tuple(sorted(ask.sectors.items()))
-        wiring = _Wiring(full, ask.stocks, ask.legs, assets, sectors)
+        wiring = _Wiring(full, ask.stocks, ask.legs, assets, sectors, ask.regimes)
         nodes = [*wiring.model_nodes(ask.model), *wiring.universe_nodes(ask.rules)]
-        nodes += wiring.regime_nodes(ask.regimes)
+        nodes += wiring.regime_nodes()
         for label, signal in ask.signals.items():
             nodes += wiring.signal_nodes(label, signal, options_of(document))
+        nodes += wiring.comparison_nodes()
         return Pipeline(full["name"], tuple(nodes), full["on_code_change"])
 
     def warnings(
@@ -141,6 +144,12 @@ class _Wiring:
     legs: DataSet
     assets: tuple[str, ...] | None
     sectors: tuple[tuple[str, str], ...]
+    regimes: tuple[MarketRegime, ...]
+
+    @property
+    def states(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        """Return each regime with the labels of its states."""
+        return tuple((found.name, found.regime.labels) for found in self.regimes)
 
     def model_nodes(self, model: FactorModel) -> list[Node]:
         size = self.full["block_bars"]
@@ -167,44 +176,66 @@ class _Wiring:
             Node("universe_members", SummariseUniverse(), {"universe": "universe"}),
         ]
 
-    def regime_nodes(self, regimes: tuple[MarketRegime, ...]) -> list[Node]:
-        if not regimes:
+    def regime_nodes(self) -> list[Node]:
+        if not self.regimes:
             return []
         reads: dict[str, str | DataInput] = {}
-        if any(found.factor is not None for found in regimes):
+        if any(found.factor is not None for found in self.regimes):
             reads["factors"] = "factor_returns"
-        if any(found.factor is None for found in regimes):
+        if any(found.factor is None for found in self.regimes):
             reads["returns"] = "returns"
-            if self.full["universe"]["rules"] is not None:
+            if self._is_masked:
                 reads["universe"] = "universe"
-        labels = tuple((found.name, found.regime.labels) for found in regimes)
         return [
-            Node("regimes", LabelRegimes(regimes, self.full["block_bars"]), reads),
-            Node("regime_states", SummariseRegimes(labels), {"regimes": "regimes"}),
+            Node("regimes", LabelRegimes(self.regimes, self.full["block_bars"]), reads),
+            Node("regime_states", SummariseRegimes(self.states), {"regimes": "regimes"}),
         ]
 
     def signal_nodes(self, label: str, signal: Signal, options: EvaluationOptions) -> list[Node]:
         size = self.full["block_bars"]
-        name = f"signal:{label}"
-        nodes = [Node(name, ComputeSignal(signal, size), self._signal_inputs(signal))]
-        if self.full["universe"]["rules"] is not None:
-            masked = {"signal": name, "universe": "universe"}
-            name = f"member:{label}"
-            nodes.append(Node(name, MaskSignal(size), masked))
-        neutral = self.full["neutralise"]
-        if neutral["betas"] or self.sectors:
-            inputs: dict[str, str | DataInput] = {"signal": name}
-            if neutral["betas"]:
+        nodes = [Node(f"signal:{label}", ComputeSignal(signal, size), self._signal_inputs(signal))]
+        if self._is_masked:
+            masked = {"signal": f"signal:{label}", "universe": "universe"}
+            nodes.append(Node(f"member:{label}", MaskSignal(size), masked))
+        if self._is_neutralised:
+            inputs: dict[str, str | DataInput] = {"signal": self._raw(label)}
+            if self.full["neutralise"]["betas"]:
                 inputs["model"] = MODEL_NODE
-            name = f"neutral:{label}"
-            nodes.append(Node(name, NeutraliseSignal(self.sectors, size), inputs))
+            nodes.append(Node(f"neutral:{label}", NeutraliseSignal(self.sectors, size), inputs))
             counts = SummariseNeutralisation(label, self.sectors)
             nodes.append(Node(f"neutral_fit:{label}", counts, inputs))
-        evaluation = EvaluateSignal(label, options, self.full["rolling_bars"], self.sectors)
+        window = self.full["rolling_bars"]
+        evaluation = EvaluateSignal(label, options, window, self.sectors, self.states)
         traded = ("volume",) if "volume" in self.stocks.fields else ()
-        prices = self._prices("close", *traded)
-        reads: dict[str, str | DataInput] = {"signal": name, "prices": prices}
+        reads: dict[str, str | DataInput] = {
+            "signal": self._last(label),
+            "prices": self._prices("close", *traded),
+        }
+        reads |= {"regimes": "regimes"} if self.regimes else {}
         return [*nodes, Node(f"evaluation:{label}", evaluation, reads)]
+
+    def comparison_nodes(self) -> list[Node]:
+        labels = tuple(self.full["signals"])
+        if len(labels) < 2:
+            return []
+        reads: dict[str, str | DataInput] = {label: self._last(label) for label in labels}
+        return [Node(COMPARISON, CompareSignals(labels), reads)]
+
+    @property
+    def _is_masked(self) -> bool:
+        return self.full["universe"]["rules"] is not None
+
+    @property
+    def _is_neutralised(self) -> bool:
+        return bool(self.full["neutralise"]["betas"] or self.sectors)
+
+    def _raw(self, label: str) -> str:
+        """Return the node of a signal of the universe's members, before it is neutralised."""
+        return f"{'member' if self._is_masked else 'signal'}:{label}"
+
+    def _last(self, label: str) -> str:
+        """Return the node of a signal as it is evaluated."""
+        return f"neutral:{label}" if self._is_neutralised else self._raw(label)
 
     def _signal_inputs(self, signal: Signal) -> dict[str, str | DataInput]:
         derived = derived_fields(self.full["factors"]["definitions"], self.full["signals"])
@@ -213,6 +244,7 @@ class _Wiring:
         inputs: dict[str, str | DataInput] = {
             "model" if node == MODEL_NODE else node: node for node in sorted(nodes)
         }
+        inputs |= {f"{PART}{label}": self._raw(label) for label in parts_of(signal)}
         return inputs | ({"prices": self._prices(*sorted(bars))} if bars else {})
 
     def _prices(self, *fields: str) -> DataInput:
