@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo dev test format bench clean help
+.PHONY: demo dev test format docs bench clean help
 
 help:
 	@echo "make demo    set up and run the example study on the data in examples/"
@@ -12,6 +12,7 @@ help:
 	@echo "make dev     set up what the tests need"
 	@echo "make bench   set up and measure against the peers (half an hour)"
 	@echo "make format  format the code"
+	@echo "make docs    write the pages of signals and models from their docstrings"
 	@echo "make clean   remove the environment and the demo project"
 
 demo: $(VENV)/.installed
@@ -29,6 +30,9 @@ test: $(VENV)/.dev
 format: $(VENV)/.dev
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
+
+docs: $(VENV)/.installed
+	$(BIN)/python docs/make_pages.py
 
 bench: $(VENV)/.bench
 	$(BIN)/python -m benchmarks

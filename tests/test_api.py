@@ -107,21 +107,22 @@ def test_a_plan_shows_itself_as_the_command_line_does(study, capsys, monkeypatch
 def test_compiling_is_told_once_on_standard_error(study, capsys, monkeypatch):
     compiled = []
 
-    def warm(told):
-        compiled.append(told)
+    def warm(told, families):
+        compiled.append(families)
         for done in range(3):
             told("rolling regression", done, 2)
 
     monkeypatch.setattr("plumbline.kernels.warm.warm", warm)
     for is_compiled, lines in ((True, 0), (False, 1)):
         monkeypatch.setattr(
-            "plumbline.kernels.kernel_cache.has_marker", lambda is_so=is_compiled: is_so
+            "plumbline.kernels.warm.is_warm", lambda _families, is_so=is_compiled: is_so
         )
         capsys.readouterr()
         api.run_workspace(study.workspace, api.Options(use_cache=False))
         out, err = capsys.readouterr()
         assert out == ""
         assert err.count("compiling kernels") == len(err.splitlines()) == len(compiled) == lines
+    assert compiled == [{"regression", "order_statistics"}], "only what the study reaches"
 
 
 def test_a_table_that_is_not_there_is_answered_with_the_nearest(study):

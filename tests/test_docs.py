@@ -15,7 +15,9 @@ import pytest
 from plumbline.core.settings import ARITHMETIC, ENVIRONMENT
 from plumbline.factors.model import models
 from plumbline.factors.options import EvaluationOptions
+from plumbline.factors.regime import regimes
 from plumbline.features.signal import signals
+from plumbline.features.universe import UniverseRules
 from plumbline.lake.cleaning_rules import CleaningRules
 from plumbline.stages.kind import Gate
 from plumbline.stages.recipe import load_recipe
@@ -24,7 +26,11 @@ from plumbline.stages.validation import schema_of
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 SOURCE = REPOSITORY / "src" / "plumbline"
-ROOMS_OF_METHODS = ("plumbline.features.signals", "plumbline.factors.models")
+ROOMS_OF_METHODS = (
+    "plumbline.features.signals",
+    "plumbline.factors.models",
+    "plumbline.factors.regimes",
+)
 ROOM = re.compile(r"^(\w+)(?::[^=\n]*)? = Room\(\s*\"([\w.]+)\"", re.MULTILINE)
 REFERENCE = re.compile(r"^\s*References?\s*\n\s*-{4,}\s*\n\s*\S|\bReferences?: \S", re.MULTILINE)
 LINK = re.compile(r"!?\[[^\]]*\]\(\s*<?([^)\s>]+)>?[^)]*\)")
@@ -129,17 +135,27 @@ def key_rows(text: str, word: str) -> dict[str, tuple[str, str]]:
 def recipe_classes() -> dict[str, type]:
     """Return heading -> class of everything in a recipe that a class of ours checks."""
     found: dict[str, type] = {"rules": CleaningRules, "evaluation": EvaluationOptions}
+    found |= {"membership": UniverseRules}
     found |= {name: plugin(package, name) for package, name in plugins() if package in IN_RECIPES}
     return {**found, "gates": Gate}
 
 
 def recipe_keys() -> dict[str, set[str]]:
     """Return heading -> keys of everything that a recipe may hold."""
-    schema, problems = study_schema({**STUDY, "data": {"stocks": {"dataset": "x"}}})
+    document = {**STUDY, "data": {"stocks": {"dataset": "x"}}, "regimes": {"threshold": {}}}
+    schema, problems = study_schema(document)
     assert problems == []
     top = schema["properties"]
-    own = {"signals": top["signals"]["properties"]["momentum"], "model": top["model"]}
-    shared = {"signals": signals["momentum"], "model": models["rolling_regression"]}
+    own = {
+        "signals": top["signals"]["properties"]["momentum"],
+        "model": top["model"],
+        "regimes": top["regimes"]["properties"]["threshold"],
+    }
+    shared = {
+        "signals": signals["momentum"],
+        "model": models["rolling_regression"],
+        "regimes": regimes["threshold"],
+    }
     classes = recipe_classes()
     return {
         "Top level": set(top),

@@ -292,11 +292,15 @@ def run(
 
 def run_workspace(workspace: Workspace, options: Options) -> Study:
     """Compute what is missing of a workspace, and store its new data."""
-    from plumbline.kernels.kernel_cache import has_marker
+    from plumbline.kernels.warm import families_among, is_warm, warm
 
-    def compile_first(_plan: Plan) -> None:
-        if not has_marker():
-            from plumbline.kernels.warm import warm
+    codes = workspace.project.codes
+
+    def compile_first(plan: Plan) -> None:
+        waiting = (d for d in plan.decisions if d.state in (State.RUN, State.FOLLOWS))
+        stages = {d.task.node.name: d.task.node.stage for d in waiting}
+        reached = families_among(m for stage in stages.values() for m in codes.of(stage).files)
+        if not is_warm(reached):
 
             def step(name: str, done: int, total: int) -> None:
                 check()
@@ -304,7 +308,7 @@ def run_workspace(workspace: Workspace, options: Options) -> Study:
                     options.compiling(name, done, total)
 
             with interrupt_between(_say_waiting) as check:
-                warm(step)
+                warm(step, reached)
 
     pipeline, warnings = workspace.pipeline, workspace.warnings  # nothing is stored if these fail
     workspace.store_data()

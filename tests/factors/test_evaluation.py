@@ -13,8 +13,79 @@ from plumbline.inference.hac import hac_mean
 from tests.contracts.made_panels import axis, names
 from tests.oracles import evaluation as oracle
 
-OPTIONS = EvaluationOptions(horizons=(1, 4), n_quantiles=3, spread_horizon=3)
+OPTIONS = EvaluationOptions(
+    horizons=(1, 4),
+    n_quantiles=3,
+    spread_horizon=3,
+    n_resamples=50,
+    n_draws=20,
+    impact_bars=5,
+    capitals_usd=(1e5, 1e7),
+)
+BARE = EvaluationOptions(horizons=(1, 4), n_quantiles=3, spread_horizon=3, n_resamples=0, n_draws=0)
+_SERIES = {"signal": pl.String, "horizon_bars": pl.Int64}
+_MEAN = {"mean_ic": pl.Float64, "t_hac": pl.Float64, "p_value": pl.Float64, "n_bars": pl.Int64}
 COLUMNS = {
+    "pearson": {
+        **_SERIES,
+        "mean_ic": pl.Float64,
+        "sd_ic": pl.Float64,
+        "icir": pl.Float64,
+        "t_hac": pl.Float64,
+        "p_value": pl.Float64,
+        "critical_5pct": pl.Float64,
+        "lag_bars": pl.Int64,
+        "n_bars": pl.Int64,
+    },
+    "bootstrap": {
+        **_SERIES,
+        "lower": pl.Float64,
+        "upper": pl.Float64,
+        "level": pl.Float64,
+        "block_bars": pl.Float64,
+        "n_resamples": pl.Int64,
+        "seed": pl.Int64,
+    },
+    "null_suite": {
+        **_SERIES,
+        "null": pl.String,
+        "mean": pl.Float64,
+        "sd": pl.Float64,
+        "p_value": pl.Float64,
+        "n_draws": pl.Int64,
+        "seed": pl.Int64,
+    },
+    "turnover": {
+        **_SERIES,
+        "quantile": pl.Int64,
+        "mean_turnover": pl.Float64,
+        "n_bars": pl.Int64,
+    },
+    "rank_autocorrelation": {
+        **_SERIES,
+        "mean_autocorrelation": pl.Float64,
+        "n_bars": pl.Int64,
+    },
+    "ic_by_sector": {"sector": pl.String, **_SERIES, **_MEAN, "mean_n_assets": pl.Float64},
+    "ic_by_regime": {"regime": pl.String, "state": pl.String, **_SERIES, **_MEAN},
+    "capacity": {
+        "signal": pl.String,
+        "capital_usd": pl.Float64,
+        "gross_annual": pl.Float64,
+        "cost_annual": pl.Float64,
+        "impact_annual": pl.Float64,
+        "net_annual": pl.Float64,
+        "participation": pl.Float64,
+    },
+    "breaks": {
+        **_SERIES,
+        "statistic": pl.Float64,
+        "p_value": pl.Float64,
+        "bar_close": pl.Datetime("us", "UTC"),
+        "mean_before": pl.Float64,
+        "mean_after": pl.Float64,
+        "n_bars": pl.Int64,
+    },
     "summary": {
         "signal": pl.String,
         "horizon_bars": pl.Int64,
@@ -34,6 +105,7 @@ COLUMNS = {
         "signal": pl.String,
         "horizon_bars": pl.Int64,
         "rank_ic": pl.Float64,
+        "pearson_ic": pl.Float64,
     },
     "decay": {
         "signal": pl.String,
@@ -57,6 +129,9 @@ COLUMNS = {
         "cost": pl.Float64,
         "net_return": pl.Float64,
         "turnover": pl.Float64,
+        "net_cumulative": pl.Float64,
+        "gross_cumulative": pl.Float64,
+        "drawdown": pl.Float64,
     },
     "spread_summary": {
         "signal": pl.String,
@@ -79,7 +154,29 @@ def market(seed, n_bars, n_assets=9):
     close = 20 * np.exp(np.cumsum(0.03 * rng.standard_normal((n_bars, n_assets)), axis=0))
     close[rng.random(close.shape) < 0.05] = np.nan
     close[: n_bars // 5, 0] = np.nan
-    return Panel({"close": close}, axis(n_bars), names(n_assets), first_bar=13)
+    volume = 1e5 * np.exp(rng.standard_normal(close.shape))
+    volume[rng.random(close.shape) < 0.1] = np.nan
+    volume[:, 1] = 0.0
+    fields = {"close": close, "volume": volume}
+    return Panel(fields, axis(n_bars), names(n_assets), first_bar=13)
+
+
+def sectors_of(panel):
+    return {asset: "even" if i % 2 == 0 else "odd" for i, asset in enumerate(panel.assets[:-1])}
+
+
+def regimes_of(panel):
+    calm = np.where(np.arange(panel.n_bars) % 3 == 0, "calm", "wild").astype(object)
+    calm[:2] = None
+    code = (np.arange(panel.n_bars) % 2).astype(float)
+    code[-1] = np.nan
+    return {"mood": calm, "code": code}
+
+
+def whole(signals, panel, options=OPTIONS):
+    """Evaluate with every input given."""
+    more = {"sectors": sectors_of(panel), "regimes": regimes_of(panel)}
+    return evaluate(signals, panel, options=options, **more)
 
 
 def ragged_signal(seed, shape):
@@ -152,24 +249,32 @@ def test_columns_and_types_are_the_published_ones():
     panel = market(0, 30)
     signals = {"one": ragged_signal(0, panel.shape), "nothing": np.full(panel.shape, np.nan)}
     for given_signals in (signals, {"nothing": signals["nothing"]}):
-        result = evaluate(given_signals, panel, options=OPTIONS)
-        for table, columns in COLUMNS.items():
-            assert getattr(result, table).schema == pl.Schema(columns), table
+        for result in (
+            whole(given_signals, panel),
+            evaluate(given_signals, panel.only(["close"]), options=BARE),
+        ):
+            for table, columns in COLUMNS.items():
+                assert getattr(result, table).schema == pl.Schema(columns), table
 
 
 def test_every_figure_has_a_convention():
     result = evaluate({"one": ragged_signal(0, (30, 9))}, market(0, 30), options=OPTIONS)
-    axes = {"signal", "bar_close", "horizon_bars", "lag_bars", "lower", "upper", "n"}
-    figures = {column for columns in COLUMNS.values() for column in columns} - axes
-    assert figures <= set(result.conventions)
+    told_by_their_table = {
+        *("signal", "bar_close", "horizon_bars", "lag_bars", "lower", "upper", "n", "level"),
+        *("n_resamples", "n_draws", "seed", "null", "mean", "sd", "sector", "regime", "state"),
+        *("capital_usd", "mean_before", "mean_after"),
+    }
+    figures = {column for columns in COLUMNS.values() for column in columns}
+    assert figures - told_by_their_table <= set(result.conventions)
+    new = {"pearson", "bootstrap", "null_suite", "breaks", "ic_by_sector", "ic_by_regime"}
+    assert new | {"capacity", "ic_rolling", "ic_by_year", "coverage"} <= set(result.conventions)
 
 
 def test_a_figure_that_does_not_exist_is_null_and_never_nan():
     panel = market(0, 30)
     signals = {"nothing": np.full(panel.shape, np.nan), "constant": np.ones(panel.shape)}
-    result = evaluate(signals, panel, options=OPTIONS)
-    for table in COLUMNS:
-        frame = getattr(result, table)
+    result = whole(signals, panel)
+    for frame in result.tables.values():
         for column in frame.select(pl.col(pl.Float64)).iter_columns():
             assert not column.is_nan().any()
     assert result.summary["t_hac"].null_count() == 4
@@ -206,8 +311,7 @@ def test_a_signal_that_knows_the_past_return_has_no_ic():
 def test_signals_do_not_disturb_each_other_and_keep_their_order():
     panel = market(5, 40)
     a, b = ragged_signal(1, panel.shape), ragged_signal(2, panel.shape)
-    both = evaluate({"b": b, "a": a}, panel, options=OPTIONS)
-    alone = evaluate({"a": a}, panel, options=OPTIONS)
+    both, alone = whole({"b": b, "a": a}, panel), whole({"a": a}, panel)
     assert both.summary["signal"].to_list() == ["b", "b", "a", "a"]
     for table in COLUMNS:
         assert getattr(both, table).filter(signal="a").equals(getattr(alone, table))

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from plumbline import kernels
+from plumbline.core.errors import ParameterError
 from plumbline.kernels import kernel_cache, warm
 
 
@@ -78,9 +79,32 @@ def test_warm_says_what_it_does_and_is_remembered(folder):
     told = []
     warm.warm(lambda name, done, total: told.append((name, done, total)))
     assert warm.is_warm()
+    warm.warm(lambda *_: pytest.fail("what is compiled is compiled again"))
     assert [done for _, done, _ in told] == list(range(len(told)))
     assert {total for _, _, total in told} == {len(told) - 1}
     assert all(name for name, _, _ in told)
+
+
+def test_warm_compiles_the_families_asked_for_and_no_other(folder):
+    told = []
+    warm.warm(lambda name, *_: told.append(name), ["order_statistics"])
+    assert warm.is_warm(["order_statistics"])
+    assert not warm.is_warm(["order_statistics", "rolling"])
+    assert set(told) == {"correlation across assets"}
+    with pytest.raises(ParameterError, match="no family of kernels 'roling'; did you mean"):
+        warm.warm(families=["roling"])
+
+
+def test_a_family_is_known_by_the_module_that_is_imported():
+    modules = ["plumbline.kernels.rolling", "plumbline.kernels.inputs", "numpy", "rolling_order"]
+    assert warm.families_among(modules) == {"rolling"}
+
+
+def test_every_public_kernel_belongs_to_a_family():
+    public = {f"plumbline.kernels.{module}" for module in kernels._EXPORTS.values()} - {
+        "plumbline.kernels.warm"
+    }
+    assert len(warm.families_among(public)) == len(public)
 
 
 def test_old_folders_go_and_others_stay(folder):
@@ -89,7 +113,7 @@ def test_old_folders_go_and_others_stay(folder):
         old.mkdir(parents=True)
         os.utime(old, (number, number))
     (folder / "not-a-digest").mkdir()
-    kernel_cache.write_marker()
+    kernel_cache.write_marker("rolling")
     left = {path.name for path in folder.iterdir()}
     newest = {f"{number:016x}" for number in (4, 5, 6, 7)}
     assert left == {"not-a-digest", kernel_cache.kernel_digest(), *newest}

@@ -112,6 +112,7 @@ def study(n_bars: int = 2700, seed: int = 1) -> StudyResults:
                 "unit": ["windows", "bars", "bars"],
             }
         ),
+        "universe": _universe(bars),
         "quality": pl.DataFrame(
             {
                 "rule": ["exact_duplicate", "gap", "ohlc_order", "outlier_tick"],
@@ -139,6 +140,21 @@ def empty_study() -> StudyResults:
     """Return a study of which nothing could be computed."""
     tables = {name: pl.DataFrame() for name in TABLES}
     return StudyResults("Nothing", "", tables, {}, provenance())
+
+
+def _universe(bars: list[datetime]) -> pl.DataFrame:
+    n_bars = len(bars)
+    about = {"n_bars_priced": n_bars, "n_bars_member": n_bars // 2}
+    inside = {"first_member": bars[0], "last_member": bars[n_bars // 2]}
+    outside = {"first_excluded": bars[n_bars // 2], "last_excluded": bars[-1]}
+    rows = [
+        {"asset": "AAPL", "reason": "", "n_bars_excluded": 0},
+        {"asset": "GONE", "reason": "short_history", "n_bars_excluded": 9} | outside,
+        {"asset": "GONE", "reason": "frozen", "n_bars_excluded": 4} | outside,
+    ]
+    return pl.DataFrame(
+        [about | inside | {"first_excluded": None, "last_excluded": None} | row for row in rows]
+    )
 
 
 def _by_bar(

@@ -4,9 +4,9 @@ The room promises that residual returns are causal (bar t is explained by coeffi
 before it), that what looks ahead on purpose lives in ``forward_returns`` alone, and that every
 evaluation carries the conventions of its figures.
 
-The factor models are found by name in ``plumbline.factors.model.models``. A name that is also a
-file's or a folder's (``models``, ``factor_returns``, ``forward_returns``) is not given here: import
-it from its module.
+The factor models are found by name in ``plumbline.factors.model.models``, the regimes in
+``plumbline.factors.regime.regimes``. A name that is also a file's or a folder's (``models``,
+``regimes``, ``factor_returns``, ``forward_returns``) is not given here: import it from its module.
 """
 
 from typing import TYPE_CHECKING
@@ -16,16 +16,20 @@ from plumbline.core.fronts import front
 if TYPE_CHECKING:
     from plumbline.factors.evaluation import Evaluation as Evaluation
     from plumbline.factors.evaluation import evaluate as evaluate
+    from plumbline.factors.evaluation import evaluate_signal as evaluate_signal
     from plumbline.factors.model import FactorModel as FactorModel
     from plumbline.factors.neutralisation import neutralised_signal as neutralised_signal
     from plumbline.factors.options import EvaluationOptions as EvaluationOptions
     from plumbline.factors.quantiles import quantile_buckets as quantile_buckets
+    from plumbline.factors.regime import Regime as Regime
 
 _EXPORTS = {
     "Evaluation": "evaluation",
     "EvaluationOptions": "options",
     "FactorModel": "model",
+    "Regime": "regime",
     "evaluate": "evaluation",
+    "evaluate_signal": "evaluation",
     "neutralised_signal": "neutralisation",
     "quantile_buckets": "quantiles",
 }

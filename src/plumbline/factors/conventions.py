@@ -3,9 +3,22 @@
 from plumbline.factors.options import EvaluationOptions
 
 
-def conventions(options: EvaluationOptions) -> dict[str, str]:
-    """Return quantity -> how it was computed, with the options' own numbers."""
-    return _ranks(options) | _groups(options) | _spread(options)
+def conventions(options: EvaluationOptions, rolling_bars: int = 252) -> dict[str, str]:
+    """Return quantity or table -> how it was computed, with the options' own numbers.
+
+    Parameters
+    ----------
+    options : of the evaluation.
+    rolling_bars : window of the trailing mean of the rank IC.
+    """
+    return (
+        _ranks(options)
+        | _chance(options)
+        | _parts(rolling_bars)
+        | _groups(options)
+        | _spread(options)
+        | _capacity(options)
+    )
 
 
 def _ranks(o: EvaluationOptions) -> dict[str, str]:
@@ -19,7 +32,12 @@ def _ranks(o: EvaluationOptions) -> dict[str, str]:
             "Spearman correlation over the assets of a bar between the signal and the forward "
             f"return; ties share their mean rank; {every}."
         ),
+        "pearson_ic": (
+            "Linear correlation over the assets of a bar between the values of the signal and the "
+            f"forward return; {every}."
+        ),
         "mean_ic": "Mean of the rank IC over the bars that have one.",
+        "pearson": "The figures of the summary, of the linear IC in place of the rank IC.",
         "sd_ic": "Standard deviation of the rank IC over bars, ddof 1.",
         "icir": "Mean over standard deviation of the rank IC, per bar, not annualised.",
         "t_hac": (
@@ -39,6 +57,74 @@ def _ranks(o: EvaluationOptions) -> dict[str, str]:
     }
 
 
+def _chance(o: EvaluationOptions) -> dict[str, str]:
+    return {
+        "bootstrap": (
+            f"Interval of the mean rank IC from {o.n_resamples} resamples of the stationary "
+            "bootstrap of Politis and Romano (1994), percentiles of their means; blocks keep "
+            f"missing bars in place; seed {o.seed}."
+        ),
+        "block_bars": (
+            "Mean length of the bootstrap's blocks by the rule of Politis and White (2004), "
+            "corrected 2009."
+        ),
+        "null_suite": (
+            f"Mean rank IC of {o.n_draws} signals that know nothing, each evaluated on the bars of "
+            "the signal itself: random ranks on every bar; the signals of the assets exchanged "
+            "once for all bars; blocks of the signal's bars against other blocks of the returns', "
+            "each of three horizons or the root of the number of bars, whichever is longer; the "
+            "p-value counts those at least as far from the mean of all as the result, and the "
+            f"result as one of them; where values are missing a bar keeps the variance of its "
+            f"number of assets; seed {o.seed}."
+        ),
+        "breaks": (
+            "CUSUM test of a constant mean rank IC (Ploberger and Krämer 1992), long-run variance "
+            "as in t_hac; bar_close is the bar after which the mean differs most, mean_before and "
+            "mean_after are the means up to it and after it; one break is looked for."
+        ),
+        "statistic": (
+            "Largest size of the running sum of deviations from the mean, over the root of the "
+            "number of bars times the long-run deviation; its law is Kolmogorov's."
+        ),
+    }
+
+
+def _parts(rolling_bars: int) -> dict[str, str]:
+    return {
+        "ic_rolling": f"Mean of the rank IC over the last {rolling_bars} bars that have one.",
+        "ic_by_year": "Mean of the rank IC over the bars of a calendar year, UTC.",
+        "ic_by_sector": (
+            "The rank IC among the assets of one sector alone, ranks within it; tested as in t_hac."
+        ),
+        "ic_by_regime": (
+            "The rank IC over the bars whose close had this state; the other bars keep their place "
+            "in time; tested as in t_hac."
+        ),
+        "coverage": "Assets with a close on the bar, and of these, assets with a signal.",
+        "uncomputed": (
+            "Bars that were tried, and how many of them gave no rank IC or no spread, by reason."
+        ),
+    }
+
+
+def _capacity(o: EvaluationOptions) -> dict[str, str]:
+    return {
+        "capacity": (
+            "The spread at each capital of one side; its trades are those of a spread that does "
+            "not move prices."
+        ),
+        "impact_annual": (
+            f"Impact by the square-root law: a trade of Q costs {o.impact:g} x volatility x the "
+            "root of Q over the value traded, on Q (Almgren et al. 2005); volatility and value per "
+            f"bar are means over the last {o.impact_bars} bars known at the close; where they are "
+            "unknown a trade costs what the others cost on average."
+        ),
+        "participation": (
+            "Mean over the spread's trades of the trade over the value traded in its asset per bar."
+        ),
+    }
+
+
 def _groups(o: EvaluationOptions) -> dict[str, str]:
     return {
         "quantile": (
@@ -50,6 +136,14 @@ def _groups(o: EvaluationOptions) -> dict[str, str]:
         ),
         "mean_return_demeaned": (
             "The same after the mean return of all groups is taken out of each bar."
+        ),
+        "mean_turnover": (
+            "Of a group: mean share of its members that were not in it horizon_bars bars before. "
+            "Of the spread: mean turnover per bar."
+        ),
+        "mean_autocorrelation": (
+            "Mean correlation of a bar's ranks with those of the same assets horizon_bars bars "
+            "before; ranks are among all assets of their own bar."
         ),
     }
 
@@ -81,5 +175,7 @@ def _spread(o: EvaluationOptions) -> dict[str, str]:
         "max_drawdown": (
             "Largest fall of the running sum of net returns from its highest point, zero included."
         ),
-        "mean_turnover": "Mean turnover per bar.",
+        "gross_cumulative": "Running sum of gross returns, without compounding.",
+        "net_cumulative": "Running sum of net returns, without compounding.",
+        "drawdown": "Running sum of net returns less its highest value so far, zero included.",
     }

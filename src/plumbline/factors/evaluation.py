@@ -1,30 +1,28 @@
 """The evaluation of signals: whether they rank what follows, and what that is worth."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from typing import Any, final
 
 import numpy as np
 import polars as pl
 from jaxtyping import Bool, Float
 
+from plumbline.core.alignment import conform
 from plumbline.core.errors import ParameterError
+from plumbline.core.page import pages
 from plumbline.core.panel import Panel
+from plumbline.factors.conditional import ic_by_regime, ic_by_sector, regime_problems
 from plumbline.factors.conventions import conventions
-from plumbline.factors.forward_returns import forward_returns
+from plumbline.factors.history import coverage, ic_by_year, ic_rolling
 from plumbline.factors.options import EvaluationOptions
-from plumbline.factors.quantiles import quantile_buckets, quantile_returns
-from plumbline.factors.spread import (
-    SpreadReturns,
-    SpreadSummary,
-    marked_changes,
-    spread_returns,
-    spread_summary,
-)
-from plumbline.factors.uncomputed import Lost, uncomputed, unranked, without_book
-from plumbline.features.returns import positive_prices
-from plumbline.inference.hac import HacMean, hac_mean
-from plumbline.kernels.order_statistics import rank_ic
+from plumbline.factors.rank_tables import Pairs, rank_tables
+from plumbline.factors.signal_figures import figure_tables, market_of, signal_figures
+from plumbline.factors.tables import Axes
+from plumbline.factors.uncomputed import Lost, uncomputed, unranked
+from plumbline.kernels.order_statistics import centred_ranks, rank_ic
+
+_TEAR_SHEET = "tear_sheet"
 
 
 @final
@@ -35,33 +33,123 @@ class Evaluation:
     Parameters
     ----------
     summary : a line per signal and horizon: signal, horizon_bars, mean_ic, sd_ic, icir, t_hac,
-        p_value, critical_5pct, lag_bars, n_bars, mean_n_assets, hit_rate.
-    ic : bar_close, signal, horizon_bars, rank_ic; bars without a rank IC are left out.
+        p_value, critical_5pct, lag_bars, n_bars, mean_n_assets, hit_rate; of the rank IC.
+    ic : bar_close, signal, horizon_bars, rank_ic, pearson_ic; bars without a rank IC are left out.
+    ic_rolling : bar_close, signal, horizon_bars, mean_ic.
+    ic_by_year : year, signal, horizon_bars, mean_ic, n_bars.
+    ic_by_sector : sector, signal, horizon_bars, mean_ic, t_hac, p_value, n_bars, mean_n_assets.
+    ic_by_regime : regime, state, signal, horizon_bars, mean_ic, t_hac, p_value, n_bars.
     decay : signal, horizon_bars, mean_ic, lower, upper.
+    pearson : signal, horizon_bars, mean_ic … n_bars as in ``summary``, of the linear IC.
+    bootstrap : signal, horizon_bars, lower, upper, level, block_bars, n_resamples, seed.
+    null_suite : signal, horizon_bars, null, mean, sd, p_value, n_draws, seed.
+    breaks : signal, horizon_bars, statistic, p_value, bar_close, mean_before, mean_after, n_bars.
     quantiles : signal, horizon_bars, quantile, mean_return, mean_return_demeaned, n.
-    spread : bar_close, signal, gross_return, cost, net_return, turnover.
+    turnover : signal, horizon_bars, quantile, mean_turnover, n_bars.
+    rank_autocorrelation : signal, horizon_bars, mean_autocorrelation, n_bars.
+    spread : bar_close, signal, gross_return, cost, net_return, turnover, gross_cumulative,
+        net_cumulative, drawdown.
     spread_summary : a line per signal: gross_annual, cost_annual, net_annual, volatility_annual,
         sharpe_net, t_hac, p_value, max_drawdown, mean_turnover, n_bars.
+    capacity : signal, capital_usd, gross_annual, cost_annual, impact_annual, net_annual,
+        participation.
+    coverage : bar_close, n_assets_priced, n_assets_with_signal_<name> for every signal.
     uncomputed : part (rank_ic, spread), signal, horizon_bars, reason, n, of, unit: how many bars
         have no rank IC, or form no spread, and why.
-    conventions : column -> how it was computed, one sentence each.
+    conventions : column or table -> how it was computed, one sentence each.
+    unavailable : table without rows -> what it would need.
     """
 
     summary: pl.DataFrame
     ic: pl.DataFrame
+    ic_rolling: pl.DataFrame
+    ic_by_year: pl.DataFrame
+    ic_by_sector: pl.DataFrame
+    ic_by_regime: pl.DataFrame
     decay: pl.DataFrame
+    pearson: pl.DataFrame
+    bootstrap: pl.DataFrame
+    null_suite: pl.DataFrame
+    breaks: pl.DataFrame
     quantiles: pl.DataFrame
+    turnover: pl.DataFrame
+    rank_autocorrelation: pl.DataFrame
     spread: pl.DataFrame
     spread_summary: pl.DataFrame
+    capacity: pl.DataFrame
+    coverage: pl.DataFrame
     uncomputed: pl.DataFrame
     conventions: dict[str, str]
+    unavailable: dict[str, str]
+
+    @property
+    def tables(self) -> dict[str, pl.DataFrame]:
+        """Return every table by its name."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: v for name, v in values.items() if isinstance(v, pl.DataFrame)}
+
+    def to_html(self) -> str:
+        """Return the tear sheet: one HTML document that needs nothing else."""
+        return pages[_TEAR_SHEET]().html(self)
+
+    def to_json(self) -> str:
+        """Return the numbers of the tear sheet as one JSON document."""
+        return pages[_TEAR_SHEET]().json(self)
+
+    def _repr_html_(self) -> str:
+        return pages[_TEAR_SHEET]().summary_html(self)
+
+
+def evaluate_signal(
+    signal: Panel | Mapping[str, Panel | Float[np.ndarray, "bars assets"]],
+    prices: Panel,
+    *,
+    horizons: Sequence[int] = (1, 5, 21, 63),
+    costs: float = 5.0,
+    sectors: Mapping[str, str] | None = None,
+    regimes: Mapping[str, Any] | None = None,
+) -> Evaluation:
+    """Evaluate a signal, or several, against the returns that follow.
+
+    :func:`evaluate` is the same with every option.
+
+    Parameters
+    ----------
+    signal : panel with one field, whose name is the signal's; or name -> panel with one field, or
+        (T, A) values on the axes of the prices. Known at the close of each bar.
+    prices : ``close``, and ``volume`` (units traded) for the capacity curve; every bar and asset of
+        the signals is in it.
+    horizons : bars after the signal over which returns are taken, increasing.
+    costs : of trading, basis points of the value traded.
+    sectors : asset -> sector, for ``ic_by_sector``; an asset without one is in none.
+    regimes : name -> (T,) state of each bar of ``prices``, known at its close, for
+        ``ic_by_regime``; None, NaN and an empty text are no state.
+
+    Returns
+    -------
+    Tables, conventions, and the tear sheet by :meth:`Evaluation.to_html`.
+
+    Raises
+    ------
+    MissingDataError
+        If the prices lack ``close``.
+    ParameterError
+        If axes or values do not fit; every problem is named.
+    """
+    options = EvaluationOptions(horizons=tuple(horizons), cost_bps=costs)
+    return evaluate(
+        _arrays(signal, prices), prices, options=options, sectors=sectors, regimes=regimes
+    )
 
 
 def evaluate(
     signals: Mapping[str, Float[np.ndarray, "bars assets"]],
-    close: Panel,
+    prices: Panel,
     *,
     options: EvaluationOptions | None = None,
+    sectors: Mapping[str, str] | None = None,
+    regimes: Mapping[str, Any] | None = None,
+    rolling_bars: int = 252,
 ) -> Evaluation:
     """Evaluate signals against the returns that follow them.
 
@@ -69,12 +157,15 @@ def evaluate(
     ----------
     signals : name -> (T, A) values known at the close of each bar; NaN and infinite ones are
         missing. A value on a bar where the asset has no close is not used: it cannot be traded.
-    close : holds ``close``; its axes are those of the signals.
-    options : horizons, quantiles and costs; default :class:`EvaluationOptions`.
+    prices : ``close``, and ``volume`` for the capacity curve; its axes are those of the signals.
+    options : horizons, quantiles, costs and draws; default :class:`EvaluationOptions`.
+    sectors, regimes : see :func:`evaluate_signal`.
+    rolling_bars : window of the trailing mean of the rank IC.
 
     Returns
     -------
-    The tables of :class:`Evaluation`, signals in the order given. O(S·T·A log A + S·H·T·A).
+    The tables of :class:`Evaluation`, signals in the order given. None depends on the other
+    signals. O(S·T·A log A + S·H·T·A·√T).
 
     Raises
     ------
@@ -89,93 +180,99 @@ def evaluate(
     coefficient). Jegadeesh and Titman (1993), Journal of Finance 48, 65-91 (overlapping books).
     """
     chosen = options or EvaluationOptions()
-    _check(signals, close)
-    names = list(signals)
-    price = positive_prices(close["close"])
-    values = np.stack([np.asarray(signals[name], dtype=np.float64) for name in names])
-    values[~(np.isfinite(values) & np.isfinite(price))] = np.nan
-    forwards = forward_returns(price, chosen.horizons)
-
-    buckets = [quantile_buckets(value, chosen.n_quantiles) for value in values]
-    changes = marked_changes(price)
-    spreads = [spread_returns(bucket, changes, chosen) for bucket in buckets]
-    lost = [
-        Lost("spread", without_book(v, b, chosen.n_quantiles), len(v), "bars", name)
-        for name, v, b in zip(names, values, buckets, strict=True)
+    _check(signals, prices, regimes or {})
+    market = market_of(prices, chosen)
+    values = np.stack([np.asarray(value, dtype=np.float64) for value in signals.values()])
+    values[~(np.isfinite(values) & np.isfinite(market.price))] = np.nan
+    axes = Axes(list(signals), chosen.horizons, prices.bars)
+    covered = _coverage(axes, values, prices)
+    ranks = centred_ranks(values)
+    figures = [
+        signal_figures(value, rank, market, chosen)
+        for value, rank in zip(values, ranks, strict=True)
     ]
-    is_read = (close.first_bar + np.arange(close.n_bars)) % chosen.every_bars == 0
-    values[:, ~is_read] = np.nan
-    read_buckets = [np.where(is_read[:, None], bucket, 0).astype(np.int8) for bucket in buckets]
-
-    ic = rank_ic(values, forwards)
-    tests = [hac_mean(ic[:, h].T, horizon=bars) for h, bars in enumerate(chosen.horizons)]
-    grouped = [quantile_returns(bucket, forwards, chosen.n_quantiles) for bucket in read_buckets]
-    axes = _Axes(names, chosen.horizons, close.bars)
+    values[:, ~market.is_read] = np.nan
+    pairs = Pairs(values, market.forwards, ranks, rank_ic(values, market.forwards))
+    tables = rank_tables(axes, pairs, chosen)
+    asset_sectors = [(sectors or {}).get(asset) for asset in prices.assets]
+    books = [
+        Lost("spread", found.without_book, prices.n_bars, "bars", name)
+        for name, found in zip(signals, figures, strict=True)
+    ]
     return Evaluation(
-        summary=_summary_table(axes, ic, tests, _n_assets(values, forwards)),
-        ic=_ic_table(axes, ic),
-        decay=_decay_table(axes, tests),
-        quantiles=_quantile_table(axes, grouped),
-        spread=_spread_table(axes, spreads),
-        spread_summary=_spread_summary_table(
-            axes, [spread_summary(s, chosen.periods_per_year) for s in spreads]
-        ),
-        uncomputed=uncomputed([*_unranked(axes, values, forwards, ic, is_read), *lost]),
-        conventions=conventions(chosen),
+        **tables,
+        **figure_tables(axes, figures, chosen),
+        ic_rolling=ic_rolling(tables["ic"], rolling_bars),
+        ic_by_year=ic_by_year(tables["ic"]),
+        ic_by_sector=ic_by_sector(axes, values, market.forwards, asset_sectors),
+        ic_by_regime=ic_by_regime(axes, pairs.ic, regimes or {}),
+        coverage=covered,
+        uncomputed=uncomputed([*_unranked(axes, pairs, market.is_read), *books]),
+        conventions=conventions(chosen, rolling_bars),
+        unavailable=_unavailable(prices, chosen, sectors, regimes),
     )
 
 
-@final
-@dataclass(frozen=True)
-class _Axes:
-    signals: Sequence[str]
-    horizons: Sequence[int]
-    bars: np.ndarray
+def _arrays(
+    signal: Panel | Mapping[str, Panel | Float[np.ndarray, "bars assets"]], prices: Panel
+) -> dict[str, Float[np.ndarray, "bars assets"]]:
+    """Return signals on the axes of the prices."""
+    given = dict(signal) if not isinstance(signal, Panel) else {"/".join(signal): signal}
+    wrong = [
+        f"signal {name!r} is a panel of {len(value)} fields, need one"
+        for name, value in given.items()
+        if isinstance(value, Panel) and len(value) != 1
+    ]
+    wrong += [
+        f"signal {name!r} has assets without prices: {', '.join(sorted(unpriced)[:5])}"
+        for name, value in given.items()
+        if isinstance(value, Panel) and (unpriced := set(value.assets) - set(prices.assets))
+    ]
+    if wrong:
+        raise ParameterError("; ".join(wrong))
+    return {
+        name: _on_axes(value, prices) if isinstance(value, Panel) else np.asarray(value)
+        for name, value in given.items()
+    }
 
-    def repeat(self, inner: int = 1) -> dict[str, Any]:
-        """Return the columns signal and horizon_bars, signals outermost."""
-        n_horizons = len(self.horizons)
-        return {
-            "signal": np.repeat(np.array(self.signals, dtype=object), n_horizons * inner),
-            "horizon_bars": np.tile(np.repeat(self.horizons, inner), len(self.signals)),
-        }
+
+def _on_axes(panel: Panel, prices: Panel) -> Float[np.ndarray, "bars assets"]:
+    (values,) = conform(panel, prices).values()
+    full = np.full(prices.shape, np.nan)
+    full[:, prices.columns_of(panel.assets)] = values
+    return full
 
 
-def _check(signals: Mapping[str, Float[np.ndarray, "..."]], close: Panel) -> None:
+def _check(
+    signals: Mapping[str, Float[np.ndarray, "..."]],
+    prices: Panel,
+    regimes: Mapping[str, Any],
+) -> None:
     problems = [] if signals else ["no signal to evaluate"]
     problems += [
-        f"signal {name!r} has shape {np.shape(value)}, expected {close.shape}"
+        f"signal {name!r} has shape {np.shape(value)}, expected {prices.shape}"
         for name, value in signals.items()
-        if np.shape(value) != close.shape
+        if np.shape(value) != prices.shape
     ]
+    problems += regime_problems(regimes, prices.n_bars)
     if problems:
         raise ParameterError("; ".join(problems))
 
 
-def _n_assets(
-    values: Float[np.ndarray, "signals bars assets"],
-    forwards: Float[np.ndarray, "horizons bars assets"],
-) -> Float[np.ndarray, "signals horizons bars"]:
-    """Return how many assets have both; counts below 2^24 are exact in float32."""
-    has_value = np.isfinite(values).transpose(1, 0, 2).astype(np.float32)
-    has_return = np.isfinite(forwards).transpose(1, 2, 0).astype(np.float32)
-    counts: Float[np.ndarray, "signals horizons bars"] = np.matmul(has_value, has_return).transpose(
-        1, 2, 0
-    )
-    return counts.astype(np.float64)
+def _coverage(
+    axes: Axes, values: Float[np.ndarray, "signals bars assets"], prices: Panel
+) -> pl.DataFrame:
+    found = [
+        coverage(name, value, prices) for name, value in zip(axes.signals, values, strict=True)
+    ]
+    return pl.concat([found[0], *(table[:, 2:] for table in found[1:])], how="horizontal")
 
 
-def _unranked(
-    axes: _Axes,
-    values: Float[np.ndarray, "signals bars assets"],
-    forwards: Float[np.ndarray, "horizons bars assets"],
-    ic: Float[np.ndarray, "signals horizons bars"],
-    is_read: Bool[np.ndarray, " bars"],
-) -> list[Lost]:
+def _unranked(axes: Axes, pairs: Pairs, is_read: Bool[np.ndarray, " bars"]) -> list[Lost]:
     return [
         Lost(
             "rank_ic",
-            unranked(values[s], forwards[h], ic[s, h], is_read),
+            unranked(pairs.values[s], pairs.forwards[h], pairs.ic[s, h], is_read),
             int(is_read.sum()),
             "bars",
             name,
@@ -186,113 +283,20 @@ def _unranked(
     ]
 
 
-def _summary_table(
-    axes: _Axes,
-    ic: Float[np.ndarray, "signals horizons bars"],
-    tests: Sequence[HacMean],
-    n_assets: Float[np.ndarray, "signals horizons bars"],
-) -> pl.DataFrame:
-    has_ic = np.isfinite(ic)
-    n_bars = has_ic.sum(axis=2)
-    mean = _gather(tests, "mean")
-    squares = np.where(has_ic, (ic - mean[:, :, None]) ** 2, 0.0).sum(axis=2)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        sd = np.sqrt(np.where(n_bars > 1, squares / (n_bars - 1), np.nan))
-        # coefficients that are all alike have a deviation of rounding, and no t
-        icir = np.where(np.isnan(_gather(tests, "t")), np.nan, mean / sd)
-        hit_rate = (ic > 0).sum(axis=2) / n_bars
-        mean_n_assets = np.where(has_ic, n_assets, 0.0).sum(axis=2) / n_bars
-    columns = {
-        "mean_ic": mean,
-        "sd_ic": sd,
-        "icir": icir,
-        "t_hac": _gather(tests, "t"),
-        "p_value": _gather(tests, "p_value"),
-        "critical_5pct": _gather(tests, "critical_5pct"),
-        "lag_bars": _gather(tests, "lag"),
-        "n_bars": n_bars,
-        "mean_n_assets": mean_n_assets,
-        "hit_rate": hit_rate,
-    }
-    return _table(axes.repeat() | {name: value.ravel() for name, value in columns.items()})
-
-
-def _ic_table(axes: _Axes, ic: Float[np.ndarray, "signals horizons bars"]) -> pl.DataFrame:
-    n_series, n_bars = ic.shape[0] * ic.shape[1], ic.shape[2]
-    bars = {"bar_close": np.tile(axes.bars, n_series)}
-    table = _table(bars | axes.repeat(n_bars) | {"rank_ic": ic.ravel()})
-    return table.drop_nulls("rank_ic")
-
-
-def _decay_table(axes: _Axes, tests: Sequence[HacMean]) -> pl.DataFrame:
-    columns = {"mean_ic": "mean", "lower": "lower", "upper": "upper"}
-    return _table(
-        axes.repeat() | {name: _gather(tests, field).ravel() for name, field in columns.items()}
+def _unavailable(
+    prices: Panel,
+    options: EvaluationOptions,
+    sectors: Mapping[str, str] | None,
+    regimes: Mapping[str, Any] | None,
+) -> dict[str, str]:
+    """Return why tables have no rows, where that is for want of an input or by an option."""
+    known = set(sectors or {}) & set(prices.assets)
+    reasons = (
+        ("ic_by_sector", not known, "no asset has a sector; give sectors, asset -> sector"),
+        ("ic_by_regime", not regimes, "no states of the market were given; give regimes"),
+        ("capacity", "volume" not in prices, "the prices have no field volume"),
+        ("capacity", not options.capitals_usd, "capitals_usd is empty"),
+        ("bootstrap", not options.n_resamples, "n_resamples is 0"),
+        ("null_suite", not options.n_draws, "n_draws is 0"),
     )
-
-
-def _quantile_table(axes: _Axes, grouped: Sequence[Any]) -> pl.DataFrame:
-    mean, demeaned, n = (np.stack([g[i] for g in grouped]) for i in range(3))
-    n_quantiles = mean.shape[2]
-    quantile = np.tile(np.arange(1, n_quantiles + 1), mean.shape[0] * mean.shape[1])
-    figures = {
-        "quantile": quantile,
-        "mean_return": mean.ravel(),
-        "mean_return_demeaned": demeaned.ravel(),
-        "n": n.ravel(),
-    }
-    return _table(axes.repeat(n_quantiles) | figures)
-
-
-def _spread_table(axes: _Axes, spreads: Sequence[SpreadReturns]) -> pl.DataFrame:
-    lengths = [len(s.net) for s in spreads]
-    return _table(
-        {
-            "bar_close": np.concatenate([axes.bars[s.row : s.row + len(s.net)] for s in spreads]),
-            "signal": np.repeat(np.array(axes.signals, dtype=object), lengths),
-            "gross_return": np.concatenate([s.gross for s in spreads]),
-            "cost": np.concatenate([s.cost for s in spreads]),
-            "net_return": np.concatenate([s.net for s in spreads]),
-            "turnover": np.concatenate([s.turnover for s in spreads]),
-        }
-    )
-
-
-def _spread_summary_table(axes: _Axes, summaries: Sequence[SpreadSummary]) -> pl.DataFrame:
-    figures = {
-        name: np.array([getattr(summary, name) for summary in summaries])
-        for name in SpreadSummary._fields
-    }
-    return _table({"signal": np.array(axes.signals, dtype=object)} | figures)
-
-
-def _gather(tests: Iterable[HacMean], field: str) -> np.ndarray:
-    """Return a field of the tests of each horizon as (signals, horizons)."""
-    return np.stack([getattr(test, field) for test in tests], axis=1)
-
-
-_TYPES = {
-    "bar_close": pl.Datetime("us", "UTC"),
-    "signal": pl.String(),
-    "horizon_bars": pl.Int64(),
-    "quantile": pl.Int64(),
-    "lag_bars": pl.Int64(),
-    "n_bars": pl.Int64(),
-    "n": pl.Int64(),
-}
-
-
-def _table(columns: Mapping[str, Any]) -> pl.DataFrame:
-    """Return a frame with the declared types, NaN as null."""
-    series = [_series(name, values) for name, values in columns.items()]
-    return pl.DataFrame(series)
-
-
-def _series(name: str, values: np.ndarray) -> pl.Series:
-    kind = _TYPES.get(name, pl.Float64())
-    if name == "bar_close":
-        return pl.Series(name, values.astype("datetime64[us]")).dt.replace_time_zone("UTC")
-    if name == "signal":
-        return pl.Series(name, list(values), dtype=kind)
-    series = pl.Series(name, np.ascontiguousarray(values)).cast(kind)
-    return series.fill_nan(None) if kind == pl.Float64() else series
+    return {name: text for name, holds, text in reversed(reasons) if holds}

@@ -1,11 +1,14 @@
 """Groups of assets by rank of a signal, and what each group earns."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+import polars as pl
 from jaxtyping import Float, Int, Int8
 
 from plumbline.core.errors import ParameterError
+from plumbline.factors.tables import Axes, table
 
 
 class QuantileReturns(NamedTuple):
@@ -93,3 +96,17 @@ def quantile_returns(
         demeaned.append((sums - counts * per_bar[:, None]).sum(axis=0) / total)
         n.append(counts.sum(axis=0).astype(np.int64))
     return QuantileReturns(np.stack(mean), np.stack(demeaned), np.stack(n))
+
+
+def quantile_table(axes: Axes, grouped: Sequence[QuantileReturns]) -> pl.DataFrame:
+    """Return signal, horizon_bars, quantile, mean_return, mean_return_demeaned, n."""
+    mean, demeaned, n = (np.stack([g[i] for g in grouped]) for i in range(3))
+    n_quantiles = mean.shape[2]
+    quantile = np.tile(np.arange(1, n_quantiles + 1), mean.shape[0] * mean.shape[1])
+    figures = {
+        "quantile": quantile,
+        "mean_return": mean.ravel(),
+        "mean_return_demeaned": demeaned.ravel(),
+        "n": n.ravel(),
+    }
+    return table(axes.repeat(n_quantiles) | figures)

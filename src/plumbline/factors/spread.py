@@ -1,12 +1,15 @@
 """The return of the top group less the bottom group, held in overlapping books, after costs."""
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+import polars as pl
 from jaxtyping import Bool, Float, Int8
 
 from plumbline.factors.options import EvaluationOptions
+from plumbline.factors.tables import Axes, table
 from plumbline.features.returns import positive_prices
 from plumbline.features.window import window_sum
 from plumbline.inference.hac import hac_mean
@@ -29,6 +32,21 @@ class SpreadReturns(NamedTuple):
     cost: Float[np.ndarray, " bars"]
     net: Float[np.ndarray, " bars"]
     turnover: Float[np.ndarray, " bars"]
+
+
+class SpreadTrades(NamedTuple):
+    """What the spread holds at stake, asset by asset, from the bar after its first book.
+
+    Parameters
+    ----------
+    row : number of the first bar; the arrays cover it and all later bars.
+    traded : value bought (sold below 0) at the close before the bar, of the capital of one side.
+    gained : from that close to the bar's, the same unit.
+    """
+
+    row: int
+    traded: Float[np.ndarray, "bars assets"]
+    gained: Float[np.ndarray, "bars assets"]
 
 
 class SpreadSummary(NamedTuple):
@@ -67,24 +85,24 @@ def marked_changes(close: Float[np.ndarray, "bars assets"]) -> Float[np.ndarray,
     return changes
 
 
-def spread_returns(
+def spread_trades(
     buckets: Int8[np.ndarray, "bars assets"],
     changes: Float[np.ndarray, "bars assets"],
     options: EvaluationOptions,
-) -> SpreadReturns:
-    """Return the spread of the highest over the lowest group, bar by bar.
+) -> SpreadTrades:
+    """Return what the spread of the highest over the lowest group trades and gains, bar by bar.
 
     At each close a book is formed: +1/n in each asset of the top group, -1/n in each of the bottom
     group. The position is the mean of the books formed at the last ``spread_horizon`` closes, those
     without both groups left out, so that about 1/h of it changes at a close. It earns from that
-    close to the next. The cost is ``cost_bps`` on the value traded to get from the position as
-    prices have moved it to the next one; capital stays at 1 a side (gains are taken out).
+    close to the next. What is traded takes the position as prices have moved it to the next one;
+    capital stays at 1 a side (gains are taken out).
 
     Parameters
     ----------
     buckets : (T, A) groups 1 … Q, 0 for none; an asset without a close must be in none.
     changes : (T, A) returns of each bar from :func:`marked_changes`.
-    options : ``n_quantiles``, ``spread_horizon``, ``cost_bps``.
+    options : ``n_quantiles``, ``spread_horizon``.
 
     References
     ----------
@@ -92,17 +110,42 @@ def spread_returns(
     """
     position, has_book = _position(buckets, options)
     if not has_book[:-1].any():
-        empty = np.zeros(0)
-        return SpreadReturns(len(buckets), empty, empty, empty, empty)
+        empty = np.zeros((0, buckets.shape[1]))
+        return SpreadTrades(len(buckets), empty, empty)
     first = int(has_book.argmax())
-    held, earned = position[:-1], changes[1:]
-    gained = held * earned
+    held = position[:-1]
+    gained = held * changes[1:]
     traded = held.copy()
     traded[1:] -= held[:-1] + gained[:-1]
-    turnover = np.abs(traded, out=traded).sum(axis=1)[first:]
-    gross = gained.sum(axis=1)[first:]
-    cost = options.cost_bps * 1e-4 * turnover
-    return SpreadReturns(first + 1, gross, cost, gross - cost, turnover)
+    return SpreadTrades(first + 1, traded[first:], gained[first:])
+
+
+def spread_returns(
+    buckets: Int8[np.ndarray, "bars assets"],
+    changes: Float[np.ndarray, "bars assets"],
+    options: EvaluationOptions,
+) -> SpreadReturns:
+    """Return what the spread of :func:`spread_trades` earns, after ``cost_bps`` on what it trades.
+
+    Parameters
+    ----------
+    buckets, changes, options : see :func:`spread_trades`.
+    """
+    return returns_of(spread_trades(buckets, changes, options), options.cost_bps)
+
+
+def returns_of(trades: SpreadTrades, cost_bps: float) -> SpreadReturns:
+    """Return the sums of a spread over its assets, and its cost in basis points of what it trades.
+
+    Parameters
+    ----------
+    trades : of :func:`spread_trades`.
+    cost_bps : basis points of the value traded.
+    """
+    turnover = np.abs(trades.traded).sum(axis=1)
+    gross = trades.gained.sum(axis=1)
+    cost = cost_bps * 1e-4 * turnover
+    return SpreadReturns(trades.row, gross, cost, gross - cost, turnover)
 
 
 def spread_summary(spread: SpreadReturns, periods_per_year: float) -> SpreadSummary:
@@ -150,3 +193,27 @@ def _position(
     n_books = window_sum(is_formed[:, None].astype(np.float64), options.spread_horizon)
     total = window_sum(book, options.spread_horizon)
     return total / np.maximum(n_books, 1.0), is_formed
+
+
+def spread_table(axes: Axes, spreads: Sequence[SpreadReturns]) -> pl.DataFrame:
+    """Return bar_close, signal, gross_return, cost, net_return, turnover."""
+    lengths = [len(s.net) for s in spreads]
+    return table(
+        {
+            "bar_close": np.concatenate([axes.bars[s.row : s.row + len(s.net)] for s in spreads]),
+            "signal": np.repeat(np.array(axes.signals, dtype=object), lengths),
+            "gross_return": np.concatenate([s.gross for s in spreads]),
+            "cost": np.concatenate([s.cost for s in spreads]),
+            "net_return": np.concatenate([s.net for s in spreads]),
+            "turnover": np.concatenate([s.turnover for s in spreads]),
+        }
+    )
+
+
+def spread_summary_table(axes: Axes, summaries: Sequence[SpreadSummary]) -> pl.DataFrame:
+    """Return a line per signal, with the fields of :class:`SpreadSummary`."""
+    figures = {
+        name: np.array([getattr(summary, name) for summary in summaries])
+        for name in SpreadSummary._fields
+    }
+    return table({"signal": np.array(axes.signals, dtype=object)} | figures)

@@ -14,6 +14,9 @@ from plumbline.core.fronts import front
 if TYPE_CHECKING:
     from plumbline.features.returns import simple_returns as simple_returns
     from plumbline.features.signal import Signal as Signal
+    from plumbline.features.universe import UniverseRules as UniverseRules
+    from plumbline.features.universe import universe_members as universe_members
+    from plumbline.features.universe import universe_reasons as universe_reasons
     from plumbline.features.window import Moments as Moments
     from plumbline.features.window import window_moments as window_moments
     from plumbline.features.window import window_sum as window_sum
@@ -21,7 +24,10 @@ if TYPE_CHECKING:
 _EXPORTS = {
     "Moments": "window",
     "Signal": "signal",
+    "UniverseRules": "universe",
     "simple_returns": "returns",
+    "universe_members": "universe",
+    "universe_reasons": "universe",
     "window_moments": "window",
     "window_sum": "window",
 }

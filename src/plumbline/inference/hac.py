@@ -165,8 +165,9 @@ def _autocovariance(
     if not n_bars:
         return np.zeros((1, deviation.shape[1]))
     length = next_fast_len(2 * n_bars, real=True)
-    spectrum = rfft(deviation, length, axis=0)
-    products = irfft(np.abs(spectrum) ** 2, length, axis=0)[:n_bars]
+    products = np.empty((n_bars, deviation.shape[1]), order="F")
+    for i, column in enumerate(deviation.T):  # one at a time: their number would change last bits
+        products[:, i] = irfft(np.abs(rfft(column, length)) ** 2, length)[:n_bars]
     autocovariance: Float[np.ndarray, "lags series"] = products / np.maximum(n_obs, 1)
     return autocovariance
 
@@ -199,9 +200,10 @@ def _lags(
 def _bartlett_sum(
     autocovariance: Float[np.ndarray, "lags series"], lags: Int[np.ndarray, " series"]
 ) -> Float[np.ndarray, " series"]:
-    head = autocovariance[: int(lags.max(initial=0)) + 1]
-    weight = np.maximum(1 - np.arange(len(head))[:, None] / (lags + 1), 0.0)
-    variance: Float[np.ndarray, " series"] = 2 * (weight * head).sum(axis=0) - autocovariance[0]
+    variance = np.empty(len(lags))
+    for i, lag in enumerate(lags):  # a sum as long as its own lags, whatever those of the others
+        weight = 1 - np.arange(lag + 1) / (lag + 1)
+        variance[i] = 2 * (weight * autocovariance[: lag + 1, i]).sum() - autocovariance[0, i]
     return variance
 
 

@@ -10,6 +10,11 @@ from plumbline.core.fronts import front
 if TYPE_CHECKING:
     from plumbline.kernels.cross_section import neutralise as neutralise
     from plumbline.kernels.cross_section import unfitted_assets as unfitted_assets
+    from plumbline.kernels.hidden_markov import HiddenMarkov as HiddenMarkov
+    from plumbline.kernels.hidden_markov import filtered_probabilities as filtered_probabilities
+    from plumbline.kernels.hidden_markov import fit_hidden_markov as fit_hidden_markov
+    from plumbline.kernels.order_statistics import centred_ranks as centred_ranks
+    from plumbline.kernels.order_statistics import pearson_ic as pearson_ic
     from plumbline.kernels.order_statistics import rank_ic as rank_ic
     from plumbline.kernels.regression import RollingFit as RollingFit
     from plumbline.kernels.regression import RollingOptions as RollingOptions
@@ -30,11 +35,16 @@ if TYPE_CHECKING:
     from plumbline.kernels.warm import is_warm as is_warm
 
 _EXPORTS = {
+    "HiddenMarkov": "hidden_markov",
     "RollingFit": "regression",
     "RollingOptions": "regression",
+    "centred_ranks": "order_statistics",
     "ewma": "rolling",
+    "filtered_probabilities": "hidden_markov",
+    "fit_hidden_markov": "hidden_markov",
     "is_warm": "warm",
     "neutralise": "cross_section",
+    "pearson_ic": "order_statistics",
     "rank_ic": "order_statistics",
     "rolling_beta": "rolling_pairs",
     "rolling_corr": "rolling_pairs",

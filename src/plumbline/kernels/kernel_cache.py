@@ -16,7 +16,7 @@ from plumbline.core.processor import processor
 from plumbline.core.settings import arithmetic_switches, kernel_cache_dir
 
 KEPT_FOLDERS = 5
-_MARKER = "warm"
+_MARKER = "warm-"
 
 
 @cache
@@ -43,18 +43,19 @@ def cache_folder() -> Path:
     return folder
 
 
-def has_marker() -> bool:
-    """Return whether every production variant has been compiled into this folder."""
-    return (kernel_cache_dir() / kernel_digest() / _MARKER).is_file()
+def compiled_families() -> frozenset[str]:
+    """Return the families of which every production variant lies compiled in this folder."""
+    folder = kernel_cache_dir() / kernel_digest()
+    return frozenset(path.name.removeprefix(_MARKER) for path in folder.glob(f"{_MARKER}*"))
 
 
-def write_marker() -> None:
-    """Record that every production variant is compiled, and drop folders of old source.
+def write_marker(family: str) -> None:
+    """Record that a family's production variants are compiled, and drop folders of old source.
 
     The ``KEPT_FOLDERS`` most recently used folders stay; only folders whose name is a digest are
     touched, so nothing else in the cache can be lost.
     """
-    (cache_folder() / _MARKER).write_text(f"{version('numba')} {processor()}\n")
+    (cache_folder() / f"{_MARKER}{family}").write_text(f"{version('numba')} {processor()}\n")
     digits = set("0123456789abcdef")
     siblings = [
         path

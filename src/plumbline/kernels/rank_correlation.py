@@ -11,7 +11,7 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int, UInt
+from jaxtyping import Float, Float32, Int, UInt
 
 from plumbline.kernels.compilation import compiled, compiled_sums
 
@@ -76,16 +76,7 @@ def correlate(
     n_signals = signals.shape[0]
     n_rows, n_panels, n_assets = keys.shape
     low = (np.int64(1) << np.int64(bits)) - np.int64(1)
-    ranking = Ranking(
-        order=np.empty((n_panels, n_assets), np.uint64),
-        runs=np.empty((n_panels, n_assets), np.int64),
-        usable=np.empty((n_panels, n_assets), np.uint8),
-        ranks=np.empty((n_panels, n_assets)),
-        squares=np.empty(n_panels),
-        n_usable=np.empty(n_panels, np.int64),
-        n_runs=np.empty(n_panels, np.int64),
-        group=np.empty(n_panels, np.int64),
-    )
+    ranking = _ranking(n_panels, n_assets)
     ranks = ranking.ranks  # a field is looked up, and counted as used, at every mention
     joint = np.empty(n_assets, np.int64)
     centred = 2.0 * np.arange(n_assets) - (n_assets - 1.0)
@@ -104,6 +95,42 @@ def correlate(
                 values = signals[p, bar] if p < n_signals else forwards[p - n_signals, bar]
                 _rank(values, keys[row, p], low, ranking, p)
             _correlate_pairs(ranking, joint, out, bar)
+
+
+@compiled
+def fill_ranks(
+    values: Float[np.ndarray, "panels bars assets"],
+    keys: Int[np.ndarray, "rows panels assets"],
+    first: int,
+    bits: int,
+    out: Float32[np.ndarray, "panels bars assets"],
+) -> None:
+    """Write ranks less their mean for some bars, from sorted keys; NaN where a value is missing."""
+    n_rows, n_panels, n_assets = keys.shape
+    low = (np.int64(1) << np.int64(bits)) - np.int64(1)
+    ranking = _ranking(1, n_assets)
+    ranks, usable = ranking.ranks[0], ranking.usable[0]
+    for row in range(n_rows):
+        for p in range(n_panels):
+            _rank(values[p, first + row], keys[row, p], low, ranking, 0)
+            target = out[p, first + row]
+            for a in range(n_assets):
+                target[a] = np.float32(0.5 * ranks[a] if usable[a] else np.nan)
+
+
+@compiled
+def _ranking(n_panels: int, n_assets: int) -> Ranking:
+    """Return memory for the panels of a bar."""
+    return Ranking(
+        order=np.empty((n_panels, n_assets), np.uint64),
+        runs=np.empty((n_panels, n_assets), np.int64),
+        usable=np.empty((n_panels, n_assets), np.uint8),
+        ranks=np.empty((n_panels, n_assets)),
+        squares=np.empty(n_panels),
+        n_usable=np.empty(n_panels, np.int64),
+        n_runs=np.empty(n_panels, np.int64),
+        group=np.empty(n_panels, np.int64),
+    )
 
 
 @compiled

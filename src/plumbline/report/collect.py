@@ -33,6 +33,7 @@ _SHOW = {
         *("summary", "ic", "ic_by_year", "decay", "ic_rolling"),
         *("quantiles", "spread_summary", "spread"),
     ),
+    "universe": (),
 }  # tables that lack what a part lacks
 
 
@@ -87,6 +88,11 @@ def collect(inputs: StudyInputs) -> StudyResults:
             "sector on a bar has nothing left and is not ranked."
         ),
         "coverage": "Assets with a close on the bar, and of these, assets with a signal.",
+        "universe": (
+            "Bars with a price on which a rule of universe.rules kept an asset out, by the first "
+            "rule that did. Signals of those bars are not used; a position held into them keeps "
+            "its return."
+        ),
         "quality": "Rows of the data that cleaning reported; missing bars are never filled.",
         "quality_examples": (
             f"The first {_EXAMPLES} rows of each rule; rules that changed or refused data come "
@@ -97,13 +103,16 @@ def collect(inputs: StudyInputs) -> StudyResults:
             "how many of them gave nothing; an asset's first bars count as too few observations."
         ),
     }
+    unavailable = _unavailable(inputs.warnings)
+    if full["universe"]["rules"] is None:
+        unavailable["universe"] = "the recipe has no universe.rules, so no asset is kept out"
     return StudyResults(
         title=full["title"],
         recipe=inputs.recipe.text,
         tables=tables,
         conventions=told,
         provenance=_provenance(inputs),
-        unavailable=_unavailable(inputs.warnings),
+        unavailable=unavailable,
         headline_horizon_bars=full["headline_horizon_bars"],
         warnings=tuple(warning.text for warning in inputs.warnings),
         gates=inputs.gates,

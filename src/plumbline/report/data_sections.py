@@ -5,6 +5,7 @@ from plumbline.report.parts import Section, by_bar, convention, figure, unavaila
 from plumbline.report.study import StudyResults
 from plumbline.report.tables import Column, table
 from plumbline.report.timeplot import Line, TimeAxis, TimePlot, time_plot
+from plumbline.report.universe_section import excluded_assets
 from plumbline.report.values import (
     COUNT,
     MEAN_COUNT,
@@ -49,9 +50,8 @@ def coverage_section(results: StudyResults, axis: TimeAxis) -> Section:
     plot = _series(results, axis, "coverage", {name: _count_name(name) for name in columns}, COUNT)
     caption = f"Number of assets at each bar. {axis.note('coverage')}"
     shown = figure("Coverage", plot, caption, convention(results, "coverage"))
-    return Section(
-        "data", "Data", "Data and cleaning", join([shown, _quality(results), _examples(results)])
-    )
+    parts = [shown, excluded_assets(results), _quality(results), _examples(results)]
+    return Section("data", "Data", "Data and cleaning", join(parts))
 
 
 def _series(

@@ -43,6 +43,7 @@ KEYS: Final = {
     "factor_fit": ("factor_fit", "mean_r2", "mean_beta", "mean_n_obs", "n_assets"),
     "coverage": ("coverage", "n_assets_priced"),
     "uncomputed": ("uncomputed", "neutralisation"),
+    "universe": ("universe",),
     "quality": ("quality",),
     "quality_examples": ("quality_examples",),
 }

@@ -13,39 +13,38 @@ from plumbline.factors.options import EvaluationOptions
 @final
 @dataclass(frozen=True)
 class EvaluateSignal(Stage):
-    """Tables of a signal's evaluation: summary, ic, decay, quantiles, spread and their histories.
+    """Every table of a signal's :class:`plumbline.factors.evaluation.Evaluation`.
 
-    The table uncomputed says by reason what is missing in them.
+    The table uncomputed says by reason what is missing in them. Prices with ``volume`` give the
+    capacity curve. The optional input ``regimes`` holds the states of the market: each field is a
+    regime, of one asset, whose numbers are its states.
 
     Parameters
     ----------
     name : how the tables call the signal.
-    options : horizons, quantiles and costs.
+    options : horizons, quantiles, costs and draws.
     rolling_bars : window of the trailing mean of the rank IC.
+    sectors : pairs of asset and sector, sorted; empty leaves the rank IC by sector out.
     """
 
     name: str
     options: EvaluationOptions
     rolling_bars: int = 252
+    sectors: tuple[tuple[str, str], ...] = ()
     reads: ClassVar[tuple[str, ...]] = ("signal", "prices")
+    optional: ClassVar[tuple[str, ...]] = ("regimes",)
 
     def run(self, inputs: Mapping[str, Panel]) -> Tables:
         """Evaluate against all bars at once: forward returns look ahead, and only here."""
         from plumbline.factors.evaluation import evaluate
-        from plumbline.factors.history import coverage, ic_by_year, ic_rolling, spread_history
 
         prices = inputs["prices"]
-        signal = conform(inputs["signal"], prices)["signal"]
-        found = evaluate({self.name: signal}, prices, options=self.options)
-        return {
-            "summary": found.summary,
-            "ic": found.ic,
-            "ic_rolling": ic_rolling(found.ic, self.rolling_bars),
-            "ic_by_year": ic_by_year(found.ic),
-            "decay": found.decay,
-            "quantiles": found.quantiles,
-            "spread": spread_history(found.spread),
-            "spread_summary": found.spread_summary,
-            "coverage": coverage(self.name, signal, prices),
-            "uncomputed": found.uncomputed,
-        }
+        states = conform(inputs["regimes"], prices) if "regimes" in inputs else {}
+        return evaluate(
+            {self.name: conform(inputs["signal"], prices)["signal"]},
+            prices,
+            options=self.options,
+            sectors=dict(self.sectors),
+            regimes={name: column[:, 0] for name, column in states.items()},
+            rolling_bars=self.rolling_bars,
+        ).tables

@@ -10,8 +10,10 @@ from plumbline.core.calendar import Calendar
 from plumbline.engine.pipeline import DataSet
 from plumbline.factors.model import FactorModel, LeastBars
 from plumbline.features.signal import PART, Signal
+from plumbline.features.universe import UniverseRules
 from plumbline.stages.derived_fields import BETA, derived_fields, in_order
 from plumbline.stages.kind import Problem
+from plumbline.stages.label_regimes import MarketRegime
 
 _LEAST_ASSETS = 3  # of a rank correlation
 
@@ -43,6 +45,8 @@ class Ask:
     stocks, legs : the data of its universe and of its factors.
     universe : assets.
     sectors : asset -> sector; empty takes no sector out.
+    rules : what members of the universe must keep; None keeps every asset.
+    regimes : states of the market that are told.
     """
 
     full: Mapping[str, Any]
@@ -52,6 +56,8 @@ class Ask:
     legs: DataSet
     universe: tuple[str, ...]
     sectors: Mapping[str, str]
+    rules: UniverseRules | None = None
+    regimes: tuple[MarketRegime, ...] = ()
 
     @property
     def n_factors(self) -> int:
@@ -78,6 +84,11 @@ class Ask:
         """Return the number of bars of the universe."""
         return self.stocks.last_bar - self.stocks.first_bar + 1
 
+    @property
+    def least_members(self) -> int:
+        """Return the fewest bars after which an asset can be a member of the universe."""
+        return 1 if self.rules is None else self.rules.least_bars
+
     @cached_property
     def least(self) -> LeastBars:
         """Return the returns that the model needs."""
@@ -94,7 +105,7 @@ class Ask:
         first = self._first_raw[label]
         if self.full["neutralise"]["betas"]:
             first = max(first, self._after(self.least.fit))
-        return first
+        return max(first, self.stocks.first_bar + self.least_members - 1)
 
     @cached_property
     def derived(self) -> frozenset[str]:
@@ -138,13 +149,13 @@ def feasibility(ask: Ask) -> Findings:
     """
     refusals = [*_axis_problems(ask), *_neutralise_problems(ask)]
     lost = _lost_horizons(ask)
-    reasons = [*_model_reasons(ask), *_signal_reasons(ask, lost)]
+    reasons = [*_rule_reasons(ask), *_model_reasons(ask), *_signal_reasons(ask, lost)]
     is_lost = all(len(horizons) == len(_horizons(ask)) for horizons in lost.values())
     if refusals or is_lost:
         return Findings([*refusals, *reasons, *_quantile_reasons(ask, len(ask.universe))], [])
     n_ranked = len(ask.universe) - len(ask.alone)
     lonely = _lonely_reasons(ask)
-    short = [*_short_windows(ask), *_short_history(ask, lost)]
+    short = [*_short_windows(ask), *_short_history(ask, lost), *_regime_reasons(ask)]
     return Findings([], [*reasons, *short, *lonely, *_quantile_reasons(ask, n_ranked)])
 
 
@@ -193,6 +204,13 @@ def _lost_horizons(ask: Ask) -> dict[str, list[int]]:
             if max(ask.stocks.last_bar - h, first - 1) // every == (first - 1) // every
         ]
     return found
+
+
+def _rule_reasons(ask: Ask) -> list[Problem]:
+    if ask.least_members <= ask.n_bars:
+        return []
+    needed = f"the first member needs {ask.least_members} bars, the data have {ask.n_bars}"
+    return [Problem(("universe", "rules"), f"{needed}: no asset is ever a member")]
 
 
 def _model_reasons(ask: Ask) -> list[Problem]:
@@ -288,6 +306,18 @@ def _short_history(ask: Ask, lost: Mapping[str, list[int]]) -> list[Problem]:
         there = f"at most {_count(max(values.values()), 'bar')} can have a signal"
         text = f"{there}, too few for spread_horizon={held}: no book is held to its end"
         found.append(Problem(("evaluation", "spread_horizon"), text))
+    return found
+
+
+def _regime_reasons(ask: Ask) -> list[Problem]:
+    found = []
+    for told in ask.regimes:
+        data = ask.stocks if told.factor is None else ask.legs
+        n_bars, needed = data.last_bar - data.first_bar, told.regime.least_bars
+        if needed > n_bars:
+            there = f"the data have {_count(n_bars, 'bar')} with returns"
+            text = f"its first state needs {needed}, {there}: it has no state"
+            found.append(Problem(("regimes", told.name), text))
     return found
 
 

@@ -8,6 +8,7 @@ from plumbline.core.errors import nearest_names
 from plumbline.engine.pipeline import DataSet
 from plumbline.factors.factor_returns import definition_problems
 from plumbline.features.signal import PART, Signal
+from plumbline.features.universe import UniverseRules
 from plumbline.stages.derived_fields import BETA, derived_fields
 from plumbline.stages.kind import Place, Problem
 
@@ -35,6 +36,10 @@ def data_problems(
     found += _lacking_fields(("universe",), prices, stocks, _ALWAYS)
     names = full["factors"]["definitions"]
     derived = frozenset(derived_fields(names, ()))  # that parts are there is known before
+    rules = full["universe"]["rules"]
+    if rules is not None:
+        needed = UniverseRules(**rules).requires() - _ALWAYS
+        found += _lacking_fields(("universe", "rules"), prices, stocks, needed)
     for label, signal in chosen.items():
         place = ("signals", label)
         others = {f for f in signal.requires() - _ALWAYS if not f.startswith(PART)}

@@ -6,17 +6,20 @@ from pathlib import Path
 from typing import Any
 
 from plumbline.core.calendar import Calendar, bars_a_year
-from plumbline.core.errors import CalendarError, ParameterError
+from plumbline.core.errors import CalendarError, ParameterError, nearest_names
 from plumbline.factors.factor_returns import definition_problems, dependent_factors
 from plumbline.factors.model import FactorModel, models
 from plumbline.factors.options import EvaluationOptions
+from plumbline.factors.regime import regimes
 from plumbline.features.signal import Signal, signals
+from plumbline.features.universe import UniverseRules
 from plumbline.lake.cleaning_rules import CleaningRules
 from plumbline.lake.dataset import grid_of
 from plumbline.lake.source import sources
 from plumbline.stages.derived_fields import part_problems
 from plumbline.stages.gates import unknown_number
 from plumbline.stages.kind import DataSpec, Gate, Place, Problem, Shape
+from plumbline.stages.label_regimes import MarketRegime
 from plumbline.stages.sectors import read_sectors
 from plumbline.stages.validation import filled, made, placed, refusals, refused
 
@@ -39,6 +42,18 @@ def signal_of(label: str, spec: Mapping[str, Any] | None) -> Signal:
     return made(signals[signal_name(label, spec)], _without(spec, "signal"), f"signals.{label}")
 
 
+def regime_name(label: str, spec: object) -> Any:
+    """Return the plug-in that a label of the section ``regimes`` stands for."""
+    return spec.get("regime", label) if isinstance(spec, Mapping) else label
+
+
+def regime_of(label: str, spec: Mapping[str, Any] | None) -> MarketRegime:
+    """Return the regime of a label."""
+    given = _without(spec, "regime", "factor")
+    regime = made(regimes[regime_name(label, spec)], given, f"regimes.{label}")
+    return MarketRegime(label, regime, (spec or {}).get("factor"))
+
+
 def model_name(document: Mapping[str, Any]) -> str:
     """Return the factor model that a document asks for."""
     return str((document.get("model") or {}).get("model", MODEL))
@@ -52,6 +67,12 @@ def model_of(document: Mapping[str, Any]) -> FactorModel:
 def options_of(document: Mapping[str, Any]) -> EvaluationOptions:
     """Return how a document's signals are evaluated; a year has the bars of their calendar."""
     return made(EvaluationOptions, _option_values(document), "evaluation")
+
+
+def rules_of(document: Mapping[str, Any]) -> UniverseRules | None:
+    """Return what the members of a document's universe must keep, or None if it says nothing."""
+    given = mapping(document, "universe").get("rules")
+    return None if given is None else made(UniverseRules, given, "universe.rules")
 
 
 def data_spec(name: str, spec: Mapping[str, Any]) -> DataSpec:
@@ -81,6 +102,7 @@ def study_problems(document: Mapping[str, Any], shape: Shape, base: Path) -> lis
             found += _data_problems(("data", name), spec, shape)
     found += _signal_problems(mapping(document, "signals"), shape)
     found += _universe_problems(document, shape, base)
+    found += _regime_problems(document, shape)
     found += _factor_problems(document, shape)
     return found + _evaluation_problems(document, shape)
 
@@ -121,10 +143,29 @@ def _universe_problems(document: Mapping[str, Any], shape: Shape, base: Path) ->
         for i, name in enumerate(named)
         if first[name] != i
     ]
+    place = ("universe", "rules")
+    found += refused(UniverseRules, mapping(document, "universe").get("rules"), place, shape)
     place = ("neutralise", "sectors")
     table = mapping(document, "neutralise").get("sectors") if shape.is_whole(place) else None
     if table is not None:
         found += [Problem(place, text) for text in read_sectors(base / table)[1]]
+    return found
+
+
+def _regime_problems(document: Mapping[str, Any], shape: Shape) -> list[Problem]:
+    found: list[Problem] = []
+    definitions = mapping(mapping(document, "factors"), "definitions")
+    for label, spec in mapping(document, "regimes").items():
+        place = ("regimes", label)
+        if not shape.holds((*place, "regime")):
+            continue
+        cls = regimes[regime_name(label, spec)]
+        found += refused(cls, _without(spec, "regime", "factor"), place, shape)
+        factor = spec.get("factor") if isinstance(spec, Mapping) else None
+        if shape.is_whole((*place, "factor")) and factor is not None and factor not in definitions:
+            hint = nearest_names(factor, definitions)
+            text = f"{factor!r} is none of factors.definitions; {hint}"
+            found.append(Problem((*place, "factor"), text))
     return found
 
 

@@ -5,11 +5,13 @@ from typing import Any
 
 from plumbline.factors.model import models
 from plumbline.factors.options import EvaluationOptions
+from plumbline.factors.regime import regimes
 from plumbline.features.signal import signals
+from plumbline.features.universe import UniverseRules
 from plumbline.lake.cleaning_rules import CleaningRules
 from plumbline.lake.source import sources
 from plumbline.stages.kind import Gate, Problem
-from plumbline.stages.study_parts import MODEL, mapping, signal_name
+from plumbline.stages.study_parts import MODEL, mapping, regime_name, signal_name
 from plumbline.stages.validation import plugin_schema, schema_of
 
 _NAME = {
@@ -26,13 +28,14 @@ def study_schema(document: Mapping[str, Any]) -> tuple[dict[str, Any], list[Prob
     problems += more
     model, more = _model_schema(mapping(document, "model"))
     problems += more
+    told, more = _regimes_schema(mapping(document, "regimes"))
+    problems += more
     names = sorted(mapping(document, "data"))
-    return _document_schema(data, named, model, names), problems
+    parts = {"data": data, "signals": named, "model": model, "regimes": told}
+    return _document_schema(parts, names), problems
 
 
-def _document_schema(
-    data: dict[str, Any], named: dict[str, Any], model: dict[str, Any], names: list[str]
-) -> dict[str, Any]:
+def _document_schema(parts: dict[str, dict[str, Any]], names: list[str]) -> dict[str, Any]:
     text, whole = {"type": "string"}, {"type": "integer", "minimum": 1}
     one_of = {"enum": names} if names else text
     definitions = {"type": "object", "minProperties": 1, "additionalProperties": text}
@@ -45,14 +48,16 @@ def _document_schema(
             "name": _NAME,
             "kind": {"const": "factor_study"},
             "title": text,
-            "data": data,
+            **parts,
             "universe": _closed(
-                {"prices": one_of, "assets": {"type": ["array", "null"], "items": text}},
+                {
+                    "prices": one_of,
+                    "assets": {"type": ["array", "null"], "items": text},
+                    "rules": _or_null(schema_of(UniverseRules)),
+                },
                 "prices",
             ),
             "factors": _closed({"data": one_of, "definitions": definitions}, "data", "definitions"),
-            "model": model,
-            "signals": named,
             "neutralise": _closed(
                 {"betas": {"type": "boolean"}, "sectors": {"type": ["string", "null"]}}
             ),
@@ -73,6 +78,10 @@ def _closed(properties: dict[str, Any], *required: str) -> dict[str, Any]:
         "required": list(required),
         "additionalProperties": False,
     }
+
+
+def _or_null(schema: dict[str, Any]) -> dict[str, Any]:
+    return schema | {"type": [schema["type"], "null"]}
 
 
 def _data_schema(data: Mapping[str, Any]) -> tuple[dict[str, Any], list[Problem]]:
@@ -109,6 +118,20 @@ def _signals_schema(named: Mapping[str, Any]) -> tuple[dict[str, Any], list[Prob
         extended = _extended(schema, {"signal": {"type": "string"}})
         properties[label] = extended | {"type": ["object", "null"]} if schema else {}
     return {"type": "object", "minProperties": 1, "properties": properties}, problems
+
+
+def _regimes_schema(named: Mapping[str, Any]) -> tuple[dict[str, Any], list[Problem]]:
+    properties: dict[str, Any] = {}
+    problems: list[Problem] = []
+    own = {"regime": {"type": "string"}, "factor": {"type": ["string", "null"]}}
+    for label, spec in named.items():
+        is_named = isinstance(spec, Mapping) and "regime" in spec
+        place = ("regimes", label, "regime") if is_named else ("regimes", label)
+        schema, more = plugin_schema(regimes, regime_name(label, spec), place)
+        problems += more
+        extended = _extended(schema, own)
+        properties[label] = extended | {"type": ["object", "null"]} if schema else {}
+    return {"type": ["object", "null"], "properties": properties}, problems
 
 
 def _model_schema(spec: Mapping[str, Any]) -> tuple[dict[str, Any], list[Problem]]:

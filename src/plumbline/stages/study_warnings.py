@@ -27,7 +27,16 @@ _WORDS: Final = {
     "constant": "signal or forward returns equal for all assets",
     "fewer_values_than_groups": "fewer values than groups",
     "ties": "so many equal values that the top group is empty",
+    "no_price": "no price",
+    "short_history": "short history",
+    "missing_prices": "missing prices",
+    "low_price": "low price",
+    "low_dollar_volume": "low dollar volume",
+    "outside_top_n": "outside the top n",
 }
+
+
+_SHOWN: Final = 10  # assets that a warning names
 
 
 @final
@@ -60,6 +69,7 @@ def study_warnings(
     """
     lost = _Lost(tables["uncomputed"].to_dicts())
     model, found = _of_model(lost)
+    found += _of_universe(tables["universe"].to_dicts() if "universe" in tables else [])
     chosen = {label: signal_of(label, spec) for label, spec in full["signals"].items()}
     readers = model_readers(chosen, full["factors"]["definitions"])
     for label in chosen:
@@ -114,6 +124,37 @@ def _of_model(lost: _Lost) -> tuple[bool, list[StudyWarning]]:
     told = _told([row for row in rows if row["reason"] == "constant_return"])
     texts += [f"factor model: windows with a fit and no R²: {told}"] if told else []
     return True, [StudyWarning("factor_fit", "", text) for text in texts]
+
+
+def _of_universe(rows: Sequence[Mapping[str, Any]]) -> list[StudyWarning]:
+    """Return who was kept out as frozen, since when, and who is never a member, and why."""
+    frozen = [
+        f"{row['asset']} from {row['first_excluded']:%Y-%m-%d}"
+        for row in rows
+        if row["reason"] == "frozen"
+    ]
+    never: dict[str, list[str]] = {}
+    for row in rows:
+        if row["n_bars_member"] == 0:
+            reason = row["reason"] or "no_price"
+            never.setdefault(row["asset"], []).append(_WORDS.get(reason, reason))
+    found = []
+    if frozen:
+        text = f"universe: {_assets(frozen)} kept out as frozen: {_listed(frozen)}"
+        found.append(StudyWarning("universe", "", text))
+    if never:
+        named = [f"{asset} ({', '.join(reasons)})" for asset, reasons in never.items()]
+        text = f"universe: {_assets(named)} never a member: {_listed(named)}"
+        found.append(StudyWarning("universe", "", text))
+    return found
+
+
+def _assets(named: Sequence[str]) -> str:
+    return f"{len(named)} asset" + ("" if len(named) == 1 else "s")
+
+
+def _listed(named: Sequence[str]) -> str:
+    return ", ".join(named[:_SHOWN]) + (", …" if len(named) > _SHOWN else "")
 
 
 def _of_neutralisation(label: str, lost: _Lost) -> list[StudyWarning]:

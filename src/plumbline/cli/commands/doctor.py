@@ -23,13 +23,14 @@ def command(
     """
     from plumbline.core.settings import ENVIRONMENT, read_settings
     from plumbline.engine.project import project_root
-    from plumbline.kernels.kernel_cache import cache_folder, has_marker
+    from plumbline.kernels.kernel_cache import cache_folder, compiled_families
     from plumbline.ledger.session import machine
 
     settings = read_settings()
+    compiled = ", ".join(sorted(compiled_families()))
     facts: dict[str, Any] = {
         **machine(),
-        "kernels": f"{'compiled' if has_marker() else 'not compiled yet'} in {cache_folder()}",
+        "kernels": f"compiled: {compiled or 'none yet'}; in {cache_folder()}",
         "settings": {name: str(getattr(settings, name)) for name in vars(settings)},
     }
     checks: list[dict[str, Any]] = []

@@ -10,6 +10,7 @@ from plumbline.factors.factor_returns import legs_of
 from plumbline.factors.model import FactorModel
 from plumbline.factors.options import EvaluationOptions
 from plumbline.features.signal import Signal
+from plumbline.features.universe import UniverseRules
 from plumbline.stages.compute_returns import ComputeReturns
 from plumbline.stages.compute_signal import ComputeSignal
 from plumbline.stages.derive_factor_returns import DeriveFactorReturns
@@ -18,15 +19,21 @@ from plumbline.stages.evaluate_signal import EvaluateSignal
 from plumbline.stages.feasibility import Ask, feasibility
 from plumbline.stages.fit_factor_model import FitFactorModel
 from plumbline.stages.kind import DataSpec, Gate, Kind, Problem, Shape
+from plumbline.stages.label_regimes import LabelRegimes, MarketRegime
+from plumbline.stages.mask_signal import MaskSignal
 from plumbline.stages.neutralise_signal import NeutraliseSignal
 from plumbline.stages.sectors import read_sectors, sectors_of
+from plumbline.stages.select_universe import SelectUniverse
 from plumbline.stages.study_data import data_problems
 from plumbline.stages.study_parts import (
     data_spec,
     model_name,
     model_of,
     options_of,
+    regime_name,
+    regime_of,
     resolved_data,
+    rules_of,
     signal_name,
     signal_of,
     study_problems,
@@ -34,6 +41,8 @@ from plumbline.stages.study_parts import (
 from plumbline.stages.study_schema import study_schema
 from plumbline.stages.summarise_model import SummariseModel
 from plumbline.stages.summarise_neutralisation import SummariseNeutralisation
+from plumbline.stages.summarise_regimes import SummariseRegimes
+from plumbline.stages.summarise_universe import SummariseUniverse
 from plumbline.stages.validation import filled, made
 
 
@@ -52,17 +61,30 @@ class FactorStudy(Kind):
 
     def resolved(self, document: Mapping[str, Any]) -> dict[str, Any]:
         """Return a document with every default; see :meth:`Kind.resolved`."""
+        rules = rules_of(document)
         return {
             "name": document["name"],
             "kind": "factor_study",
             "title": document.get("title", document["name"]),
             "data": {name: resolved_data(name, spec) for name, spec in document["data"].items()},
-            "universe": {"assets": None, **document["universe"]},
+            "universe": {
+                "assets": None,
+                **document["universe"],
+                "rules": None if rules is None else filled(rules),
+            },
             "factors": dict(document["factors"]),
             "model": {"model": model_name(document), **filled(model_of(document))},
             "signals": {
                 label: {"signal": signal_name(label, spec), **filled(signal_of(label, spec))}
                 for label, spec in document["signals"].items()
+            },
+            "regimes": {
+                label: {
+                    "regime": regime_name(label, spec),
+                    "factor": regime_of(label, spec).factor,
+                    **filled(regime_of(label, spec).regime),
+                }
+                for label, spec in (document.get("regimes") or {}).items()
             },
             "neutralise": {"betas": False, "sectors": None, **(document.get("neutralise") or {})},
             "evaluation": filled(options_of(document)),
@@ -93,7 +115,8 @@ class FactorStudy(Kind):
         assets = None if full["universe"]["assets"] is None else ask.universe
         sectors = tuple(sorted(ask.sectors.items()))
         wiring = _Wiring(full, ask.stocks, ask.legs, assets, sectors)
-        nodes = [*wiring.model_nodes(ask.model)]
+        nodes = [*wiring.model_nodes(ask.model), *wiring.universe_nodes(ask.rules)]
+        nodes += wiring.regime_nodes(ask.regimes)
         for label, signal in ask.signals.items():
             nodes += wiring.signal_nodes(label, signal, options_of(document))
         return Pipeline(full["name"], tuple(nodes), full["on_code_change"])
@@ -132,10 +155,42 @@ class _Wiring:
             Node("factor_fit", SummariseModel(model), {"model": MODEL_NODE}),
         ]
 
+    def universe_nodes(self, rules: UniverseRules | None) -> list[Node]:
+        if rules is None:
+            return []
+        fields = set(rules.requires())
+        if rules.max_stale_bars is not None:
+            fields |= {"volume"} & set(self.stocks.fields)
+        select = SelectUniverse(rules, self.full["block_bars"])
+        return [
+            Node("universe", select, {"prices": self._prices(*sorted(fields))}),
+            Node("universe_members", SummariseUniverse(), {"universe": "universe"}),
+        ]
+
+    def regime_nodes(self, regimes: tuple[MarketRegime, ...]) -> list[Node]:
+        if not regimes:
+            return []
+        reads: dict[str, str | DataInput] = {}
+        if any(found.factor is not None for found in regimes):
+            reads["factors"] = "factor_returns"
+        if any(found.factor is None for found in regimes):
+            reads["returns"] = "returns"
+            if self.full["universe"]["rules"] is not None:
+                reads["universe"] = "universe"
+        labels = tuple((found.name, found.regime.labels) for found in regimes)
+        return [
+            Node("regimes", LabelRegimes(regimes, self.full["block_bars"]), reads),
+            Node("regime_states", SummariseRegimes(labels), {"regimes": "regimes"}),
+        ]
+
     def signal_nodes(self, label: str, signal: Signal, options: EvaluationOptions) -> list[Node]:
         size = self.full["block_bars"]
         name = f"signal:{label}"
         nodes = [Node(name, ComputeSignal(signal, size), self._signal_inputs(signal))]
+        if self.full["universe"]["rules"] is not None:
+            masked = {"signal": name, "universe": "universe"}
+            name = f"member:{label}"
+            nodes.append(Node(name, MaskSignal(size), masked))
         neutral = self.full["neutralise"]
         if neutral["betas"] or self.sectors:
             inputs: dict[str, str | DataInput] = {"signal": name}
@@ -145,8 +200,10 @@ class _Wiring:
             nodes.append(Node(name, NeutraliseSignal(self.sectors, size), inputs))
             counts = SummariseNeutralisation(label, self.sectors)
             nodes.append(Node(f"neutral_fit:{label}", counts, inputs))
-        evaluation = EvaluateSignal(label, options, self.full["rolling_bars"])
-        reads: dict[str, str | DataInput] = {"signal": name, "prices": self._prices("close")}
+        evaluation = EvaluateSignal(label, options, self.full["rolling_bars"], self.sectors)
+        traded = ("volume",) if "volume" in self.stocks.fields else ()
+        prices = self._prices("close", *traded)
+        reads: dict[str, str | DataInput] = {"signal": name, "prices": prices}
         return [*nodes, Node(f"evaluation:{label}", evaluation, reads)]
 
     def _signal_inputs(self, signal: Signal) -> dict[str, str | DataInput]:
@@ -181,4 +238,7 @@ def _ask(
         if not wrong:
             sectors, wrong = sectors_of(table, universe, path)
         problems += [Problem(("neutralise", "sectors"), text) for text in wrong]
-    return Ask(full, model_of(document), chosen, stocks, legs, universe, sectors), problems
+    model, rules = model_of(document), rules_of(document)
+    named = (document.get("regimes") or {}).items()
+    regimes = tuple(regime_of(label, spec) for label, spec in named)
+    return Ask(full, model, chosen, stocks, legs, universe, sectors, rules, regimes), problems

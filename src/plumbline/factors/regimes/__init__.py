@@ -1,0 +1,1 @@
+"""Regimes: one file is one way to tell the states of a market."""

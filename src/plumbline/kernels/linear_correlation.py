@@ -1,0 +1,79 @@
+"""Linear correlations across assets, bar by bar, over the assets that both sides have."""
+
+import math
+
+import numpy as np
+from jaxtyping import Float
+
+from plumbline.kernels.compilation import compiled, compiled_sums
+
+
+@compiled
+def fill_correlations(
+    left: Float[np.ndarray, "signals bars assets"],
+    right: Float[np.ndarray, "horizons bars assets"],
+    out: Float[np.ndarray, "signals horizons bars"],
+) -> None:
+    """Write the correlation of every row of ``left`` with every row of ``right``."""
+    n_left, n_bars, n_assets = left.shape
+    n_right = right.shape[0]
+    scaled = np.empty((n_left + n_right, n_assets))
+    for bar in range(n_bars):
+        for p in range(n_left):
+            _scale(left[p, bar], scaled[p])
+        for p in range(n_right):
+            _scale(right[p, bar], scaled[n_left + p])
+        for s in range(n_left):
+            for h in range(n_right):
+                out[s, h, bar] = _correlation(scaled[s], scaled[n_left + h])
+
+
+@compiled
+def _scale(row: Float[np.ndarray, " assets"], scaled: Float[np.ndarray, " assets"]) -> None:
+    """Write a row times the power of two that brings its largest value near 1; NaN if missing.
+
+    Squares of deviations then neither overflow nor underflow, and scaling loses no bit.
+    """
+    largest = 0.0
+    for a in range(row.shape[0]):
+        size = abs(row[a])
+        if size < np.inf and size > largest:
+            largest = size
+    _, exponent = math.frexp(largest)
+    half = -(exponent // 2)  # a factor of 2**1074 is no number
+    one, other = math.ldexp(1.0, half), math.ldexp(1.0, -exponent - half)
+    for a in range(row.shape[0]):
+        scaled[a] = row[a] * one * other if abs(row[a]) < np.inf else np.nan
+
+
+@compiled_sums
+def _correlation(x: Float[np.ndarray, " assets"], y: Float[np.ndarray, " assets"]) -> float:
+    """Return the correlation over the assets that are NaN in neither; NaN if there is none.
+
+    Values are taken from the first pair, so that equal ones deviate by exactly nothing.
+    """
+    n_assets = x.shape[0]
+    first = 0
+    while first < n_assets and not (x[first] == x[first] and y[first] == y[first]):
+        first += 1
+    if first == n_assets:
+        return np.nan
+    x0, y0 = x[first], y[first]
+    count, sum_x, sum_y = 0, 0.0, 0.0
+    for a in range(n_assets):
+        is_pair = (x[a] == x[a]) & (y[a] == y[a])
+        count += is_pair
+        sum_x += (x[a] - x0) if is_pair else 0.0
+        sum_y += (y[a] - y0) if is_pair else 0.0
+    mean_x, mean_y = sum_x / count, sum_y / count
+    xx, yy, xy = 0.0, 0.0, 0.0
+    for a in range(n_assets):
+        is_pair = (x[a] == x[a]) & (y[a] == y[a])
+        dx = (x[a] - x0 - mean_x) if is_pair else 0.0
+        dy = (y[a] - y0 - mean_y) if is_pair else 0.0
+        xx += dx * dx
+        yy += dy * dy
+        xy += dx * dy
+    if count < 3 or xx == 0.0 or yy == 0.0:
+        return np.nan
+    return min(max(xy / (math.sqrt(xx) * math.sqrt(yy)), -1.0), 1.0)
