@@ -149,7 +149,11 @@ class Reads(Signal):
         ("retrn", "did you mean 'return'? (the study derives it)", False),
         ("residual_retrun", "did you mean 'residual_return'? (the study derives it)", False),
         ("closee", "did you mean 'close'?; if data.stocks holds it under another name", True),
-        ("open", "known: close, residual_return, return, volume; if data.stocks", True),
+        (
+            "open",
+            "known: beta_market, beta_size, close, residual_return, return, volume; if data",
+            True,
+        ),
     ],
 )
 def test_a_field_that_nobody_has_is_compared_with_derived_ones_too(

@@ -7,7 +7,7 @@ from plumbline.core.calendar import bars_a_year
 from plumbline.core.errors import nearest_names
 from plumbline.engine.pipeline import DataSet
 from plumbline.factors.factor_returns import definition_problems
-from plumbline.features.signal import Signal
+from plumbline.features.signal import PART, Signal
 from plumbline.features.universe import UniverseRules
 from plumbline.stages.derived_fields import BETA, derived_fields
 from plumbline.stages.kind import Place, Problem
@@ -35,13 +35,14 @@ def data_problems(
     prices, factors = full["universe"]["prices"], full["factors"]["data"]
     found += _lacking_fields(("universe",), prices, stocks, _ALWAYS)
     names = full["factors"]["definitions"]
-    derived = frozenset(derived_fields(names, chosen))
+    derived = frozenset(derived_fields(names, ()))  # that parts are there is known before
     rules = full["universe"]["rules"]
     if rules is not None:
         needed = UniverseRules(**rules).requires() - _ALWAYS
         found += _lacking_fields(("universe", "rules"), prices, stocks, needed)
     for label, signal in chosen.items():
-        place, others = ("signals", label), signal.requires() - _ALWAYS
+        place = ("signals", label)
+        others = {f for f in signal.requires() - _ALWAYS if not f.startswith(PART)}
         lost = {field for field in others - derived if field.startswith(BETA)} - {*stocks.fields}
         found += [Problem(place, _lacking_beta(field, names)) for field in sorted(lost)]
         found += _lacking_fields(place, prices, stocks, others - lost, derived)
