@@ -146,6 +146,16 @@ def test_a_missing_close_does_not_wake_a_frozen_asset():
     assert members([1, 2, 2, 2, 2, nan, nan, nan, 2], rules) == "xxxx....x", "relisted"
 
 
+def test_a_gap_in_a_frozen_stretch_is_within_the_warm_up():
+    nan = float("nan")
+    panel = one_asset([1, 2, 2, 2, 2, nan, 2, 2, 2, 2, nan, nan, 2, 2, 2, 3, 3, 3])
+    rules = UniverseRules(max_stale_bars=3)
+    whole = universe_reasons(panel, rules)
+    for start in range(panel.n_bars):
+        part = universe_reasons(panel.rows(start, None), rules)
+        assert_array_equal(part[rules.warm_up :], whole[start + rules.warm_up :])
+
+
 def test_an_unchanged_price_with_volume_is_not_stale():
     rules = UniverseRules(max_stale_bars=2)
     assert members([2, 2, 2, 2, 2, 2], rules, [1, 0, 5, 0, 0, 0]) == "xxxx.."

@@ -77,8 +77,8 @@ def test_rules_leave_returns_model_and_raw_signals_alone(ruled, plain):
     for node in ("returns", "factor_model", "signal:momentum", "signal:residual_momentum"):
         same = [place for place in plain.result.digests if place[0] == node]
         assert all(ruled.result.digests[p] == plain.result.digests[p] for p in same)
-    workspace = prepare(ruled.workspace.recipe.base / "study.yaml", overrides=[RULES + "  "])
-    other = prepare(workspace.recipe.base / "study.yaml", overrides=["universe.rules.min_price=9"])
+    path = ruled.workspace.recipe.base / "study.yaml"
+    other = prepare(path, overrides=["universe.rules.min_price=9"])
     plan = other.project.engine.plan(other.pipeline)
     kept = {d.task.node.name for d in plan.decisions if d.state.value == "cached"}
     assert {"returns", "factor_model", "signal:momentum", "signal:residual_momentum"} <= kept
