@@ -72,8 +72,9 @@ def quantile_returns(
 ) -> QuantileReturns:
     """Return what each group earns over each horizon.
 
-    Every (bar, asset) with a group and a forward return counts once, as alphalens counts, so a bar
-    with more assets weighs more.
+    Every (bar, asset) with a group and a forward return counts once, so a bar with more assets
+    weighs more. alphalens takes the mean of the bars' means: the same where a group has equally
+    many on every bar.
 
     Parameters
     ----------
