@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from plumbline.kernels.cross_section import neutralise as neutralise
     from plumbline.kernels.cross_section import unfitted_assets as unfitted_assets
     from plumbline.kernels.order_statistics import rank_ic as rank_ic
+    from plumbline.kernels.recursive_fit import RecursiveFit as RecursiveFit
+    from plumbline.kernels.recursive_fit import RecursiveOptions as RecursiveOptions
+    from plumbline.kernels.recursive_fit import recursive_ols as recursive_ols
     from plumbline.kernels.regression import RollingFit as RollingFit
     from plumbline.kernels.regression import RollingOptions as RollingOptions
     from plumbline.kernels.regression import rolling_ols as rolling_ols
@@ -30,12 +33,15 @@ if TYPE_CHECKING:
     from plumbline.kernels.warm import is_warm as is_warm
 
 _EXPORTS = {
+    "RecursiveFit": "recursive_fit",
+    "RecursiveOptions": "recursive_fit",
     "RollingFit": "regression",
     "RollingOptions": "regression",
     "ewma": "rolling",
     "is_warm": "warm",
     "neutralise": "cross_section",
     "rank_ic": "order_statistics",
+    "recursive_ols": "recursive_fit",
     "rolling_beta": "rolling_pairs",
     "rolling_corr": "rolling_pairs",
     "rolling_extremes": "rolling",

@@ -34,6 +34,7 @@ def warm(progress: Callable[[str, int, int], None] | None = None) -> None:
         ("neutralisation", _warm_neutralise),
         ("rank correlation", _warm_rank_ic),
         ("rolling statistics", _warm_rolling_statistics),
+        ("recursive regression", _warm_recursive),
     )
     for done, (name, compile_kernel) in enumerate(kernels):
         if progress is not None:
@@ -92,6 +93,13 @@ def _warm_rolling_statistics() -> None:
     rolling_order.rolling_rank(x, 8)
     rolling_pairs.rolling_corr(x, x, 8)
     rolling.ewma(x, 2.0)
+
+
+def _warm_recursive() -> None:
+    """Filter a panel; compiled code depends on no option and no shape."""
+    from plumbline.kernels.recursive_fit import recursive_ols
+
+    recursive_ols(_panel(24, 2), np.cos(np.arange(24.0))[:, None], 8)
 
 
 def _panel(*shape: int) -> Float[np.ndarray, "..."]:

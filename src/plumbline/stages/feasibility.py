@@ -40,7 +40,8 @@ class Ask:
     full : the resolved document.
     model : its factor model.
     signals : its signals by label.
-    stocks, legs : the data of its universe and of its factors.
+    stocks, legs : the data of its universe and of its factors; the same if the model makes its
+        factors of the universe.
     universe : assets.
     sectors : asset -> sector; empty takes no sector out.
     """
@@ -56,7 +57,7 @@ class Ask:
     @property
     def n_factors(self) -> int:
         """Return the number of factors."""
-        return len(self.full["factors"]["definitions"])
+        return len(self.model.own_factors) or len(self.full["factors"]["definitions"])
 
     @property
     def first_common(self) -> int:
@@ -77,6 +78,14 @@ class Ask:
     def n_bars(self) -> int:
         """Return the number of bars of the universe."""
         return self.stocks.last_bar - self.stocks.first_bar + 1
+
+    @property
+    def told_common(self) -> str:
+        """Return whose bars the model is fitted on, and how many they are."""
+        if self.model.own_factors:
+            return f"universe.prices has {_count(self.n_common, 'bar')}"
+        both = "universe.prices and factors.data have"
+        return f"{both} {_count(self.n_common, 'bar')} in common"
 
     @cached_property
     def least(self) -> LeastBars:
@@ -179,9 +188,9 @@ def _model_reasons(ask: Ask) -> list[Problem]:
     needs = (("fit", ask.least.fit), ("residual return", ask.least.residual))
     for what, n_returns in needs:
         if n_returns >= ask.n_common:
-            there = f"{_count(ask.n_common, 'bar')} in common, {ask.n_common - 1} with returns"
             needed = f"the first {what} needs {n_returns} bars with returns"
-            text = f"{needed}; universe.prices and factors.data have {there}: there is no {what}"
+            there = f"{ask.told_common}, {ask.n_common - 1} with returns"
+            text = f"{needed}; {there}: there is no {what}"
             return [Problem(("model",), text)]
     return []
 
@@ -224,8 +233,8 @@ def _short_windows(ask: Ask) -> list[Problem]:
     found = []
     if ask.least.fit < ask.n_common <= ask.model.warm_up:
         text = (
-            f"it looks back over {ask.model.warm_up + 1} bars; universe.prices and factors.data "
-            f"have {ask.n_common} in common: no fit can use as many as asked for"
+            f"it looks back over {ask.model.warm_up + 1} bars; {ask.told_common}: no fit can use "
+            "as many as asked for"
         )
         found.append(Problem(("model",), text))
     for label, signal in ask.signals.items():

@@ -22,7 +22,7 @@ def data_problems(
     Parameters
     ----------
     full : the resolved document.
-    stocks, legs : the data of its universe and of its factors.
+    stocks, legs : the data of its universe and of its factors; the same if it has no factors.
     chosen : its signals by label.
     """
     found = _grid_problems(full, stocks, legs)
@@ -30,13 +30,15 @@ def data_problems(
         if asset not in stocks.assets:
             text = f"unknown asset {asset!r}; {nearest_names(asset, stocks.assets)}"
             found.append(Problem(("universe", "assets", str(i)), text))
-    found += _leg_problems(full["factors"]["definitions"], legs)
-    prices, factors = full["universe"]["prices"], full["factors"]["data"]
+    given, prices = full["factors"], full["universe"]["prices"]
+    found += _leg_problems(given["definitions"], legs) if given else []
     found += _lacking_fields(("universe",), prices, stocks, _ALWAYS)
     for label, signal in chosen.items():
         others = signal.requires() - _ALWAYS
         found += _lacking_fields(("signals", label), prices, stocks, others, DERIVED)
-    return found + _lacking_fields(("factors", "data"), factors, legs, _ALWAYS)
+    if given:
+        found += _lacking_fields(("factors", "data"), given["data"], legs, _ALWAYS)
+    return found
 
 
 def _leg_problems(definitions: Mapping[str, str], legs: DataSet) -> list[Problem]:

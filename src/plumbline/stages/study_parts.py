@@ -45,6 +45,11 @@ def model_name(document: Mapping[str, Any]) -> str:
     return str((document.get("model") or {}).get("model", MODEL))
 
 
+def needs_factors(document: Mapping[str, Any]) -> bool:
+    """Return whether a document's factor model, which there is, has to be given factors."""
+    return models[model_name(document)].needs_factors
+
+
 def model_of(document: Mapping[str, Any]) -> FactorModel:
     """Return the factor model of a document."""
     return made(models[model_name(document)], _without(document.get("model"), "model"), "model")
@@ -153,6 +158,9 @@ def _factor_problems(document: Mapping[str, Any], shape: Shape) -> list[Problem]
     if found or not definitions or not shape.is_whole(("model",)) or not shape.is_whole(place):
         return found
     model = model_of(document)
+    if not cls.needs_factors:
+        text = f"{model_name(document)} makes its own; leave factors out, or say null"
+        return [Problem(("factors",), text)]
     try:
         model.least_bars(len(definitions))
     except ParameterError as error:

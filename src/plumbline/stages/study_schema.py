@@ -9,7 +9,7 @@ from plumbline.features.signal import signals
 from plumbline.lake.cleaning_rules import CleaningRules
 from plumbline.lake.source import sources
 from plumbline.stages.kind import Gate, Problem
-from plumbline.stages.study_parts import MODEL, mapping, signal_name
+from plumbline.stages.study_parts import MODEL, mapping, needs_factors, signal_name
 from plumbline.stages.validation import plugin_schema, schema_of
 
 _NAME = {
@@ -27,7 +27,10 @@ def study_schema(document: Mapping[str, Any]) -> tuple[dict[str, Any], list[Prob
     model, more = _model_schema(mapping(document, "model"))
     problems += more
     names = sorted(mapping(document, "data"))
-    return _document_schema(data, named, model, names), problems
+    schema = _document_schema(data, named, model, names)
+    if not more and needs_factors(document):
+        schema["required"].append("factors")
+    return schema, problems
 
 
 def _document_schema(
@@ -39,7 +42,7 @@ def _document_schema(
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "type": "object",
-        "required": ["name", "data", "universe", "factors", "signals"],
+        "required": ["name", "data", "universe", "signals"],
         "additionalProperties": False,
         "properties": {
             "name": _NAME,
@@ -50,7 +53,10 @@ def _document_schema(
                 {"prices": one_of, "assets": {"type": ["array", "null"], "items": text}},
                 "prices",
             ),
-            "factors": _closed({"data": one_of, "definitions": definitions}, "data", "definitions"),
+            "factors": {
+                **_closed({"data": one_of, "definitions": definitions}, "data", "definitions"),
+                "type": ["object", "null"],
+            },
             "model": model,
             "signals": named,
             "neutralise": _closed(

@@ -58,7 +58,7 @@ class FactorStudy(Kind):
             "title": document.get("title", document["name"]),
             "data": {name: resolved_data(name, spec) for name, spec in document["data"].items()},
             "universe": {"assets": None, **document["universe"]},
-            "factors": dict(document["factors"]),
+            "factors": dict(document["factors"]) if document.get("factors") else None,
             "model": {"model": model_name(document), **filled(model_of(document))},
             "signals": {
                 label: {"signal": signal_name(label, spec), **filled(signal_of(label, spec))}
@@ -121,13 +121,16 @@ class _Wiring:
 
     def model_nodes(self, model: FactorModel) -> list[Node]:
         size = self.full["block_bars"]
-        definitions = self.full["factors"]["definitions"]
-        prices = DataInput(self.legs, ("close",), legs_of(definitions))
-        derive = DeriveFactorReturns(tuple(sorted(definitions.items())), size)
-        reads = {"returns": "returns", "factors": "factor_returns"}
+        nodes = [Node("returns", ComputeReturns(size), {"prices": self._prices("close")})]
+        reads: dict[str, str | DataInput] = {"returns": "returns"}
+        if model.needs_factors:
+            definitions = self.full["factors"]["definitions"]
+            prices = DataInput(self.legs, ("close",), legs_of(definitions))
+            derive = DeriveFactorReturns(tuple(sorted(definitions.items())), size)
+            nodes.append(Node("factor_returns", derive, {"prices": prices}))
+            reads["factors"] = "factor_returns"
         return [
-            Node("returns", ComputeReturns(size), {"prices": self._prices("close")}),
-            Node("factor_returns", derive, {"prices": prices}),
+            *nodes,
             Node("factor_model", FitFactorModel(model, size), reads),
             Node("factor_fit", SummariseModel(model), {"model": "factor_model"}),
         ]
@@ -171,7 +174,8 @@ def _ask(
     base: Path,
 ) -> tuple[Ask, list[Problem]]:
     """Return what a study asks of its data, and what of it they do not hold."""
-    stocks, legs = datasets[full["universe"]["prices"]], datasets[full["factors"]["data"]]
+    stocks = datasets[full["universe"]["prices"]]
+    legs = datasets[full["factors"]["data"]] if full["factors"] else stocks
     chosen = {label: signal_of(label, spec) for label, spec in document["signals"].items()}
     problems = data_problems(full, stocks, legs, chosen)
     assets = full["universe"]["assets"]
