@@ -3,9 +3,10 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
+from jaxtyping import Float
 
 from plumbline.core.errors import ParameterError
 from plumbline.core.panel import Panel
@@ -30,8 +31,11 @@ class FactorModel(Plugin, ABC):
     """A way to split every asset's return into factors and a residual.
 
     A model is a frozen dataclass in a file of its own in ``factors/models``; its fields are its
-    parameters and its docstring is its page, with its source under ``References``.
+    parameters and its docstring is its page, with its source under ``References``. One that makes
+    its factors of the returns sets ``needs_factors`` to False and names them in ``own_factors``.
     """
+
+    needs_factors: ClassVar[bool] = True
 
     @property
     @abstractmethod
@@ -46,6 +50,25 @@ class FactorModel(Plugin, ABC):
     def needs_independent_factors(self) -> bool:
         """Return whether no fit exists where one factor is a combination of others."""
         return True
+
+    @property
+    def own_factors(self) -> tuple[str, ...]:
+        """Return the factors that the model makes of the returns; empty if it is given factors."""
+        return ()
+
+    def factor_returns(self, returns: Panel, factors: Panel) -> Panel:
+        """Return the returns of the factors that the betas belong to: those given, or its own.
+
+        Parameters
+        ----------
+        returns, factors : as for :meth:`fit`.
+
+        Returns
+        -------
+        A panel with the factors as its assets and the field ``return``, decimal per bar.
+        """
+        del returns  # a model that is given its factors makes none
+        return factors
 
     def least_bars(self, n_factors: int) -> LeastBars:
         """Return the fewest bars after which fits and residuals can exist.
@@ -82,7 +105,7 @@ class FactorModel(Plugin, ABC):
         ----------
         returns : holds ``return``, simple returns of the assets, decimal per bar.
         factors : holds ``return`` of the factors, whose names are the assets of this panel; same
-            bars.
+            bars. For a model with ``own_factors``, a panel without any asset.
 
         Returns
         -------
@@ -96,8 +119,31 @@ class FactorModel(Plugin, ABC):
         MissingDataError
             If a panel lacks ``return``.
         ParameterError
-            If the bars of the panels differ or there is no factor.
+            If the bars of the panels differ, there is no factor, or one is given to a model that
+            makes its own.
         """
+
+
+def window_reasons(fitted: Panel, needed: int) -> dict[str, int]:
+    """Return the bars and assets without a fit by reason, and those whose returns are all alike.
+
+    Parameters
+    ----------
+    fitted : alpha, r2 and n_obs of a model.
+    needed : observations that a fit needs.
+
+    Returns
+    -------
+    ``too_few_observations`` and ``rank_deficient`` have no fit; ``constant_return`` has one without
+    R².
+    """
+    has_fit = np.isfinite(fitted["alpha"])
+    is_short = fitted["n_obs"] < needed
+    return {
+        "too_few_observations": int((~has_fit & is_short).sum()),
+        "rank_deficient": int((~has_fit & ~is_short).sum()),
+        "constant_return": int((has_fit & np.isnan(fitted["r2"])).sum()),
+    }
 
 
 models: Room[FactorModel] = Room("plumbline.factors.models", FactorModel)
@@ -113,3 +159,29 @@ def require_same_bars(returns: Panel, factors: Panel) -> None:
             f"{returns.first_bar} and {factors!r} from bar {factors.first_bar}; "
             "cut both with Panel.between or load them on one calendar"
         )
+
+
+def residual_returns(
+    returns: Float[np.ndarray, "bars assets"],
+    factors: Float[np.ndarray, "bars factors"],
+    alpha: Float[np.ndarray, "bars assets"],
+    beta: Float[np.ndarray, "factors bars assets"],
+) -> Float[np.ndarray, "bars assets"]:
+    """Return each bar's return less what the coefficients of the bar before explain.
+
+    Parameters
+    ----------
+    returns, factors : decimal per bar.
+    alpha, beta : coefficients known at the close of each bar.
+
+    Returns
+    -------
+    (T, A) decimal per bar; NaN on the first bar and where a return or a coefficient is missing.
+    """
+    residual = np.full(returns.shape, np.nan)
+    if len(returns) > 1:
+        explained = alpha[:-1].copy()
+        for k in range(len(beta)):
+            explained += beta[k, :-1] * factors[1:, k, None]
+        residual[1:] = returns[1:] - explained
+    return np.where(np.isfinite(residual), residual, np.nan)

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from plumbline.kernels.order_statistics import centred_ranks as centred_ranks
     from plumbline.kernels.order_statistics import pearson_ic as pearson_ic
     from plumbline.kernels.order_statistics import rank_ic as rank_ic
+    from plumbline.kernels.recursive_fit import RecursiveFit as RecursiveFit
+    from plumbline.kernels.recursive_fit import RecursiveOptions as RecursiveOptions
+    from plumbline.kernels.recursive_fit import recursive_ols as recursive_ols
     from plumbline.kernels.regression import RollingFit as RollingFit
     from plumbline.kernels.regression import RollingOptions as RollingOptions
     from plumbline.kernels.regression import rolling_ols as rolling_ols
@@ -36,6 +39,8 @@ if TYPE_CHECKING:
 
 _EXPORTS = {
     "HiddenMarkov": "hidden_markov",
+    "RecursiveFit": "recursive_fit",
+    "RecursiveOptions": "recursive_fit",
     "RollingFit": "regression",
     "RollingOptions": "regression",
     "centred_ranks": "order_statistics",
@@ -46,6 +51,7 @@ _EXPORTS = {
     "neutralise": "cross_section",
     "pearson_ic": "order_statistics",
     "rank_ic": "order_statistics",
+    "recursive_ols": "recursive_fit",
     "rolling_beta": "rolling_pairs",
     "rolling_corr": "rolling_pairs",
     "rolling_extremes": "rolling",

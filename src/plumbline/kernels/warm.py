@@ -153,6 +153,13 @@ def _warm_hidden_markov() -> None:
     filtered_probabilities(x, fit_hidden_markov(x, 2))
 
 
+def _warm_recursive() -> None:
+    """Filter a panel; compiled code depends on no option and no shape."""
+    from plumbline.kernels.recursive_fit import recursive_ols
+
+    recursive_ols(_panel(24, 2), np.cos(np.arange(24.0))[:, None], 8)
+
+
 def _panel(*shape: int) -> Float[np.ndarray, "..."]:
     """Return values of no special structure."""
     return np.sin(np.arange(np.prod(shape), dtype=np.float64) ** 2).reshape(shape)
@@ -169,5 +176,6 @@ _FAMILIES: dict[str, tuple[tuple[str, Callable[[], None]], ...]] = {
     "rolling": (("moments of windows", _warm_rolling_moments),),
     "rolling_order": (("order statistics of windows", _warm_rolling_order),),
     "rolling_pairs": (("correlation of windows", _warm_rolling_pairs),),
+    "recursive_fit": (("recursive regression", _warm_recursive),),
     "hidden_markov": (("hidden Markov models", _warm_hidden_markov),),
 }

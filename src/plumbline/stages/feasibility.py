@@ -14,6 +14,7 @@ from plumbline.features.universe import UniverseRules
 from plumbline.stages.derived_fields import BETA, derived_fields, in_order
 from plumbline.stages.kind import Problem
 from plumbline.stages.label_regimes import MarketRegime
+from plumbline.stages.study_parts import factors_of
 
 _LEAST_ASSETS = 3  # of a rank correlation
 
@@ -42,7 +43,8 @@ class Ask:
     full : the resolved document.
     model : its factor model.
     signals : its signals by label.
-    stocks, legs : the data of its universe and of its factors.
+    stocks, legs : the data of its universe and of its factors; the same if the model makes its
+        factors of the universe.
     universe : assets.
     sectors : asset -> sector; empty takes no sector out.
     rules : what members of the universe must keep; None keeps every asset.
@@ -62,7 +64,7 @@ class Ask:
     @property
     def n_factors(self) -> int:
         """Return the number of factors."""
-        return len(self.full["factors"]["definitions"])
+        return len(factors_of(self.full))
 
     @property
     def first_common(self) -> int:
@@ -89,6 +91,13 @@ class Ask:
         """Return the fewest bars after which an asset can be a member of the universe."""
         return 1 if self.rules is None else self.rules.least_bars
 
+    def told_common(self) -> str:
+        """Return whose bars the model is fitted on, and how many they are."""
+        if self.model.own_factors:
+            return f"universe.prices has {_count(self.n_common, 'bar')}"
+        both = "universe.prices and factors.data have"
+        return f"{both} {_count(self.n_common, 'bar')} in common"
+
     @cached_property
     def least(self) -> LeastBars:
         """Return the returns that the model needs."""
@@ -110,7 +119,7 @@ class Ask:
     @cached_property
     def derived(self) -> frozenset[str]:
         """Return the fields that the study makes itself."""
-        return frozenset(derived_fields(self.full["factors"]["definitions"], self.signals))
+        return frozenset(derived_fields(factors_of(self.full), self.signals))
 
     @cached_property
     def _first_raw(self) -> dict[str, int]:
@@ -219,9 +228,9 @@ def _model_reasons(ask: Ask) -> list[Problem]:
     needs = (("fit", ask.least.fit), ("residual return", ask.least.residual))
     for what, n_returns in needs:
         if n_returns >= ask.n_common:
-            there = f"{_count(ask.n_common, 'bar')} in common, {ask.n_common - 1} with returns"
             needed = f"the first {what} needs {n_returns} bars with returns"
-            text = f"{needed}; universe.prices and factors.data have {there}: there is no {what}"
+            there = f"{ask.told_common}, {ask.n_common - 1} with returns"
+            text = f"{needed}; {there}: there is no {what}"
             return [Problem(("model",), text)]
     return []
 
@@ -277,8 +286,8 @@ def _short_windows(ask: Ask) -> list[Problem]:
     found = []
     if ask.least.fit < ask.n_common <= ask.model.warm_up:
         text = (
-            f"it looks back over {ask.model.warm_up + 1} bars; universe.prices and factors.data "
-            f"have {ask.n_common} in common: no fit can use as many as asked for"
+            f"it looks back over {ask.model.warm_up + 1} bars; {ask.told_common}: no fit can use "
+            "as many as asked for"
         )
         found.append(Problem(("model",), text))
     for label, signal in ask.signals.items():

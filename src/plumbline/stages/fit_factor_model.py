@@ -13,11 +13,15 @@ from plumbline.factors.model import FactorModel
 @final
 @dataclass(frozen=True)
 class FitFactorModel(Stage):
-    """Alphas, betas and causal residuals of every bar and asset, in blocks of ``block_bars``."""
+    """Alphas, betas and causal residuals of every bar and asset, in blocks of ``block_bars``.
+
+    It has no ``factors`` where the model makes its own.
+    """
 
     model: FactorModel
     block_bars: int
-    reads: ClassVar[tuple[str, ...]] = ("returns", "factors")
+    reads: ClassVar[tuple[str, ...]] = ("returns",)
+    optional: ClassVar[tuple[str, ...]] = ("factors",)
 
     @property
     def partition(self) -> Partition:
@@ -27,4 +31,5 @@ class FitFactorModel(Stage):
     def run(self, inputs: Mapping[str, Panel]) -> Panel:
         """Fit one block; a bar that the factors lack is missing."""
         returns = inputs["returns"]
-        return self.model.fit(returns, conform(inputs["factors"], returns))
+        given = conform(inputs["factors"], returns) if "factors" in inputs else returns.select([])
+        return self.model.fit(returns, given)

@@ -11,6 +11,7 @@ from plumbline.features.signal import PART, Signal
 from plumbline.features.universe import UniverseRules
 from plumbline.stages.derived_fields import BETA, derived_fields
 from plumbline.stages.kind import Place, Problem
+from plumbline.stages.study_parts import factors_of
 
 _ALWAYS = frozenset({"close"})  # fields that every study reads, whatever its signals do
 
@@ -23,7 +24,7 @@ def data_problems(
     Parameters
     ----------
     full : the resolved document.
-    stocks, legs : the data of its universe and of its factors.
+    stocks, legs : the data of its universe and of its factors; the same if it has no factors.
     chosen : its signals by label.
     """
     found = _grid_problems(full, stocks, legs)
@@ -31,10 +32,10 @@ def data_problems(
         if asset not in stocks.assets:
             text = f"unknown asset {asset!r}; {nearest_names(asset, stocks.assets)}"
             found.append(Problem(("universe", "assets", str(i)), text))
-    found += _leg_problems(full["factors"]["definitions"], legs)
-    prices, factors = full["universe"]["prices"], full["factors"]["data"]
+    given, prices = full["factors"], full["universe"]["prices"]
+    found += _leg_problems(given["definitions"], legs) if given else []
     found += _lacking_fields(("universe",), prices, stocks, _ALWAYS)
-    names = full["factors"]["definitions"]
+    names = factors_of(full)
     derived = frozenset(derived_fields(names, ()))  # that parts are there is known before
     rules = full["universe"]["rules"]
     if rules is not None:
@@ -46,7 +47,9 @@ def data_problems(
         lost = {field for field in others - derived if field.startswith(BETA)} - {*stocks.fields}
         found += [Problem(place, _lacking_beta(field, names)) for field in sorted(lost)]
         found += _lacking_fields(place, prices, stocks, others - lost, derived)
-    return found + _lacking_fields(("factors", "data"), factors, legs, _ALWAYS)
+    if given:
+        found += _lacking_fields(("factors", "data"), given["data"], legs, _ALWAYS)
+    return found
 
 
 def _lacking_beta(field: str, factors: Iterable[str]) -> str:

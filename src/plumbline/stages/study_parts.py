@@ -59,6 +59,21 @@ def model_name(document: Mapping[str, Any]) -> str:
     return str((document.get("model") or {}).get("model", MODEL))
 
 
+def definitions_of(full: Mapping[str, Any]) -> Mapping[str, str]:
+    """Return factor -> definition of a resolved document, empty if it defines none."""
+    return mapping(mapping(full, "factors"), "definitions")
+
+
+def factors_of(full: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the factors of a resolved document's model: those it makes, or those defined."""
+    return model_of(full).own_factors or tuple(definitions_of(full))
+
+
+def needs_factors(document: Mapping[str, Any]) -> bool:
+    """Return whether a document's factor model, which there is, has to be given factors."""
+    return models[model_name(document)].needs_factors
+
+
 def model_of(document: Mapping[str, Any]) -> FactorModel:
     """Return the factor model of a document."""
     return made(models[model_name(document)], _without(document.get("model"), "model"), "model")
@@ -203,6 +218,9 @@ def _factor_problems(document: Mapping[str, Any], shape: Shape) -> list[Problem]
     if found or not definitions or not shape.is_whole(("model",)) or not shape.is_whole(place):
         return found
     model = model_of(document)
+    if not cls.needs_factors:
+        text = f"{model_name(document)} makes its own; leave factors out, or say null"
+        return [Problem(("factors",), text)]
     try:
         model.least_bars(len(definitions))
     except ParameterError as error:

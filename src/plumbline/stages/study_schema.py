@@ -11,7 +11,7 @@ from plumbline.features.universe import UniverseRules
 from plumbline.lake.cleaning_rules import CleaningRules
 from plumbline.lake.source import sources
 from plumbline.stages.kind import Gate, Problem
-from plumbline.stages.study_parts import MODEL, mapping, regime_name, signal_name
+from plumbline.stages.study_parts import MODEL, mapping, needs_factors, regime_name, signal_name
 from plumbline.stages.validation import plugin_schema, schema_of
 
 _NAME = {
@@ -32,7 +32,10 @@ def study_schema(document: Mapping[str, Any]) -> tuple[dict[str, Any], list[Prob
     problems += more
     names = sorted(mapping(document, "data"))
     parts = {"data": data, "signals": named, "model": model, "regimes": told}
-    return _document_schema(parts, names), problems
+    schema = _document_schema(parts, names)
+    if model and needs_factors(document):
+        schema["required"].append("factors")
+    return schema, problems
 
 
 def _document_schema(parts: dict[str, dict[str, Any]], names: list[str]) -> dict[str, Any]:
@@ -42,7 +45,7 @@ def _document_schema(parts: dict[str, dict[str, Any]], names: list[str]) -> dict
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "type": "object",
-        "required": ["name", "data", "universe", "factors", "signals"],
+        "required": ["name", "data", "universe", "signals"],
         "additionalProperties": False,
         "properties": {
             "name": _NAME,
@@ -57,7 +60,10 @@ def _document_schema(parts: dict[str, dict[str, Any]], names: list[str]) -> dict
                 },
                 "prices",
             ),
-            "factors": _closed({"data": one_of, "definitions": definitions}, "data", "definitions"),
+            "factors": {
+                **_closed({"data": one_of, "definitions": definitions}, "data", "definitions"),
+                "type": ["object", "null"],
+            },
             "neutralise": _closed(
                 {"betas": {"type": "boolean"}, "sectors": {"type": ["string", "null"]}}
             ),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, final
 
 from plumbline.stages.derived_fields import model_readers
-from plumbline.stages.study_parts import signal_of
+from plumbline.stages.study_parts import factors_of, signal_of
 
 if TYPE_CHECKING:
     import polars as pl
@@ -71,7 +71,7 @@ def study_warnings(
     model, found = _of_model(lost)
     found += _of_universe(tables["universe"].to_dicts() if "universe" in tables else [])
     chosen = {label: signal_of(label, spec) for label, spec in full["signals"].items()}
-    readers = model_readers(chosen, full["factors"]["definitions"])
+    readers = model_readers(chosen, factors_of(full))
     for label in chosen:
         rows = {
             name: [row for row in tables[name].to_dicts() if row["signal"] == label]

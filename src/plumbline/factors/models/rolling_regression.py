@@ -9,7 +9,7 @@ import numpy as np
 
 from plumbline.core.errors import ParameterError
 from plumbline.core.panel import Panel
-from plumbline.factors.model import FactorModel, LeastBars, require_same_bars
+from plumbline.factors.model import FactorModel, LeastBars, require_same_bars, window_reasons
 
 _LONGEST = 10_000_000  # bars: a minute's bars over 19 years
 
@@ -103,13 +103,7 @@ class RollingRegression(FactorModel):
         without R².
         """
         n_factors = sum(name.startswith("beta_") for name in fitted)
-        has_fit = np.isfinite(fitted["alpha"])
-        is_short = fitted["n_obs"] < self._needed(n_factors)
-        return {
-            "too_few_observations": int((~has_fit & is_short).sum()),
-            "rank_deficient": int((~has_fit & ~is_short).sum()),
-            "constant_return": int((has_fit & np.isnan(fitted["r2"])).sum()),
-        }
+        return window_reasons(fitted, self._needed(n_factors))
 
     def _needed(self, n_factors: int) -> int:
         """Return the observations that a window needs; one more than there are coefficients."""

@@ -28,6 +28,8 @@ from plumbline.stages.select_universe import SelectUniverse
 from plumbline.stages.study_data import data_problems
 from plumbline.stages.study_parts import (
     data_spec,
+    definitions_of,
+    factors_of,
     model_name,
     model_of,
     options_of,
@@ -74,7 +76,7 @@ class FactorStudy(Kind):
                 **document["universe"],
                 "rules": None if rules is None else filled(rules),
             },
-            "factors": dict(document["factors"]),
+            "factors": dict(document["factors"]) if document.get("factors") else None,
             "model": {"model": model_name(document), **filled(model_of(document))},
             "signals": {
                 label: {"signal": signal_name(label, spec), **filled(signal_of(label, spec))}
@@ -153,13 +155,17 @@ class _Wiring:
 
     def model_nodes(self, model: FactorModel) -> list[Node]:
         size = self.full["block_bars"]
-        definitions = self.full["factors"]["definitions"]
-        prices = DataInput(self.legs, ("close",), legs_of(definitions))
-        derive = DeriveFactorReturns(tuple(sorted(definitions.items())), size)
-        reads = {"returns": "returns", "factors": "factor_returns"}
+        nodes = [Node("returns", ComputeReturns(size), {"prices": self._prices("close")})]
+        reads: dict[str, str | DataInput] = {"returns": "returns"}
+        definitions = definitions_of(self.full)
+        if definitions:
+            prices = DataInput(self.legs, ("close",), legs_of(definitions))
+            derive = DeriveFactorReturns(tuple(sorted(definitions.items())), size)
+            nodes.append(Node("factor_returns", derive, {"prices": prices}))
+        if model.needs_factors:
+            reads["factors"] = "factor_returns"
         return [
-            Node("returns", ComputeReturns(size), {"prices": self._prices("close")}),
-            Node("factor_returns", derive, {"prices": prices}),
+            *nodes,
             Node(MODEL_NODE, FitFactorModel(model, size), reads),
             Node("factor_fit", SummariseModel(model), {"model": MODEL_NODE}),
         ]
@@ -238,7 +244,7 @@ class _Wiring:
         return f"neutral:{label}" if self._is_neutralised else self._raw(label)
 
     def _signal_inputs(self, signal: Signal) -> dict[str, str | DataInput]:
-        derived = derived_fields(self.full["factors"]["definitions"], self.full["signals"])
+        derived = derived_fields(factors_of(self.full), self.full["signals"])
         bars = signal.requires() - derived.keys()
         nodes = {derived[field] for field in signal.requires() - bars}
         inputs: dict[str, str | DataInput] = {
@@ -258,7 +264,8 @@ def _ask(
     base: Path,
 ) -> tuple[Ask, list[Problem]]:
     """Return what a study asks of its data, and what of it they do not hold."""
-    stocks, legs = datasets[full["universe"]["prices"]], datasets[full["factors"]["data"]]
+    stocks = datasets[full["universe"]["prices"]]
+    legs = datasets[full["factors"]["data"]] if full["factors"] else stocks
     chosen = {label: signal_of(label, spec) for label, spec in document["signals"].items()}
     problems = data_problems(full, stocks, legs, chosen)
     assets = full["universe"]["assets"]
