@@ -8,9 +8,15 @@ from typing import TYPE_CHECKING
 from plumbline.core.fronts import front
 
 if TYPE_CHECKING:
+    from plumbline.kernels.cross_scaling import gaussian_rank as gaussian_rank
+    from plumbline.kernels.cross_scaling import rank as rank
+    from plumbline.kernels.cross_scaling import winsorise as winsorise
+    from plumbline.kernels.cross_scaling import zscore as zscore
     from plumbline.kernels.cross_section import neutralise as neutralise
     from plumbline.kernels.cross_section import unfitted_assets as unfitted_assets
     from plumbline.kernels.order_statistics import rank_ic as rank_ic
+    from plumbline.kernels.orthogonal import Orthogonalised as Orthogonalised
+    from plumbline.kernels.orthogonal import orthogonalise as orthogonalise
     from plumbline.kernels.regression import RollingFit as RollingFit
     from plumbline.kernels.regression import RollingOptions as RollingOptions
     from plumbline.kernels.regression import rolling_ols as rolling_ols
@@ -30,11 +36,15 @@ if TYPE_CHECKING:
     from plumbline.kernels.warm import is_warm as is_warm
 
 _EXPORTS = {
+    "Orthogonalised": "orthogonal",
     "RollingFit": "regression",
     "RollingOptions": "regression",
     "ewma": "rolling",
+    "gaussian_rank": "cross_scaling",
     "is_warm": "warm",
     "neutralise": "cross_section",
+    "orthogonalise": "orthogonal",
+    "rank": "cross_scaling",
     "rank_ic": "order_statistics",
     "rolling_beta": "rolling_pairs",
     "rolling_corr": "rolling_pairs",
@@ -50,6 +60,8 @@ _EXPORTS = {
     "rolling_skew": "rolling",
     "rolling_std": "rolling",
     "unfitted_assets": "cross_section",
+    "winsorise": "cross_scaling",
+    "zscore": "cross_scaling",
 }
 
 __getattr__, __dir__, __all__ = front(__name__, _EXPORTS)

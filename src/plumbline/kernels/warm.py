@@ -33,6 +33,7 @@ def warm(progress: Callable[[str, int, int], None] | None = None) -> None:
         ("rolling regression by QR", _warm_rolling_by_qr),
         ("neutralisation", _warm_neutralise),
         ("rank correlation", _warm_rank_ic),
+        ("cross-sections", _warm_cross_sections),
         ("rolling statistics", _warm_rolling_statistics),
     )
     for done, (name, compile_kernel) in enumerate(kernels):
@@ -79,6 +80,18 @@ def _warm_rank_ic() -> None:
     from plumbline.kernels.order_statistics import rank_ic
 
     rank_ic(_panel(2, 2, 6), _panel(1, 2, 6))
+
+
+def _warm_cross_sections() -> None:
+    """Clip, score, rank and orthogonalise two bars, one mask for all."""
+    from plumbline.kernels import cross_scaling, orthogonal
+
+    x = _panel(2, 6)
+    inside = x < np.inf
+    cross_scaling.winsorise(x, mask=inside)
+    cross_scaling.zscore(x, mask=inside)
+    cross_scaling.gaussian_rank(x, mask=inside)
+    orthogonal.orthogonalise(_panel(2, 2, 6), mask=inside)
 
 
 def _warm_rolling_statistics() -> None:
