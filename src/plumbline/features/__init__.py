@@ -14,16 +14,10 @@ from plumbline.core.fronts import front
 if TYPE_CHECKING:
     from plumbline.features.returns import simple_returns as simple_returns
     from plumbline.features.signal import Signal as Signal
-    from plumbline.features.window import Moments as Moments
-    from plumbline.features.window import window_moments as window_moments
-    from plumbline.features.window import window_sum as window_sum
 
 _EXPORTS = {
-    "Moments": "window",
     "Signal": "signal",
     "simple_returns": "returns",
-    "window_moments": "window",
-    "window_sum": "window",
 }
 
 __getattr__, __dir__, __all__ = front(__name__, _EXPORTS)

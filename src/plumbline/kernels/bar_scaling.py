@@ -16,6 +16,8 @@ from plumbline.kernels.window_quantiles import between
 # Values from here on may overflow when they are added up; a power of two takes no digit off them.
 _LARGE, _SMALL = 1e290, 2.0**-200
 
+_TABLES = 64  # numbers of values that normal quantiles are kept for
+
 
 @compiled
 def fill_usable(
@@ -147,26 +149,29 @@ def replace_by_ranks(
 ) -> None:
     """Write (rank - 0.5) / n, or the normal quantile of it, given sorted keys of the bars. O(T·A).
 
-    Quantiles are kept while bars have the same number of values.
+    Quantiles are kept for the numbers of values that bars had.
     """
     n_bars, n_assets = values.shape
     low = (np.int64(1) << np.int64(bits)) - np.int64(1)
     order, runs = np.empty(n_assets, np.uint64), np.empty(n_assets, np.int64)
-    ranks, table = np.empty(n_assets), np.full(2 * n_assets, np.nan)
-    n_table = 0
+    ranks = np.empty(n_assets)
+    n_tables = min(n_assets + 1, _TABLES) if is_normal else 0
+    tables, owners = np.empty((n_tables, 2 * n_assets)), np.zeros(n_tables, np.int64)
     for bar in range(n_bars):
         row = values[bar]
         count, _ = centred_ranks(row, keys[bar, 0], low, order, runs, ranks)
-        if count != n_table:
-            table[: 2 * count] = np.nan
-            n_table = count
-        for a in range(n_assets):
-            if row[a] == row[a]:
-                row[a] = (ranks[a] + count) / (2.0 * count)
-        if is_normal:
+        if not is_normal:
             for a in range(n_assets):
                 if row[a] == row[a]:
-                    place = int(ranks[a]) + count
-                    if np.isnan(table[place]):
-                        table[place] = normal_quantile(ranks[a] / (2.0 * count))
-                    row[a] = table[place]
+                    row[a] = (ranks[a] + count) / (2.0 * count)
+            continue
+        table = tables[count % n_tables]
+        if owners[count % n_tables] != count:
+            owners[count % n_tables] = count
+            table[: 2 * count] = np.nan
+        for a in range(n_assets):
+            if row[a] == row[a]:
+                place = int(ranks[a]) + count
+                if np.isnan(table[place]):
+                    table[place] = normal_quantile(ranks[a] / (2.0 * count))
+                row[a] = table[place]

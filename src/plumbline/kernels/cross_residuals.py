@@ -28,7 +28,7 @@ FITTED, TOO_FEW, DEFICIENT, TOO_LARGE = 0, 1, 2, 3
 # Values from here on may overflow when they are added up.
 _LARGE = 1e290
 
-# Deviations this small beside n times the largest value of a column are rounding.
+# Deviations whose mean size is this small beside n times the largest mean are rounding.
 _ROUNDING = 1e-15
 
 # What the mean may leave of a column's squared length, its first value out, for a quick fit.
@@ -40,8 +40,7 @@ class Room(NamedTuple):
 
     ``rows`` are their exposures, ``spare`` signals, root weights and residuals. ``order`` lists
     assets by group, ``starts`` the first place of each group in it and the place past the last;
-    ``ends`` are the places past the groups that were gathered. ``levels`` are of every column the
-    first value and the mean of a group, the largest value, and the largest deviation.
+    ``ends`` are the places past the groups that were gathered.
     """
 
     rows: Float[np.ndarray, "assets exposures"]
@@ -50,7 +49,6 @@ class Room(NamedTuple):
     order: Int[np.ndarray, " assets"]
     starts: Int[np.ndarray, " bounds"]
     ends: Int[np.ndarray, " assets"]
-    levels: Float[np.ndarray, "four columns"]
 
 
 @compiled
@@ -95,10 +93,11 @@ def leave_residuals(
             states[0, bar] = TOO_FEW
             continue
         roots, residual = spare[1, : count if weighted else 0], spare[2, :count]
-        if n_groups > 1:
-            _take_group_means(room, n_groups, roots)
         columns = block[: (n + 1) * count].reshape((n + 1, count))
-        _lay_out(spare[0, :count], rows[:count], columns, origin)
+        if n_groups > 1:
+            _lay_out_groups(room, n_groups, roots, columns, origin)
+        else:
+            _lay_out(spare[0, :count], rows[:count], columns, origin)
         states[0, bar] = FITTED
         if weighted or not _fit_quickly(columns, origin, sums, gram, residual):
             states[0, bar] = _fit_carefully(columns, origin, roots, sums, gram, residual)
@@ -118,7 +117,6 @@ def _make_room(n_assets: int, n: int, n_kinds: int) -> Room:
         order=np.arange(n_assets),
         starts=starts,
         ends=np.empty(n_assets, np.int64),
-        levels=np.empty((4, n + 1)),
     )
 
 
@@ -193,46 +191,6 @@ def _gather(
 
 
 @compiled
-def _take_group_means(room: Room, n_groups: int, roots: Float[np.ndarray, " assets"]) -> None:
-    """Take its group's mean out of every value; what only rounding leaves becomes 0.
-
-    Values are added up less the first of their group, so that constants leave exact zeros.
-    """
-    rows, response, levels = room.rows, room.spare[0], room.levels
-    start, mean, whole, rest = levels[0], levels[1], levels[2], levels[3]
-    n = rows.shape[1]
-    if roots.shape[0]:
-        roots /= roots.max()
-    whole[:], rest[:] = 0.0, 0.0
-    first = 0
-    for g in range(n_groups):
-        stop, total = room.ends[g], 0.0
-        mean[:] = 0.0
-        start[:n], start[n] = rows[first], response[first]
-        for j in range(first, stop):
-            weight = roots[j] * roots[j] if roots.shape[0] else 1.0
-            total += weight
-            for k in range(n):
-                mean[k] += weight * (rows[j, k] - start[k])
-            mean[n] += weight * (response[j] - start[n])
-        mean /= total
-        for j in range(first, stop):
-            for k in range(n):
-                whole[k] = max(whole[k], np.abs(rows[j, k]))
-                rows[j, k] = (rows[j, k] - start[k]) - mean[k]
-                rest[k] = max(rest[k], np.abs(rows[j, k]))
-            whole[n] = max(whole[n], np.abs(response[j]))
-            response[j] = (response[j] - start[n]) - mean[n]
-            rest[n] = max(rest[n], np.abs(response[j]))
-        first = stop
-    for k in range(n):
-        if rest[k] <= _ROUNDING * first * whole[k]:
-            rows[:first, k] = 0.0
-    if rest[n] <= _ROUNDING * first * whole[n]:
-        response[:first] = 0.0
-
-
-@compiled
 def _lay_out(
     signal: Float[np.ndarray, " assets"],
     rows: Float[np.ndarray, "assets exposures"],
@@ -250,6 +208,86 @@ def _lay_out(
     for a in range(n_assets):
         column[a] = signal[a] - start
     origin[n] = start
+
+
+@compiled
+def _lay_out_groups(
+    room: Room,
+    n_groups: int,
+    roots: Float[np.ndarray, " weighted_assets"],
+    columns: Float[np.ndarray, "columns assets"],
+    origin: Float[np.ndarray, " columns"],
+) -> None:
+    """Write every column less the mean of each group, the signal last.
+
+    What only rounding leaves of a column becomes 0.
+    """
+    last, count = columns.shape[0] - 1, columns.shape[1]
+    rows, response, weight = room.rows, room.spare[0], room.spare[2]
+    ends = room.ends[:n_groups]
+    if roots.shape[0]:
+        roots /= roots.max()
+        for j in range(count):
+            weight[j] = roots[j] * roots[j]
+    else:
+        weight[:count] = 1.0
+    for k in range(last):
+        column = columns[k]
+        for j in range(count):
+            column[j] = rows[j, k]
+    columns[last] = response[:count]
+    for k in range(0, last + 1, 3):
+        triple = (columns[k], columns[min(k + 1, last)], columns[min(k + 2, last)])
+        level = _take_group_means(triple, ends, weight, min(last + 1 - k, 3))
+        for i in range(min(last + 1 - k, 3)):
+            if _sum_of_sizes(columns[k + i]) <= _ROUNDING * count * count * level[i]:
+                columns[k + i] = 0.0
+    origin[:] = 0.0
+
+
+@compiled
+def _take_group_means(
+    columns: tuple[Float[np.ndarray, " a"], Float[np.ndarray, " a"], Float[np.ndarray, " a"]],
+    ends: Int[np.ndarray, " groups"],
+    weight: Float[np.ndarray, " assets"],
+    n_columns: int,
+) -> tuple[float, float, float]:
+    """Take the mean of each group out of up to three columns; return their largest means.
+
+    Values are added up less the first of their group, so that constants leave exact zeros.
+    """
+    a, b, c = columns
+    level_a, level_b, level_c = 0.0, 0.0, 0.0
+    first = 0
+    for g in range(ends.shape[0]):
+        stop, total = ends[g], 0.0
+        start_a, start_b, start_c = a[first], b[first], c[first]
+        mean_a, mean_b, mean_c = 0.0, 0.0, 0.0
+        for j in range(first, stop):
+            total += weight[j]
+            mean_a += weight[j] * (a[j] - start_a)
+            mean_b += weight[j] * (b[j] - start_b)
+            mean_c += weight[j] * (c[j] - start_c)
+        mean_a, mean_b, mean_c = mean_a / total, mean_b / total, mean_c / total
+        for j in range(first, stop):
+            a[j] = (a[j] - start_a) - mean_a
+        for j in range(first, stop if n_columns > 1 else first):
+            b[j] = (b[j] - start_b) - mean_b
+        for j in range(first, stop if n_columns > 2 else first):
+            c[j] = (c[j] - start_c) - mean_c
+        level_a = max(level_a, abs(start_a + mean_a))
+        level_b = max(level_b, abs(start_b + mean_b))
+        level_c = max(level_c, abs(start_c + mean_c))
+        first = stop
+    return level_a, level_b, level_c
+
+
+@compiled_sums
+def _sum_of_sizes(column: Float[np.ndarray, " assets"]) -> float:
+    total = 0.0
+    for j in range(column.shape[0]):
+        total += np.abs(column[j])
+    return total
 
 
 @compiled
