@@ -1,4 +1,4 @@
-"""Rank correlations of many signals and horizons beside polars and alphalens.
+"""Rank correlations of many signals and horizons beside polars, pandas and alphalens.
 
 Run: python -m benchmarks.bench_rank_ic
 """
@@ -64,6 +64,16 @@ def polars_ranks(signals: np.ndarray, forwards: np.ndarray) -> Callable[[], pl.D
     return table.lazy().group_by("bar", maintain_order=True).agg(correlations).collect
 
 
+def pandas_correlations(signals: np.ndarray, forwards: np.ndarray) -> np.ndarray:
+    """Correlate the ranks of every pair of panels with pandas, over the assets that have both."""
+    left, right = ([pd.DataFrame(panel) for panel in panels] for panels in (signals, forwards))
+    out = np.empty((len(left), len(right), len(left[0])))
+    for s, signal in enumerate(left):
+        for h, forward in enumerate(right):
+            out[s, h] = signal.corrwith(forward, axis=1, method="spearman")
+    return out
+
+
 def alphalens_table(signals: np.ndarray, forwards: np.ndarray) -> pd.DataFrame:
     """Return the first bars of one signal as alphalens wants them."""
     n_assets = signals.shape[2]
@@ -94,7 +104,23 @@ def compare(report: Report, case: str, inputs: tuple[np.ndarray, np.ndarray], pa
                 rounds=5,
             )
         )
-    targets = {"polars, rank and corr": 15.0 * part, "alphalens-reloaded": 2_000.0 * part}
+    some = (signals[:, :SLOW_BARS], forwards[:, :SLOW_BARS])
+    theirs = pandas_correlations(*some)
+    np.testing.assert_allclose(theirs, mine[:, :, :SLOW_BARS], rtol=0, atol=1e-12)
+    peers.append(
+        Contender(
+            "pandas, corrwith",
+            partial(pandas_correlations, *some),
+            scale=signals.shape[1] / SLOW_BARS,
+            note=f"{SLOW_BARS} of {signals.shape[1]} bars, scaled",
+            rounds=5,
+        )
+    )
+    targets = {
+        "polars, rank and corr": 15.0 * part,
+        "alphalens-reloaded": 2_000.0 * part,
+        "pandas, corrwith": 150.0 * (part if signals.shape[2] < N_ASSETS else 1.0),
+    }
     report.compare(case, Contender("plumbline", partial(rank_ic, *inputs)), peers, targets)
 
 

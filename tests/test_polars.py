@@ -112,6 +112,25 @@ def test_neutralisation_is_the_kernels_on_each_bar(frame, panel, weights):
     assert_array_equal(wide(frame, expression), expected)
 
 
+@pytest.mark.parametrize("name", ["winsorise", "zscore", "rank", "gaussian_rank"])
+def test_a_scaling_is_the_kernels_on_each_bar(frame, panel, name):
+    expression = getattr(pl.col("y").plumb, name)().over("bar", order_by="asset")
+    assert_array_equal(wide(frame, expression), getattr(kernels, name)(panel[0]))
+
+
+def test_groups_are_taken_out_under_any_name(frame, panel):
+    rng = np.random.default_rng(8)
+    table = frame.with_columns(pl.col("bar") // 4)  # 12 rows a bar, each an asset of its own
+    table = table.with_columns(sector=pl.Series(rng.choice(["tech", "oil", "bank"], len(table))))
+    column = pl.col("x").plumb.neutralise("market", groups="sector").over("bar")
+    left = table.with_columns(left=column).drop_nulls("left")
+    means = left.group_by("bar", "sector").agg(pl.col("left").mean(), n=pl.len())
+    assert means["left"].abs().max() < 1e-12
+    assert left.height > 100
+    alone = table.with_columns(left=column).filter(pl.len().over("bar", "sector") == 1)
+    assert alone["left"].null_count() == alone.height
+
+
 def test_wrong_arguments_are_refused_where_the_expression_is_written():
     column = pl.col("y").plumb
     with pytest.raises(ParameterError, match="window=0 must lie in"):

@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 from jaxtyping import Float
 
-from plumbline.kernels import cross_section, rolling, rolling_order, rolling_pairs
+from plumbline.kernels import cross_scaling, cross_section, rolling, rolling_order, rolling_pairs
 from plumbline.kernels.regression import RollingFit, RollingOptions, rolling_ols
 
 Column: TypeAlias = str | pl.Expr
@@ -168,20 +168,61 @@ class Plumb:
         )
         return _mapped([self._column, *columns], kernel, list(_fit_columns(fit, names)))
 
+    def winsorise(self, limits: tuple[float, float] = (0.01, 0.99)) -> pl.Expr:
+        """Return clipped values; see :func:`plumbline.kernels.winsorise`."""
+        return self._bar(partial(cross_scaling.winsorise, limits=limits))
+
+    def zscore(self, *, ddof: int = 1) -> pl.Expr:
+        """Return z-scores across assets; see :func:`plumbline.kernels.zscore`."""
+        return self._bar(partial(cross_scaling.zscore, ddof=ddof))
+
+    def rank(self) -> pl.Expr:
+        """Return ranks across assets; see :func:`plumbline.kernels.rank`."""
+        return self._bar(cross_scaling.rank)
+
+    def gaussian_rank(self) -> pl.Expr:
+        """Return normal scores across assets; see :func:`plumbline.kernels.gaussian_rank`."""
+        return self._bar(cross_scaling.gaussian_rank)
+
     def neutralise(
-        self, exposures: Column | Sequence[Column], *, weights: Column | None = None
+        self,
+        exposures: Column | Sequence[Column] = (),
+        *,
+        weights: Column | None = None,
+        groups: Column | None = None,
     ) -> pl.Expr:
-        """Return residuals across assets; see :func:`plumbline.kernels.neutralise`."""
+        """Return residuals across assets; see :func:`plumbline.kernels.neutralise`.
+
+        The column of groups, such as sectors, may hold text; null is no group.
+        """
         columns = _columns(exposures)
-        given = [] if weights is None else _columns(weights)
+        given = {"weights": weights, "groups": groups}
+        named = {name: _columns(column)[0] for name, column in given.items() if column is not None}
+        if groups is not None:  # numbers in the order of appearance, whatever the groups are called
+            named["groups"] = named["groups"].cast(pl.String).cast(pl.Categorical).to_physical()
 
         def kernel(signal: Values, *rest: Values) -> Values:
-            loadings = np.stack(rest[: len(columns)], axis=1)[None]
-            weight = rest[-1][None] if given else None
-            residual: Values = cross_section.neutralise(signal[None], loadings, weight)[0]
+            loadings = np.empty((1, len(signal), len(columns)))
+            for k, column in enumerate(rest[: len(columns)]):
+                loadings[0, :, k] = column
+            chosen = dict(zip(named, rest[len(columns) :], strict=True))
+            weight, group = chosen.get("weights"), chosen.get("groups")
+            residual: Values = cross_section.neutralise(
+                signal[None],
+                loadings,
+                None if weight is None else weight[None],
+                groups=None if group is None else group[None],
+            )[0]
             return residual
 
-        return _mapped([self._column, *columns, *given], kernel)
+        return _mapped([self._column, *columns, *named.values()], kernel)
+
+    def _bar(self, kernel: Callable[..., Float[np.ndarray, "bars assets"]]) -> pl.Expr:
+        def of_bar(values: Values) -> Values:
+            found: Values = kernel(values[None])[0]
+            return found
+
+        return _mapped([self._column], of_bar)
 
     def _window(
         self,

@@ -256,6 +256,7 @@ def test_a_bar_needs_two_assets_more_than_exposures():
     counts = unfitted_assets(signal, exposures)
     assert dict(counts) == {
         "missing": 1,
+        "alone_in_group": 0,
         "too_few_assets": 1,
         "too_large": 0,
         "rank_deficient": 0,

@@ -176,6 +176,36 @@ def test_memory_layout_and_neighbours_change_no_bit(name):
             assert_array_equal(FUNCTIONS[name](x[:, a : a + 1], 40, min_obs=3), expected[..., [a]])
 
 
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    n_assets=st.sampled_from([8, 11, 16, 37]),
+    window=st.sampled_from([1, 2, 7, 20, 33]),
+    n_gaps=st.sampled_from([0, 0, 1, 5]),
+    scale=st.sampled_from([1.0, 1e-160, 1e160, 1e308]),
+)
+def test_assets_beside_each_other_have_the_bits_of_each_alone(
+    seed, n_assets, window, n_gaps, scale
+):
+    rng = np.random.default_rng(seed)
+    x = scale * np.clip(np.cumsum(rng.standard_normal((150, n_assets)), axis=0) / 20, -1.5, 1.5)
+    x.flat[rng.integers(0, x.size, n_gaps)] = rng.choice([np.nan, np.inf])
+    for counts in (False, True):
+        options = {"min_obs": least(window, seed), "first_bar": seed % 97, "counts": counts}
+        found = kernels.rolling_moments(x, window, **options)
+        for a in range(n_assets):
+            alone = kernels.rolling_moments(x[:, a], window, **options)
+            for figure, single in zip(found, alone, strict=True):
+                if single is not None:
+                    assert_array_equal(figure[:, a], single)
+    for name in ("extremes", "ewma"):
+        found = FUNCTIONS[name](x, window, min_obs=1, first_bar=seed % 97)
+        for a in range(n_assets):
+            alone = FUNCTIONS[name](x[:, [a]], window, min_obs=1, first_bar=seed % 97)
+            assert_array_equal(found[..., [a]], alone)
+    mean = kernels.rolling_mean(x, window, min_obs=1)
+    assert_array_equal(mean, kernels.rolling_moments(x, window, min_obs=1).mean)
+
+
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_what_left_the_window_leaves_no_trace(name):
     x = made(4, "distinct", 300, 3)

@@ -132,7 +132,7 @@ def test_the_footer_names_every_data_set_with_id_version_span_and_cleaning(reade
 
 
 def test_results_of_other_code_are_noticed_beside_the_verdict_and_counted_in_the_provenance(page):
-    reason = "kept, made by code 77aa77aa77aa: code of plumbline.features.window changed"
+    reason = "kept, made by code 77aa77aa77aa: code of plumbline.features.returns changed"
     kept = (KeptBlocks("signal:a", 10, (reason,)), KeptBlocks("signal:b", 1, (reason,)))
     blocks = {"computed": 1, "cached": 26, "kept": 11}
     source = replace(study().provenance, kept=kept, blocks=blocks)

@@ -70,7 +70,7 @@ def test_an_untouched_copy_outdates_nothing(study, tree):
     ("file", "users"),
     [
         ("features/signals/momentum.py", {"signal:momentum"}),
-        ("features/window.py", {"signal:residual_momentum", *EVALUATIONS}),
+        ("kernels/rolling.py", {"signal:residual_momentum", *EVALUATIONS}),
         ("factors/models/rolling_regression.py", {"factor_model"}),
         ("factors/quantiles.py", EVALUATIONS),
         ("features/returns.py", {"returns", "factor_returns", "signal:momentum", *EVALUATIONS}),

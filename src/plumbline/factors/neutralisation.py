@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Float, Int
 
 from plumbline.core.errors import ParameterError, UnknownAssetError
 from plumbline.core.panel import Panel
@@ -72,10 +72,8 @@ def neutralised_signal(
     ParameterError
         If the shapes differ, or there is nothing to take out: no beta, and no sectors.
     """
-    columns = _exposures(signal, panel, sectors, betas)
-    residual: Float[np.ndarray, "bars assets"] = neutralise(signal, columns, weights)
-    if sectors is not None:
-        residual[_is_alone(residual, sectors, panel)] = np.nan
+    columns, groups = _exposures(signal, panel, sectors, betas)
+    residual: Float[np.ndarray, "bars assets"] = neutralise(signal, columns, weights, groups=groups)
     return residual
 
 
@@ -95,28 +93,26 @@ def count_unneutralised(
 
     Returns
     -------
-    :class:`Unneutralised`. Cost: twice that of :func:`neutralised_signal`.
+    :class:`Unneutralised`. Cost: that of :func:`neutralised_signal`.
 
     Raises
     ------
     MissingDataError, UnknownAssetError, ParameterError
         As :func:`neutralised_signal`.
     """
-    columns = _exposures(signal, panel, sectors, betas)
+    columns, groups = _exposures(signal, panel, sectors, betas)
     has_signal = np.isfinite(signal)
     is_usable = has_signal & np.isfinite(columns).all(axis=2)
     if weights is not None:
         is_usable &= np.isfinite(weights) & (weights > 0)
     tried = is_usable.any(axis=1)
     kept = None if weights is None else weights[tried]
-    states = unfitted_assets(signal[tried], columns[tried], kept)
-    residual = neutralise(signal, columns, weights)
-    alone = 0 if sectors is None else int(_is_alone(residual, sectors, panel).sum())
+    states = unfitted_assets(signal[tried], columns[tried], kept, groups=groups)
     return Unneutralised(
         n_values=int(has_signal.sum()),
         n_bars=int(tried.sum()),
         missing_exposure=int((has_signal & ~is_usable).sum()),
-        alone_in_sector=alone,
+        alone_in_sector=states["alone_in_group"],
         too_few_assets=states["too_few_assets"],
         too_large=states["too_large"],
         rank_deficient=states["rank_deficient"],
@@ -128,41 +124,21 @@ def _exposures(
     panel: Panel,
     sectors: Mapping[str, str] | None,
     betas: Sequence[str] | None,
-) -> Float[np.ndarray, "bars assets exposures"]:
+) -> tuple[Float[np.ndarray, "bars assets exposures"], Int[np.ndarray, " assets"] | None]:
+    """Return the betas to take out, and the sector of every asset as a number."""
     if signal.shape != panel.shape:
         raise ParameterError(f"the signal has shape {signal.shape}, the panel {panel.shape}")
     names = [name for name in panel if name.startswith("beta_")] if betas is None else list(betas)
     columns = [panel[name] for name in names]
-    if sectors is not None:
-        columns += _dummies(sectors, panel)
-    elif not columns:
-        raise ParameterError(
-            "nothing to take out: the panel has no field beta_<factor> and no sectors are given"
-        )
-    return np.stack(columns, axis=2) if columns else np.empty((*signal.shape, 0))
-
-
-def _is_alone(
-    residual: Float[np.ndarray, "bars assets"], sectors: Mapping[str, str], panel: Panel
-) -> Bool[np.ndarray, "bars assets"]:
-    """Return the residuals of assets whose sector has no other one on the bar."""
-    is_left = np.isfinite(residual)
-    own = np.array([sectors[asset] for asset in panel.assets], dtype=object)
-    alone = np.zeros(residual.shape, dtype=bool)
-    for kind in set(own):
-        columns = own == kind
-        is_single = is_left[:, columns].sum(axis=1) == 1
-        alone[:, columns] = is_left[:, columns] & is_single[:, None]
-    return alone
-
-
-def _dummies(sectors: Mapping[str, str], panel: Panel) -> list[Float[np.ndarray, "bars assets"]]:
-    """Return a 0/1 field per sector but the first, which the intercept stands for."""
+    stacked = np.stack(columns, axis=2) if columns else np.empty((*signal.shape, 0))
+    if sectors is None:
+        if not columns:
+            raise ParameterError(
+                "nothing to take out: the panel has no field beta_<factor> and no sectors are given"
+            )
+        return stacked, None
     missing = [asset for asset in panel.assets if asset not in sectors]
     if missing:
         raise UnknownAssetError(missing, sectors)
-    own = np.array([sectors[asset] for asset in panel.assets], dtype=object)
-    return [
-        np.tile((own == kind).astype(np.float64), (panel.n_bars, 1))
-        for kind in sorted(set(own))[1:]
-    ]
+    numbers = {kind: k for k, kind in enumerate(sorted(set(sectors.values())))}
+    return stacked, np.array([numbers[sectors[asset]] for asset in panel.assets], dtype=np.int64)

@@ -11,8 +11,8 @@ from jaxtyping import Bool, Float, Int8
 from plumbline.factors.options import EvaluationOptions
 from plumbline.factors.tables import Axes, table
 from plumbline.features.returns import positive_prices
-from plumbline.features.window import window_sum
 from plumbline.inference.hac import hac_mean
+from plumbline.kernels.rolling import rolling_mean
 
 
 class SpreadReturns(NamedTuple):
@@ -190,9 +190,9 @@ def _position(
     is_formed = (n_top > 0) & (n_bottom > 0)
     share = is_formed / np.maximum([n_top, n_bottom], 1)
     book = top * share[0][:, None] - bottom * share[1][:, None]
-    n_books = window_sum(is_formed[:, None].astype(np.float64), options.spread_horizon)
-    total = window_sum(book, options.spread_horizon)
-    return total / np.maximum(n_books, 1.0), is_formed
+    book[~is_formed] = np.nan
+    position = rolling_mean(book, options.spread_horizon, min_obs=1)
+    return np.nan_to_num(position, nan=0.0), is_formed
 
 
 def spread_table(axes: Axes, spreads: Sequence[SpreadReturns]) -> pl.DataFrame:

@@ -17,19 +17,13 @@ if TYPE_CHECKING:
     from plumbline.features.universe import UniverseRules as UniverseRules
     from plumbline.features.universe import universe_members as universe_members
     from plumbline.features.universe import universe_reasons as universe_reasons
-    from plumbline.features.window import Moments as Moments
-    from plumbline.features.window import window_moments as window_moments
-    from plumbline.features.window import window_sum as window_sum
 
 _EXPORTS = {
-    "Moments": "window",
     "Signal": "signal",
     "UniverseRules": "universe",
     "simple_returns": "returns",
     "universe_members": "universe",
     "universe_reasons": "universe",
-    "window_moments": "window",
-    "window_sum": "window",
 }
 
 __getattr__, __dir__, __all__ = front(__name__, _EXPORTS)

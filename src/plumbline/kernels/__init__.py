@@ -8,6 +8,10 @@ from typing import TYPE_CHECKING
 from plumbline.core.fronts import front
 
 if TYPE_CHECKING:
+    from plumbline.kernels.cross_scaling import gaussian_rank as gaussian_rank
+    from plumbline.kernels.cross_scaling import rank as rank
+    from plumbline.kernels.cross_scaling import winsorise as winsorise
+    from plumbline.kernels.cross_scaling import zscore as zscore
     from plumbline.kernels.cross_section import neutralise as neutralise
     from plumbline.kernels.cross_section import unfitted_assets as unfitted_assets
     from plumbline.kernels.hidden_markov import HiddenMarkov as HiddenMarkov
@@ -16,6 +20,8 @@ if TYPE_CHECKING:
     from plumbline.kernels.order_statistics import centred_ranks as centred_ranks
     from plumbline.kernels.order_statistics import pearson_ic as pearson_ic
     from plumbline.kernels.order_statistics import rank_ic as rank_ic
+    from plumbline.kernels.orthogonal import Orthogonalised as Orthogonalised
+    from plumbline.kernels.orthogonal import orthogonalise as orthogonalise
     from plumbline.kernels.recursive_fit import RecursiveFit as RecursiveFit
     from plumbline.kernels.recursive_fit import RecursiveOptions as RecursiveOptions
     from plumbline.kernels.recursive_fit import recursive_ols as recursive_ols
@@ -39,6 +45,7 @@ if TYPE_CHECKING:
 
 _EXPORTS = {
     "HiddenMarkov": "hidden_markov",
+    "Orthogonalised": "orthogonal",
     "RecursiveFit": "recursive_fit",
     "RecursiveOptions": "recursive_fit",
     "RollingFit": "regression",
@@ -47,9 +54,12 @@ _EXPORTS = {
     "ewma": "rolling",
     "filtered_probabilities": "hidden_markov",
     "fit_hidden_markov": "hidden_markov",
+    "gaussian_rank": "cross_scaling",
     "is_warm": "warm",
     "neutralise": "cross_section",
+    "orthogonalise": "orthogonal",
     "pearson_ic": "order_statistics",
+    "rank": "cross_scaling",
     "rank_ic": "order_statistics",
     "recursive_ols": "recursive_fit",
     "rolling_beta": "rolling_pairs",
@@ -66,6 +76,8 @@ _EXPORTS = {
     "rolling_skew": "rolling",
     "rolling_std": "rolling",
     "unfitted_assets": "cross_section",
+    "winsorise": "cross_scaling",
+    "zscore": "cross_scaling",
 }
 
 __getattr__, __dir__, __all__ = front(__name__, _EXPORTS)

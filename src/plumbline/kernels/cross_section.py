@@ -9,72 +9,93 @@ from numpy.typing import ArrayLike
 
 from plumbline.core.errors import ParameterError
 from plumbline.kernels.cross_residuals import DEFICIENT, TOO_FEW, TOO_LARGE, leave_residuals
-from plumbline.kernels.inputs import as_input
+from plumbline.kernels.inputs import as_input, as_mask
 
 
 def neutralise(
-    signal: ArrayLike, exposures: ArrayLike, weights: ArrayLike | None = None
+    signal: ArrayLike,
+    exposures: ArrayLike,
+    weights: ArrayLike | None = None,
+    *,
+    groups: ArrayLike | None = None,
+    mask: ArrayLike | None = None,
 ) -> Float[np.ndarray, "bars assets"]:
     """Return what of a signal its exposures do not explain, bar by bar across assets.
 
-    The residuals of a weighted least-squares regression on the exposures and an intercept. They
-    are unique even where the exposures are not independent, such as a full set of sector dummies
-    or a constant column. An asset whose signal, exposure or weight is not finite, or whose weight
-    is 0, is left out of its bar and gets NaN; so does a bar with fewer usable assets than
-    exposures + 2 or with values beyond 1e290, which cannot be added up (``unfitted_assets``
-    counts all three).
+    The residuals of a weighted least-squares regression on the exposures and an intercept, or one
+    intercept for each of ``groups``: dummies such as sectors whose effects add up to zero, and any
+    other coding of them, leave the same. They are unique even where the exposures are not
+    independent, such as a full set of sector dummies or a constant column. An asset whose signal,
+    exposure or weight is not finite, whose weight is 0, that has no group or is masked is left out
+    of its bar and gets NaN; so does one alone in its group, of which nothing but rounding is left,
+    and a bar with fewer usable assets than exposures + 2 (exposures + groups + 1, those alone not
+    counted) or with values beyond 1e290, which cannot be added up (``unfitted_assets`` counts
+    them).
 
-    Cost: O(T·A·P²), one pass; scratch for one bar. The order of the assets changes the last
-    digits; other bars, memory layout and missing assets change nothing.
+    Cost: O(T·A·P²), one pass; scratch for one bar. Groups cost O(T·A·P) more, whatever their
+    number. The order of the assets changes the last digits; other bars, memory layout and missing
+    assets change nothing.
 
     Parameters
     ----------
     signal : (T, A), any unit.
-    exposures : (T, A, P), any unit; numeric ones and dummies alike.
+    exposures : (T, A, P), any unit; numeric ones and dummies alike; P may be 0.
     weights : (T, A) at least 0, such as market values, or None for equal weights.
+    groups : (A,) or (T, A) whole numbers; negative or NaN for none.
+    mask : (T, A) booleans, True for an asset in the cross-section of a bar; None for all.
 
     Returns
     -------
-    (T, A) residuals, in units of the signal, with a (weighted) mean of 0 in every bar.
+    (T, A) residuals, in units of the signal, with a (weighted) mean of 0 in every bar and group.
 
     Raises
     ------
     ParameterError
-        If shapes do not fit together or a weight is negative; every problem is named.
+        If shapes do not fit together, a weight is negative or a group no whole number; every
+        problem is named.
 
     References
     ----------
-    Grinold and Kahn (2000), "Active Portfolio Management", chapter 14.
+    Grinold and Kahn (2000), "Active Portfolio Management", chapter 14. Frisch and Waugh (1933),
+    "Partial time regressions as compared with individual trends" (groups by their means). Heston
+    and Rouwenhorst (1994), "Does industrial structure explain the benefits of international
+    diversification?" (effects that add up to zero).
     """
-    return _neutralised(signal, exposures, weights)[0]
+    return _neutralised(signal, exposures, weights, groups, mask)[0]
 
 
 def unfitted_assets(
-    signal: ArrayLike, exposures: ArrayLike, weights: ArrayLike | None = None
+    signal: ArrayLike,
+    exposures: ArrayLike,
+    weights: ArrayLike | None = None,
+    *,
+    groups: ArrayLike | None = None,
+    mask: ArrayLike | None = None,
 ) -> Mapping[str, int]:
     """Count by reason what ``neutralise`` leaves without residual or without full rank.
 
     Parameters
     ----------
-    signal, exposures, weights : as for ``neutralise``.
+    signal, exposures, weights, groups, mask : as for ``neutralise``.
 
     Returns
     -------
-    ``missing``: cells without a usable value, in bars that are fitted; ``too_few_assets`` and
-    ``too_large``: bars that are not fitted; ``rank_deficient``: bars that are, on dependent
-    exposures.
+    ``missing``: cells without a usable value and ``alone_in_group``: usable cells of a group with
+    no other, both in bars that are fitted; ``too_few_assets`` and ``too_large``: bars that are not
+    fitted; ``rank_deficient``: bars that are, on dependent exposures.
 
     Raises
     ------
     ParameterError
         As ``neutralise``. Cost: that of ``neutralise``.
     """
-    residuals, states = _neutralised(signal, exposures, weights)
+    residuals, (states, alone) = _neutralised(signal, exposures, weights, groups, mask)
     fitted = (states != TOO_FEW) & (states != TOO_LARGE)
-    missing = np.isnan(residuals[fitted]).sum()
+    n_alone = int(alone[fitted].sum())
     return MappingProxyType(
         {
-            "missing": int(missing),
+            "missing": int(np.isnan(residuals[fitted]).sum()) - n_alone,
+            "alone_in_group": n_alone,
             "too_few_assets": int((states == TOO_FEW).sum()),
             "too_large": int((states == TOO_LARGE).sum()),
             "rank_deficient": int((states == DEFICIENT).sum()),
@@ -83,9 +104,13 @@ def unfitted_assets(
 
 
 def _neutralised(
-    signal: ArrayLike, exposures: ArrayLike, weights: ArrayLike | None
-) -> tuple[Float[np.ndarray, "bars assets"], Int[np.ndarray, " bars"]]:
-    """Return residuals and what was done with each bar."""
+    signal: ArrayLike,
+    exposures: ArrayLike,
+    weights: ArrayLike | None,
+    groups: ArrayLike | None,
+    mask: ArrayLike | None,
+) -> tuple[Float[np.ndarray, "bars assets"], Int[np.ndarray, "two bars"]]:
+    """Return residuals, and for each bar what was done with it and how many assets are alone."""
     panel, loadings = as_input(signal), as_input(exposures)
     given = as_input(np.empty((0, 0)) if weights is None else weights)
     problems = []
@@ -99,9 +124,33 @@ def _neutralised(
         problems.append(f"weights have shape {given.shape}, need {panel.shape}")
     if np.any(given < 0):
         problems.append(f"the smallest weight is {np.nanmin(given)}, needs at least 0")
+    kinds = _group_numbers(groups, panel.shape, problems)
+    inside = as_mask(mask, panel.shape, problems)
     if problems:
         raise ParameterError("neutralise: " + "; ".join(problems))
+    if mask is not None:
+        panel = as_input(np.where(inside, panel, np.nan))
     residuals = np.empty(panel.shape)
-    states = np.empty(len(panel), np.int64)
-    leave_residuals(panel, loadings, given, residuals, states)
+    states = np.empty((2, len(panel)), np.int64)
+    leave_residuals(panel, loadings, given, kinds, residuals, states)
     return residuals, states
+
+
+def _group_numbers(
+    groups: ArrayLike | None, shape: tuple[int, ...], problems: list[str]
+) -> Int[np.ndarray, "grouped_bars grouped_assets"]:
+    """Return groups numbered from 0, -1 for none, one row if all bars share them; add problems."""
+    if groups is None:
+        return np.empty((0, 0), np.int64)
+    labels = as_input(groups)
+    if labels.shape not in (shape, shape[1:]):
+        problems.append(f"groups have shape {labels.shape}, need {shape[1:]} or {shape}")
+        return np.empty((0, 0), np.int64)
+    labels = np.where(labels >= 0, labels, -1.0)
+    if np.any(labels != np.floor(labels)) or np.any(np.isinf(labels)):
+        problems.append("groups must be whole numbers, negative or NaN for none")
+    rows = labels if labels.ndim == 2 else labels[None]
+    if rows.max(initial=0.0) < max(shape[1], 1):
+        return rows.astype(np.int64)
+    kinds, numbers = np.unique(rows, return_inverse=True)
+    return numbers.reshape(rows.shape) - int(kinds[0] < 0)

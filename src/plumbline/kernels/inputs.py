@@ -1,7 +1,7 @@
 """Arrays as the kernels take them."""
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 from numpy.typing import ArrayLike
 
 from plumbline.core.errors import ParameterError
@@ -35,5 +35,19 @@ def as_input(values: ArrayLike) -> Float[np.ndarray, "..."]:
     if isinstance(values, np.ma.MaskedArray):
         values = np.ma.filled(values.astype(np.float64), np.nan)
     array = np.ascontiguousarray(values, dtype=np.float64).view()
+    array.flags.writeable = False
+    return array
+
+
+def as_mask(
+    mask: ArrayLike | None, shape: tuple[int, ...], problems: list[str]
+) -> Shaped[np.ndarray, "..."]:
+    """Return a mask of (bars, assets) as kernels read it, without rows for None.
+
+    What is wrong with it is added to ``problems``.
+    """
+    array = np.empty((0, 0), dtype=bool) if mask is None else np.ascontiguousarray(mask).view()
+    if mask is not None and (array.dtype != bool or np.shape(mask) != shape):
+        problems.append(f"mask has shape {np.shape(mask)} of {array.dtype}, needs {shape} of bool")
     array.flags.writeable = False
     return array

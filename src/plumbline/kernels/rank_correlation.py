@@ -139,13 +139,13 @@ def _is_plain(keys: Int[np.ndarray, "panels assets"], low: np.int64) -> bool:
     last = keys.shape[1] - 1
     for p in range(keys.shape[0]):
         row = keys[p]
-        if (row[last] | low) == _LARGEST or _has_close(row, low):
+        if (row[last] | low) == _LARGEST or has_close(row, low):
             return False
     return True
 
 
 @compiled
-def _has_close(keys: Int[np.ndarray, " assets"], low: np.int64) -> bool:
+def has_close(keys: Int[np.ndarray, " assets"], low: np.int64) -> bool:
     """Return whether neighbours among sorted keys differ in the asset's number only."""
     close = 0
     for a in range(keys.shape[0] - 1):
@@ -193,33 +193,56 @@ def _rank(
     p: int,
 ) -> None:
     """Rank one panel of one bar from its sorted keys, with gaps and ties."""
-    order, usable, ranks = ranking.order[p], ranking.usable[p], ranking.ranks[p]
-    n_assets = keys.shape[0]
-    count = 0
-    for a in range(n_assets):
-        order[a] = np.uint64(keys[a]) & np.uint64(low)
-        finite = np.abs(values[a]) < np.inf
-        usable[a] = finite
-        count += finite
+    usable = ranking.usable[p]
+    for a in range(values.shape[0]):
+        usable[a] = np.abs(values[a]) < np.inf
+    runs = ranking.runs[p]
+    count, n_runs = centred_ranks(values, keys, low, ranking.order[p], runs, ranking.ranks[p])
     ranking.n_usable[p] = count
-    ranking.n_runs[p] = 0
-    if _has_close(keys[:count], low):
-        ranking.n_runs[p] = _repair(values, order[:count], ranking.runs[p])
+    ranking.n_runs[p] = n_runs
     ranking.group[p] = _first_of_mask(ranking, p)
-    ranks[:] = 0.0
-    for place in range(count):
-        ranks[order[place]] = 2.0 * place - (count - 1.0)
     squares = _squares_of_ranks(count)
-    for r in range(ranking.n_runs[p]):
-        start, stop = ranking.runs[p, 2 * r], ranking.runs[p, 2 * r + 1]
-        squares -= _squares_of_ranks(stop - start)
-        for place in range(start, stop):
-            ranks[order[place]] = float(start + stop - count)
+    for r in range(n_runs):
+        squares -= _squares_of_ranks(runs[2 * r + 1] - runs[2 * r])
     ranking.squares[p] = squares
 
 
 @compiled
-def _repair(
+def centred_ranks(
+    values: Float[np.ndarray, " assets"],
+    keys: Int[np.ndarray, " assets"],
+    low: np.int64,
+    order: UInt[np.ndarray, " assets"],
+    runs: Int[np.ndarray, " assets"],
+    ranks: Float[np.ndarray, " assets"],
+) -> tuple[int, int]:
+    """Write ranks of the finite values of one bar from its sorted keys: 2·rank - n - 1.
+
+    The average on ties is a whole number too; 0 for a value that is not finite. ``order`` gets the
+    assets by value, ``runs`` the ends of stretches of equal ones.
+
+    Returns
+    -------
+    n, and the number of such stretches.
+    """
+    count, n_runs = 0, 0
+    for a in range(keys.shape[0]):
+        order[a] = np.uint64(keys[a]) & np.uint64(low)
+        count += np.abs(values[a]) < np.inf
+    if has_close(keys[:count], low):
+        n_runs = repair(values, order[:count], runs)
+    ranks[:] = 0.0
+    for place in range(count):
+        ranks[order[place]] = 2.0 * place - (count - 1.0)
+    for r in range(n_runs):
+        start, stop = runs[2 * r], runs[2 * r + 1]
+        for place in range(start, stop):
+            ranks[order[place]] = float(start + stop - count)
+    return count, n_runs
+
+
+@compiled
+def repair(
     values: Float[np.ndarray, " assets"],
     order: UInt[np.ndarray, " usable_assets"],
     runs: Int[np.ndarray, " assets"],

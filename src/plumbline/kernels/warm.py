@@ -118,6 +118,25 @@ def _warm_rank_ic() -> None:
     centred_ranks(_panel(2, 2, 6))
 
 
+def _warm_scaling() -> None:
+    """Clip, score and rank two bars, one mask for all."""
+    from plumbline.kernels import cross_scaling
+
+    x = _panel(2, 6)
+    inside = x < np.inf
+    cross_scaling.winsorise(x, mask=inside)
+    cross_scaling.zscore(x, mask=inside)
+    cross_scaling.gaussian_rank(x, mask=inside)
+
+
+def _warm_orthogonal() -> None:
+    """Orthogonalise two signals."""
+    from plumbline.kernels.orthogonal import orthogonalise
+
+    x = _panel(2, 2, 6)
+    orthogonalise(x, mask=x[0] < np.inf)
+
+
 def _warm_rolling_moments() -> None:
     """Take moments, extremes and averages of trailing windows."""
     from plumbline.kernels import rolling
@@ -172,6 +191,8 @@ _FAMILIES: dict[str, tuple[tuple[str, Callable[[], None]], ...]] = {
         ("rolling regression by QR", _warm_rolling_by_qr),
     ),
     "cross_section": (("neutralisation", _warm_neutralise),),
+    "cross_scaling": (("scaling across assets", _warm_scaling),),
+    "orthogonal": (("orthogonalisation", _warm_orthogonal),),
     "order_statistics": (("correlation across assets", _warm_rank_ic),),
     "rolling": (("moments of windows", _warm_rolling_moments),),
     "rolling_order": (("order statistics of windows", _warm_rolling_order),),

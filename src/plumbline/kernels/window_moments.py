@@ -16,6 +16,7 @@ from jaxtyping import Float
 from plumbline.kernels.column_tiles import TILE, read_columns, write_columns
 from plumbline.kernels.compilation import compiled
 from plumbline.kernels.fit_layout import Group, block_at, n_blocks
+from plumbline.kernels.moment_lanes import are_whole, fill_whole_block, make_lanes
 from plumbline.kernels.window_counts import count_windows
 
 _SUM, _SQUARE, _CUBE, _KINDS = 0, 1, 2, 3  # Σd, Σd², Σd³
@@ -68,13 +69,26 @@ def fill_moments(
         np.empty((3, longest)),
     )
     figures = scratch.figures
+    lanes = make_lanes(longest)
+    has_lanes = n_assets >= TILE and n_figures <= _SKEW
     for a in range(0, n_assets, TILE):
-        width = min(TILE, n_assets - a)
+        width, corner = min(TILE, n_assets - a), min(a, n_assets - TILE)
+        was_whole, is_read = False, True
         for number in range(n_blocks(group, window)):
             block = block_at(group, number, window)
             n_tail, n_head = block.head - block.tail, block.stop - block.head
+            is_whole = has_lanes and are_whole(x, block.head, block.stop, corner)
+            if is_whole and was_whole and n_tail == window:
+                rows = (block.head, block.stop)
+                fill_whole_block(x, rows, corner, window, lanes, out)
+                n_obs[block.head : block.stop, a : a + width] = window
+                is_read = False
+                continue
             tails, heads = columns[number % 2], columns[(number + 1) % 2]
+            if not is_read:
+                read_columns(x, block.tail, a, tails[:width, :n_tail])
             read_columns(x, block.head, a, heads[:width, :n_head])
+            was_whole, is_read = is_whole, True
             for j in range(width):
                 _fit(tails[j, :n_tail], heads[j, :n_head], window, min_obs, scratch, j)
             for kind in range(n_figures):

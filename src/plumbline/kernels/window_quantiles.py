@@ -253,11 +253,11 @@ def _slide(
                 value, above = head_values[j], min(head_values[head_later[j]], tail_values[i])
             else:
                 value, above = tail_values[i], min(tail_values[tail_later[i]], head_values[j])
-            out[k, row] = _between(value, above, share)
+            out[k, row] = between(value, above, share)
 
 
 @compiled
-def _between(below: float, above: float, share: float) -> float:
+def between(below: float, above: float, share: float) -> float:
     """Return the point at a share of the way between two values; exact where they are equal."""
     if share == 0.0 or below == above:
         return below

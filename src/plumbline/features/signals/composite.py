@@ -2,14 +2,13 @@
 
 import math
 from dataclasses import dataclass
-from typing import final
+from typing import Literal, final
 
 import numpy as np
 from jaxtyping import Float
 
 from plumbline.core.errors import ParameterError
 from plumbline.core.panel import Panel
-from plumbline.features.cross_section import SCALINGS, Scaling
 from plumbline.features.signal import PART, Signal
 
 
@@ -46,7 +45,7 @@ class Composite(Signal):
 
     of: tuple[str, ...] = ("momentum", "low_volatility")
     weights: tuple[float, ...] | None = None
-    scaling: Scaling = "zscore"
+    scaling: Literal["zscore", "rank", "gaussian_rank"] = "zscore"
     min_parts: int | None = None
 
     def __post_init__(self) -> None:
@@ -95,7 +94,7 @@ class Composite(Signal):
         weights = self.weights or (1.0,) * len(self.of)
         total, weight, n_parts = (np.zeros(panel.shape) for _ in range(3))
         for label, own in zip(self.of, weights, strict=True):
-            scaled = SCALINGS[self.scaling](panel[f"{PART}{label}"])
+            scaled = self._scaled(panel[f"{PART}{label}"])
             is_there = np.isfinite(scaled)
             with np.errstate(over="ignore"):
                 total += np.where(is_there, own * scaled, 0.0)
@@ -104,3 +103,13 @@ class Composite(Signal):
         with np.errstate(invalid="ignore", divide="ignore"):
             mean = np.where(n_parts >= self.least_fields, total / weight, np.nan)
         return np.where(np.isfinite(mean), mean, np.nan)
+
+    def _scaled(self, part: Float[np.ndarray, "bars assets"]) -> Float[np.ndarray, "bars assets"]:
+        """Return a part on its scale; NaN on bars where it tells no assets apart."""
+        from plumbline.kernels.cross_scaling import gaussian_rank, rank, zscore
+
+        if self.scaling == "zscore":
+            return zscore(part)
+        scaled = rank(part) - 0.5 if self.scaling == "rank" else gaussian_rank(part)
+        scaled[(np.nan_to_num(scaled) == 0).all(axis=1)] = np.nan
+        return scaled

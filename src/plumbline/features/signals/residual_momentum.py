@@ -10,7 +10,7 @@ from jaxtyping import Float
 from plumbline.core.errors import ParameterError
 from plumbline.core.panel import Panel
 from plumbline.features.signal import Signal
-from plumbline.features.window import window_moments
+from plumbline.kernels.rolling import rolling_moments
 
 _ROUNDING = 1e-12  # a standard deviation this small beside its values is rounding
 
@@ -80,12 +80,16 @@ class ResidualMomentum(Signal):
         """Return the residual momentum of every bar and asset, dimensionless."""
         residual = panel["residual_return"]
         n_rows = max(len(residual) - self.skip_bars, 0)
-        past = residual[:n_rows]
-        n_obs, mean, squares = window_moments(past, self.window_bars, first_bar=panel.first_bar)
-        deviation = np.sqrt(squares / np.maximum(n_obs - 1, 1.0))
-        usable = (n_obs >= self._needed) & (deviation > _ROUNDING * np.abs(mean))
+        moments = rolling_moments(
+            residual[:n_rows],
+            self.window_bars,
+            min_obs=self._needed,
+            first_bar=panel.first_bar,
+            counts=True,
+        )
+        usable = moments.std > _ROUNDING * np.abs(moments.mean)
         momentum = np.full(residual.shape, np.nan)
         with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-            ratio = np.where(usable, n_obs * mean / deviation, np.nan)
+            ratio = np.where(usable, moments.n_obs * moments.mean / moments.std, np.nan)
         momentum[self.skip_bars :] = np.where(np.isfinite(ratio), ratio, np.nan)
         return momentum
