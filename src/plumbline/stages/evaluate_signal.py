@@ -4,9 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, final
 
-import numpy as np
-from jaxtyping import Float
-
 from plumbline.core.alignment import conform
 from plumbline.core.panel import Panel
 from plumbline.engine.stage import Stage, Tables
@@ -42,6 +39,7 @@ class EvaluateSignal(Stage):
     def run(self, inputs: Mapping[str, Panel]) -> Tables:
         """Evaluate against all bars at once: forward returns look ahead, and only here."""
         from plumbline.factors.evaluation import evaluate
+        from plumbline.factors.regime import state_labels
 
         prices = inputs["prices"]
         numbers = conform(inputs["regimes"], prices) if self.regimes else {}
@@ -50,11 +48,8 @@ class EvaluateSignal(Stage):
             prices,
             options=self.options,
             sectors=dict(self.sectors),
-            regimes={name: _in_words(numbers[name][:, 0], labels) for name, labels in self.regimes},
+            regimes={
+                name: state_labels(numbers[name][:, 0], labels) for name, labels in self.regimes
+            },
             rolling_bars=self.rolling_bars,
         ).tables
-
-
-def _in_words(numbers: Float[np.ndarray, " bars"], labels: tuple[str, ...]) -> list[str]:
-    """Return the label of each bar's state, an empty text where there is none."""
-    return [labels[int(number)] if np.isfinite(number) else "" for number in numbers]
