@@ -1,8 +1,8 @@
 """The whole evaluation of many signals beside alphalens on one of them.
 
 alphalens evaluates one signal, without plots: clean data, mean and standard error of returns by
-quantile, information coefficients, turnover and rank autocorrelation, as its full tear sheet does. Its time
-is scaled to all signals. It has no null suite, bootstrap, HAC t, breaks, costs or capacity.
+quantile, information coefficients, turnover and rank autocorrelation, as its full tear sheet does.
+Its time is scaled to all signals. It has no null suite, bootstrap, breaks, costs or capacity.
 
 Run: python -m benchmarks.bench_evaluation [--short]
 """
