@@ -2,7 +2,7 @@
 
 alphalens evaluates one signal, without plots: clean data, mean and standard error of returns by
 quantile, information coefficients, turnover and rank autocorrelation, as its full tear sheet does.
-Its time is scaled to all signals. It has no null suite, bootstrap, HAC t, breaks, costs, capacity.
+Its time is scaled to all signals. It has no null suite, bootstrap, breaks, costs or capacity.
 
 Run: python -m benchmarks.bench_evaluation [--short]
 """

@@ -34,18 +34,21 @@ def ic_by_sector(
     -------
     sector, signal, horizon_bars, mean_ic, t_hac, p_value, n_bars, mean_n_assets; sorted by sector.
     """
-    parts = []
-    for sector in sorted({name for name in sectors if name is not None}):
+    known = sorted({name for name in sectors if name is not None})
+    ics, sizes = [], []
+    for sector in known:
         columns = np.array([name == sector for name in sectors])
         some, after = values[:, :, columns], forwards[:, :, columns]
         ic = rank_ic(some, after)
         has_ic = np.isfinite(ic)
         n_assets = np.where(has_ic, pair_counts(some, after), 0.0).sum(axis=2)
         n_bars = has_ic.sum(axis=2)
-        mean = np.divide(n_assets, n_bars, out=np.full(n_bars.shape, np.nan), where=n_bars > 0)
-        figures = _figures(axes, ic) | {"mean_n_assets": mean.ravel()}
-        parts.append(table({"sector": _repeated(sector, n_bars.size), **axes.repeat(), **figures}))
-    return pl.concat(parts) if parts else empty_table(_SECTOR)
+        ics.append(ic)
+        sizes.append(np.where(n_bars > 0, n_assets / np.maximum(n_bars, 1), np.nan))
+    if not known:
+        return empty_table(_SECTOR)
+    keys = {"sector": np.repeat(np.array(known, dtype=object), sizes[0].size)}
+    return table(keys | _figures(axes, ics) | {"mean_n_assets": np.concatenate(sizes).ravel()})
 
 
 def ic_by_regime(
@@ -66,14 +69,15 @@ def ic_by_regime(
     regime, state, signal, horizon_bars, mean_ic, t_hac, p_value, n_bars; states sorted.
     """
     labels = {name: _labels(states) for name, states in regimes.items()}
-    parts = []
+    keys, ics = [], []
     for name, states in labels.items():
         for state in sorted({s for s in states if s}, key=_order):
-            figures = _figures(axes, np.where(states == state, ic, np.nan))
-            n_series = ic.shape[0] * ic.shape[1]
-            keys = {"regime": _repeated(name, n_series), "state": _repeated(state, n_series)}
-            parts.append(table({**keys, **axes.repeat(), **figures}))
-    return pl.concat(parts) if parts else empty_table(_REGIME)
+            keys.append((name, state))
+            ics.append(np.where(states == state, ic, np.nan))
+    if not keys:
+        return empty_table(_REGIME)
+    regime, state = np.repeat(np.array(keys, dtype=object), ic.shape[0] * ic.shape[1], axis=0).T
+    return table({"regime": regime, "state": state, **_figures(axes, ics)})
 
 
 def regime_problems(regimes: Mapping[str, Any], n_bars: int) -> list[str]:
@@ -98,10 +102,16 @@ def pair_counts(
     return counts.astype(np.float64)
 
 
-def _figures(axes: Axes, ic: Float[np.ndarray, "signals horizons bars"]) -> dict[str, np.ndarray]:
+def _figures(
+    axes: Axes, parts: Sequence[Float[np.ndarray, "signals horizons bars"]]
+) -> dict[str, np.ndarray]:
+    """Return the columns of parts of the sample, one part after the other."""
+    ic = np.concatenate(parts)
     tests = [hac_mean(ic[:, h].T, horizon=bars) for h, bars in enumerate(axes.horizons)]
+    keys = {name: np.tile(column, len(parts)) for name, column in axes.repeat().items()}
     fields = ("mean", "t", "p_value", "n_obs")
-    return {name: by_horizon(tests, field) for name, field in zip(_FIGURES, fields, strict=True)}
+    figures = zip(_FIGURES, fields, strict=True)
+    return keys | {name: by_horizon(tests, field) for name, field in figures}
 
 
 def _labels(states: Any) -> np.ndarray:
@@ -121,7 +131,3 @@ def _order(state: str) -> tuple[int, float, str]:
         return 0, float(state), state
     except ValueError:
         return 1, 0.0, state
-
-
-def _repeated(text: str, n: int) -> np.ndarray:
-    return np.array([text] * n, dtype=object)
