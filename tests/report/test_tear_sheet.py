@@ -219,6 +219,16 @@ def test_missing_numbers_are_said_to_be_missing_and_never_zero(lost):
         assert "nan" not in reader.text_in("td", "dd", "p", "text", "output").lower().split()
 
 
+def test_results_without_a_pearson_ic_have_a_page():
+    found = evaluated(300)
+    ic, rolling = found.tables["ic"], found.tables["ic_rolling"]
+    found.tables |= {"ic": ic.drop("pearson_ic"), "ic_rolling": rolling.drop("mean_pearson_ic")}
+    text = part(SHEET.html(found), "ic")
+    assert "trailing mean" in text
+    assert "of Pearson IC" not in text
+    assert "of Pearson IC" in part(SHEET.html(evaluated(300)), "ic")
+
+
 def test_a_wrong_table_is_refused_with_every_problem():
     wrong = pl.DataFrame({"signal": [NAME], "capital_usd": ["much"]})
     with pytest.raises(ParameterError) as raised:

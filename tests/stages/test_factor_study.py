@@ -260,6 +260,32 @@ def test_the_report_shows_the_run_and_is_written_once(folder):
     assert first.html.read_text().startswith("<!")
 
 
+def test_every_signal_has_a_tear_sheet_that_is_mended_and_goes_with_it(folder):
+    from plumbline.report.publish import publish
+
+    place = publish(run(folder / "study.yaml")).html.parent
+    sheets = {"momentum.html", "momentum.json", "residual_momentum.html", "residual_momentum.json"}
+    names = {path.name for path in place.iterdir()}
+    assert names == {"study.html", "study.json", ".made_from", *sheets}
+    assert '<a href="momentum.html">' in (place / "study.html").read_text()
+    (place / "residual_momentum.json").write_text("edited")
+    assert publish(run(folder / "study.yaml")).is_new
+    assert (place / "residual_momentum.json").read_text() != "edited"
+    assert not publish(run(folder / "study.yaml")).is_new
+
+    (place / "residual_momentum.json").write_text("mine")
+    (place / "notes.html").write_text("mine too")
+    path = folder / "study.yaml"
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(line for line in lines if "residual_momentum" not in line))
+    assert publish(run(path)).is_new
+    names = {path.name for path in place.iterdir()}
+    kept = {"residual_momentum.json", "notes.html"}
+    assert (
+        names == {"study.html", "study.json", ".made_from", "momentum.html", "momentum.json"} | kept
+    )
+
+
 def test_a_run_of_stored_results_has_its_numbers_too(folder):
     from plumbline.ledger.queries import metrics_of_run
 

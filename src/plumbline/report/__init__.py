@@ -1,7 +1,8 @@
 """Pages and their JSON twins made from results; nothing is computed here.
 
-``study_page`` and ``study_json`` turn the results of a factor study into text, ``write_report``
-puts both into a folder.
+``study_page`` and ``study_json`` turn the results of a factor study into text, ``sheet_page`` and
+``sheet_json`` those of one signal; ``write_report`` puts all into a folder. ``pages`` holds the
+pages of an evaluation, which :mod:`plumbline.core.page` names.
 """
 
 from typing import TYPE_CHECKING
@@ -11,9 +12,11 @@ from plumbline.core.fronts import front
 if TYPE_CHECKING:
     from plumbline.report.page import study_page as study_page
     from plumbline.report.paths import ReportPaths as ReportPaths
+    from plumbline.report.sheet import sheet_page as sheet_page
     from plumbline.report.study import DataOrigin as DataOrigin
     from plumbline.report.study import Provenance as Provenance
     from plumbline.report.study import StudyResults as StudyResults
+    from plumbline.report.twin import sheet_json as sheet_json
     from plumbline.report.twin import study_json as study_json
     from plumbline.report.write import write_report as write_report
 
@@ -22,6 +25,8 @@ _EXPORTS = {
     "Provenance": "study",
     "ReportPaths": "paths",
     "StudyResults": "study",
+    "sheet_json": "twin",
+    "sheet_page": "sheet",
     "study_json": "twin",
     "study_page": "page",
     "write_report": "write",

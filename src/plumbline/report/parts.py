@@ -115,8 +115,8 @@ def by_signal(results: StudyResults, part: str, draw: Callable[[str, str], Html]
 
 
 def by_bar(frame: pl.DataFrame, column: str) -> dict[int, float | None]:
-    """Return a column by close time, seconds since 1970 UTC."""
-    if not frame.height:
+    """Return a column by close time, seconds since 1970 UTC; empty if it is not there."""
+    if not frame.height or column not in frame.columns:
         return {}
     timed = frame.filter(pl.col("bar_close").is_not_null())
     return dict(zip(epoch_seconds(timed), finite_column(timed, column), strict=True))

@@ -78,9 +78,8 @@ class TimeAxis:
         if self.step == 1:
             return "Every bar is drawn."
         shown, all_bars = len(self.by_table[table]), self.n_bars[table]
-        return (
-            f"Drawn: {shown:,} of {all_bars:,} bars (every {self.step}th, counted from the last)."
-        )
+        every = {2: "2nd", 3: "3rd"}.get(self.step, f"{self.step}th")
+        return f"Drawn: {shown:,} of {all_bars:,} bars (every {every}, counted from the last)."
 
 
 @final
