@@ -20,12 +20,14 @@ if TYPE_CHECKING:
     from plumbline.factors.neutralisation import neutralised_signal as neutralised_signal
     from plumbline.factors.options import EvaluationOptions as EvaluationOptions
     from plumbline.factors.quantiles import quantile_buckets as quantile_buckets
+    from plumbline.factors.risk_decomposition import exposures as exposures
 
 _EXPORTS = {
     "Evaluation": "evaluation",
     "EvaluationOptions": "options",
     "FactorModel": "model",
     "evaluate": "evaluation",
+    "exposures": "risk_decomposition",
     "neutralised_signal": "neutralisation",
     "quantile_buckets": "quantiles",
 }

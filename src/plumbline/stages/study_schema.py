@@ -30,6 +30,7 @@ def study_schema(document: Mapping[str, Any]) -> tuple[dict[str, Any], list[Prob
     schema = _document_schema(data, named, model, names)
     if not more and needs_factors(document):
         schema["required"].append("factors")
+        schema["properties"]["factors"]["type"] = "object"
     return schema, problems
 
 

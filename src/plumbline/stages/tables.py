@@ -21,7 +21,7 @@ class StudyTables(dict[str, Any]):
 
 def is_table_node(node: str) -> bool:
     """Return whether a node of a study makes tables for its report."""
-    return node == "factor_fit" or node.startswith(("evaluation:", "neutral_fit:"))
+    return node in ("factor_fit", "risk_fit") or node.startswith(("evaluation:", "neutral_fit:"))
 
 
 def study_tables(engine: Engine, result: RunResult) -> "dict[str, pl.DataFrame]":

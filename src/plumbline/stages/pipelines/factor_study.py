@@ -12,6 +12,7 @@ from plumbline.factors.options import EvaluationOptions
 from plumbline.features.signal import Signal
 from plumbline.stages.compute_returns import ComputeReturns
 from plumbline.stages.compute_signal import ComputeSignal
+from plumbline.stages.decompose_risk import DecomposeRisk
 from plumbline.stages.derive_factor_returns import DeriveFactorReturns
 from plumbline.stages.evaluate_signal import EvaluateSignal
 from plumbline.stages.feasibility import Ask, feasibility
@@ -133,7 +134,12 @@ class _Wiring:
             *nodes,
             Node("factor_model", FitFactorModel(model, size), reads),
             Node("factor_fit", SummariseModel(model), {"model": "factor_model"}),
+            Node("risk_fit", self._risk(model), {"model": "factor_model", **reads}),
         ]
+
+    def _risk(self, model: FactorModel) -> DecomposeRisk:
+        periods = float(self.full["evaluation"]["periods_per_year"])
+        return DecomposeRisk(model, max(self.full["rolling_bars"], 2), periods)
 
     def signal_nodes(self, label: str, signal: Signal, options: EvaluationOptions) -> list[Node]:
         size = self.full["block_bars"]
