@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from plumbline.factors.options import EvaluationOptions as EvaluationOptions
     from plumbline.factors.quantiles import quantile_buckets as quantile_buckets
     from plumbline.factors.regime import Regime as Regime
+    from plumbline.factors.risk_decomposition import exposures as exposures
 
 _EXPORTS = {
     "Evaluation": "evaluation",
@@ -30,6 +31,7 @@ _EXPORTS = {
     "Regime": "regime",
     "evaluate": "evaluation",
     "evaluate_signal": "evaluation",
+    "exposures": "risk_decomposition",
     "neutralised_signal": "neutralisation",
     "quantile_buckets": "quantiles",
 }

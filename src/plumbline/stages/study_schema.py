@@ -35,6 +35,7 @@ def study_schema(document: Mapping[str, Any]) -> tuple[dict[str, Any], list[Prob
     schema = _document_schema(parts, names)
     if model and needs_factors(document):
         schema["required"].append("factors")
+        schema["properties"]["factors"]["type"] = "object"
     return schema, problems
 
 

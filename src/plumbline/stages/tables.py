@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 COMPARISON = "signal_correlation"
 """The node that compares the signals of a study."""
 
-_NODES = frozenset({"factor_fit", "universe_members", "regime_states", COMPARISON})
+_NODES = frozenset({"factor_fit", "risk_fit", "universe_members", "regime_states", COMPARISON})
 
 
 @final
@@ -26,12 +26,7 @@ class StudyTables(dict[str, Any]):
 
 def is_table_node(node: str) -> bool:
     """Return whether a node of a study makes tables for its report."""
-    return node in (
-        "factor_fit",
-        "universe_members",
-        "regime_states",
-        COMPARISON,
-    ) or node.startswith(("evaluation:", "neutral_fit:"))
+    return node in _NODES or node.startswith(("evaluation:", "neutral_fit:"))
 
 
 def study_tables(engine: Engine, result: RunResult) -> "dict[str, pl.DataFrame]":

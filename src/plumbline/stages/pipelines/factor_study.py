@@ -14,6 +14,7 @@ from plumbline.features.universe import UniverseRules
 from plumbline.stages.compare_signals import CompareSignals
 from plumbline.stages.compute_returns import ComputeReturns
 from plumbline.stages.compute_signal import ComputeSignal
+from plumbline.stages.decompose_risk import DecomposeRisk
 from plumbline.stages.derive_factor_returns import DeriveFactorReturns
 from plumbline.stages.derived_fields import MODEL_NODE, derived_fields, parts_of
 from plumbline.stages.evaluate_signal import EvaluateSignal
@@ -168,6 +169,7 @@ class _Wiring:
             *nodes,
             Node(MODEL_NODE, FitFactorModel(model, size), reads),
             Node("factor_fit", SummariseModel(model), {"model": MODEL_NODE}),
+            Node("risk_fit", self._risk(model), {"model": MODEL_NODE, **reads}),
         ]
 
     def universe_nodes(self, rules: UniverseRules | None) -> list[Node]:
@@ -196,6 +198,10 @@ class _Wiring:
             Node("regimes", LabelRegimes(self.regimes, self.full["block_bars"]), reads),
             Node("regime_states", SummariseRegimes(self.states), {"regimes": "regimes"}),
         ]
+
+    def _risk(self, model: FactorModel) -> DecomposeRisk:
+        periods = float(self.full["evaluation"]["periods_per_year"])
+        return DecomposeRisk(model, max(self.full["rolling_bars"], 2), periods)
 
     def signal_nodes(self, label: str, signal: Signal, options: EvaluationOptions) -> list[Node]:
         size = self.full["block_bars"]
