@@ -46,7 +46,7 @@ def study_tables(engine: Engine, result: RunResult) -> "dict[str, pl.DataFrame]"
                 found.setdefault(name, []).append(table)
     coverage = found.pop("coverage", [])
     joined = StudyTables(
-        {name: pl.concat(tables, how="vertical") for name, tables in found.items()}
+        {name: pl.concat(tables, how="diagonal") for name, tables in found.items()}
     )
     if coverage:
         keys = ["bar_close", "n_assets_priced"]
