@@ -33,39 +33,6 @@ TABLES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
             *("signal", "gross_annual", "cost_annual", "net_annual", "volatility_annual"),
             *("sharpe_net", "t_hac", "p_value", "max_drawdown", "mean_turnover", "n_bars"),
         ),
-        "pearson": (
-            *("signal", "horizon_bars", "mean_ic", "sd_ic", "icir", "t_hac", "p_value"),
-            *("critical_5pct", "lag_bars", "n_bars"),
-        ),
-        "bootstrap": (
-            *("signal", "horizon_bars", "lower", "upper", "level", "block_bars"),
-            *("n_resamples", "seed"),
-        ),
-        "null_suite": (
-            *("signal", "horizon_bars", "null", "mean", "sd", "p_value", "n_draws", "seed"),
-        ),
-        "turnover": ("signal", "horizon_bars", "quantile", "mean_turnover", "n_bars"),
-        "rank_autocorrelation": ("signal", "horizon_bars", "mean_autocorrelation", "n_bars"),
-        "ic_by_sector": (
-            *("sector", "signal", "horizon_bars", "mean_ic", "t_hac", "p_value", "n_bars"),
-            "mean_n_assets",
-        ),
-        "ic_by_regime": (
-            *("regime", "state", "signal", "horizon_bars", "mean_ic", "t_hac", "p_value"),
-            "n_bars",
-        ),
-        "capacity": (
-            *("signal", "capital_usd", "gross_annual", "cost_annual", "impact_annual"),
-            *("net_annual", "participation"),
-        ),
-        "breaks": (
-            *("signal", "horizon_bars", "statistic", "p_value", "bar_close", "mean_before"),
-            *("mean_after", "n_bars"),
-        ),
-        "universe": (
-            *("asset", "n_bars_priced", "n_bars_member", "first_member", "last_member"),
-            *("reason", "n_bars_excluded"),
-        ),
         "factor_fit": ("bar_close", "mean_r2", "mean_n_obs", "n_assets"),
         "coverage": ("bar_close", "n_assets_priced"),
         "uncomputed": ("part", "signal", "horizon_bars", "reason", "n", "of", "unit"),
@@ -75,13 +42,7 @@ TABLES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
 )
 """The tables of a study and the columns that each must have; further columns are kept."""
 
-_TEXT: Final = frozenset(
-    {
-        *("signal", "rule", "action", "asset", "field", "part", "reason", "unit"),
-        *("null", "sector", "regime", "state"),
-    }
-)
-_TIMES: Final = frozenset({"bar_close", "first_member", "last_member"})
+_TEXT: Final = frozenset({"signal", "rule", "action", "asset", "field", "part", "reason", "unit"})
 _ANY: Final = frozenset({"value"})
 
 
@@ -256,6 +217,6 @@ def _wanted(values: pl.Series) -> str:
         return ""
     if column in _TEXT:
         return "" if dtype in (pl.String, pl.Categorical, pl.Enum) else "text"
-    if column in _TIMES:
+    if column == "bar_close":
         return "" if dtype in (pl.Datetime, pl.Date) else "a datetime or date, UTC"
     return "" if dtype.is_numeric() else "numeric"
