@@ -5,6 +5,7 @@ from typing import final
 
 import numpy as np
 from jaxtyping import Bool, Float, Int, Num
+from scipy.fft import irfft, next_fast_len, rfft
 
 from plumbline.core.errors import ParameterError
 from plumbline.core.random import random_stream
@@ -112,7 +113,7 @@ def optimal_block_length(x: Num[np.ndarray, " bars"]) -> float:
 
     It balances bias and variance of the estimated variance of the mean, through autocovariances
     weighted by the flat-top window up to twice the first of several lags in a row at which
-    autocorrelations are insignificant.
+    autocorrelations are insignificant. O(T·log T).
 
     Parameters
     ----------
@@ -139,7 +140,8 @@ def optimal_block_length(x: Num[np.ndarray, " bars"]) -> float:
     deviation = np.where(is_there, scaled - scaled[is_there].mean(), 0.0)
     run = max(_INSIGNIFICANT, int(np.log10(n_bars)))
     longest = min(int(np.ceil(np.sqrt(n_bars))) + run, n_bars - 1)
-    covariance = np.array([deviation[k:] @ deviation[: n_bars - k] for k in range(longest + 1)])
+    length = next_fast_len(n_bars + longest, real=True)  # room for every lag without wrapping
+    covariance = irfft(np.abs(rfft(deviation, length)) ** 2, length)[: longest + 1]
     if covariance[0] <= n_bars * 1e-24:  # what rounding leaves of a constant
         return 1.0
     bound = 2 * np.sqrt(np.log10(n_bars) / n_bars)
