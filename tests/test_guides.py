@@ -58,6 +58,16 @@ def test_the_quickstarts_notebook_cells_work(project):
         sh([sys.executable, "-c", cell], project)
 
 
+def test_the_guide_from_prices_to_a_verdict_runs_as_it_stands(tmp_path):
+    (tmp_path / "examples").symlink_to(EXAMPLES)
+    program = "\n".join(blocks("docs/prices_to_verdict.md", "python"))
+    shown = sh([sys.executable, "-c", program], tmp_path)
+    assert "outlier   ┆ missing ┆ 18" in shown
+    sheet = (tmp_path / "tear_sheet.html").read_text(encoding="utf-8")
+    assert "own_momentum" in sheet
+    assert len(sheet) < 1_000_000
+
+
 def test_the_quickstart_activates_the_environment_that_make_makes():
     makefile = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
     (folder,) = re.findall(r"^VENV \?= (\S+)$", makefile, re.MULTILINE)
