@@ -137,6 +137,14 @@ def test_normal_quantiles_are_those_of_the_standard_library():
     assert_array_equal([normal_quantile(a) for a in (-0.5, 0.0, 0.5)], [-np.inf, 0.0, np.inf])
 
 
+def test_bars_of_any_size_may_follow_each_other():
+    x = np.random.default_rng(5).standard_normal((6, 90))
+    for bar, count in enumerate((70, 6, 70, 90, 26, 6)):  # 70 and 6 share the room of their table
+        x[bar, count:] = np.nan
+    expected = oracle.by_bar(oracle.gaussian_ranks, x)
+    assert_allclose(gaussian_rank(x), expected, rtol=1e-14, atol=1e-14)
+
+
 def test_one_value_has_a_rank_and_no_score():
     x = np.array([[np.nan, 3.0]])
     assert_array_equal(winsorise(x), x)
