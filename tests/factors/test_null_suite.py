@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import binom
+from threadpoolctl import threadpool_limits
 
 from plumbline.core.random import random_stream
 from plumbline.factors.evaluation import evaluate
@@ -95,6 +96,16 @@ def test_an_autocorrelated_signal_gets_a_wider_null_from_permuted_assets():
     sd = null_draws(ranked(signal, forwards), (1,), n_draws=500, seed=1).std(axis=3)[:, 0, 0]
     assert_allclose(sd[0], 1 / np.sqrt(39 * 60), rtol=0.15)
     assert_allclose(sd[1], 1 / np.sqrt(39 * 6), rtol=0.35)
+
+
+def test_draws_have_the_same_bits_for_any_number_of_threads():
+    signals, forwards = world(3, 400, 60, gaps=0.1)
+    some = ranked(signals, forwards)
+    found = []
+    for n_threads in (1, 2):
+        with threadpool_limits(n_threads):
+            found.append(null_draws(some, (1, 5), n_draws=70, seed=1))
+    assert_array_equal(*found)
 
 
 def test_signals_and_draws_meet_the_same_streams_whatever_stands_beside_them():

@@ -34,3 +34,20 @@ def test_conventions_are_sentences_with_the_options_numbers():
     assert "7 groups" in texts["quantile"]
     assert "2.5 basis points" in texts["cost"]
     assert "last 13 closes" in texts["gross_return"]
+
+
+def test_options_of_draws_and_capacity_are_refused_together():
+    with pytest.raises(ParameterError) as told:
+        EvaluationOptions(
+            n_resamples=-1,
+            n_draws=2_000_000,
+            seed=-1,
+            impact=float("inf"),
+            impact_bars=1,
+            capitals_usd=(1e6, 1e5),
+        )
+    for name in ("n_resamples", "n_draws", "seed", "impact", "impact_bars", "capitals_usd"):
+        assert f"{name} must" in str(told.value)
+    with pytest.raises(ParameterError, match="capitals_usd must"):
+        EvaluationOptions(capitals_usd=(0.0, 1e5))
+    assert EvaluationOptions(n_resamples=0, n_draws=0, capitals_usd=()).capitals_usd == ()
