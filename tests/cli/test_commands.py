@@ -110,6 +110,11 @@ def test_without_a_project_the_next_step_is_named(capsys, tmp_path, monkeypatch)
     code, _, err = said(capsys, "runs")
     assert code == 1
     assert "plumbline init" in err
+    assert call(["init", "demo"]) == 0
+    code, _, err = said(capsys, "runs")
+    assert code == 1
+    assert "there is one in demo: say --project demo" in err
+    assert said(capsys, "runs", "--project", "demo")[0] == 0
 
 
 def test_init_keeps_a_recipe_that_is_there(capsys, folder):
@@ -231,6 +236,11 @@ def test_a_failing_stage_is_told_once_with_its_place_and_the_next_step(capsys, f
     assert f"[{__file__}, line " in err
     run_id = document(capsys, "runs", "last")[1]["run"]["id"]
     assert f"run {run_id} (tracebacks: plumbline runs {run_id}): 1 problem" in err
+    monkeypatch.chdir(folder.parent)
+    code, _, err = said(capsys, "run", "p/study.yaml")
+    assert code == 1
+    run_id = document(capsys, "runs", "last", "--project", "p")[1]["run"]["id"]
+    assert f"(tracebacks: plumbline runs {run_id} --project p): 1 problem" in err
 
 
 def test_a_run_beside_another_says_so(capsys, folder):
@@ -465,7 +475,7 @@ def test_output_that_nobody_reads_ends_silently(tmp_path, name):
         env={**kept, name: "1"},
     )
     os.close(writing)
-    assert (done.returncode, done.stderr) == (1, "")
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_a_folder_in_the_place_of_files_is_called_one(capsys, folder):
@@ -677,3 +687,20 @@ def test_an_interrupt_is_exit_code_130(capsys, folder, monkeypatch):
     code, _, err = said(capsys, "runs")
     assert code == 130
     assert "interrupted" in err
+
+
+def test_each_kernel_is_named_once_while_it_is_compiled(capsys):
+    from plumbline.cli.progress import ProgressWatcher
+
+    watcher = ProgressWatcher()
+    for name, done in (("means", 0), ("ranks", 1), ("ranks", 2)):
+        watcher.compiling(name, done, 2)
+    told = ["compiling kernels: means (1 of 2)", "compiling kernels: ranks (2 of 2)"]
+    assert capsys.readouterr().err.splitlines() == told
+
+
+def test_the_sums_of_a_plan_read_as_a_sentence(capsys, folder):
+    out = said(capsys, "plan")[1]
+    assert out.splitlines()[-1] == "23 blocks: 23 to compute (8 run, 15 follow)"
+    assert call(["run"]) == 0
+    assert said(capsys, "plan")[1] == "23 blocks: 23 cached; nothing to compute\n"

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
+from plumbline.core.arguments import Argument, require
 from plumbline.core.calendar import Calendar
 from plumbline.core.digest import digest
 from plumbline.core.errors import CorruptEntryError, MissingDataError, ParameterError, ProjectError
@@ -388,6 +389,8 @@ def open_lake(path: Path | str, database: Database | None = None, code: str = ""
     database : metadata database; default: ``path/plumbline.db``.
     code : digest of the code that reads and cleans; see :class:`Lake`.
     """
+    is_folder = isinstance(path, (str, Path)) and path != ""
+    require(Argument("path", path, is_folder, "the folder of a lake, as text or a Path"))
     root = Path(path)
     if database is None:
         if not (root / DATABASE).is_file():

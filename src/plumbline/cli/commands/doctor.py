@@ -22,7 +22,7 @@ def command(
     With --deep every stored result and segment is read and compared with its digest.
     """
     from plumbline.core.settings import ENVIRONMENT, read_settings
-    from plumbline.engine.project import project_root
+    from plumbline.engine.root import project_root
     from plumbline.kernels.kernel_cache import cache_folder, compiled_families
     from plumbline.ledger.session import machine
 
