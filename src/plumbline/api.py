@@ -28,7 +28,7 @@ from plumbline.lake.prepared import PreparedDataset, Progress
 from plumbline.stages.gates import Verdict, judged
 from plumbline.stages.options import Options
 from plumbline.stages.recipe import Recipe
-from plumbline.stages.study_findings import record_findings
+from plumbline.stages.study_findings import findings_of, record_findings
 from plumbline.stages.study_warnings import DATA, StudyWarning
 from plumbline.stages.tables import is_table_node, study_tables
 from plumbline.stages.workspace import (
@@ -312,7 +312,31 @@ def read_stored(workspace: Workspace) -> Study:
             raise MissingDataError(
                 f"{node} [{block}]: {error}; to compute it again: plumbline run"
             ) from error
+    if workspace.project.database.is_read_only:
+        return _study_of_ledger(workspace, plan)
     return run_workspace(workspace, Options())
+
+
+def _study_of_ledger(workspace: Workspace, plan: Plan) -> Study:
+    """Return the study of the newest run that used the results of a plan in which all are there.
+
+    Raises
+    ------
+    MissingDataError
+        If no run used just these; one cannot be recorded where nothing can be written.
+    """
+    recipe, engine = workspace.recipe, workspace.project.engine
+    result = engine.recorded(workspace.pipeline, plan, recipe.digest)
+    if result is None:
+        raise MissingDataError(
+            f"no run of {recipe.name!r} used all of these results, and the project "
+            f"{workspace.project.root} cannot be written, so that none can be recorded; run it in "
+            "a copy that can"
+        )
+    known = tuple(StudyWarning(DATA, "", text) for text in workspace.warnings)
+    found = findings_of(engine, result, recipe.resolved, known)
+    gates = judged(recipe.kind.gates(recipe.document), found.metrics)
+    return Study(workspace, result, found.warnings, gates)
 
 
 def verify(

@@ -12,7 +12,7 @@ from plumbline.engine.code_digest import CodeDigests
 from plumbline.engine.objects import ObjectStore
 from plumbline.engine.root import STORE, project_root, projects_below
 from plumbline.engine.run import Engine
-from plumbline.ledger.database import Database, open_database
+from plumbline.ledger.database import START_AGAIN, Database, open_database
 from plumbline.ledger.session import Ledger
 
 if TYPE_CHECKING:
@@ -112,7 +112,11 @@ def open_project(folder: Path) -> Project:
             f"{root / STORE} has format {found!r}; this version of Plumbline reads {FORMAT!r}: "
             f"move it away and type `plumbline init {root}`; data are read, results computed again"
         )
-    database = open_database(root / STORE / "plumbline.db")
+    path = root / STORE / "plumbline.db"
+    if not (path.is_file() and path.stat().st_size):  # it was made before the format's mark
+        state = "is empty" if path.is_file() else "is not there"
+        raise ProjectError(f"{path} {state}, though the project was made; {START_AGAIN}")
+    database = open_database(path)
     if not database.has_tables():  # made by a version that did not have all of them
         database.create_tables()
     return Project(root, database)

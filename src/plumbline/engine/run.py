@@ -27,7 +27,7 @@ from plumbline.engine.session import Books, Session, Tools
 from plumbline.engine.stage import Value
 from plumbline.engine.watcher import Silent, Watcher
 from plumbline.engine.work import join
-from plumbline.ledger.queries import failures_of_run, runs_going_on
+from plumbline.ledger.queries import failures_of_run, run_that_used, runs_going_on
 from plumbline.ledger.session import Ledger, Mishap
 
 
@@ -139,6 +139,23 @@ class Engine:
                     told = f"run {run_id} (tracebacks: {see})"
                     raise RunError(told, books.told_problems())
         return _result(run_id, tasks, books, time.perf_counter() - started)
+
+    def recorded(self, pipeline: Pipeline, plan: Plan, recipe_digest: str) -> RunResult | None:
+        """Return the newest run of a recipe that used the results of a plan, or None.
+
+        Parameters
+        ----------
+        plan : in which every result is there.
+        """
+        used = {d.task.place: d.entry.key for d in plan.decisions if d.entry is not None}
+        run_id = run_that_used(self.cache.database, pipeline.name, recipe_digest, used)
+        if run_id is None:
+            return None
+        books = Books()
+        for decision in plan.decisions:
+            if decision.entry is not None:
+                books.settle(decision.task.number, decision.entry, decision.state.value)
+        return _result(run_id, [d.task for d in plan.decisions], books, 0.0)
 
     def output(self, result: RunResult, node: str) -> Value:
         """Return the whole output of a node: a panel, memory-mapped if one block, or tables.

@@ -207,7 +207,7 @@ class Lake:
             known = catalogue.get_files(connection, [str(path.absolute()) for path in paths])
         listing = list_files(paths, base, known)
         settled = {k: s for k, s in listing.fresh.items() if s.is_settled and known.get(k) != s}
-        if settled:
+        if settled and not self._database.is_read_only:
             with self.database.begin() as connection:
                 catalogue.put_files(connection, settled)
         return listing
