@@ -377,6 +377,10 @@ def test_verify_says_all_equal_and_finds_a_tampered_result(capsys, finished, mon
     content[-1] ^= 1
     biggest.write_bytes(content)
     assert said(capsys, "verify")[0] == 1
+    _, out, err = said(capsys, "verify")
+    assert ": 1 damaged file behind " in out
+    assert "verification: 1 problem\n" in err
+    assert " more block" in err
     code, _, err = said(capsys, "doctor", "--deep")
     assert code == 1
     assert "differ" in err
@@ -505,6 +509,64 @@ def test_doctor_reports_a_sound_project(capsys, finished, monkeypatch):
     assert code == 0
     assert all(check["ok"] for check in shown["checks"])
     assert shown["facts"]["libraries"]["numpy"]
+
+
+def test_doctor_says_what_to_do_about_versions_that_lack_files_and_that_helps(capsys, folder):
+    assert call(["run"]) == 0
+    edit_price(folder, 2010, "AAPL")
+    assert call(["run"]) == 0
+    for path in (folder / ".plumbline" / "segments").glob("*"):
+        path.write_bytes(b"")
+    code, _, plain = said(capsys, "doctor")
+    assert code == 1
+    assert said(capsys, "doctor", "--deep")[0] == 1
+    assert max(map(len, plain.splitlines())) < 300
+    assert call(["run"]) == 0
+    code, _, err = said(capsys, "doctor")
+    assert code == 1
+    assert err == said(capsys, "doctor", "--deep")[2].replace("; damaged ones are set aside", "")
+    assert "data sets: 1 of 3 versions lack files" in err
+    assert "stocks version 1 lacks 1 of 2 files" in err
+    assert "results computed from it stay" in err
+    words = err.rstrip().rpartition("to take it away: plumbline ")[2].split()
+    assert words == ["data", "stocks", "--forget", "1"]
+    code, out, _ = said(capsys, *words)
+    assert (code, out) == (0, "stocks version 1 is forgotten; 0 files removed\n")
+    assert call(["doctor"]) == call(["doctor", "--deep"]) == 0
+    first = document(capsys, "runs")[1][-1]["id"]
+    assert said(capsys, "runs", first)[0] == 0
+    assert said(capsys, "data", "--forget", "1")[0] == 2
+    assert said(capsys, "data", "stocks", "--forget", "1")[0] == 2
+
+
+def test_a_project_that_cannot_be_written_is_read(capsys, finished, monkeypatch, tmp_path):
+    shutil.copytree(finished, tmp_path / "copy")
+    monkeypatch.chdir(tmp_path / "copy")
+    assert said(capsys, "report", "--to", str(tmp_path / "first"))[0] == 0
+    last = document(capsys, "runs")[1][0]["id"]
+    before = states(tmp_path / "copy")
+    monkeypatch.setattr("plumbline.ledger.database.os.access", lambda *_: False)
+    for words in (["runs"], ["runs", "last"], ["data"], ["data", "stocks", "--quality"], ["plan"]):
+        code, _, err = said(capsys, *words)
+        assert code == 0, err
+    code, _, err = said(capsys, "report", "--to", str(tmp_path / "r"))
+    assert code == 0, err
+    shown = json.loads((tmp_path / "r" / "study.json").read_text())
+    assert shown == json.loads((tmp_path / "first" / "study.json").read_text())
+    assert shown["provenance"]["run_id"] == last
+    code, _, err = said(capsys, "run")
+    assert code == 1
+    assert "readonly database; see that" in err
+    code, _, err = said(capsys, "report", "--to", str(tmp_path / "r"), "--set", "title=Another")
+    assert code == 1
+    assert "cannot be written, so that none can be recorded" in err
+    assert states(tmp_path / "copy") == before
+
+
+def states(folder):
+    """Return size and time of writing of every file below a folder."""
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {path: (path.stat().st_size, path.stat().st_mtime_ns) for path in files}
 
 
 def test_an_unknown_setting_is_named(capsys, finished, monkeypatch):

@@ -126,11 +126,12 @@ def open_database(path: Path) -> Database:
 
 def _database(path: Path) -> Database:
     if not path.exists() or all(os.access(p, os.W_OK) for p in (path, path.parent)):
-        return Database(f"sqlite:///{path}")
+        return Database(f"sqlite:///{quote(str(path))}")
     log = path.with_name(f"{path.name}-wal")
     is_settled = not log.exists() or log.stat().st_size == 0  # else its pages count too
     mode = "immutable=1" if is_settled else "mode=ro"
-    return Database(f"sqlite:///file:{quote(str(path))}?{mode}&uri=true", is_read_only=True)
+    place = quote(quote(str(path)))  # SQLAlchemy takes one layer off, SQLite the other
+    return Database(f"sqlite:///file:{place}?{mode}&uri=true", is_read_only=True)
 
 
 def refusal(error: Exception) -> str:
