@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
-from typing import Any, TextIO
+from typing import Any
 
 from plumbline.core.errors import PlumblineError
 from plumbline.engine.interruption import stop_if_interrupted
@@ -13,7 +13,7 @@ from plumbline.engine.interruption import stop_if_interrupted
 
 def note(text: str) -> None:
     """Print a line for the person at the terminal; if nobody reads any more, work goes on."""
-    _write(f"{text}\n", sys.stderr)
+    _write(f"{text}\n", to_errors=True)
 
 
 def emit(data: Any, text: Callable[[], str], *, as_json: bool) -> None:
@@ -25,17 +25,18 @@ def emit(data: Any, text: Callable[[], str], *, as_json: bool) -> None:
         If the command was told to stop, and what it made of that was lost.
     """
     stop_if_interrupted()
-    _write(f"{_document(data) if as_json else text()}\n", sys.stdout)
+    _write(f"{_document(data) if as_json else text()}\n")
 
 
 def finish() -> None:
     """Write out what is still held back."""
-    for stream in (sys.stdout, sys.stderr):
-        _write("", stream)
+    for to_errors in (False, True):
+        _write("", to_errors=to_errors)
 
 
-def _write(text: str, stream: TextIO) -> None:
+def _write(text: str, *, to_errors: bool = False) -> None:
     """Write and flush; a pipe that is closed, as by ``| head``, takes no more and is no error."""
+    stream = sys.stderr if to_errors else sys.stdout
     try:
         stream.write(text)
         stream.flush()
@@ -52,7 +53,7 @@ def fail(error: PlumblineError, *, as_json: bool) -> None:
     if as_json:
         problems = list(getattr(error, "problems", ())) or [str(error)]
         document = {"error": type(error).__name__, "message": str(error), "problems": problems}
-        _write(f"{_document(document)}\n", sys.stdout)
+        _write(f"{_document(document)}\n")
     note(f"plumbline: {error}")
 
 
