@@ -80,7 +80,22 @@ def test_a_script_without_a_guard_is_told_to_have_one(tmp_path):
     assert done.returncode != 0
     assert 'put what it does under `if __name__ == "__main__":`' in done.stderr
     assert "if __name__" in done.stderr.splitlines()[-1]
+    assert done.stderr.count("if __name__") == 1
     assert len(list_runs(open_project(tmp_path / "p").database)) == 1
+
+
+def test_a_program_from_standard_input_is_told_to_lie_in_a_file(tmp_path):
+    recipe = write_study(tmp_path / "p")
+    program = (
+        f"import plumbline\nplumbline.run({str(recipe)!r}, options=plumbline.Options(workers=2))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-"], input=program, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    told = done.stderr.splitlines()[-1]
+    assert "cannot from standard input: put it into a file, or use the executor 'serial'" in told
+    assert not (tmp_path / "p" / ".plumbline").exists()
 
 
 def test_no_workers_are_refused():

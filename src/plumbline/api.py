@@ -2,36 +2,33 @@
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
-from multiprocessing import current_process
 from pathlib import Path
 from typing import TYPE_CHECKING, final
 
+from plumbline.core.arguments import Argument, require
 from plumbline.core.digest import digest
 from plumbline.core.errors import (
     CorruptEntryError,
     GateError,
     MissingDataError,
-    ParameterError,
     ProjectError,
-    UnknownPluginError,
 )
 from plumbline.core.panel import Panel
 from plumbline.core.settings import read_settings
 from plumbline.engine.code_digest import CodeDigests
-from plumbline.engine.executor import Executor, executors
 from plumbline.engine.interruption import interrupt_between
 from plumbline.engine.objects import names_in
 from plumbline.engine.plan import Plan, State
 from plumbline.engine.project import Project, create_project, open_project
 from plumbline.engine.run import RunOptions, RunResult
 from plumbline.engine.verify import Verified
-from plumbline.engine.watcher import Silent, Watcher
 from plumbline.lake.prepared import PreparedDataset, Progress
 from plumbline.stages.gates import Verdict, judged
+from plumbline.stages.options import Options
 from plumbline.stages.recipe import Recipe
-from plumbline.stages.study_findings import record_findings
+from plumbline.stages.study_findings import findings_of, record_findings
 from plumbline.stages.study_warnings import DATA, StudyWarning
 from plumbline.stages.tables import is_table_node, study_tables
 from plumbline.stages.workspace import (
@@ -40,6 +37,7 @@ from plumbline.stages.workspace import (
     Workspace,
     loaded_recipe,
     prepare,
+    prepare_arguments,
 )
 
 if TYPE_CHECKING:
@@ -61,65 +59,6 @@ __all__ = [
     "run_workspace",
     "verify",
 ]
-
-
-def say_compiling(what: str, done: int, total: int) -> None:  # noqa: ARG001  # as all Progress
-    """Say on standard error, once, that kernels are compiled."""
-    if done == 0:
-        print("compiling kernels, about a minute, once on this machine", file=sys.stderr)
-
-
-@final
-@dataclass(frozen=True)
-class Options:
-    """How to run; nothing here changes a result.
-
-    Parameters
-    ----------
-    executor : name of the executor; default: ``processes`` if there are workers, else
-        ``PLUMBLINE_EXECUTOR``, else ``serial``.
-    workers : worker processes of ``processes``; default: ``PLUMBLINE_WORKERS``, else all cores.
-    watcher : told of progress.
-    use_cache : False computes everything again.
-    compiling : called while kernels compile with what, how many are done, how many there are;
-        default: one line on standard error. None says nothing.
-    """
-
-    executor: str | None = None
-    workers: int | None = None
-    watcher: Watcher = field(default_factory=Silent)
-    use_cache: bool = True
-    compiling: Progress | None = say_compiling
-
-    def make_executor(self) -> Executor:
-        """Return the executor.
-
-        Raises
-        ------
-        UnknownPluginError, ParameterError
-            If there is none of that name, or it takes no number of workers.
-        """
-        if getattr(current_process(), "_inheriting", False):  # a worker reads the program again
-            raise SystemExit(
-                "plumbline: this program starts worker processes, which read it again: put what it "
-                'does under `if __name__ == "__main__":`'
-            )
-        settings = read_settings()
-        default = settings.executor if self.workers is None else "processes"
-        name = self.executor or default
-        if self.workers is not None and name != "processes":
-            raise ParameterError(
-                f"workers={self.workers} needs the executor 'processes', not {name!r}"
-            )
-        try:
-            chosen = executors[name]
-        except UnknownPluginError as error:
-            if self.executor is not None:
-                raise
-            raise ParameterError(f"PLUMBLINE_EXECUTOR={name!r}: {error}") from error
-        if name == "processes":
-            return chosen(workers=settings.workers if self.workers is None else self.workers)  # type: ignore[call-arg]  # a field of this plug-in
-        return chosen()
 
 
 @final
@@ -147,6 +86,8 @@ class Study:
 
     def panel(self, node: str) -> Panel:
         """Return the panel of a node, such as ``signal:momentum`` or ``factor_model``."""
+        name = isinstance(node, str)
+        require(Argument("node", node, name, "the name of a node, as 'signal:momentum'"))
         found = self.workspace.project.engine.output(self.result, node)
         if not isinstance(found, Panel):
             raise MissingDataError(f"node {node!r} makes tables, not a panel; see Study.tables")
@@ -180,6 +121,8 @@ class Study:
         """Write the HTML report and its JSON twin; default: into :attr:`folder`."""
         from plumbline.report.write import write_report
 
+        if folder is not None:
+            require(_folder_argument(folder))
         return write_report(self._results(), folder or self.folder)
 
     def check_gates(self) -> None:
@@ -236,7 +179,13 @@ def _say_waiting() -> None:
 
 def init(folder: str | Path = ".") -> Project:
     """Make a folder a project."""
+    require(_folder_argument(folder))
     return create_project(Path(folder))
+
+
+def _folder_argument(folder: object) -> Argument:
+    is_folder = isinstance(folder, (str, Path)) and folder != ""
+    return Argument("folder", folder, is_folder, "a folder, as text or a Path")
 
 
 def plan(
@@ -278,7 +227,14 @@ def run(
         If the recipe or its data are wrong; every problem is listed.
     RunError
         If stages failed.
+    ParameterError
+        If an argument is of another kind; every such is named.
     """
+    is_options = isinstance(options, Options | None)
+    require(
+        Argument("options", options, is_options, "Options, as plumbline.Options(workers=2)"),
+        *prepare_arguments(recipe, project, overrides, reading),
+    )
     chosen = options or Options()
     chosen.make_executor()  # refuses a wrong one before anything is read or made
     loaded = loaded_recipe(recipe, overrides)
@@ -356,7 +312,31 @@ def read_stored(workspace: Workspace) -> Study:
             raise MissingDataError(
                 f"{node} [{block}]: {error}; to compute it again: plumbline run"
             ) from error
+    if workspace.project.database.is_read_only:
+        return _study_of_ledger(workspace, plan)
     return run_workspace(workspace, Options())
+
+
+def _study_of_ledger(workspace: Workspace, plan: Plan) -> Study:
+    """Return the study of the newest run that used the results of a plan in which all are there.
+
+    Raises
+    ------
+    MissingDataError
+        If no run used just these; one cannot be recorded where nothing can be written.
+    """
+    recipe, engine = workspace.recipe, workspace.project.engine
+    result = engine.recorded(workspace.pipeline, plan, recipe.digest)
+    if result is None:
+        raise MissingDataError(
+            f"no run of {recipe.name!r} used all of these results, and the project "
+            f"{workspace.project.root} cannot be written, so that none can be recorded; run it in "
+            "a copy that can"
+        )
+    known = tuple(StudyWarning(DATA, "", text) for text in workspace.warnings)
+    found = findings_of(engine, result, recipe.resolved, known)
+    gates = judged(recipe.kind.gates(recipe.document), found.metrics)
+    return Study(workspace, result, found.warnings, gates)
 
 
 def verify(

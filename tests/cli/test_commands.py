@@ -110,6 +110,11 @@ def test_without_a_project_the_next_step_is_named(capsys, tmp_path, monkeypatch)
     code, _, err = said(capsys, "runs")
     assert code == 1
     assert "plumbline init" in err
+    assert call(["init", "demo"]) == 0
+    code, _, err = said(capsys, "runs")
+    assert code == 1
+    assert "there is one in demo: say --project demo" in err
+    assert said(capsys, "runs", "--project", "demo")[0] == 0
 
 
 def test_init_keeps_a_recipe_that_is_there(capsys, folder):
@@ -231,6 +236,11 @@ def test_a_failing_stage_is_told_once_with_its_place_and_the_next_step(capsys, f
     assert f"[{__file__}, line " in err
     run_id = document(capsys, "runs", "last")[1]["run"]["id"]
     assert f"run {run_id} (tracebacks: plumbline runs {run_id}): 1 problem" in err
+    monkeypatch.chdir(folder.parent)
+    code, _, err = said(capsys, "run", "p/study.yaml")
+    assert code == 1
+    run_id = document(capsys, "runs", "last", "--project", "p")[1]["run"]["id"]
+    assert f"(tracebacks: plumbline runs {run_id} --project p): 1 problem" in err
 
 
 def test_a_run_beside_another_says_so(capsys, folder):
@@ -367,6 +377,10 @@ def test_verify_says_all_equal_and_finds_a_tampered_result(capsys, finished, mon
     content[-1] ^= 1
     biggest.write_bytes(content)
     assert said(capsys, "verify")[0] == 1
+    _, out, err = said(capsys, "verify")
+    assert ": 1 damaged file behind " in out
+    assert "verification: 1 problem\n" in err
+    assert " more block" in err
     code, _, err = said(capsys, "doctor", "--deep")
     assert code == 1
     assert "differ" in err
@@ -465,7 +479,7 @@ def test_output_that_nobody_reads_ends_silently(tmp_path, name):
         env={**kept, name: "1"},
     )
     os.close(writing)
-    assert (done.returncode, done.stderr) == (1, "")
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_a_folder_in_the_place_of_files_is_called_one(capsys, folder):
@@ -495,6 +509,64 @@ def test_doctor_reports_a_sound_project(capsys, finished, monkeypatch):
     assert code == 0
     assert all(check["ok"] for check in shown["checks"])
     assert shown["facts"]["libraries"]["numpy"]
+
+
+def test_doctor_says_what_to_do_about_versions_that_lack_files_and_that_helps(capsys, folder):
+    assert call(["run"]) == 0
+    edit_price(folder, 2010, "AAPL")
+    assert call(["run"]) == 0
+    for path in (folder / ".plumbline" / "segments").glob("*"):
+        path.write_bytes(b"")
+    code, _, plain = said(capsys, "doctor")
+    assert code == 1
+    assert said(capsys, "doctor", "--deep")[0] == 1
+    assert max(map(len, plain.splitlines())) < 300
+    assert call(["run"]) == 0
+    code, _, err = said(capsys, "doctor")
+    assert code == 1
+    assert err == said(capsys, "doctor", "--deep")[2].replace("; damaged ones are set aside", "")
+    assert "data sets: 1 of 3 versions lack files" in err
+    assert "stocks version 1 lacks 1 of 2 files" in err
+    assert "results computed from it stay" in err
+    words = err.rstrip().rpartition("to take it away: plumbline ")[2].split()
+    assert words == ["data", "stocks", "--forget", "1"]
+    code, out, _ = said(capsys, *words)
+    assert (code, out) == (0, "stocks version 1 is forgotten; 0 files removed\n")
+    assert call(["doctor"]) == call(["doctor", "--deep"]) == 0
+    first = document(capsys, "runs")[1][-1]["id"]
+    assert said(capsys, "runs", first)[0] == 0
+    assert said(capsys, "data", "--forget", "1")[0] == 2
+    assert said(capsys, "data", "stocks", "--forget", "1")[0] == 2
+
+
+def test_a_project_that_cannot_be_written_is_read(capsys, finished, monkeypatch, tmp_path):
+    shutil.copytree(finished, tmp_path / "copy")
+    monkeypatch.chdir(tmp_path / "copy")
+    assert said(capsys, "report", "--to", str(tmp_path / "first"))[0] == 0
+    last = document(capsys, "runs")[1][0]["id"]
+    before = states(tmp_path / "copy")
+    monkeypatch.setattr("plumbline.ledger.database.os.access", lambda *_: False)
+    for words in (["runs"], ["runs", "last"], ["data"], ["data", "stocks", "--quality"], ["plan"]):
+        code, _, err = said(capsys, *words)
+        assert code == 0, err
+    code, _, err = said(capsys, "report", "--to", str(tmp_path / "r"))
+    assert code == 0, err
+    shown = json.loads((tmp_path / "r" / "study.json").read_text())
+    assert shown == json.loads((tmp_path / "first" / "study.json").read_text())
+    assert shown["provenance"]["run_id"] == last
+    code, _, err = said(capsys, "run")
+    assert code == 1
+    assert "readonly database; see that" in err
+    code, _, err = said(capsys, "report", "--to", str(tmp_path / "r"), "--set", "title=Another")
+    assert code == 1
+    assert "cannot be written, so that none can be recorded" in err
+    assert states(tmp_path / "copy") == before
+
+
+def states(folder):
+    """Return size and time of writing of every file below a folder."""
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {path: (path.stat().st_size, path.stat().st_mtime_ns) for path in files}
 
 
 def test_an_unknown_setting_is_named(capsys, finished, monkeypatch):
@@ -677,3 +749,20 @@ def test_an_interrupt_is_exit_code_130(capsys, folder, monkeypatch):
     code, _, err = said(capsys, "runs")
     assert code == 130
     assert "interrupted" in err
+
+
+def test_each_kernel_is_named_once_while_it_is_compiled(capsys):
+    from plumbline.cli.progress import ProgressWatcher
+
+    watcher = ProgressWatcher()
+    for name, done in (("means", 0), ("ranks", 1), ("ranks", 2)):
+        watcher.compiling(name, done, 2)
+    told = ["compiling kernels: means (1 of 2)", "compiling kernels: ranks (2 of 2)"]
+    assert capsys.readouterr().err.splitlines() == told
+
+
+def test_the_sums_of_a_plan_read_as_a_sentence(capsys, folder):
+    out = said(capsys, "plan")[1]
+    assert out.splitlines()[-1] == "23 blocks: 23 to compute (8 run, 15 follow)"
+    assert call(["run"]) == 0
+    assert said(capsys, "plan")[1] == "23 blocks: 23 cached; nothing to compute\n"

@@ -291,7 +291,7 @@ def test_blocks_that_were_kept_are_told_apart_from_those_that_were_there(
     n_there = len(states) - n_computed - n_kept
     line = next(line for line in out if line.startswith("run "))
     assert f": {n_computed} of {len(states)} blocks computed in " in line
-    assert line.endswith(f" s, {n_there} were there, {n_kept} were kept")
+    assert line.endswith(f" s, {n_there} there already, {n_kept} kept")
 
     twin = json.loads((folder / "reports" / "made" / "study.json").read_text())
     source = twin["provenance"]

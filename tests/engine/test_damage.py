@@ -9,6 +9,7 @@ from plumbline.engine.executors.processes import Processes
 from plumbline.engine.executors.serial import Serial
 from plumbline.engine.health import checks_of
 from plumbline.engine.pipeline import Node, Pipeline
+from plumbline.engine.plan import State
 from plumbline.engine.project import Project, open_project
 from plumbline.engine.run import RunOptions
 from tests.engine.pipelines import BLOCKS, computed, failures, files_of, in_state, study
@@ -92,6 +93,25 @@ def test_a_deleted_file_is_seen_by_the_plan_and_made_again(
     assert second.digests == first.digests
 
 
+@pytest.mark.parametrize("damage", [truncate, empty])
+def test_a_file_of_another_length_is_seen_by_the_plan_and_a_run_does_what_it_says(
+    project: Project, damage: Callable[[Path], None]
+) -> None:
+    first = project.engine.run(study(), Serial())
+    for path in (project.store / "objects").glob("*/*"):
+        damage(path)
+    plan = open_project(project.root).engine.plan(study())
+    assert plan.count(State.CACHED, State.KEPT) == 0
+    (damaged,) = (d for d in plan.decisions if d.state is State.RUN)
+    assert "is damaged: its bytes differ from its digest" in damaged.reason
+    second = open_project(project.root).engine.run(study(), Serial())
+    assert computed(project, second.run_id) == BLOCKS
+    assert {found[:2] for found in failures(project, second.run_id)} == BLOCKS
+    assert second.digests == first.digests
+    assert open_project(project.root).engine.plan(study()).is_done
+    assert all(check.ok for check in checks_of(project, deep=True))
+
+
 def test_any_number_of_damaged_files_is_healed_in_one_run(project: Project) -> None:
     nodes = (*study().nodes, Node("fine", Wealth(2), {"returns": "returns"}))
     many = Pipeline("study", (*nodes, Node("all", Demean(), {"returns": "returns"})))
@@ -123,7 +143,10 @@ def test_a_deep_check_drops_damaged_results(project: Project) -> None:
     assert all(check.ok for check in checks_of(project))
     checks = {check.name: check for check in checks_of(project, deep=True)}
     assert not checks["results"].ok
-    assert "a run makes them again" in checks["results"].found
+    assert "1 of " in checks["results"].found
+    assert "dropped, and a run makes those again" in checks["results"].found
+    assert len(checks["results"].problems) == 1
+    assert all(check.ok for check in checks_of(project, deep=True))
     result = project.engine.run(study(), Serial())
     assert computed(project, result.run_id) == {("wealth", "bars 48-63")}
     assert all(check.ok for check in checks_of(project, deep=True))

@@ -21,6 +21,35 @@ def test_a_sound_project_passes_every_check(project: Project) -> None:
         assert all(check.ok for check in found), found
 
 
+def test_results_that_no_run_asks_for_are_dropped_by_the_deep_check_as_it_says(
+    project: Project,
+) -> None:
+    project.engine.run(study(), Serial())
+    for path in (project.store / "objects").glob("*/*"):
+        path.write_bytes(b"")
+    project.engine.run(study(scale=3.0), Serial())
+    check = {c.name: c for c in checks_of(project)}["results"]
+    assert not check.ok
+    assert (
+        "a run makes those again that its recipe asks for, `plumbline doctor --deep` drops all"
+        in (check.found)
+    )
+    deep = {c.name: c for c in checks_of(project, deep=True)}["results"]
+    assert (deep.ok, deep.problems) == (False, check.problems)
+    assert all(check.ok for deep in (False, True) for check in checks_of(project, deep=deep))
+
+
+def test_only_the_first_of_many_problems_are_listed(project: Project) -> None:
+    project.engine.run(study(), Serial())
+    n_files = 0
+    for path in (project.store / "objects").glob("*/*"):
+        path.write_bytes(b"")
+        n_files += 1
+    problems = {c.name: c for c in checks_of(project)}["results"].problems
+    assert len(problems) == 6
+    assert problems[-1] == f"and {n_files - 5} more"
+
+
 def test_a_database_that_another_process_has_locked_is_told(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:

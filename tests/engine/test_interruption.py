@@ -2,10 +2,12 @@
 
 import os
 import signal
+import threading
 
 import pytest
 
-from plumbline.engine.interruption import interrupt_between
+from plumbline.engine import interruption
+from plumbline.engine.interruption import interrupt_between, note_ctrl_c, stop_if_interrupted
 
 
 def press() -> None:
@@ -66,3 +68,30 @@ def test_a_program_that_handles_the_signal_itself_keeps_it() -> None:
             assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def test_the_command_line_s_own_handler_is_taken_over_and_given_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(interruption, "_heard", threading.Event())
+    done: list[str] = []
+
+    def work() -> None:
+        with interrupt_between(lambda: None) as check:
+            press()
+            done.append("piece")
+            check()
+
+    try:
+        note_ctrl_c()
+        ours = signal.getsignal(signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt):
+            work()
+        assert done == ["piece"]
+        assert signal.getsignal(signal.SIGINT) is ours
+        with pytest.raises(KeyboardInterrupt):
+            press()
+        with pytest.raises(KeyboardInterrupt):
+            stop_if_interrupted()
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,25 @@ def test_a_file_where_the_store_should_be_is_refused(tmp_path: Path) -> None:
     (tmp_path / ".plumbline").write_text("x")
     with pytest.raises(ProjectError, match="cannot create"):
         create_project(tmp_path)
+
+
+@pytest.mark.parametrize("loss", [Path.unlink, lambda path: path.write_bytes(b"")])
+def test_a_database_that_is_lost_is_told_and_not_made_anew(
+    tmp_path: Path, loss: Callable[[Path], object]
+) -> None:
+    project = create_project(tmp_path)
+    for path in project.store.glob("plumbline.db*"):
+        loss(path)
+    for opened in (open_project, create_project):
+        with pytest.raises(ProjectError, match=r"plumbline\.db is .*; restore it from a backup"):
+            opened(tmp_path)
+
+
+def test_a_project_right_below_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    create_project(tmp_path / "demo")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ProjectError, match="there is one in demo: say --project demo"):
+        open_project(Path())
 
 
 def test_a_broken_database_is_found(tmp_path: Path) -> None:

@@ -79,6 +79,16 @@ def test_a_tampered_result_and_what_reads_it_are_found(project: Project) -> None
     assert all("is damaged: its bytes differ from its digest" in note for note in wrong.values())
 
 
+def test_blocks_behind_one_damaged_file_name_it(project: Project) -> None:
+    project.engine.run(study(), Serial())
+    path = files_of(project, "returns", "bars 96-127")[0]
+    flip(path)
+    wrong = verify(open_project(project.root).engine, study(), Serial()).wrong
+    assert len(wrong) > 1
+    assert {v.damaged for v in wrong} == {str(path)}
+    assert len({v.note for v in wrong}) == 1
+
+
 def test_nothing_stored_is_said(project: Project) -> None:
     with pytest.raises(ParameterError, match="nothing is stored for 'study'; run it first"):
         verify(project.engine, study(), Serial())

@@ -1,8 +1,10 @@
+import os
 import threading
 from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select
+from sqlalchemy.exc import OperationalError
 
 from plumbline.core.errors import ProjectError
 from plumbline.ledger.database import Database, insert_absent, insert_or_replace, open_database
@@ -104,6 +106,31 @@ def test_sqlite_waits_syncs_and_checks_keys(database: Database) -> None:
         "foreign_keys": 1,
         "busy_timeout": 60000,
     }
+
+
+@pytest.mark.parametrize("is_settled", [True, False])
+def test_what_cannot_be_written_is_read_with_all_that_was_committed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_settled: bool
+) -> None:
+    path = tmp_path / "a b?%20.db"
+    database = open_database(path)
+    with database.hold():  # while a connection is open, what is committed lies in the log
+        database.create_tables()
+        assert path.with_name("a b?%20.db-wal").stat().st_size > 0
+        if not is_settled:
+            refuse_to_write(path, monkeypatch)
+    refuse_to_write(path, monkeypatch)
+
+
+def refuse_to_write(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Open a database as if it could not be written, read it, and see that it is not written."""
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "access", lambda *_: False)
+        reader = open_database(path)
+    assert reader.is_read_only
+    assert reader.has_tables()
+    with pytest.raises(OperationalError, match="readonly"), reader.begin() as connection:
+        connection.exec_driver_sql("DELETE FROM runs")
 
 
 @pytest.mark.parametrize("kind", ["text", "folder", "absent"])

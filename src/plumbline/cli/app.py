@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from plumbline.cli import console
+from plumbline.cli.process import INTERRUPTED
 from plumbline.core.errors import (
     GateError,
     ParameterError,
@@ -19,10 +20,11 @@ from plumbline.core.errors import (
     UnknownNameError,
     UnknownPluginError,
 )
+from plumbline.engine.interruption import is_interrupted
 
 ORDER = ("init", "demo", "ingest", "data", "plan", "run", "explain", "verify", "runs", "report")
 
-DONE, FAILED, USAGE, GATE, INTERRUPTED = 0, 1, 2, 3, 130
+DONE, FAILED, USAGE, GATE = 0, 1, 2, 3
 
 _USAGE_ERRORS = (
     ParameterError,
@@ -72,27 +74,34 @@ def call(arguments: Sequence[str] | None = None) -> int:
     try:
         code = build()(args=words or ["--help"], prog_name="plumbline", standalone_mode=False)
     except PlumblineError as error:
+        if is_interrupted():  # which a library swallowed: what failed since is its consequence
+            return _interrupted()
         # The document of a run is printed before its gates are asked, and holds their verdicts.
         console.fail(error, as_json=as_json and not isinstance(error, GateError))
         return exit_code(error)
     except KeyboardInterrupt:
-        code = INTERRUPTED
-    except BrokenPipeError:
-        return FAILED
+        return _interrupted()
     except OSError as error:
         advice = "see that the folder is there, can be written and has room"
         told = f"{error}; {advice}; what was finished is stored"
         console.fail(PlumblineError(told), as_json=as_json)
         return FAILED
     except Exception as error:
+        if is_interrupted():
+            return _interrupted()
         if _is_usage(error, as_json=as_json):
             return USAGE
         if _is_database(error, as_json=as_json):
             return FAILED
         raise
-    if code == INTERRUPTED:  # which the library of the command line returns for Ctrl-C
-        console.note("plumbline: interrupted")
+    if code == INTERRUPTED or is_interrupted():  # the library of the command line returns 130
+        return _interrupted()
     return int(code or DONE)
+
+
+def _interrupted() -> int:
+    console.note("plumbline: interrupted")
+    return INTERRUPTED
 
 
 def exit_code(error: PlumblineError) -> int:

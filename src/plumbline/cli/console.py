@@ -8,26 +8,44 @@ from datetime import date, datetime
 from typing import Any
 
 from plumbline.core.errors import PlumblineError
+from plumbline.engine.interruption import stop_if_interrupted
 
 
 def note(text: str) -> None:
-    """Print a line for the person at the terminal."""
-    print(text, file=sys.stderr, flush=True)
+    """Print a line for the person at the terminal; if nobody reads any more, work goes on."""
+    _write(f"{text}\n", to_errors=True)
 
 
 def emit(data: Any, text: Callable[[], str], *, as_json: bool) -> None:
-    """Print a result: as one JSON document, or as text."""
-    print(json.dumps(data, default=_plain, indent=2, allow_nan=False) if as_json else text())
+    """Print a result: as one JSON document, or as text.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        If the command was told to stop, and what it made of that was lost.
+    """
+    stop_if_interrupted()
+    _write(f"{_document(data) if as_json else text()}\n")
 
 
-def is_read() -> bool:
-    """Write out what is still held back; False if nobody reads on, as after ``| head``."""
+def finish() -> None:
+    """Write out what is still held back."""
+    for to_errors in (False, True):
+        _write("", to_errors=to_errors)
+
+
+def _write(text: str, *, to_errors: bool = False) -> None:
+    """Write and flush; a pipe that is closed, as by ``| head``, takes no more and is no error."""
+    stream = sys.stderr if to_errors else sys.stdout
     try:
-        sys.stdout.flush()
+        stream.write(text)
+        stream.flush()
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes at its end
-        return False
-    return True
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())  # Python flushes at its end
+
+
+def _document(data: Any) -> str:
+    return json.dumps(data, default=_plain, indent=2, allow_nan=False)
 
 
 def fail(error: PlumblineError, *, as_json: bool) -> None:
@@ -35,7 +53,7 @@ def fail(error: PlumblineError, *, as_json: bool) -> None:
     if as_json:
         problems = list(getattr(error, "problems", ())) or [str(error)]
         document = {"error": type(error).__name__, "message": str(error), "problems": problems}
-        print(json.dumps(document, indent=2))
+        _write(f"{_document(document)}\n")
     note(f"plumbline: {error}")
 
 

@@ -10,6 +10,7 @@ from plumbline.cli import console
 from plumbline.cli.console import counted
 from plumbline.core.errors import CorruptEntryError
 from plumbline.engine.blocks import Task
+from plumbline.engine.interruption import stop_if_interrupted
 from plumbline.engine.plan import Plan, State
 
 _LINE_SECONDS = 5.0
@@ -18,6 +19,8 @@ _LINE_SECONDS = 5.0
 @final
 class ProgressWatcher:
     """Shows how many blocks are done, how fast, and how long the rest will take.
+
+    Each piece of news also stops the work if Ctrl-C was pressed and a library lost it.
 
     Parameters
     ----------
@@ -33,6 +36,7 @@ class ProgressWatcher:
 
     def planned(self, plan: Plan) -> None:
         """Open the bar."""
+        stop_if_interrupted()
         self._total = plan.count(State.RUN, State.FOLLOWS)
         if not self._total:
             return
@@ -51,6 +55,7 @@ class ProgressWatcher:
 
     def finished(self, task: Task, state: str, seconds: float | None) -> None:
         """Advance by a block that was not there before."""
+        stop_if_interrupted()
         if seconds is None and state in ("cached", "kept") and self._done >= self._total:
             return
         if state not in ("cached", "kept"):
@@ -88,6 +93,7 @@ class ProgressWatcher:
 
     def step(self, what: str, done: int, total: int) -> None:
         """Show progress of reading files or compiling kernels."""
+        stop_if_interrupted()
         if self._bar is not None:
             label = f"{what}"
             known = next((t for t in self._bar.tasks if t.description == label), None)
@@ -102,8 +108,8 @@ class ProgressWatcher:
         self._started = time.monotonic()
         if self._bar is not None:
             self.step("compiling kernels", done, total)
-        else:
-            console.note(f"compiling kernels: {name} ({done} of {total})")
+        elif done < total:
+            console.note(f"compiling kernels: {name} ({done + 1} of {total})")
 
 
 @contextmanager

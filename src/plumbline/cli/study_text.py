@@ -3,7 +3,8 @@
 from typing import TYPE_CHECKING, Any
 
 from plumbline.cli import console
-from plumbline.cli.workspace import project_option
+from plumbline.engine.interruption import stop_if_interrupted
+from plumbline.engine.root import project_option
 
 if TYPE_CHECKING:
     from plumbline.api import Study, Workspace
@@ -25,6 +26,7 @@ def before_run(workspace: "Workspace") -> None:
     _ = workspace.pipeline
     for text in (*workspace.losses(), *workspace.warnings):
         console.note(f"warning: {text}")
+    stop_if_interrupted()  # nothing is begun yet
 
 
 def _cleaning(workspace: "Workspace") -> dict[str, dict[str, int]]:
@@ -97,7 +99,8 @@ def _kept_text(study: "Study") -> list[str]:
     from plumbline.stages.run_code import kept_text
 
     kept = _kept(study)
-    return [f"warning: {kept_text(kept)}; plumbline runs last names them"] if kept else []
+    see = f"plumbline runs last{project_option(study.workspace.project.root)}"
+    return [f"warning: {kept_text(kept)}; {see} names them"] if kept else []
 
 
 def _blocks_text(result: "RunResult") -> str:
@@ -106,7 +109,7 @@ def _blocks_text(result: "RunResult") -> str:
     total = sum(counts.values())
     computed, kept = counts.get("computed", 0), counts.get("kept", 0)
     if not computed and not kept:
-        return f"run {result.run_id}: nothing changed, all {total} blocks were there"
-    there = f"{total - computed - kept} were there" + (f", {kept} were kept" if kept else "")
+        return f"run {result.run_id}: nothing changed, all {total} blocks there already"
+    there = f"{total - computed - kept} there already" + (f", {kept} kept" if kept else "")
     done = f"{computed} of {console.counted(total, 'block')} computed in {result.seconds:.1f} s"
     return f"run {result.run_id}: {done}, {there}"

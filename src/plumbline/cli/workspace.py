@@ -10,7 +10,7 @@ from plumbline.cli.console import counted
 from plumbline.cli.progress import ProgressWatcher
 from plumbline.core.errors import ParameterError, ProjectError
 from plumbline.core.settings import read_settings
-from plumbline.engine.project import Project, open_project, project_root
+from plumbline.engine.project import Project, open_project
 from plumbline.lake.prepared import Progress
 from plumbline.stages.recipe import load_recipe, recipes_in
 from plumbline.stages.workspace import Workspace, prepare
@@ -29,11 +29,6 @@ def find_project(project: Path | None, near: Path | None = None) -> Project:
         if near is None:
             raise
     return open_project(near)
-
-
-def project_option(root: Path) -> str:
-    """Return what a command typed in the working folder needs to find a project; often nothing."""
-    return "" if project_root(Path.cwd()) == root else f" --project {os.path.relpath(root)}"
 
 
 def find_workspace(

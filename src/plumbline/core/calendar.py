@@ -12,6 +12,7 @@ from typing import final
 import numpy as np
 from jaxtyping import Bool, Int
 
+from plumbline.core.arguments import Argument, require
 from plumbline.core.errors import CalendarError, UnknownCalendarError, nearest_names
 
 ALWAYS_OPEN = "24/7"
@@ -36,12 +37,21 @@ class Calendar:
     ------
     UnknownCalendarError
         If the name or the frequency is not one of these.
+    ParameterError
+        If one is no text.
     """
 
     name: str = ALWAYS_OPEN
     frequency: str = "1d"
 
     def __post_init__(self) -> None:
+        named = isinstance(self.name, str)
+        require(
+            Argument("name", self.name, named, f"a text such as 'XNYS' or {ALWAYS_OPEN!r}"),
+            Argument(
+                "frequency", self.frequency, isinstance(self.frequency, str), "a text such as '1d'"
+            ),
+        )
         if self.frequency not in _MINUTES:
             hint = nearest_names(self.frequency, _MINUTES)
             raise UnknownCalendarError(f"no frequency {self.frequency!r}; {hint}")

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, final
 
 from plumbline.core.calendar import ALWAYS_OPEN
+from plumbline.core.errors import UnknownNameError
 from plumbline.engine.blocks import bars_of_label
 from plumbline.engine.pipeline import DataInput, DataSet, Node
 from plumbline.ledger.queries import datasets_of_run
@@ -90,6 +91,11 @@ def with_dates(rows: Iterable[dict[str, Any]], dates: BarDates) -> list[dict[str
 
 
 def dates_of_run(project: "Project", run_id: str) -> BarDates:
-    """Return the dates of the data that results of a run were made from."""
-    ids = datasets_of_run(project.database, run_id)
-    return BarDates(tuple(project.lake.dataset(found) for found in ids))
+    """Return the dates of the data that results of a run were made from, of those still kept."""
+    found = []
+    for dataset_id in datasets_of_run(project.database, run_id):
+        try:
+            found.append(project.lake.dataset(dataset_id))
+        except UnknownNameError:  # forgotten since
+            continue
+    return BarDates(tuple(found))

@@ -12,6 +12,7 @@ from typing import Any, final
 
 from sqlalchemy import func, or_, select
 
+from plumbline.core.errors import CorruptEntryError
 from plumbline.core.settings import clock_time
 from plumbline.engine.objects import Manifest, ObjectStore, names_in, state_digest_of
 from plumbline.ledger.database import Database
@@ -83,7 +84,7 @@ class Cache:
             self._rows = {row[0]: (row[1], row[2], row[3]) for row in connection.execute(query)}
 
     def lookup(self, key: str) -> Entry | None:
-        """Return the result of a key, if its row and all its files are there."""
+        """Return the result of a key, if its row and all its files are there, at full length."""
         row = self._rows.get(key)
         if row is None:
             columns = (Artefact.digest, Artefact.manifest, Artefact.n_bytes)
@@ -94,6 +95,20 @@ class Cache:
                 return None
             row = self._rows[key] = (found[0], found[1], found[2])
         return self._entry(key, *row)
+
+    def damage_of(self, key: str) -> CorruptEntryError | None:
+        """Return what is wrong with a file of a result that was looked up and not found whole.
+
+        None if there is no such result, or if its files are not there at all.
+        """
+        row = self._rows.get(key)
+        for name in names_in(json.loads(row[1])) if row else ():
+            try:
+                self.objects.check(name)
+            except CorruptEntryError as error:
+                if self.objects.path(name).exists():
+                    return error
+        return None
 
     def lookup_basis(self, basis: str) -> tuple[Entry, Mapping[str, Any]] | None:
         """Return the newest result of a basis, and the parts of the key that it was made under."""
@@ -204,7 +219,7 @@ class Cache:
 
     def _entry(self, key: str, digest: str, text: str, n_bytes: int) -> Entry | None:
         manifest: Manifest = json.loads(text)
-        if not all(self.objects.has(name) for name in names_in(manifest)):
+        if self.objects.size(names_in(manifest)) != n_bytes:
             return None
         return Entry(key, digest, state_digest_of(manifest), manifest, n_bytes)
 

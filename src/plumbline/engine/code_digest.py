@@ -147,7 +147,7 @@ class CodeDigests:
 
     def save(self) -> None:
         """Write what was read out of unseen files into the ledger."""
-        if not self._learnt:
+        if not self._learnt or self._database.is_read_only:
             return
         rows = [
             {

@@ -1,6 +1,7 @@
 """Whether a project's parts are whole."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import final
 
@@ -9,25 +10,37 @@ from sqlalchemy import select
 from plumbline.core.errors import CorruptEntryError
 from plumbline.engine.objects import names_in
 from plumbline.engine.project import Project
+from plumbline.engine.root import project_option
+from plumbline.lake.soundness import Lacking, lacking_versions
 from plumbline.ledger.database import REFUSALS, refusal
 from plumbline.ledger.models import Artefact
 from plumbline.ledger.queries import keys_of_newest_runs, unstable_blocks
 
+_SHOWN = 5  # problems of a check that are listed
 _PATIENCE_MS = 3000  # commits take milliseconds; a lock held longer is a process that hangs
 
 
 @final
 @dataclass(frozen=True)
 class Check:
-    """One thing looked at."""
+    """One thing looked at.
+
+    Parameters
+    ----------
+    name : of it.
+    ok : whether it is whole.
+    found : what was found, in a line.
+    problems : what is wrong one by one, where there may be several things.
+    """
 
     name: str
     ok: bool
     found: str
+    problems: tuple[str, ...] = ()
 
 
 def checks_of(project: Project, *, deep: bool = False) -> list[Check]:
-    """Check the database, the stored results and the data sets.
+    """Check the database, the stored results and the data sets: files there, at full length.
 
     ``deep`` reads every file, drops the results that hold a damaged one, and sets damaged
     segments aside, so that the next command reads their sources again.
@@ -76,39 +89,66 @@ def _results(project: Project, *, deep: bool) -> Check:
     with project.database.read() as connection:
         rows = connection.execute(select(Artefact.manifest, Artefact.n_bytes)).all()
     held_by = [(names_in(json.loads(text)), n_bytes) for text, n_bytes in rows]
-    names = sorted({name for files, _ in held_by for name in files})
+    names = {name for files, _ in held_by for name in files}
     odd = [files for files, n_bytes in held_by if cache.objects.size(files) != n_bytes]
-    suspects = {name for files in odd for name in files}
-    wrong = []
-    for name in names:
+    wrong: dict[str, str] = {}
+    for name in sorted(names if deep else {name for files in odd for name in files}):
         try:
-            if deep or name in suspects:
-                cache.objects.check(name)
-            elif not cache.objects.path(name).exists():
-                raise CorruptEntryError(name, str(cache.objects.path(name)), "the file is missing")
+            cache.objects.check(name)
         except CorruptEntryError as error:
-            wrong.append(str(error))
-            if deep:
-                cache.forget(name, project.engine.ledger)
-    held = cache.statistics()
-    found = f"{held.n_results} results in {held.n_files} files, {held.n_bytes / 1e6:.1f} MB"
-    if wrong:
-        found = f"{len(wrong)} of {len(names)} files are wrong; a run makes them again: {wrong[0]}"
-    return Check("results", ok=not wrong, found=found)
+            wrong[name] = str(error)
+    n_results = sum(not wrong.keys().isdisjoint(files) for files, _ in held_by)
+    if not wrong:
+        held = cache.statistics()
+        size = f"{held.n_results} results in {held.n_files} files, {held.n_bytes / 1e6:.1f} MB"
+        return Check("results", ok=True, found=f"{size}, {_how_whole(deep=deep)}")
+    for name in wrong if deep else ():
+        cache.forget(name, project.engine.ledger)
+    advice = (
+        "they are dropped, and a run makes those again that its recipe asks for"
+        if deep
+        else "a run makes those again that its recipe asks for, `plumbline doctor --deep` drops all"
+    )
+    found = f"{len(wrong)} of {len(names)} files are wrong, {n_results} results hold them; {advice}"
+    return Check("results", ok=False, found=found, problems=_first([*wrong.values()]))
 
 
 def _data(project: Project, *, deep: bool) -> Check:
-    wrong = []
     versions = project.lake.datasets()
-    for row in versions if deep else ():
-        lacking = project.lake.set_damaged_aside(row["dataset_id"])
-        if lacking:
-            wrong.append(f"{row['name']} version {row['version']} lacks {lacking} of its files")
+    wrong = lacking_versions(project.lake, deep=deep)
     if wrong:
-        advice = (
-            "damaged ones are set aside; `plumbline run` of a recipe that names the source, or "
-            "`plumbline ingest`, restores them"
+        told = _first([_what_to_do(version, project_option(project.root)) for version in wrong])
+        found = f"{len(wrong)} of {len(versions)} versions lack files" + (
+            "; damaged ones are set aside" if deep else ""
         )
-        return Check("data sets", ok=False, found=f"{'; '.join(wrong)}; {advice}")
+        return Check("data sets", ok=False, found=found, problems=told)
     names = {row["name"] for row in versions}
-    return Check("data sets", ok=True, found=f"{len(versions)} versions of {len(names)} names")
+    held = f"{len(versions)} versions of {len(names)} names"
+    return Check("data sets", ok=True, found=f"{held}, {_how_whole(deep=deep)}")
+
+
+def _what_to_do(found: Lacking, where: str) -> str:
+    """Return a sentence on a version that lacks files."""
+    head = (
+        f"{found.name} version {found.version} lacks {found.n_lacking} of {found.n_files} files: "
+    )
+    forget = f"plumbline data {found.name} --forget {found.version}{where}"
+    if found.is_newest:
+        return head + (
+            "`plumbline run` of a recipe that names its source, or `plumbline ingest`, writes them "
+            "again; if the source has changed since, that makes a version of its own"
+        )
+    return head + (
+        "only the source as it was then can restore this earlier version, by `plumbline ingest`; "
+        f"results computed from it stay; to take it away: {forget}"
+    )
+
+
+def _how_whole(*, deep: bool) -> str:
+    """Return how closely files were looked at that are fine."""
+    return "as their digests say" if deep else "there at full length; --deep compares digests"
+
+
+def _first(problems: Sequence[str]) -> tuple[str, ...]:
+    rest = len(problems) - _SHOWN
+    return (*problems[:_SHOWN], *([f"and {rest} more"] if rest > 0 else []))

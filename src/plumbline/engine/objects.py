@@ -71,16 +71,13 @@ class ObjectStore:
         """Return where a file lies or would lie."""
         return self.root / name[:2] / name
 
-    def has(self, name: str) -> bool:
-        """Return whether a file is there; its bytes are not looked at."""
-        return os.path.exists(f"{self.root}/{name[:2]}/{name}")  # noqa: PTH110  # 4x Path.exists
-
     def size(self, names: Iterable[str]) -> int:
         """Return the bytes of files together; one that is missing has none."""
         total = 0
         for name in set(names):
             try:
-                total += os.stat(f"{self.root}/{name[:2]}/{name}").st_size  # noqa: PTH116  # as has
+                path = f"{self.root}/{name[:2]}/{name}"
+                total += os.stat(path).st_size  # noqa: PTH116  # 4x as fast as Path.stat
             except FileNotFoundError:  # told by whoever needs it
                 continue
         return total

@@ -15,7 +15,7 @@ from typing import Any, final
 
 from sqlalchemy import func, select
 
-from plumbline.core.errors import UnhashableError
+from plumbline.core.errors import CorruptEntryError, UnhashableError
 from plumbline.engine.blocks import Task
 from plumbline.engine.cache import Cache, Entry
 from plumbline.engine.key import Key, KeyMaker
@@ -48,6 +48,7 @@ class Decision:
     reason : one sentence.
     key : its key; None while an input is unknown or if it cannot be cached.
     entry : the stored result, if there is one.
+    damage : what is wrong with the stored result, if a file of it has another length.
     """
 
     task: Task
@@ -55,6 +56,7 @@ class Decision:
     reason: str
     key: Key | None = None
     entry: Entry | None = None
+    damage: CorruptEntryError | None = None
 
 
 @final
@@ -164,6 +166,9 @@ class Planner:
             kept = self._cache.lookup_basis(key.basis)
             if kept is not None:
                 return Decision(task, State.KEPT, self._why_kept(kept[1], key), key, kept[0])
+        damage = self._cache.damage_of(key.digest)
+        if damage is not None:
+            return Decision(task, State.RUN, str(damage), key, damage=damage)
         return Decision(task, State.RUN, "; ".join(self.explain(task, key)), key)
 
     def _why_kept(self, made: Mapping[str, Any], key: Key) -> str:

@@ -40,12 +40,19 @@ def state_counts(plan: "Plan") -> dict[str, int]:
 
 
 def _sums(plan: "Plan") -> str:
-    counts = ", ".join(f"{n} {state}" for state, n in sorted(state_counts(plan).items()))
-    seconds = plan.expected_seconds
-    guess = "" if seconds is None else f"; about {seconds:.1f} s on one worker by past timings"
-    tail = "nothing to compute" if plan.is_done else f"to compute{guess}"
     n = len(plan.decisions)
-    return f"{n} block{'' if n == 1 else 's'}: {counts}; {tail}"
+    counts = state_counts(plan)
+    parts = [f"{counts[state]} {state}" for state in ("cached", "kept") if state in counts]
+    tail = "; nothing to compute" if plan.is_done else ""
+    if not plan.is_done:
+        run, follow = counts.get("run", 0), counts.get("follows", 0)
+        told = [f"{run} run{'s' if run == 1 else ''}"] if run else []
+        told += [f"{follow} follow{'s' if follow == 1 else ''}"] if follow else []
+        parts.append(f"{run + follow} to compute ({', '.join(told)})")
+        seconds = plan.expected_seconds
+        if seconds is not None:
+            tail = f"; about {seconds:.1f} s on one worker by past timings"
+    return f"{n} block{'' if n == 1 else 's'}: {', '.join(parts)}{tail}"
 
 
 def _grouped(plan: "Plan", *, show_all: bool) -> list[tuple[str, str, str, list[str]]]:

@@ -10,15 +10,15 @@ from plumbline.core.errors import ProjectError
 from plumbline.engine.cache import Cache
 from plumbline.engine.code_digest import CodeDigests
 from plumbline.engine.objects import ObjectStore
+from plumbline.engine.root import STORE, project_root, projects_below
 from plumbline.engine.run import Engine
-from plumbline.ledger.database import Database, open_database
+from plumbline.ledger.database import START_AGAIN, Database, open_database
 from plumbline.ledger.session import Ledger
 
 if TYPE_CHECKING:
     from plumbline.lake.lake import Lake
     from plumbline.lake.source import Source
 
-STORE = ".plumbline"
 FORMAT = "2"
 
 
@@ -82,12 +82,6 @@ def create_project(root: Path) -> Project:
     return open_project(root)
 
 
-def project_root(folder: Path) -> Path | None:
-    """Return the project's folder that holds a folder, or None if there is none."""
-    start = folder.resolve()
-    return next((f for f in (start, *start.parents) if (f / STORE / "format").is_file()), None)
-
-
 def open_project(folder: Path) -> Project:
     """Open the project of a folder, or of the nearest folder above that has one.
 
@@ -103,9 +97,14 @@ def open_project(folder: Path) -> Project:
         )
     root = project_root(folder)
     if root is None:
+        below = projects_below(folder)
         raise ProjectError(
-            f"no project in {folder.resolve()} or above it; name one with --project DIR, or make "
-            f"one with: plumbline init {folder}"
+            f"no project in {folder.resolve()} or above it; "
+            + (
+                f"there is one in {below[0]}: say --project {below[0]}"
+                if below
+                else f"name one with --project DIR, or make one with: plumbline init {folder}"
+            )
         )
     found = (root / STORE / "format").read_text().strip()
     if found != FORMAT:
@@ -113,7 +112,11 @@ def open_project(folder: Path) -> Project:
             f"{root / STORE} has format {found!r}; this version of Plumbline reads {FORMAT!r}: "
             f"move it away and type `plumbline init {root}`; data are read, results computed again"
         )
-    database = open_database(root / STORE / "plumbline.db")
+    path = root / STORE / "plumbline.db"
+    if not (path.is_file() and path.stat().st_size):  # it was made before the format's mark
+        state = "is empty" if path.is_file() else "is not there"
+        raise ProjectError(f"{path} {state}, though the project was made; {START_AGAIN}")
+    database = open_database(path)
     if not database.has_tables():  # made by a version that did not have all of them
         database.create_tables()
     return Project(root, database)

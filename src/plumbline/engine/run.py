@@ -5,9 +5,11 @@ planning again, and so is going on after a damaged result was found.
 """
 
 import time
+import traceback
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import final
 
 from plumbline.core.errors import CorruptEntryError, MissingDataError, RunError, nearest_names
@@ -15,17 +17,18 @@ from plumbline.engine.blocks import Selection, Task, tasks_of
 from plumbline.engine.cache import Cache, Entry
 from plumbline.engine.code_digest import CodeDigests
 from plumbline.engine.executor import Executor
-from plumbline.engine.interruption import sigterm_as_interrupt
+from plumbline.engine.interruption import is_interrupted, sigterm_as_interrupt
 from plumbline.engine.key import KeyMaker
 from plumbline.engine.objects import names_in
 from plumbline.engine.pipeline import Pipeline
 from plumbline.engine.plan import Plan, Planner, collection_paused
+from plumbline.engine.root import project_option
 from plumbline.engine.session import Books, Session, Tools
 from plumbline.engine.stage import Value
 from plumbline.engine.watcher import Silent, Watcher
 from plumbline.engine.work import join
-from plumbline.ledger.queries import runs_going_on
-from plumbline.ledger.session import Ledger
+from plumbline.ledger.queries import failures_of_run, run_that_used, runs_going_on
+from plumbline.ledger.session import Ledger, Mishap
 
 
 @final
@@ -78,6 +81,11 @@ class Engine:
     ledger: Ledger
     codes: CodeDigests
 
+    @property
+    def root(self) -> Path:
+        """Return the folder of the project."""
+        return self.cache.objects.root.parent.parent
+
     def planner(
         self, pipeline: Pipeline, *, use_cache: bool = True, own: Container[str] = ()
     ) -> Planner:
@@ -127,9 +135,27 @@ class Engine:
                     lambda own: self.planner(pipeline, use_cache=options.use_cache, own=own)
                 )
                 if books.problems:
-                    told = f"run {run_id} (tracebacks: plumbline runs {run_id})"
+                    see = f"plumbline runs {run_id}{project_option(self.root)}"
+                    told = f"run {run_id} (tracebacks: {see})"
                     raise RunError(told, books.told_problems())
         return _result(run_id, tasks, books, time.perf_counter() - started)
+
+    def recorded(self, pipeline: Pipeline, plan: Plan, recipe_digest: str) -> RunResult | None:
+        """Return the newest run of a recipe that used the results of a plan, or None.
+
+        Parameters
+        ----------
+        plan : in which every result is there.
+        """
+        used = {d.task.place: d.entry.key for d in plan.decisions if d.entry is not None}
+        run_id = run_that_used(self.cache.database, pipeline.name, recipe_digest, used)
+        if run_id is None:
+            return None
+        books = Books()
+        for decision in plan.decisions:
+            if decision.entry is not None:
+                books.settle(decision.task.number, decision.entry, decision.state.value)
+        return _result(run_id, [d.task for d in plan.decisions], books, 0.0)
 
     def output(self, result: RunResult, node: str) -> Value:
         """Return the whole output of a node: a panel, memory-mapped if one block, or tables.
@@ -161,8 +187,15 @@ class Engine:
         try:
             yield
             state = "done"
-        except Exception:
+        except Exception as error:
+            if is_interrupted():  # and a library made an error of that
+                raise
             state = "failed"
+            if not failures_of_run(self.cache.database, run_id):  # no block says why
+                trace = "".join(traceback.format_exception(error))
+                self.ledger.record_mishap(
+                    run_id, Mishap("", "", 1, type(error).__name__, str(error), trace)
+                )
             raise
         finally:
             self.ledger.finish_run(run_id, state)

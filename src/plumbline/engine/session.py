@@ -117,6 +117,7 @@ class Session:
             self.tools.codes.save()
             if attempt == 0:
                 self.tools.watcher.planned(plan)
+                self._tell_damage(plan)
             try:
                 self._carry_out(plan, planner)
             except _ReplanError:
@@ -124,6 +125,14 @@ class Session:
                 continue
             return self.books
         raise StageError(f"stored results were found damaged {_REPLANS} times; check the disk")
+
+    def _tell_damage(self, plan: Plan) -> None:
+        """Tell of the results that the plan found damaged, in one word for all."""
+        found = [(d.task, d.damage) for d in plan.decisions if d.damage is not None]
+        if found:
+            self.tools.watcher.damaged([task for task, _ in found], found[0][1])
+        for task, damage in found:
+            self._record(task, 0, damage)
 
     def _carry_out(self, plan: Plan, planner: Planner) -> None:
         ready = [d for d in plan.decisions if d.state is not State.FOLLOWS]
@@ -176,6 +185,8 @@ class Session:
                 decision = planner.decide(reader, self.books.outputs, self.books.end_states)
                 if decision.entry is None:
                     found.append(decision)
+                    if decision.damage is not None:
+                        self._record(reader, 0, decision.damage)
                 else:
                     self._settle(decision)
                     fresh.append(reader)

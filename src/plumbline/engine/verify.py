@@ -32,6 +32,7 @@ class Verification:
     note : the two digests, or why there is no second one; and, if it is known, that its key
         also gave another result.
     is_stable : False if the ledger knows of another result under the same key.
+    damaged : path of the damaged file that it holds or reads, if there is one.
     """
 
     node: str
@@ -39,6 +40,7 @@ class Verification:
     equal: bool
     note: str
     is_stable: bool = True
+    damaged: str | None = None
 
 
 @final
@@ -155,9 +157,9 @@ def _verification(
 ) -> Verification:
     node, block = task.place
     if not isinstance(outcome, Outcome):
-        is_damage = isinstance(outcome, CorruptEntryError)
-        told = f"{outcome}; to compute it again: plumbline run" if is_damage else str(outcome)
-        return Verification(node, block, equal=False, note=told)
+        if isinstance(outcome, CorruptEntryError):
+            return _damaged(task, outcome)
+        return Verification(node, block, equal=False, note=str(outcome))
     again = outcome.stored
     equal = again.digest == entry.digest and again.state_digest == entry.state_digest
     note = f"stored {entry.digest[:12]}, computed again {again.digest[:12]}"
@@ -166,6 +168,11 @@ def _verification(
     try:
         engine.cache.objects.read(entry.manifest)
     except CorruptEntryError as error:
-        told = f"{error}; to compute it again: plumbline run"
-        return Verification(node, block, equal=False, note=told)
+        return _damaged(task, error)
     return Verification(node, block, equal, note)
+
+
+def _damaged(task: Task, error: CorruptEntryError) -> Verification:
+    node, block = task.place
+    told = f"{error}; to compute it again: plumbline run"
+    return Verification(node, block, equal=False, note=told, damaged=error.path)

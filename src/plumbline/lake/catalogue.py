@@ -300,6 +300,26 @@ def name_dataset(
     return add_version(connection, dataset.name, dataset.dataset_id, created, source), True
 
 
+def remove_version(connection: Connection, name: str, version: int) -> list[str]:
+    """Delete a version, and its content if nothing else means it; return the files not needed."""
+    found = find_version(connection, name, version)
+    for table in (versions, ingests):
+        is_it = (table.c.name == name) & (table.c.version == version)
+        connection.execute(delete(table).where(is_it))
+    if found is None or connection.scalar(
+        select(versions.c.name).where(versions.c.dataset_id == found[0]).limit(1)
+    ):
+        return []
+    held = [segment.digest for segment in get_segments(connection, found[0])]
+    for table in (dataset_segments, datasets):
+        connection.execute(delete(table).where(table.c.dataset_id == found[0]))
+    needed = set(connection.scalars(select(dataset_segments.c.digest)))
+    unused = sorted({*held} - needed)
+    for digest in unused:
+        connection.execute(delete(segments).where(segments.c.digest == digest))
+    return unused
+
+
 def recall_ingest(connection: Connection, key: str) -> tuple[str, bytes] | None:
     """Return dataset_id and quality report of the newest ingest of a key, or None."""
     query = select(ingests.c.dataset_id, ingests.c.quality).where(ingests.c.key == key)

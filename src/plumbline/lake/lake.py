@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
+from plumbline.core.arguments import Argument, require
 from plumbline.core.calendar import Calendar
 from plumbline.core.digest import digest
 from plumbline.core.errors import CorruptEntryError, MissingDataError, ParameterError, ProjectError
@@ -206,7 +207,7 @@ class Lake:
             known = catalogue.get_files(connection, [str(path.absolute()) for path in paths])
         listing = list_files(paths, base, known)
         settled = {k: s for k, s in listing.fresh.items() if s.is_settled and known.get(k) != s}
-        if settled:
+        if settled and not self._database.is_read_only:
             with self.database.begin() as connection:
                 catalogue.put_files(connection, settled)
         return listing
@@ -388,6 +389,8 @@ def open_lake(path: Path | str, database: Database | None = None, code: str = ""
     database : metadata database; default: ``path/plumbline.db``.
     code : digest of the code that reads and cleans; see :class:`Lake`.
     """
+    is_folder = isinstance(path, (str, Path)) and path != ""
+    require(Argument("path", path, is_folder, "the folder of a lake, as text or a Path"))
     root = Path(path)
     if database is None:
         if not (root / DATABASE).is_file():

@@ -1,5 +1,6 @@
 """The metadata database: one SQLAlchemy engine, transactions that wait for their turn."""
 
+import os
 import sqlite3
 import threading
 import time
@@ -7,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, final
+from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, or_
 from sqlalchemy.exc import DatabaseError
@@ -16,6 +18,11 @@ from sqlalchemy.pool import NullPool
 from plumbline.core.errors import ProjectError
 
 _BUSY_SECONDS = 60.0
+START_AGAIN = (
+    "restore it from a backup; without one move .plumbline away and begin with `plumbline init`: "
+    "data are read and results computed again, the history of runs is lost"
+)
+"""What to do about a database that is lost."""
 REFUSALS = (DatabaseError, sqlite3.DatabaseError)
 """What a database raises that cannot be used; the second kind while a connection is opened."""
 
@@ -35,11 +42,13 @@ class Database:
     Parameters
     ----------
     url : SQLAlchemy URL, such as ``sqlite:////path/plumbline.db``.
+    is_read_only : whether it cannot be written; a transaction that writes is refused.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, is_read_only: bool = False) -> None:
         self.url = url
-        self.engine = _engine(url)
+        self.is_read_only = is_read_only
+        self.engine = _engine(url, is_read_only=is_read_only)
         self._held = threading.local()
 
     @contextmanager
@@ -99,18 +108,30 @@ class Database:
 def open_database(path: Path) -> Database:
     """Open the SQLite file of a project; the folder must exist.
 
+    Where file or folder cannot be written, it is opened for reading.
+
     Raises
     ------
     ProjectError
         If the file is no database or cannot be opened; it says what to do.
     """
-    database = Database(f"sqlite:///{path}")
+    database = _database(path)
     try:
         with database.read() as connection:
             connection.exec_driver_sql("SELECT count(*) FROM sqlite_master")
     except REFUSALS as error:
         raise ProjectError(f"{path} cannot be opened as a database: {refusal(error)}") from error
     return database
+
+
+def _database(path: Path) -> Database:
+    if not path.exists() or all(os.access(p, os.W_OK) for p in (path, path.parent)):
+        return Database(f"sqlite:///{quote(str(path))}")
+    log = path.with_name(f"{path.name}-wal")
+    is_settled = not log.exists() or log.stat().st_size == 0  # else its pages count too
+    mode = "immutable=1" if is_settled else "mode=ro"
+    place = quote(quote(str(path)))  # SQLAlchemy takes one layer off, SQLite the other
+    return Database(f"sqlite:///file:{place}?{mode}&uri=true", is_read_only=True)
 
 
 def refusal(error: Exception) -> str:
@@ -124,10 +145,7 @@ def _advice(text: str) -> str:
         return "another process holds it: let that end, or end it, and give the command again"
     if "readonly" in text or "unable to open" in text or "full" in text:
         return "see that its folder and its files can be written and the disk has room"
-    return (
-        "restore it from a backup; without one move .plumbline away and begin with "
-        "`plumbline init`: data are read and results computed again, the history of runs is lost"
-    )
+    return START_AGAIN
 
 
 def insert_absent(
@@ -175,11 +193,16 @@ def _insert(connection: Connection, model: type[Base]) -> Any:
     return insert_sqlite(table)
 
 
-def _engine(url: str) -> Engine:
+def _engine(url: str, *, is_read_only: bool) -> Engine:
     engine = create_engine(url, poolclass=NullPool if url.startswith("sqlite") else None)
     if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "connect", _prepare_reading if is_read_only else _prepare_sqlite)
     return engine
+
+
+def _prepare_reading(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None
+    connection.execute("PRAGMA query_only = ON")
 
 
 def _begin_wal(cursor: sqlite3.Cursor) -> None:

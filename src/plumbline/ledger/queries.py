@@ -1,6 +1,7 @@
 """Reading the ledger."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import Connection, and_, func, select
@@ -197,6 +198,27 @@ def run_that_told_the_same(database: Database, run_id: str, code: str) -> str | 
             .limit(1)
         )
         return connection.execute(query).scalar()
+
+
+def run_that_used(
+    database: Database, pipeline: str, recipe_digest: str, keys: Mapping[tuple[str, str], str]
+) -> str | None:
+    """Return the newest finished run of a recipe that used just these results, or None.
+
+    Parameters
+    ----------
+    keys : (node, block) -> key of the result.
+    """
+    runs = select(Run.id).where(
+        Run.pipeline == pipeline, Run.recipe_digest == recipe_digest, Run.state == "done"
+    )
+    tasks = select(TaskRecord.node, TaskRecord.block, TaskRecord.key)
+    with database.read() as connection:
+        for run_id in connection.execute(runs.order_by(Run.number.desc())).scalars().all():
+            rows = connection.execute(tasks.where(TaskRecord.run_id == run_id))
+            if {(node, block): key for node, block, key in rows} == keys:
+                return run_id
+    return None
 
 
 def lineage_of(database: Database, key: str) -> list[dict[str, Any]]:

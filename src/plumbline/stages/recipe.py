@@ -8,6 +8,7 @@ from typing import Any, final
 
 import yaml
 
+from plumbline.core.arguments import Argument, require
 from plumbline.core.digest import digest
 from plumbline.core.errors import PlumblineError, RecipeError
 from plumbline.engine.pipeline import DataSet, Pipeline
@@ -93,7 +94,16 @@ def load_recipe(
     ------
     RecipeError
         If anything is wrong; every problem is listed, with its line and the nearest right name.
+    ParameterError
+        If an argument is of another kind; every such is named.
     """
+    require(
+        Argument(
+            "source", source, isinstance(source, (str, Path, Mapping)), "a file or a document"
+        ),
+        overrides_argument(overrides),
+        Argument("base", base, isinstance(base, Path | None), "a Path or None"),
+    )
     if isinstance(source, Mapping):
         document, subject = plain(source), "recipe"
         lines: Lines = {}
@@ -113,6 +123,15 @@ def load_recipe(
     if found:
         raise origin.error(found)
     return Recipe(str(document["name"]), base, kind, document, kind.resolved(document), origin)
+
+
+def overrides_argument(overrides: object) -> Argument:
+    """Return the argument ``overrides`` of a public function, looked at."""
+    texts = overrides if isinstance(overrides, (list, tuple)) else (None,)
+    is_allowed = all(isinstance(text, str) for text in texts)
+    return Argument(
+        "overrides", overrides, is_allowed, "a list of texts key=value, as ['model.window=126']"
+    )
 
 
 def parse_overrides(overrides: Sequence[str]) -> dict[str, Any]:

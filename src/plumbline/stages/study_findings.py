@@ -40,18 +40,24 @@ def record_findings(
     code = engine.codes.of_module(__name__)
     before = run_that_told_the_same(database, result.run_id, code)
     if before is None:
-        tables = study_tables(engine, result)
-        metrics = gate_metrics(tables)
-        found = study_warnings(tables, full)
+        findings = findings_of(engine, result, full, known)
     else:
-        metrics = _metrics_of_run(database, before)
         told = warnings_of_run(database, before)
         found = tuple(
             StudyWarning(w["part"], w["subject"], w["text"]) for w in told if w["part"] != DATA
         )
-    rows = [(w.part, w.signal, w.text) for w in known + found]
-    engine.ledger.record_findings(result.run_id, metrics, rows, code)
-    return Findings(known + found, metrics)
+        findings = Findings(known + found, _metrics_of_run(database, before))
+    rows = [(w.part, w.signal, w.text) for w in findings.warnings]
+    engine.ledger.record_findings(result.run_id, findings.metrics, rows, code)
+    return findings
+
+
+def findings_of(
+    engine: Engine, result: RunResult, full: Mapping[str, Any], known: tuple[StudyWarning, ...]
+) -> Findings:
+    """Read out of a run's results what they say; the arguments are those of record_findings."""
+    tables = study_tables(engine, result)
+    return Findings(known + study_warnings(tables, full), gate_metrics(tables))
 
 
 def verdicts_of_run(database: Database, run: Mapping[str, Any]) -> tuple[Verdict, ...]:

@@ -6,6 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, final
 
+from plumbline.core.arguments import Argument, require
 from plumbline.core.errors import (
     CalendarError,
     MissingDataError,
@@ -19,7 +20,7 @@ from plumbline.engine.project import Project, open_project
 from plumbline.lake.dataset import Dataset
 from plumbline.lake.prepared import PreparedDataset, Progress
 from plumbline.stages.kind import DataSpec
-from plumbline.stages.recipe import Recipe, load_recipe
+from plumbline.stages.recipe import Recipe, load_recipe, overrides_argument
 
 if TYPE_CHECKING:
     import polars as pl
@@ -156,7 +157,10 @@ def prepare(
     ------
     RecipeError, SourceError
         If the recipe or its data are wrong; every problem of every data set is listed.
+    ParameterError
+        If an argument is of another kind; every such is named.
     """
+    require(*prepare_arguments(recipe, project, overrides, reading))
     loaded = loaded_recipe(recipe, overrides)
     opened = project if isinstance(project, Project) else open_project(Path(project or loaded.base))
     prepared: dict[str, PreparedDataset | Dataset] = {}
@@ -174,6 +178,22 @@ def prepare(
         raise kind(f"data of {loaded.origin.subject}", problems)
     opened.codes.save()
     return Workspace(loaded, opened, prepared)
+
+
+def prepare_arguments(
+    recipe: object, project: object, overrides: object, reading: object
+) -> tuple[Argument, ...]:
+    """Return the arguments of :func:`prepare`, looked at."""
+    is_recipe = isinstance(recipe, (str, Path, Mapping, Recipe))
+    is_project = isinstance(project, (str, Path, Project, type(None))) and project != ""
+    return (
+        Argument("recipe", recipe, is_recipe, "a recipe's file, its document, or a loaded Recipe"),
+        Argument("project", project, is_project, "a folder, as text or a Path, a Project, or None"),
+        overrides_argument(overrides),
+        Argument(
+            "reading", reading, reading is None or callable(reading), "a function to call, or None"
+        ),
+    )
 
 
 def _prepared(

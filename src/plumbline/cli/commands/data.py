@@ -6,9 +6,11 @@ import typer
 
 from plumbline.cli import console
 from plumbline.cli.options import AsJson, ProjectFolder
+from plumbline.core.errors import ParameterError
 
 if TYPE_CHECKING:
     from plumbline.lake.dataset import Dataset
+    from plumbline.lake.lake import Lake
 
 
 def command(
@@ -18,6 +20,16 @@ def command(
     ] = None,
     quality: Annotated[bool, typer.Option("--quality", help="Show what cleaning found.")] = False,
     files: Annotated[bool, typer.Option("--files", help="Show the Parquet files.")] = False,
+    forget: Annotated[
+        int | None,
+        typer.Option(
+            "--forget",
+            min=1,
+            metavar="VERSION",
+            help="Take an earlier version away, and the files that no other version holds.",
+            show_default=False,
+        ),
+    ] = None,
     project: ProjectFolder = None,
     as_json: AsJson = False,
 ) -> None:
@@ -28,6 +40,9 @@ def command(
     from plumbline.cli.workspace import find_project
 
     lake = find_project(project).lake
+    if forget is not None:
+        _forget(lake, name, forget, as_json=as_json)
+        return
     if name is None:
         rows = [
             {key: value for key, value in row.items() if key != "source"}
@@ -55,6 +70,17 @@ def command(
     if files:
         shown["files"] = [str(path) for path in lake.segment_paths(dataset)]
     console.emit(shown, lambda: _text(shown), as_json=as_json)
+
+
+def _forget(lake: "Lake", name: str | None, version: int, *, as_json: bool) -> None:
+    from plumbline.lake.soundness import forget_version
+
+    if name is None:
+        raise ParameterError(f"--forget {version} needs the name of a data set before it")
+    n_files = forget_version(lake, name, version)
+    data = {"name": name, "forgotten": version, "files_removed": n_files}
+    text = f"{name} version {version} is forgotten; {console.counted(n_files, 'file')} removed"
+    console.emit(data, lambda: text, as_json=as_json)
 
 
 def _span(dataset: "Dataset") -> dict[str, str]:

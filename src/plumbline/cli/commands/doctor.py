@@ -19,10 +19,11 @@ def command(
 ) -> None:
     """Check the installation, and the project if there is one. Exit code 1 if something is wrong.
 
-    With --deep every stored result and segment is read and compared with its digest.
+    Stored files must be there at their full length. With --deep every one is read and compared
+    with its digest; damaged results are dropped, and damaged segments of data sets set aside.
     """
     from plumbline.core.settings import ENVIRONMENT, read_settings
-    from plumbline.engine.project import project_root
+    from plumbline.engine.root import project_root
     from plumbline.kernels.kernel_cache import cache_folder, compiled_families
     from plumbline.ledger.session import machine
 
@@ -42,7 +43,12 @@ def command(
         checks = _checks(project, deep=deep)
     data = {"facts": facts, "checks": checks, "environment": ENVIRONMENT}
     console.emit(data, lambda: _text(facts, checks), as_json=as_json)
-    wrong = [f"{c['name']}: {c['found']}" for c in checks if not c["ok"]]
+    wrong = [
+        f"{c['name']}: {told}"
+        for c in checks
+        if not c["ok"]
+        for told in (c["found"], *c["problems"])
+    ]
     if wrong:  # --json has said so in its one document
         console.note(f"plumbline: {RunError('doctor', wrong)}")
         raise typer.Exit(1)
@@ -56,7 +62,7 @@ def _checks(project: Path | None, *, deep: bool) -> list[dict[str, Any]]:
     try:
         opened = find_project(project)
     except ProjectError as error:
-        return [{"name": "project", "ok": False, "found": str(error)}]
+        return [{"name": "project", "ok": False, "found": str(error), "problems": ()}]
     return [vars(check) for check in checks_of(opened, deep=deep)]
 
 

@@ -16,6 +16,7 @@ from plumbline.cli.options import (
 from plumbline.core.errors import RunError
 
 if TYPE_CHECKING:
+    from plumbline.engine.bar_dates import BarDates
     from plumbline.engine.verify import Verified
 
 
@@ -55,18 +56,33 @@ def command(
     ]
     console.emit(data, lambda: f"{console.table(table)}\n{_summary(found)}", as_json=as_json)
     if found.wrong:
-        problems = [f"{v.node} [{dates.text(v.block)}]: {v.note}" for v in found.wrong]
+        problems = _problems(found, dates)
         console.note(f"plumbline: {RunError('verification', problems)}")
         raise typer.Exit(1)  # --json has said so in its one document
+
+
+def _problems(found: "Verified", dates: "BarDates") -> list[str]:
+    """Return a sentence on each block that is wrong; a damaged file is one thing, not many."""
+    blocks: dict[str, list[str]] = {}
+    for v in found.wrong:
+        blocks.setdefault(v.note, []).append(f"{v.node} [{dates.text(v.block)}]")
+    return [
+        first + (f" and {console.counted(len(rest), 'more block')}" if rest else "") + f": {note}"
+        for note, (first, *rest) in blocks.items()
+    ]
 
 
 def _summary(found: "Verified") -> str:
     """Return how many blocks were compared, how many differ, and which were left out."""
     compared = console.counted(len(found.compared), "block")
-    differ = sum(not v.equal for v in found.compared)
+    damaged = [v.damaged for v in found.compared if v.damaged is not None]
+    differ = sum(not v.equal for v in found.compared) - len(damaged)
     unstable = sum(not v.is_stable for v in found.compared)
     line = f"{compared} computed again and compared: "
-    line += f"{differ} differ" if differ else "all equal"
+    files = console.counted(len(set(damaged)), "damaged file")
+    told = [f"{differ} differ"] if differ else []
+    told += [f"{files} behind {console.counted(len(damaged), 'block')}"] if damaged else []
+    line += ", ".join(told) or "all equal"
     if unstable:
         line += f", {unstable} known not to be deterministic"
     left_out = [f"{n} {why}" for why, n in found.left_out.items() if n]
