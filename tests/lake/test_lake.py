@@ -15,6 +15,7 @@ from plumbline.core.errors import (
     CalendarError,
     CorruptEntryError,
     MissingDataError,
+    ParameterError,
     UnknownAssetError,
 )
 from plumbline.lake import lake as lake_module
@@ -396,3 +397,33 @@ def test_a_wide_file_of_real_closes_equals_its_long_form(lake, shared_data, tmp_
     long.sample(fraction=1.0, shuffle=True, seed=1).write_parquet(tmp_path / "long.parquet")
     second = lake.ingest("etf", Parquet("long.parquet"), calendar="XNYS", base=tmp_path)
     assert second.dataset == first.dataset
+
+
+def test_a_lone_name_is_one_name(lake, base):
+    ingest(lake, base)
+    assert list(lake.panel("bars", fields="close")) == ["close"]
+    assert lake.panel("bars", assets="AAA").assets == ("AAA",)
+    assert Csv("x.csv", fields="close").fields == ("close",)
+    assert CleaningRules(prices="close", volumes="n").prices == ("close",)
+
+
+@pytest.mark.parametrize(
+    ("ask", "named"),
+    [
+        (lambda lake: lake.panel(None), ["dataset=None"]),
+        (lambda lake: lake.scan(5), ["dataset=5"]),
+        (lambda lake: lake.duckdb(5), ["dataset=5"]),
+        (lambda lake: lake.segment_paths(b"bars"), ["dataset=b'bars'"]),
+        (lambda lake: lake.quality(5), ["dataset=5"]),
+        (lambda lake: lake.dataset(5), ["dataset=5"]),
+        (
+            lambda lake: lake.panel("bars", 5, [1], "x", True),
+            ["fields=5", "assets=[1]", "first_bar='x'", "last_bar=True"],
+        ),
+    ],
+)
+def test_arguments_of_the_wrong_kind_are_all_named(lake, base, ask, named):
+    ingest(lake, base)
+    with pytest.raises(ParameterError) as caught:
+        ask(lake)
+    assert [text.split(" must")[0] for text in str(caught.value).split("; ")] == named

@@ -81,7 +81,8 @@ def _rolling(results: StudyResults, axis: TimeAxis) -> Html:
 
 
 def _distribution(results: StudyResults) -> Html:
-    drawn, widths = [], []
+    drawn = []
+    widths: dict[str, list[str]] = {}
     for index, name in enumerate(results.signals):
         horizon = results.headline(name)
         values = finite_column(rows_of(results.tables["ic"], name, horizon), "rank_ic")
@@ -90,12 +91,13 @@ def _distribution(results: StudyResults) -> Html:
             drawn.append((name, unavailable(results, "ic", name)))
             continue
         bins = fig.histogram(present)
-        widths.append(f"{bins.width:g}")
+        widths.setdefault(f"{bins.width:g}", []).append(name)
         mean = first_row(rows_of(results.tables["summary"], name, horizon)).get("mean_ic")
         label = f"Rank IC of {name} by bar at {horizon} bars"
         drawn.append((name, fig.histogram_chart(label, bins, mean, signal_colour(index))))
     body = panels(drawn) if drawn else unavailable(results, "ic")
-    binned = f" in bins of {', '.join(dict.fromkeys(widths))}" if widths else ""
+    told = [f"{w} ({', '.join(of)})" if len(widths) > 1 else w for w, of in widths.items()]
+    binned = f" in bins of {', '.join(told)}" if told else ""
     caption = (
         f"Number of bars by rank IC at the headline horizon, counted for display{binned}. "
         "The upright line is the mean IC of the table above."

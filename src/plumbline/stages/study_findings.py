@@ -34,7 +34,8 @@ def record_findings(
     Parameters
     ----------
     full : the resolved recipe.
-    known : warnings from before the run; they come first.
+    known : warnings from before the run; they come first, and what they say of a part of all
+        signals is not told again of each.
     """
     database = engine.cache.database
     code = engine.codes.of_module(__name__)
@@ -46,9 +47,9 @@ def record_findings(
     else:
         metrics = _metrics_of_run(database, before)
         told = warnings_of_run(database, before)
-        found = tuple(
-            StudyWarning(w["part"], w["subject"], w["text"]) for w in told if w["part"] != DATA
-        )
+        found = tuple(StudyWarning(w["part"], w["subject"], w["text"]) for w in told)
+    parts = {DATA, *(warning.part for warning in known)}
+    found = tuple(warning for warning in found if warning.part not in parts)
     rows = [(w.part, w.signal, w.text) for w in known + found]
     engine.ledger.record_findings(result.run_id, metrics, rows, code)
     return Findings(known + found, metrics)
