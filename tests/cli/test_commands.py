@@ -495,6 +495,7 @@ def test_doctor_reports_a_sound_project(capsys, finished, monkeypatch):
     assert code == 0
     assert all(check["ok"] for check in shown["checks"])
     assert shown["facts"]["libraries"]["numpy"]
+    assert shown["facts"]["settings"]["now"] == "the machine's clock"
 
 
 def test_an_unknown_setting_is_named(capsys, finished, monkeypatch):
