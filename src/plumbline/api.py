@@ -29,7 +29,7 @@ from plumbline.stages.gates import Verdict, judged
 from plumbline.stages.options import Options
 from plumbline.stages.recipe import Recipe
 from plumbline.stages.study_findings import findings_of, record_findings
-from plumbline.stages.study_warnings import DATA, StudyWarning
+from plumbline.stages.study_warnings import StudyWarning, known_warning
 from plumbline.stages.tables import is_table_node, study_tables
 from plumbline.stages.workspace import (
     ProjectLike,
@@ -276,7 +276,7 @@ def run_workspace(workspace: Workspace, options: Options) -> Study:
         RunOptions((recipe.text, recipe.digest), options.watcher, options.use_cache, compile_first),
     )
     engine.cache.trim(read_settings().cache_bytes, engine.ledger)
-    known = tuple(StudyWarning(DATA, "", text) for text in warnings)
+    known = tuple(known_warning(text) for text in warnings)
     found = record_findings(engine, result, recipe.resolved, known)
     gates = judged(recipe.kind.gates(recipe.document), found.metrics)
     return Study(workspace, result, found.warnings, gates)
@@ -333,7 +333,7 @@ def _study_of_ledger(workspace: Workspace, plan: Plan) -> Study:
             f"{workspace.project.root} cannot be written, so that none can be recorded; run it in "
             "a copy that can"
         )
-    known = tuple(StudyWarning(DATA, "", text) for text in workspace.warnings)
+    known = tuple(known_warning(text) for text in workspace.warnings)
     found = findings_of(engine, result, recipe.resolved, known)
     gates = judged(recipe.kind.gates(recipe.document), found.metrics)
     return Study(workspace, result, found.warnings, gates)

@@ -509,6 +509,7 @@ def test_doctor_reports_a_sound_project(capsys, finished, monkeypatch):
     assert code == 0
     assert all(check["ok"] for check in shown["checks"])
     assert shown["facts"]["libraries"]["numpy"]
+    assert shown["facts"]["settings"]["now"] == "the machine's clock"
 
 
 def test_doctor_says_what_to_do_about_versions_that_lack_files_and_that_helps(capsys, folder):

@@ -325,3 +325,25 @@ def test_a_report_is_written_again_when_what_it_shows_has_become_kept(
     again = document(capsys, "run", *KEEP)[1]
     assert again["report_written"] is False
     assert again["kept"] == {"signal:momentum": again["blocks"]["kept"]}
+
+
+def test_sessions_on_a_calendar_without_weekends_are_told_at_every_step(capsys, folder):
+    rows = (folder / "prices.csv").read_text().splitlines()
+    weekdays = [row for row in rows[1:] if date.fromisoformat(row.partition(",")[0]).weekday() < 5]
+    (folder / "prices.csv").write_text("\n".join([rows[0], *weekdays]) + "\n")
+    told = ("stocks: no asset has a value on", "24/7 1d", "Saturdays and Sundays", "such as XNYS")
+    assert has(document(capsys, "plan")[1]["warnings"], *told)
+    assert has(ran(capsys, folder), *told)
+    assert has(document(capsys, "plan")[1]["warnings"], *told)
+    shown = document(capsys, "ingest", "x", "prices.csv")[1]
+    assert has(shown["warnings"], "x: no asset has a value on", "such as XNYS")
+
+
+def test_a_trailing_mean_that_cannot_be_is_told_once_in_a_run(capsys, folder):
+    words = ("--set", "rolling_bars=252")
+    told = ran(capsys, folder, *words)
+    assert len([text for text in told if "252" in text]) == 1
+    twin = json.loads((folder / "reports" / "made" / "study.json").read_text())
+    assert "rolling_bars=252" in twin["unavailable"]["ic_rolling"]
+    _, out, err = said(capsys, "run", *words)
+    assert (out + err).count("252") == 1

@@ -45,7 +45,9 @@ def test_every_problem_is_named_with_the_nearest_asset(funds):
     message = str(caught.value)
     assert "'market' needs 'SPX', which the data lack (did you mean 'SPY'?)" in message
     assert "'size' needs blanks around the minus: 'IWM - SPY'" in message
-    for name in ("rates", "nothing", "many", "sum"):
+    assert "'sum' needs 'SPY + TLT', which the data lack" in message
+    assert "allowed: 'A' or 'A - B'" in message[message.index("'sum'") :]
+    for name in ("rates", "nothing", "many"):
         assert f"{name!r} is defined as" in message
 
 
@@ -95,3 +97,25 @@ def test_a_panel_without_returns_is_refused():
 )
 def test_factors_that_are_combinations_of_those_before_are_named(definitions, dependent):
     assert dependent_factors(definitions) == dependent
+
+
+def test_a_leg_may_hold_blanks(funds):
+    named = Panel(
+        {"return": funds["return"]}, funds.bars, ["BRK-B", "S&P 500", "SPX ETF", "SPX Index"]
+    )
+    definitions = {"market": "SPX Index", "basis": "SPX Index - SPX ETF", "big": "S&P 500 - BRK-B"}
+    assert legs_of(definitions) == ("BRK-B", "S&P 500", "SPX ETF", "SPX Index")
+    factors = factor_returns(definitions, named)
+    values = named["return"]
+    assert_array_equal(factors["return"][:, 0], values[:, 3] - values[:, 2])
+    assert_array_equal(factors["return"][:, 2], values[:, 3])
+
+
+@pytest.mark.parametrize("text", ["SPX -", "- SPX", "SPX -ETF", "SPX- ETF", "-", "A - B - C"])
+def test_a_minus_beside_one_blank_is_refused_before_the_data_are_known(text):
+    assert "allowed: 'A' or 'A - B'" in definition_problems({"market": text})["market"]
+
+
+def test_an_asset_that_reads_as_a_difference_is_refused():
+    problems = definition_problems({"spread": "A - B"}, ["A", "B", "A - B"])
+    assert "an asset and a difference in one; rename that asset" in problems["spread"]

@@ -72,7 +72,7 @@ def test_a_decimal_comma(lake, write, tmp_path):
 
 def test_a_decimal_comma_between_commas(lake, write, tmp_path):
     write("p.csv", "date,symbol,close\n" + "".join(f"2024-01-0{d},A,1,5\n" for d in range(1, 9)))
-    advised(lake, tmp_path, "8 of 8 lines have 4 cells, such as line 2", Csv("p.csv"))
+    advised(lake, tmp_path, "8 of 8 lines, such as line 2, have 4 cells", Csv("p.csv"))
     ingest = advised(lake, tmp_path, "stands in quotes", Csv("p.csv"))
     write("p.csv", 'date,symbol,close\n2024-01-01,A,"1,5"\n')
     ingest(Csv("p.csv", decimal=","))

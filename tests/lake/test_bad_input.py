@@ -150,7 +150,8 @@ def test_a_decimal_comma_is_explained(lake, write, tmp_path):
 def test_times_mixed_with_dates_are_refused(lake, write, tmp_path):
     write("p.csv", "date,symbol,close\n2024-01-01,A,1\n2024-01-02 00:00:00,A,1\n2024-01-03,A,1\n")
     (problem,) = refused(lake, Csv("p.csv"), tmp_path)
-    assert "line 3, column 'date': '2024-01-02 00:00:00'" in problem
+    assert "'2024-01-02 00:00:00' (line 3) has a time of day, as 1 of 3 cells" in problem
+    assert "'2024-01-01' (line 2) has none, as 2;" in problem
 
 
 def test_a_local_time_that_happens_twice_is_refused(lake, write, tmp_path):
@@ -427,3 +428,31 @@ def test_a_name_that_is_none_is_refused(lake, write, tmp_path, name):
 def test_rules_that_cannot_be_are_refused(options):
     with pytest.raises(ParameterError, match=next(iter(options))):
         CleaningRules(**options)
+
+
+def test_a_column_that_mixes_dates_and_times_is_told_once(lake, write, tmp_path):
+    rows = [f"2024-01-0{d} 16:00,A,1\n2024-01-0{d},B,1\n" for d in range(1, 10)]
+    write("p.csv", "date,symbol,close\n" + "".join(rows) + "soon,A,1\n")
+    mixed, other = refused(lake, Csv("p.csv"), tmp_path)
+    assert "'2024-01-01 16:00' (line 2) has a time of day, as 9 of 19 cells" in mixed
+    assert "'2024-01-01' (line 3) has none, as 9" in mixed
+    assert "line 20, column 'date': 'soon' is no time" in other
+
+
+def test_one_fault_of_several_files_is_one_line_whatever_its_counts(lake, write, tmp_path):
+    for year in range(2019, 2024):
+        days = range(13, 21 + year % 2)
+        rows = "".join(f"{day}/06/{year};A;{day},5\n" for day in days)
+        write(f"{year}.csv", "date;symbol;close\n" + rows)
+    dates, numbers = refused(lake, Csv("*.csv"), tmp_path)
+    assert dates.startswith(
+        "5 files, such as 2019.csv, 2020.csv, 2021.csv, column 'date', 9 of 9 cells, such as "
+        "'13/06/2019' (line 2)"
+    )
+    assert "(line 4) in 2019.csv: each is no time" in dates
+    assert "say decimal: ','" in numbers
+
+
+def test_a_header_that_names_a_column_twice_is_one_problem(lake, write, tmp_path):
+    write("p.csv", "date,symbol,close,close\n2024-01-01,AAA,1,x\n")
+    assert refused(lake, Csv("p.csv"), tmp_path) == ("p.csv: columns stand twice: 'close'",)

@@ -15,7 +15,7 @@ from plumbline.core.errors import SourceError
 from plumbline.lake.cleaning import clean
 from plumbline.lake.cleaning_rules import CleaningRules
 from plumbline.lake.preparation import make_dataset
-from plumbline.lake.quality import count_effects, effects, large_losses, summarise
+from plumbline.lake.quality import count_effects, effects, holes, large_losses, summarise
 from plumbline.lake.sources.parquet import Parquet
 from tests.oracles import cleaning as oracle
 
@@ -228,7 +228,7 @@ def test_gaps_are_marked_inside_each_span_and_never_filled():
     bars, quality = clean(frame, CleaningRules(), DAILY)
     assert bars.height == 6
     assert found(quality, "gap") == [("A", 2, None, "marked", 2), ("A", 5, None, "marked", 1)]
-    assert found(quality, "gap_total") == [("A", None, None, "marked", 3)]
+    assert count_effects(quality)["noted"] == 2
 
 
 prices = st.sampled_from(
@@ -308,7 +308,7 @@ def test_every_known_issue_of_the_real_stocks_is_found(shared_data):
     gaps = dated.filter((pl.col("rule") == "gap") & (pl.col("value") == 1))
     assert set(missing.rows()) <= set(gaps.select("asset", "date").rows())
     counts = {row["rule"]: row["count"] for row in summarise(quality).iter_rows(named=True)}
-    assert counts == {"gap": 346, "gap_total": 342, "outlier": 39, "ohlc": 2}
+    assert counts == {"gap": 346, "outlier": 39, "ohlc": 2}
 
 
 def test_real_coins_that_died_are_found_frozen(shared_data):
@@ -342,5 +342,44 @@ def test_what_changed_data_is_told_from_what_dropped_rows_and_from_what_only_not
         ("marked", "noted"),
     }
     # changed: the bar with two negative prices, the conflict; dropped: two duplicates, one empty
-    assert count_effects(quality) == {"changed": 2, "dropped": 3, "noted": 2}
+    assert count_effects(quality) == {"changed": 2, "dropped": 3, "noted": 1}
     assert count_effects(quality.head(0)) == {"changed": 0, "dropped": 0, "noted": 0}
+
+
+def test_a_value_that_no_market_has_becomes_missing_and_is_named():
+    values = [10, 1e300, 11, 1e-320, 12, 1e49]
+    frame = table("A", range(6), close=values, volume=[1, 1e300, 1e-320, 4, 5, 6])
+    bars, quality = clean(frame, CleaningRules(), DAILY)
+    assert bars["close"].to_list() == [10, 11, None, 12, 1e49]  # nothing is left of bar 1
+    assert bars["volume"].to_list() == [1, 1e-320, 4, 5, 6]
+    assert found(quality, "out_of_range") == [
+        ("A", 1, "close", "missing", 1e300),
+        ("A", 1, "volume", "missing", 1e300),
+        ("A", 3, "close", "missing", 1e-320),
+    ]
+    negative = table("A", range(2), close=[-1e300, -1])
+    assert clean(negative, CleaningRules(positive_prices=False), DAILY)[0].height == 1
+
+
+def test_sessions_on_a_calendar_without_weekends_are_warned_of():
+    sessions = [day for day in range(40) if day % 7 not in (5, 6)]  # day 0 is a Monday
+    frame = pl.concat([table(name, sessions, close=[1] * len(sessions)) for name in "AB"])
+    frame = frame.with_columns(pl.col("bar_close") + timedelta(days=1))
+    bars, quality = clean(frame, CleaningRules(), DAILY)
+    dataset = replace(make_dataset(bars, DAILY), name="stocks")
+    assert dataset.may_have_holes
+    assert [(r[2], r[4]) for r in found(quality, "no_asset")] == [("Saturday", 5), ("Sunday", 5)]
+    (text,) = holes(quality, dataset)
+    assert text.startswith(
+        "stocks: no asset has a value on 25% of the bars of 24/7 1d (10 of 40), 100% of them on "
+        "Saturdays and Sundays"
+    )
+    assert text.endswith("check the calendar: an exchange has its own, such as XNYS")
+
+
+def test_bars_that_some_asset_has_are_no_holes():
+    frame = pl.concat([table("A", [0, 9], close=[1, 2]), table("B", range(1, 9), close=[1] * 8)])
+    bars, quality = clean(frame, CleaningRules(), DAILY)
+    dataset = make_dataset(bars, DAILY)
+    assert dataset.may_have_holes
+    assert holes(quality, dataset) == []

@@ -2,6 +2,8 @@
 
 import doctest
 import os
+import subprocess
+import sys
 import time
 from datetime import UTC
 from pathlib import Path
@@ -396,3 +398,47 @@ def test_a_wide_file_of_real_closes_equals_its_long_form(lake, shared_data, tmp_
     long.sample(fraction=1.0, shuffle=True, seed=1).write_parquet(tmp_path / "long.parquet")
     second = lake.ingest("etf", Parquet("long.parquet"), calendar="XNYS", base=tmp_path)
     assert second.dataset == first.dataset
+
+
+def test_a_lone_name_is_one_name(lake, base):
+    ingest(lake, base)
+    assert list(lake.panel("bars", fields="close")) == ["close"]
+    assert lake.panel("bars", assets="AAA").assets == ("AAA",)
+    assert Csv("x.csv", fields="close").fields == ("close",)
+    assert CleaningRules(prices="close", volumes="n").prices == ("close",)
+
+
+WRONG = """
+import sys
+from plumbline.core.errors import ParameterError
+from plumbline.lake import open_lake
+lake = open_lake(sys.argv[1])
+for ask in (
+    lambda: lake.panel(None),
+    lambda: lake.scan(5),
+    lambda: lake.duckdb(5),
+    lambda: lake.segment_paths(b"bars"),
+    lambda: lake.quality(5),
+    lambda: lake.dataset(5),
+    lambda: lake.panel("bars", 5, [1], "x", True),
+):
+    try:
+        ask()
+    except ParameterError as error:
+        print(*(text.split(" must")[0] for text in str(error).split("; ")))
+"""
+
+
+def test_arguments_of_the_wrong_kind_are_all_named(lake, base):
+    ingest(lake, base)
+    command = [sys.executable, "-c", WRONG, str(lake.root)]  # where no test checks types before us
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert done.stdout.splitlines() == [
+        "dataset=None",
+        "dataset=5",
+        "dataset=5",
+        "dataset=b'bars'",
+        "dataset=5",
+        "dataset=5",
+        "fields=5 assets=[1] first_bar='x' last_bar=True",
+    ]

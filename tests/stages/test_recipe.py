@@ -379,3 +379,92 @@ def test_each_definition_of_a_factor_is_refused_at_its_line(recipe_file):
         f"line {line}: factors.definitions.size: is defined as 'IWM -SPY'; allowed: 'A' or 'A - B'",
         f"line {line + 1}: factors.definitions.zero: is defined as 'SPY - SPY', which is zero",
     ]
+
+
+def test_parameters_beside_a_misspelt_plugin_are_checked_with_all_else(recipe_file):
+    text = (
+        RECIPE.replace("source: csv\n    paths: [prices/*.csv]", "source: cvs\n    paths: p/*.csv")
+        .replace("    calendar: XNYS", "    calender: XNYS\n    colums: {bar: date}", 1)
+        .replace("market: SPY\n    size: IWM - SPY", "market: SPY -\n    size: 3")
+        .replace("window: 60", "model: rolling_regresion\n  window: -5")
+        .replace("  momentum: {lookback_bars: 60, skip_bars: 5}", "  momentun: {lookback: 3}")
+    )
+    recipe_file.write_text(text + "kind: factor_studdy\n")
+    found = problems_of(recipe_file)
+    for expected in (
+        "data.stocks: lacks 'calendar' (is 'calender' meant?); its keys are source",
+        "data.stocks.source: no Source named 'cvs'; did you mean 'csv'?",
+        "data.stocks.calender: is no name here; did you mean 'calendar'?",
+        "data.stocks.colums: is no name here; did you mean 'columns'?",
+        "factors.definitions.market: is defined as 'SPY -'; allowed: 'A' or 'A - B'",
+        "factors.definitions.size: takes text, not 3",
+        "model.model: no FactorModel named 'rolling_regresion'; did you mean 'rolling_regression'?",
+        "model.window: window must lie in 3",
+        "signals.momentun: no Signal named 'momentun'; did you mean 'momentum'?",
+        "signals.momentun.lookback: is no name here; did you mean 'lookback_bars'?",
+        "kind: no Kind named 'factor_studdy'; did you mean 'factor_study'?",
+    ):
+        assert sum(expected in problem for problem in found) == 1, (expected, found)
+    assert len(found) == 11
+
+
+def test_what_a_section_lacks_hides_no_other_problem_of_it(recipe_file):
+    text = RECIPE.replace("    calendar: XNYS", "    time_zone: Mars", 1)
+    recipe_file.write_text(text.replace("  prices: stocks", "  rules: {min_price: -1}"))
+    found = "\n".join(problems_of(recipe_file))
+    assert "data.stocks: lacks 'calendar'; its keys" in found
+    assert "time_zone='Mars' is no zone" in found
+    assert "universe: lacks 'prices'" in found
+    assert "universe.rules.min_price" in found
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        *("kind", "title", "model", "regimes", "neutralise", "evaluation", "gates"),
+        *("rolling_bars", "headline_horizon_bars", "block_bars", "on_code_change"),
+        *("universe.rules", "universe.assets", "data.stocks.rules", "neutralise.betas"),
+        *("neutralise.sectors", "signals.momentum", "model.model"),
+    ],
+)
+def test_a_key_that_holds_nothing_means_its_default(recipe_file, key):
+    document = yaml.safe_load(RECIPE)
+    *path, last = key.split(".")
+    holder = document
+    for step in path:
+        holder = holder.setdefault(step, {})
+    if key != "signals.momentum":
+        holder.pop(last, None)
+    else:
+        holder[last] = {}
+    without = load_recipe(document, base=recipe_file.parent)
+    empty = load_recipe(recipe_file, [f"{key}=null"])
+    assert empty.digest == without.digest
+    assert load_recipe(recipe_file, [f"{key}="]).digest == without.digest
+
+
+def test_a_required_key_that_holds_nothing_is_refused(recipe_file):
+    (problem,) = problems_of(recipe_file, "universe=null")
+    assert "universe: takes a mapping (key: value), not nothing" in problem
+
+
+def test_one_text_stands_for_a_list_of_one(recipe_file):
+    def source(value):
+        document = yaml.safe_load(RECIPE)
+        document["data"]["stocks"] |= {"paths": value, "fields": value, "rules": {"prices": value}}
+        return load_recipe(document, base=recipe_file.parent)
+
+    assert source("close").digest == source(["close"]).digest
+    assert source("close").data["stocks"].rules.prices == ("close",)
+
+
+def test_overrides_reach_the_entries_of_lists(recipe_file):
+    recipe_file.write_text(
+        RECIPE + "gates:\n  - {metric: t_hac, subject: 'momentum:5', at_least: 1}\n"
+    )
+    changed = load_recipe(recipe_file, ["gates.0.at_least=2", "evaluation.horizons.1=5"])
+    assert changed.resolved["gates"][0]["at_least"] == 2
+    (problem,) = problems_of(recipe_file, "gates.1.at_least=2")
+    assert "gates has 1 entries, numbered from 0; '1' is none of them" in problem
+    (problem,) = problems_of(recipe_file, "gates.0.at_leest=2")
+    assert problem.startswith("--set gates.0.at_leest: is no name here")

@@ -79,7 +79,8 @@ def summary_text(study: "Study", published: "Published") -> str:
     if published.is_new:
         lines += [console.table(study.tables["summary"].to_dicts(), _COLUMNS), ""]
         lines += _cleaning_text(study.workspace)
-    lines += [f"warning: {warning.text}" for warning in study.warnings]
+    told = set(study.workspace.warnings)  # by before_run
+    lines += [f"warning: {w.text}" for w in study.warnings if w.text not in told]
     lines += _kept_text(study)
     lines += [_blocks_text(study.result), f"report: {published.html}"]
     return "\n".join(lines)

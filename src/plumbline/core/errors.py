@@ -183,14 +183,18 @@ def place_of(error: BaseException) -> str:
     return f"{last.filename}, line {last.lineno}"
 
 
+def nearest_name(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name that is closest to another, or None if none is close."""
+    choices = sorted(set(known))
+    same = [choice for choice in choices if choice.casefold() == name.casefold()]
+    return next(iter(same or difflib.get_close_matches(name, choices, n=1, cutoff=0.6)), None)
+
+
 def nearest_names(name: str, known: Iterable[str]) -> str:
     """Return ``did you mean 'x'?`` when a known name is close, else the list of known names."""
     choices = sorted(set(known))
-    same = [choice for choice in choices if choice.casefold() == name.casefold()]
-    if same:
-        return f"did you mean {same[0]!r}?"
-    close = difflib.get_close_matches(name, choices, n=1, cutoff=0.6)
-    if close:
-        return f"did you mean {close[0]!r}?"
+    near = nearest_name(name, choices)
+    if near is not None:
+        return f"did you mean {near!r}?"
     shown = ", ".join(choices[:20]) + (f", … ({len(choices)} in all)" if len(choices) > 20 else "")
     return f"known: {shown or 'none'}"

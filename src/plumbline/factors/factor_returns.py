@@ -9,6 +9,7 @@ from plumbline.core.errors import ParameterError, nearest_names
 from plumbline.core.panel import Panel
 
 _MINUS = re.compile(r"\s+-\s+")
+_LOOSE = re.compile(r"\s-|-\s|^-$")
 
 
 def factor_returns(definitions: Mapping[str, str], returns: Panel) -> Panel:
@@ -18,7 +19,7 @@ def factor_returns(definitions: Mapping[str, str], returns: Panel) -> Panel:
     ----------
     definitions : factor name -> ``A``, the return of asset A, or ``A - B``, long A and short B of
         equal size, rebalanced every bar. The minus has blanks around it, because a ticker may
-        contain one.
+        contain one. A name may hold blanks (``SPX Index``), and no minus beside one.
     returns : holds ``return`` of the legs, decimal per bar.
 
     Returns
@@ -114,8 +115,11 @@ def _problem(name: str, text: str, assets: frozenset[str] | None) -> str:
     legs = _legs(text)
     if not name.strip():
         return f"is a factor without a name, defined as {text!r}"
-    if len(legs) > 2 or not all(legs) or any(re.search(r"\s", leg) for leg in legs):
-        return f"is defined as {text!r}; allowed: 'A' or 'A - B'"
+    if assets is not None and len(legs) > 1 and text.strip() in assets:
+        return f"is defined as {text!r}, an asset and a difference in one; rename that asset"
+    if len(legs) > 2 or not all(legs) or any(_LOOSE.search(leg) for leg in legs):
+        more = "; a leg's name holds no minus beside a blank" if len(legs) > 2 else ""
+        return f"is defined as {text!r}; allowed: 'A' or 'A - B'{more}"
     if len(legs) == 2 and legs[0] == legs[1]:
         return f"is defined as {text!r}, which is zero"
     if assets is None:
@@ -129,4 +133,5 @@ def _unknown(leg: str, assets: Collection[str]) -> str:
     for long, short in pairs:
         if long in assets and short in assets:
             return f"blanks around the minus: '{long} - {short}'"
-    return f"{leg!r}, which the data lack ({nearest_names(leg, assets)})"
+    allowed = "; allowed: 'A' or 'A - B'" if re.search(r"\s\W+\s", leg) else ""
+    return f"{leg!r}, which the data lack ({nearest_names(leg, assets)}{allowed})"

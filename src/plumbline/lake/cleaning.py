@@ -20,6 +20,7 @@ from plumbline.lake.value_rules import (
     drop_infinite,
     drop_negative_volumes,
     drop_nonpositive_prices,
+    drop_out_of_range,
     find_frozen_tails,
     find_gaps,
     find_outliers,
@@ -43,8 +44,8 @@ def clean(
     bars : the same columns with fields in sorted order, rows sorted by asset, then bar, each pair
         once, all on the grid, null for missing, no bar without any value.
     quality : ``asset bar_close field rule action value``, one row a finding. A gap is one row at
-        its first missing bar with its length as value; ``gap_total`` counts the bars of an asset;
-        ``no_value`` names an asset of which nothing is left.
+        its first missing bar with its length as value; ``no_value`` names an asset of which
+        nothing is left; ``no_asset`` counts the bars on which none has a value, by weekday.
 
     Raises
     ------
@@ -53,9 +54,9 @@ def clean(
 
     Notes
     -----
-    Order: white space around names, off-calendar rows, sorting, duplicates, infinities, signs,
-    outliers, OHLC, frozen tails, gaps. The outlier and frozen-tail rules read later bars (see
-    :class:`CleaningRules`).
+    Order: white space around names, off-calendar rows, sorting, duplicates, gaps, infinities,
+    sizes, signs, outliers, OHLC, frozen tails. The outlier and frozen-tail rules read later bars
+    (see :class:`CleaningRules`).
     Cost: a sort, and a few passes over each field.
     """
     findings: list[pl.DataFrame] = []
@@ -81,7 +82,10 @@ _Rule = Callable[[pl.DataFrame, list[pl.DataFrame]], pl.DataFrame]
 def _value_rules(rules: CleaningRules, fields: Sequence[str]) -> list[_Rule]:
     prices = [name for name in fields if name in rules.prices]
     volumes = [name for name in rules.volumes if name in fields]
-    chosen: list[_Rule] = [lambda bars, found: drop_infinite(bars, fields, found)]
+    chosen: list[_Rule] = [
+        lambda bars, found: drop_infinite(bars, fields, found),
+        lambda bars, found: drop_out_of_range(bars, prices, volumes, found),
+    ]
     if rules.positive_prices:
         chosen.append(lambda bars, found: drop_nonpositive_prices(bars, prices, found))
         chosen.append(lambda bars, found: drop_negative_volumes(bars, volumes, found))

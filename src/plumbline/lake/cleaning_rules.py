@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal, final
 
 from plumbline.core.errors import ParameterError, nearest_names
+from plumbline.lake.selection import names_in
 
 _CHOICES: dict[str, tuple[str, ...]] = {
     "conflicts": ("refuse", "first", "last"),
@@ -20,8 +21,9 @@ class CleaningRules:
     """What is done about dirt in bars.
 
     White space around asset names is taken off, rows are sorted, rows off the calendar and exact
-    duplicates are dropped, and missing bars are marked and never filled, always. The rest can be
-    set. Whatever a rule finds is counted in the quality report.
+    duplicates are dropped, infinite values, prices beyond 1e-50 … 1e50 and volumes above 1e50
+    become missing, and missing bars are marked and never filled, always. The rest can be set.
+    Whatever a rule finds is counted in the quality report.
 
     Parameters
     ----------
@@ -57,12 +59,12 @@ class CleaningRules:
     outlier_tolerance: float = 0.25
     frozen: Literal["flag", "missing", "off"] = "flag"
     frozen_bars: int = 20
-    prices: Sequence[str] = ("open", "high", "low", "close", "adj_close", "vwap", "price")
-    volumes: Sequence[str] = ("volume", "quote_volume", "taker_buy_volume", "count")
+    prices: str | Sequence[str] = ("open", "high", "low", "close", "adj_close", "vwap", "price")
+    volumes: str | Sequence[str] = ("volume", "quote_volume", "taker_buy_volume", "count")
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "prices", tuple(self.prices))
-        object.__setattr__(self, "volumes", tuple(self.volumes))
+        object.__setattr__(self, "prices", names_in(self.prices))
+        object.__setattr__(self, "volumes", names_in(self.volumes))
         problems = [
             f"{name}={getattr(self, name)!r}: {nearest_names(str(getattr(self, name)), allowed)}"
             for name, allowed in _CHOICES.items()

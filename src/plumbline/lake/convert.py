@@ -8,6 +8,7 @@ import polars as pl
 
 from plumbline.core.calendar import ALWAYS_OPEN, Calendar
 from plumbline.lake.cell_advice import number_advice, time_advice
+from plumbline.lake.problem_text import FileProblem
 from plumbline.lake.raw_table import RawTable
 
 if TYPE_CHECKING:
@@ -125,6 +126,8 @@ def to_closes(
             what += time_advice(cells)
         problems.extend(table.cell_problems(column, far.to_numpy(), what, in_one=True))
     lost = found.is_null() & ~is_null
+    if cells.dtype == pl.String and source.time_format == "iso" and lost.any():
+        lost &= ~_told_mixed(table, column, source.time_zone, problems)
     if lost.any():
         what = _allowed(source, is_text=cells.dtype == pl.String)
         if cells.dtype == pl.String:
@@ -145,6 +148,25 @@ def to_closes(
             return times.dt.replace_time_zone("UTC")
         times = times + calendar.step.astype(object)
     return times.dt.replace_time_zone("UTC")
+
+
+def _told_mixed(table: RawTable, column: str, zone: str, problems: list[str]) -> pl.Series:
+    """Return which cells are dates or times, if a column has both, and say so once."""
+    text = table.frame[column].str.strip_chars()
+    is_date = _dates_of_text(text).is_not_null()
+    is_moment = _moments_of_text(text, zone).is_not_null()
+    n_dates, n_moments = int(is_date.sum()), int(is_moment.sum())
+    if not (n_dates and n_moments):
+        return is_date & is_moment
+    (date, moment) = (table.cell(column, int(mask.arg_true()[0])) for mask in (is_date, is_moment))
+    place = f"{table.name}, column {column!r}: dates and times of day are mixed: "
+    detail = (
+        f"{moment} has a time of day, as {n_moments} of {table.frame.height} cells, and {date} "
+        f"has none, as {n_dates}"
+    )
+    fault = "; write all cells of a column in one form"
+    problems.append(FileProblem(place, detail, fault))
+    return is_date | is_moment
 
 
 def _allowed(source: "TableSource", *, is_text: bool) -> str:

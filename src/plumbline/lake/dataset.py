@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     import polars
 
 
+LARGE_HOLES = 0.1  # share of bars without any asset above which the calendar may be wrong
+
+
 @final
 @dataclass(frozen=True)
 class Dataset:
@@ -62,6 +65,11 @@ class Dataset:
     def n_bars(self) -> int:
         """Return the number of grid bars from the first to the last."""
         return self.last_bar - self.first_bar + 1
+
+    @property
+    def may_have_holes(self) -> bool:
+        """Return whether, as far as counts tell, many bars may hold no asset."""
+        return self.n_rows < (1 - LARGE_HOLES) * self.n_bars * len(self.assets)
 
     def closes(self, first_bar: int | None = None, last_bar: int | None = None) -> np.ndarray:
         """Return the UTC close times of bars of the dataset, both ends included.

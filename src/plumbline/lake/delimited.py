@@ -15,6 +15,7 @@ import polars as pl
 from jaxtyping import Int
 
 from plumbline.lake.content import why_no_text
+from plumbline.lake.problem_text import FileProblem
 from plumbline.lake.raw_table import RawTable
 
 DELIMITERS = (",", ";", "\t", "|")
@@ -63,6 +64,7 @@ def read_delimited(
     twice = [column for column, count in Counter(header).items() if count > 1]
     if twice:
         problems.append(f"{name}: columns stand twice: {', '.join(map(repr, twice))}")
+        return None
     is_good = lines.cells == len(header)
     kept = _Lines(*(part[1:][is_good[1:]] for part in lines))
     if lines.start.size == 1:
@@ -178,10 +180,9 @@ def _width_problems(lines: _Lines, width: int, mark: str, name: str) -> list[str
         advice = f'; a cell that holds {mark!r} stands in quotes, as "1{mark}5"'
     if wrong.size > max(_FEW, lines.cells.size // 2) and np.unique(lines.cells[wrong]).size == 1:
         first = wrong[0]
-        said = (
-            f"{name}: {wrong.size} of {lines.cells.size - 1} lines have {lines.cells[first]} cells"
-        )
-        return [f"{said}, such as line {lines.line[first]}; the header has {width}{advice}"]
+        count = f"{wrong.size} of {lines.cells.size - 1} lines, such as line {lines.line[first]},"
+        fault = f" have {lines.cells[first]} cells; the header has {width}{advice}"
+        return [FileProblem(f"{name}: ", count, fault)]
     shown = [
         f"{name}, line {lines.line[i]}: {lines.cells[i]} cells, the header has {width}{advice}"
         for i in wrong[:_SHOWN]
@@ -209,5 +210,4 @@ def _cells(body: bytes, header: Sequence[str], delimiter: str) -> pl.DataFrame:
         infer_schema=False,
         separator=delimiter,
     )
-    unique = [f"{c}" if header.index(c) == i else f"{c}#{i}" for i, c in enumerate(header)]
-    return frame.rename(dict(zip(columns, unique, strict=True)))
+    return frame.rename(dict(zip(columns, header, strict=True)))

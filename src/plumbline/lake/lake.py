@@ -18,6 +18,7 @@ from plumbline.lake.dataset import Dataset, grid_of
 from plumbline.lake.fingerprint import Listing, describe, list_files, refuse_moved_files
 from plumbline.lake.prepared import Ingested, PreparedDataset, Progress, named, report_of
 from plumbline.lake.segments import lacking, restorable, set_aside, verified_paths, write_segments
+from plumbline.lake.selection import names_in, refuse_wrong
 from plumbline.lake.source import Source
 from plumbline.ledger.database import Database, open_database
 
@@ -224,6 +225,7 @@ class Lake:
         UnknownNameError
             If there is none; the nearest name is given.
         """
+        refuse_wrong(name_or_id)
         with self.database.read() as connection:
             if _DIGEST.fullmatch(name_or_id):
                 found = catalogue.get_dataset(connection, name_or_id, "", 0)
@@ -244,7 +246,7 @@ class Lake:
         dataset : the dataset, its name, or its id, which stands for its content under any name.
         version : of a name; default: the latest.
         """
-        found = self.dataset(dataset, version) if isinstance(dataset, str) else dataset
+        found = self._dataset_of(dataset, version)
         with self.database.read() as connection:
             content = catalogue.get_quality(connection, found)
         if content is None:
@@ -256,8 +258,8 @@ class Lake:
     def panel(
         self,
         dataset: Dataset | str,
-        fields: Sequence[str] | None = None,
-        assets: Sequence[str] | None = None,
+        fields: str | Sequence[str] | None = None,
+        assets: str | Sequence[str] | None = None,
         first_bar: int | None = None,
         last_bar: int | None = None,
     ) -> Panel:
@@ -266,7 +268,7 @@ class Lake:
         Parameters
         ----------
         dataset : the dataset, its name, or its id.
-        fields, assets : names; default: all.
+        fields, assets : names, or one name; default: all.
         first_bar, last_bar : calendar numbers, both included, cut to the dataset's own span;
             default: all of it.
 
@@ -277,19 +279,20 @@ class Lake:
 
         Raises
         ------
-        UnknownAssetError, MissingDataError
-            If an asset, a field, or any bar of the span is not there.
+        ParameterError, UnknownAssetError, MissingDataError
+            If an argument is of the wrong kind; if an asset, a field, or any bar is not there.
         CorruptEntryError
             If a segment's bytes differ from its digest.
         """
         from plumbline.lake.panels import load_panel
 
+        bars = {"first_bar": first_bar, "last_bar": last_bar}
+        refuse_wrong(dataset, {"fields": fields, "assets": assets}, bars)
         found = self._dataset_of(dataset)
-        patches = found.patches
-        names = found.fields if fields is None else tuple(dict.fromkeys(fields))
-        chosen = found.assets if assets is None else tuple(sorted(set(assets)))
-        patches.field_rows(names)
-        patches.asset_columns(chosen)
+        names = found.fields if fields is None else tuple(dict.fromkeys(names_in(fields)))
+        chosen = found.assets if assets is None else tuple(sorted(set(names_in(assets))))
+        found.patches.field_rows(names)
+        found.patches.asset_columns(chosen)
         first, last = found.span(first_bar, last_bar)
         start, stop = found.closes(first, first)[0], found.closes(last, last)[0]
         paths = self._paths(found, int(start.astype("int64")), int(stop.astype("int64")))
@@ -311,8 +314,8 @@ class Lake:
 
         return duckdb_relation(self.segment_paths(dataset), connection)
 
-    def _dataset_of(self, dataset: Dataset | str) -> Dataset:
-        return self.dataset(dataset) if isinstance(dataset, str) else dataset
+    def _dataset_of(self, dataset: Dataset | str, version: int | None = None) -> Dataset:
+        return dataset if isinstance(dataset, Dataset) else self.dataset(dataset, version)
 
     def _paths(
         self, dataset: Dataset, start: int | None = None, stop: int | None = None

@@ -8,6 +8,7 @@ import polars as pl
 from plumbline.lake.dataset import Dataset
 
 LARGE_LOSS = 0.05  # share of the rows off the calendar above which it is more than single days
+WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 SCHEMA: dict[str, Any] = {
     "asset": pl.String,
     "bar_close": pl.Datetime("us", "UTC"),
@@ -62,7 +63,7 @@ def count_effects(quality: pl.DataFrame) -> dict[str, int]:
     changed = found.filter(effect="changed").unique(["asset", "bar_close"]).height
     n_rows = pl.when(pl.col("rule") == "duplicate").then(pl.col("value")).otherwise(1.0)
     dropped = found.filter(effect="dropped").select(n_rows.sum()).item()
-    noted = found.filter(effect="noted").height
+    noted = found.filter(pl.col("rule") != "no_asset", effect="noted").height  # they are gaps
     return {"changed": changed, "dropped": int(dropped), "noted": noted}
 
 
@@ -87,6 +88,30 @@ def large_losses(quality: pl.DataFrame, dataset: Dataset) -> list[str]:
         f"{dataset.name}: {n_off} of {n_rows} rows ({n_off / n_rows:.0%}) are no bar of the "
         f"calendar {grid} and are dropped; check the calendar, the time zone and time_label"
     )
+    return [text]
+
+
+def holes(quality: pl.DataFrame, dataset: Dataset) -> list[str]:
+    """Return a sentence if no asset has a value on more than 10 % of a dataset's bars, else none.
+
+    Parameters
+    ----------
+    quality : report of an ingest.
+    dataset : what it gave.
+    """
+    empty = dict(quality.filter(rule="no_asset").select("field", "value").rows())
+    if not empty:
+        return []
+    n_empty, n_weekend = sum(empty.values()), sum(empty.get(day, 0) for day in WEEKDAYS[5:])
+    text = (
+        f"{dataset.name}: no asset has a value on {n_empty / dataset.n_bars:.0%} of the bars of "
+        f"{dataset.calendar_name} {dataset.frequency} ({n_empty:.0f} of {dataset.n_bars})"
+    )
+    if n_weekend > n_empty / 2:
+        text += f", {n_weekend / n_empty:.0%} of them on Saturdays and Sundays"
+    text += "; windows and horizons count these bars too; check the calendar"
+    if n_weekend > n_empty / 2 and dataset.frequency == "1d":
+        text += ": an exchange has its own, such as XNYS"
     return [text]
 
 

@@ -8,6 +8,8 @@ import numpy as np
 import polars as pl
 from jaxtyping import Bool, Int
 
+from plumbline.lake.problem_text import FileProblem
+
 _SHOWN = 20  # cells named one by one for each column and kind of problem
 _FEW = 3  # bad cells that are named one by one, even if the column holds no others
 
@@ -56,13 +58,9 @@ class RawTable:
         """
         rows = [int(row) for row in np.flatnonzero(is_bad)]
         if len(rows) > (_FEW if in_one else max(_FEW, self.frame.height // 2)):
-            examples = ", ".join(
-                f"{self._shown(column, row)} ({self._line(row)})" for row in rows[:3]
-            )
-            yield (
-                f"{self.name}, column {column!r}, {len(rows)} of {self.frame.height} cells, "
-                f"such as {examples}: each {what}"
-            )
+            examples = ", ".join(self.cell(column, row) for row in rows[:3])
+            count = f"{len(rows)} of {self.frame.height} cells, such as {examples}"
+            yield FileProblem(f"{self.name}, column {column!r}, ", count, f": each {what}")
             return
         for row in rows[:_SHOWN]:
             yield f"{self.where(row)}, column {column!r}: {self._shown(column, row)} {what}"
@@ -71,6 +69,10 @@ class RawTable:
                 f"{self.name}, column {column!r}: {len(rows) - _SHOWN} more cells like these, "
                 f"the last on {self._line(rows[-1])}"
             )
+
+    def cell(self, column: str, row: int) -> str:
+        """Return what a cell holds and where it stands, as in ``'x' (line 2)``."""
+        return f"{self._shown(column, row)} ({self._line(row)})"
 
     def _shown(self, column: str, row: int) -> str:
         value = self.frame[column][row]

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from plumbline.core.calendar import Calendar
 from plumbline.core.errors import ParameterError, SourceError, nearest_names
 from plumbline.lake.problem_text import told_once
+from plumbline.lake.selection import names_in
 from plumbline.lake.source import Source, find_files, path_name
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ class TableSource(Source):
     form : ``long`` or ``wide``, which has one column an asset and one field a file.
     columns : our word -> column of the file: ``bar`` (the time), ``asset``, or a field's name.
         Usual names (``date``, ``timestamp``, ``symbol``, ``ticker`` …) are found by themselves.
-    fields : long form: the fields to take; default: all other columns, whose names are
+    fields : long form: the field or fields to take; default: all other columns, whose names are
         lowered and joined by underscores (``Adj Close`` is ``adj_close``).
     field : wide form: the field that the cells hold; ``{stem}`` is the name of the file without
         the endings that say its format: ``.csv .tsv .txt .parquet .pq``, and ``.gz`` or ``.zip``
@@ -50,10 +51,10 @@ class TableSource(Source):
         If a value is none of these.
     """
 
-    paths: Sequence[str]
+    paths: str | Sequence[str]
     form: Literal["long", "wide"] = "long"
     columns: Mapping[str, str] = dataclasses.field(default_factory=dict)
-    fields: Sequence[str] | None = None
+    fields: str | Sequence[str] | None = None
     field: str = "close"
     asset: str | None = None
     time_label: Literal["close", "open", "session"] = "close"
@@ -61,11 +62,10 @@ class TableSource(Source):
     time_format: str = "iso"
 
     def __post_init__(self) -> None:
-        paths = (self.paths,) if isinstance(self.paths, str) else tuple(self.paths)
-        object.__setattr__(self, "paths", paths)
+        object.__setattr__(self, "paths", names_in(self.paths))
         object.__setattr__(self, "columns", dict(self.columns))
         if self.fields is not None:
-            object.__setattr__(self, "fields", tuple(self.fields))
+            object.__setattr__(self, "fields", names_in(self.fields))
         problems = self._parameter_problems()
         if problems:
             raise ParameterError("; ".join(problems))

@@ -5,17 +5,36 @@ from typing import Literal
 
 import numpy as np
 import polars as pl
+from jaxtyping import Int
 
 from plumbline.core.calendar import Calendar
-from plumbline.lake.quality import finding
+from plumbline.lake.dataset import LARGE_HOLES
+from plumbline.lake.quality import WEEKDAYS, finding
 
 Findings = list[pl.DataFrame]
+_LARGEST = 1e50
 
 
 def drop_infinite(bars: pl.DataFrame, fields: Sequence[str], findings: Findings) -> pl.DataFrame:
     """Make infinite values missing."""
     for name in fields:
         bars = _blank(bars, name, pl.col(name).is_infinite(), "non_finite", findings)
+    return bars
+
+
+def drop_out_of_range(
+    bars: pl.DataFrame, prices: Sequence[str], volumes: Sequence[str], findings: Findings
+) -> pl.DataFrame:
+    """Make prices beyond 1e-50 … 1e50, and volumes above 1e50, missing.
+
+    No market has such a value, and a return over two of them has a square that is no float64.
+    """
+    for name in [*prices, *volumes]:
+        size = pl.col(name).abs()
+        is_bad = size > _LARGEST
+        if name in prices:
+            is_bad |= (size > 0) & (size < 1 / _LARGEST)
+        bars = _blank(bars, name, is_bad, "out_of_range", findings)
     return bars
 
 
@@ -164,12 +183,13 @@ def find_frozen_tails(
 def find_gaps(bars: pl.DataFrame, calendar: Calendar, findings: Findings) -> None:
     """Report grid bars that are missing inside an asset's own span; nothing is filled.
 
-    One row a run of missing bars, at its first one, with its length as value; and one row
-    ``gap_total`` for each such asset, with the number of its missing bars.
+    One row a run of missing bars, at its first one, with its length as value. If no asset has a
+    value on more than a tenth of the bars, one row a weekday besides, with the number of such bars.
     """
     closes = bars["bar_close"].dt.replace_time_zone(None)
     times = closes.unique().sort().to_numpy()
     numbers = calendar.numbers(times)[np.searchsorted(times, closes.to_numpy())]
+    _find_empty_bars(np.unique(numbers), calendar, findings)
     codes = bars["asset"].to_physical().to_numpy()
     jump = np.diff(numbers)
     at = np.flatnonzero((jump > 1) & (codes[1:] == codes[:-1]))
@@ -182,6 +202,28 @@ def find_gaps(bars: pl.DataFrame, calendar: Calendar, findings: Findings) -> Non
         {"asset": bars["asset"].gather(at), "bar_close": starts, "missing": jump[at] - 1}
     )
     findings.append(finding(runs, "gap", "marked", None, pl.col("missing")))
-    none = pl.lit(None, dtype=pl.Datetime("us", "UTC")).alias("bar_close")
-    totals = runs.group_by("asset").agg(pl.col("missing").sum()).with_columns(none)
-    findings.append(finding(totals, "gap_total", "marked", None, pl.col("missing")))
+
+
+def _find_empty_bars(
+    present: Int[np.ndarray, " bars"], calendar: Calendar, findings: Findings
+) -> None:
+    """Report by weekday on how many bars no asset has a value, if they are many.
+
+    Parameters
+    ----------
+    present : calendar numbers of the bars with a value, sorted, each once.
+    """
+    n_grid = int(present[-1] - present[0]) + 1 if present.size else 0
+    if n_grid - present.size <= LARGE_HOLES * n_grid:
+        return
+    closes = calendar.closes(int(present[0]), int(present[-1]))
+    empty = np.delete(closes, present - present[0])
+    stamps = pl.Series("bar_close", empty).dt.replace_time_zone("UTC").to_frame()
+    day = (pl.col("bar_close") - pl.duration(microseconds=1)).dt.weekday()
+    counts = stamps.group_by(day.alias("day"), maintain_order=True).agg(
+        pl.col("bar_close").first(), pl.len().alias("n")
+    )
+    for row in counts.iter_slices(1):
+        named = row.with_columns(pl.lit(None, pl.String).alias("asset"))
+        weekday = WEEKDAYS[row["day"][0] - 1]
+        findings.append(finding(named, "no_asset", "marked", weekday, pl.col("n")))

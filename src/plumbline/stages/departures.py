@@ -6,7 +6,7 @@ from typing import Any
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
-from plumbline.core.errors import nearest_names
+from plumbline.core.errors import nearest_name, nearest_names
 from plumbline.stages.kind import Problem
 
 _KINDS = {
@@ -86,6 +86,12 @@ def _given(value: object) -> str:
     return f"the text {value!r}" if isinstance(value, str) else str(value)
 
 
+def _instead(name: str, others: list[str]) -> str:
+    """Return the key that may have been meant as a missing one, if one is near."""
+    near = nearest_name(name, others)
+    return "" if near is None else f" (is {near!r} meant?)"
+
+
 def _problems(error: ValidationError) -> list[Problem]:
     place = tuple(str(step) for step in error.absolute_path)
     schema: Any = error.schema
@@ -100,7 +106,11 @@ def _problems(error: ValidationError) -> list[Problem]:
     if error.validator == "required":
         known = ", ".join(schema.get("properties", {}))
         lacking = [name for name in schema["required"] if f"{name!r} is" in error.message]
-        return [Problem(place, f"lacks {name!r}; its keys are {known}") for name in lacking]
+        others = [str(name) for name in given if name not in schema.get("properties", {})]
+        return [
+            Problem(place, f"lacks {name!r}{_instead(name, others)}; its keys are {known}", (name,))
+            for name in lacking
+        ]
     if error.validator in ("enum", "const"):
         choices = [str(choice) for choice in schema.get("enum", [schema.get("const")])]
         hint = nearest_names(str(given), choices)

@@ -46,12 +46,17 @@ class Problem:
     ----------
     place : keys that lead there.
     text : what is wrong.
-    among : the keys below the place that the text is about, if it is about several.
+    among : the keys below the place that the text is about, if it is not about the whole of it.
     """
 
     place: Place
     text: str
     among: tuple[str, ...] = ()
+
+    @property
+    def places(self) -> list[Place]:
+        """Return the places that the text is about."""
+        return [(*self.place, key) for key in self.among] or [self.place]
 
     def __str__(self) -> str:
         return f"{'.'.join(self.place)}: {self.text}" if self.place else self.text
@@ -103,6 +108,14 @@ class Gate:
 @dataclass(frozen=True)
 class Kind(Plugin, ABC):
     """A kind of recipe; a file in ``stages/pipelines`` adds one."""
+
+    @abstractmethod
+    def meant(self, document: Mapping[str, Any]) -> tuple[dict[str, Any], list[Problem]]:
+        """Return a document without optional keys that hold nothing, and with names that exist.
+
+        A plug-in that nobody has and that is close to another is taken for that one, which is a
+        problem, so that its parameters can be checked.
+        """
 
     @abstractmethod
     def schema(self, document: Mapping[str, Any]) -> tuple[dict[str, Any], list[Problem]]:

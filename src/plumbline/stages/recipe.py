@@ -10,7 +10,7 @@ import yaml
 
 from plumbline.core.arguments import Argument, require
 from plumbline.core.digest import digest
-from plumbline.core.errors import PlumblineError, RecipeError
+from plumbline.core.errors import PlumblineError, RecipeError, UnknownPluginError, nearest_name
 from plumbline.engine.pipeline import DataSet, Pipeline
 from plumbline.stages.kind import DataSpec, Kind, Place, Problem, kinds
 from plumbline.stages.origin import Origin
@@ -30,7 +30,7 @@ class Recipe:
     name : says in the ledger which results belong together.
     base : folder that the recipe's paths start from.
     kind : the pipeline it describes.
-    document : what was written, with overrides.
+    document : what was written, with overrides, and without optional keys that hold nothing.
     resolved : the same with every default filled in.
     origin : where it was written.
     """
@@ -86,8 +86,9 @@ def load_recipe(
     Parameters
     ----------
     source : a file, or the document itself.
-    overrides : ``key=value`` with dots for nesting, such as ``model.window=126``; values are YAML,
-        or plain text where they are none.
+    overrides : ``key=value`` with dots for nesting, such as ``model.window=126``, and a number from
+        0 for an entry of a list, such as ``gates.0.at_least=2``; values are YAML, or plain text
+        where they are none.
     base : folder that paths start from; default: the file's own, or the working folder.
 
     Raises
@@ -115,11 +116,9 @@ def load_recipe(
         base = base or path.resolve().parent
     found = [Problem((), f"--set {text}") for text in _override(document, overrides, lines)]
     origin = Origin(subject, lines)
-    try:
-        kind = kinds[str(document.get("kind", DEFAULT_KIND))]()
-    except PlumblineError as error:
-        raise origin.error([*found, Problem(("kind",), str(error))]) from error
-    found += problems_of(kind, document, base)
+    kind = _kind_of(document, origin, found)
+    document, misspelt = kind.meant(document)
+    found += [*misspelt, *problems_of(kind, document, base)]
     if found:
         raise origin.error(found)
     return Recipe(str(document["name"]), base, kind, document, kind.resolved(document), origin)
@@ -132,6 +131,20 @@ def overrides_argument(overrides: object) -> Argument:
     return Argument(
         "overrides", overrides, is_allowed, "a list of texts key=value, as ['model.window=126']"
     )
+
+
+def _kind_of(document: dict[str, Any], origin: Origin, found: list[Problem]) -> Kind:
+    """Return the kind of a document; one that nobody has is taken for the nearest, a problem."""
+    name = document["kind"] if document.get("kind") is not None else DEFAULT_KIND
+    try:
+        return kinds[str(name)]()
+    except PlumblineError as error:
+        found.append(Problem(("kind",), str(error)))
+        near = nearest_name(str(name), kinds) if isinstance(error, UnknownPluginError) else None
+        if near is None:
+            raise origin.error(found) from error
+        document["kind"] = near
+        return kinds[near]()
 
 
 def parse_overrides(overrides: Sequence[str]) -> dict[str, Any]:
@@ -195,20 +208,36 @@ def _override(document: dict[str, Any], overrides: Sequence[str], lines: Lines) 
         if wrong:
             problems += [f"{text!r}: {why}" for why in wrong]
             continue
-        place: Any = document
-        *path, last = key.strip().split(".")
-        for depth, step in enumerate(path, 1):
-            if place.get(step) is None:
-                place[step] = {}
-                lines.setdefault(tuple(path[:depth]), 0)
-            place = place[step]
-            if not isinstance(place, dict):
-                problems.append(f"{text!r}: {step} has no keys of its own")
-                break
+        path = tuple(key.strip().split("."))
+        problem = _set(document, path, parsed, lines)
+        if problem:
+            problems.append(f"{text!r}: {problem}")
         else:
-            place[last] = parsed
-            _move((*path, last), lines)
+            _move(path, lines)
     return problems
+
+
+def _set(document: dict[str, Any], path: Place, value: Any, lines: Lines) -> str:
+    """Set what stands at a path; return why it cannot be, or an empty text."""
+    holder: Any = document
+    for depth, step in enumerate(path):
+        at: Any = step
+        if isinstance(holder, list):
+            if not (step.isdecimal() and int(step) < len(holder)):
+                there = f"entries, numbered from 0; {step!r} is none of them"
+                return f"{'.'.join(path[:depth])} has {len(holder)} {there}"
+            at = int(step)
+        elif not isinstance(holder, dict):
+            return f"{path[depth - 1]} has no keys of its own"
+        if depth == len(path) - 1:
+            holder[at] = value
+            break
+        below = holder[at] if isinstance(holder, list) else holder.get(at)
+        if below is None:
+            below = holder[at] = {}
+            lines.setdefault(path[: depth + 1], 0)
+        holder = below
+    return ""
 
 
 def _move(place: Place, lines: Lines) -> None:

@@ -34,7 +34,8 @@ def record_findings(
     Parameters
     ----------
     full : the resolved recipe.
-    known : warnings from before the run; they come first.
+    known : warnings from before the run; they come first, and what they say of a part of all
+        signals is not told again of each.
     """
     database = engine.cache.database
     code = engine.codes.of_module(__name__)
@@ -43,10 +44,8 @@ def record_findings(
         findings = findings_of(engine, result, full, known)
     else:
         told = warnings_of_run(database, before)
-        found = tuple(
-            StudyWarning(w["part"], w["subject"], w["text"]) for w in told if w["part"] != DATA
-        )
-        findings = Findings(known + found, _metrics_of_run(database, before))
+        found = tuple(StudyWarning(w["part"], w["subject"], w["text"]) for w in told)
+        findings = Findings(_joined(known, found), _metrics_of_run(database, before))
     rows = [(w.part, w.signal, w.text) for w in findings.warnings]
     engine.ledger.record_findings(result.run_id, findings.metrics, rows, code)
     return findings
@@ -57,7 +56,16 @@ def findings_of(
 ) -> Findings:
     """Read out of a run's results what they say; the arguments are those of record_findings."""
     tables = study_tables(engine, result)
-    return Findings(known + study_warnings(tables, full), gate_metrics(tables))
+    found = _joined(known, study_warnings(tables, full))
+    return Findings(found, gate_metrics(tables))
+
+
+def _joined(
+    known: tuple[StudyWarning, ...], found: tuple[StudyWarning, ...]
+) -> tuple[StudyWarning, ...]:
+    """Return what was known before a run, and what it found of other parts."""
+    parts = {DATA, *(warning.part for warning in known)}
+    return known + tuple(warning for warning in found if warning.part not in parts)
 
 
 def verdicts_of_run(database: Database, run: Mapping[str, Any]) -> tuple[Verdict, ...]:

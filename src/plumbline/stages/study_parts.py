@@ -207,9 +207,9 @@ def _factor_problems(document: Mapping[str, Any], shape: Shape) -> list[Problem]
     place = ("factors", "definitions")
     definitions = mapping(mapping(document, "factors"), "definitions")
     found: list[Problem] = []
-    if shape.is_whole(place):
-        wrong = definition_problems(definitions)
-        found += [Problem((*place, name), text) for name, text in wrong.items()]
+    sound = {name: d for name, d in definitions.items() if shape.is_whole((*place, name))}
+    wrong = definition_problems(sound)
+    found += [Problem((*place, name), text) for name, text in wrong.items()]
     if not shape.holds(("model", "model")):
         return found
     given = _without(document.get("model"), "model")

@@ -57,6 +57,11 @@ class StudyWarning:
     text: str
 
 
+def known_warning(text: str) -> StudyWarning:
+    """Return a warning from before the run; of the trailing mean it stands for all signals'."""
+    return StudyWarning("ic_rolling" if text.startswith("rolling_bars: ") else DATA, "", text)
+
+
 def study_warnings(
     tables: "Mapping[str, pl.DataFrame]", full: Mapping[str, Any]
 ) -> tuple[StudyWarning, ...]:

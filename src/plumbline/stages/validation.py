@@ -26,7 +26,7 @@ def problems_of(kind: Kind, document: Mapping[str, Any], base: Path) -> list[Pro
     """
     schema, found = kind.schema(document)
     found += departures(schema, document)
-    shape = Shape(tuple(problem.place for problem in found))
+    shape = Shape(tuple(place for problem in found for place in problem.places))
     return found + kind.problems(document, shape, base)
 
 

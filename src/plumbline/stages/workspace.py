@@ -64,9 +64,9 @@ class Workspace:
 
     @cached_property
     def warnings(self) -> tuple[str, ...]:
-        """Return what of the recipe cannot be computed from these data, as far as axes tell."""
+        """Return where a calendar does not fit, and what the axes of the data cannot give."""
         data: dict[str, DataSet] = dict(self.datasets)
-        return self.recipe.warnings(data)
+        return (*self._holes(), *self.recipe.warnings(data))
 
     def _emptied(self, error: RecipeError) -> list[str]:
         """Return why assets that a recipe asks for are not there though the files name them."""
@@ -87,6 +87,16 @@ class Workspace:
         if isinstance(found, PreparedDataset):
             return found.quality
         return self.project.lake.quality(found)
+
+    def _holes(self) -> list[str]:
+        """Return which data sets have many bars without any asset."""
+        found: list[str] = []
+        for name, dataset in self.datasets.items():
+            if dataset.may_have_holes:  # spares an import
+                from plumbline.lake.quality import holes
+
+                found += holes(self.quality(name), dataset)
+        return found
 
     def store_data(self) -> None:
         """Store the data sets that are not in the lake yet."""

@@ -32,7 +32,10 @@ def command(
     facts: dict[str, Any] = {
         **machine(),
         "kernels": f"compiled: {compiled or 'none yet'}; in {cache_folder()}",
-        "settings": {name: str(getattr(settings, name)) for name in vars(settings)},
+        "settings": {
+            name: "the machine's clock" if value is None else str(value)
+            for name, value in vars(settings).items()
+        },
     }
     checks: list[dict[str, Any]] = []
     root = project_root(project or Path.cwd())

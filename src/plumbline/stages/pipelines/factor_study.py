@@ -23,6 +23,7 @@ from plumbline.stages.fit_factor_model import FitFactorModel
 from plumbline.stages.kind import DataSpec, Gate, Kind, Problem, Shape
 from plumbline.stages.label_regimes import LabelRegimes, MarketRegime
 from plumbline.stages.mask_signal import MaskSignal
+from plumbline.stages.meaning import as_meant, without_empty
 from plumbline.stages.neutralise_signal import NeutraliseSignal
 from plumbline.stages.sectors import read_sectors, sectors_of
 from plumbline.stages.select_universe import SelectUniverse
@@ -55,6 +56,10 @@ from plumbline.stages.validation import filled, made
 @dataclass(frozen=True)
 class FactorStudy(Kind):
     """Signals on a universe of assets: factor model, signals, evaluation."""
+
+    def meant(self, document: Mapping[str, Any]) -> tuple[dict[str, Any], list[Problem]]:
+        """Return a document as it is meant; see :meth:`Kind.meant`."""
+        return as_meant(without_empty(document))
 
     def schema(self, document: Mapping[str, Any]) -> tuple[dict[str, Any], list[Problem]]:
         """Return the schema of a document; see :meth:`Kind.schema`."""
