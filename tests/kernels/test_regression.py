@@ -639,3 +639,21 @@ def test_every_problem_is_named_at_once():
 def test_wrong_shapes_are_refused(y, x):
     with pytest.raises(ParameterError, match="needs"):
         rolling_ols(y, x, 6)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("text", np.ones((9, 1)), 5), "y: 'text' is no array of numbers"),
+        ((np.ones((9, 2)), [[1.0], [2.0, 3.0]], 5), "x: .* is no array of numbers"),
+        ((np.ones((9, 2)), np.ones((9, 1)), None), "window=None must be a whole number"),
+    ],
+)
+def test_what_is_no_number_is_named(arguments, told):
+    with pytest.raises(ParameterError, match=told):
+        rolling_ols(*arguments)
+
+
+def test_an_intercept_is_there_or_not():
+    with pytest.raises(ParameterError, match="intercept='no' must be True or False"):
+        rolling_ols(np.ones((9, 2)), np.ones((9, 1)), 5, intercept="no")

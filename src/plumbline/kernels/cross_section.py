@@ -111,7 +111,7 @@ def _neutralised(
     mask: ArrayLike | None,
 ) -> tuple[Float[np.ndarray, "bars assets"], Int[np.ndarray, "two bars"]]:
     """Return residuals, and for each bar what was done with it and how many assets are alone."""
-    panel, loadings = as_input(signal), as_input(exposures)
+    panel, loadings = as_input(signal, "signal"), as_input(exposures, "exposures")
     given = as_input(np.empty((0, 0)) if weights is None else weights)
     problems = []
     if panel.ndim != 2:
@@ -142,7 +142,7 @@ def _group_numbers(
     """Return groups numbered from 0, -1 for none, one row if all bars share them; add problems."""
     if groups is None:
         return np.empty((0, 0), np.int64)
-    labels = as_input(groups)
+    labels = as_input(groups, "groups")
     if labels.shape not in (shape, shape[1:]):
         problems.append(f"groups have shape {labels.shape}, need {shape[1:]} or {shape}")
         return np.empty((0, 0), np.int64)

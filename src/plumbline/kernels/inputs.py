@@ -7,17 +7,17 @@ from numpy.typing import ArrayLike
 from plumbline.core.errors import ParameterError
 
 
-def whole_number_problems(**values: object) -> list[str]:
-    """Return what of some arguments is no whole number; None is one that was not given."""
+def whole_number_problems(*, min_obs: object = None, **values: object) -> list[str]:
+    """Return what of some arguments is no whole number; ``min_obs`` may be None, its default."""
+    given = values if min_obs is None else {**values, "min_obs": min_obs}
     return [
         f"{name}={value!r} must be a whole number"
-        for name, value in values.items()
-        if value is not None
-        and (isinstance(value, bool) or not isinstance(value, (int, np.integer)))
+        for name, value in given.items()
+        if isinstance(value, bool) or not isinstance(value, (int, np.integer))
     ]
 
 
-def as_input(values: ArrayLike) -> Float[np.ndarray, "..."]:
+def as_input(values: ArrayLike, name: str = "values") -> Float[np.ndarray, "..."]:
     """Return values as a read-only float64 array in C order, copied only where they are not.
 
     What a masked array hides is NaN.
@@ -28,13 +28,16 @@ def as_input(values: ArrayLike) -> Float[np.ndarray, "..."]:
     Raises
     ------
     ParameterError
-        If the values are complex.
+        If the values are complex or no numbers.
     """
     if np.iscomplexobj(values):
-        raise ParameterError("values are complex numbers, need real ones; take .real or abs first")
+        raise ParameterError(f"{name} are complex numbers, need real ones; take .real or abs first")
     if isinstance(values, np.ma.MaskedArray):
         values = np.ma.filled(values.astype(np.float64), np.nan)
-    array = np.ascontiguousarray(values, dtype=np.float64).view()
+    try:
+        array = np.ascontiguousarray(values, dtype=np.float64).view()
+    except (TypeError, ValueError) as error:
+        raise ParameterError(f"{name}: {values!r:.60} is no array of numbers: {error}") from error
     array.flags.writeable = False
     return array
 

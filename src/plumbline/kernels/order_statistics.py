@@ -136,7 +136,7 @@ def _pairs(
     function: str, signals: ArrayLike, forwards: ArrayLike
 ) -> tuple[Float[np.ndarray, "signals bars assets"], Float[np.ndarray, "horizons bars assets"]]:
     """Return signals and forward returns as the kernels take them."""
-    left, right = as_input(signals), as_input(forwards)
+    left, right = as_input(signals, "signals"), as_input(forwards, "forwards")
     problems = [
         f"{name} have shape {panel.shape}, need ({axis}, bars, assets)"
         for name, axis, panel in (

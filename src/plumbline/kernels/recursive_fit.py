@@ -113,7 +113,7 @@ def recursive_ols(
     problems = whole_number_problems(memory=memory, min_obs=min_obs, first_bar=chosen.first_bar)
     if problems:
         raise ParameterError("recursive_ols: " + "; ".join(problems))
-    y_panel, x_panel = as_input(y), as_input(x)
+    y_panel, x_panel = as_input(y, "y"), as_input(x, "x")
     needed = math.ceil(0.6 * memory) if min_obs is None else min_obs
     problems = [*_shape_problems(y_panel, x_panel), *_range_problems(memory, needed, chosen)]
     n = x_panel.shape[1] + 1 if x_panel.ndim == 2 else 2

@@ -149,10 +149,12 @@ def rolling_ols(
     problems = whole_number_problems(
         window=window, min_obs=min_obs, as_of_lag=chosen.as_of_lag, first_bar=chosen.first_bar
     )
+    if not isinstance(intercept, (bool, np.bool_)):
+        problems.append(f"intercept={intercept!r} must be True or False")
     if problems:
         raise ParameterError("rolling_ols: " + "; ".join(problems))
-    y_panel, x_panel = as_input(y), as_input(x)
-    weights = None if chosen.weights is None else as_input(chosen.weights)
+    y_panel, x_panel = as_input(y, "y"), as_input(x, "x")
+    weights = None if chosen.weights is None else as_input(chosen.weights, "weights")
     n_coefficients = (x_panel.shape[1] if x_panel.ndim == 2 else 1) + int(intercept)
     needed = math.ceil(0.6 * window) if min_obs is None else min_obs
     problems = [
