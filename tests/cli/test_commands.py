@@ -259,7 +259,7 @@ def test_a_folder_that_cannot_be_written_is_named_with_what_to_do(capsys, folder
     assert "study.html" in err
     assert "can be written and has room; what was finished is stored" in err
     (folder / "reports" / "small" / "study.html").rmdir()
-    assert document(capsys, "run")[1]["blocks"] == {"cached": 23}
+    assert document(capsys, "run")[1]["blocks"] == {"cached": 24}
 
 
 def test_plan_run_plan_run(capsys, folder):
@@ -527,11 +527,11 @@ def test_ctrl_c_says_what_is_finished_and_that_the_same_command_goes_on(
     monkeypatch.setattr(Session, "_computed", interrupted)
     code, out, err = said(capsys, "run")
     assert (code, out) == (130, "")
-    told = ["3 of 23 blocks stored; the same command goes on from there", "plumbline: interrupted"]
+    told = ["3 of 24 blocks stored; the same command goes on from there", "plumbline: interrupted"]
     assert err.splitlines()[-2:] == told
     monkeypatch.undo()
     code, done = document(capsys, "run", "--project", str(folder), str(folder / "study.yaml"))
-    assert (code, done["blocks"]) == (0, {"cached": 3, "computed": 20})
+    assert (code, done["blocks"]) == (0, {"cached": 3, "computed": 21})
     runs = document(capsys, "runs", "--project", str(folder))[1]
     assert [run["state"] for run in runs] == ["done", "interrupted"]
 
