@@ -5,8 +5,8 @@ before it), that what looks ahead on purpose lives in ``forward_returns`` alone,
 evaluation carries the conventions of its figures.
 
 The factor models are found by name in ``plumbline.factors.model.models``. A name that is also a
-file's or a folder's (``models``, ``factor_returns``, ``forward_returns``) is not given here: import
-it from its module.
+file's or a folder's (``models``, ``factor_returns``, ``forward_returns``, ``risk_decomposition``)
+is not given here: import it from its module.
 """
 
 from typing import TYPE_CHECKING
