@@ -546,7 +546,7 @@ def test_a_project_that_cannot_be_written_is_read(capsys, finished, monkeypatch,
     assert said(capsys, "report", "--to", str(tmp_path / "first"))[0] == 0
     last = document(capsys, "runs")[1][0]["id"]
     before = states(tmp_path / "copy")
-    monkeypatch.setattr("plumbline.ledger.database.os.access", lambda *_: False)
+    monkeypatch.setattr("plumbline.ledger.database.os.access", lambda _, mode: mode != os.W_OK)
     for words in (["runs"], ["runs", "last"], ["data"], ["data", "stocks", "--quality"], ["plan"]):
         code, _, err = said(capsys, *words)
         assert code == 0, err

@@ -85,6 +85,28 @@ def test_ctrl_c_that_a_library_turns_into_an_error_of_its_own_is_an_interrupt(
     assert "half-way" not in done.stderr
 
 
+def test_ctrl_c_in_code_that_is_made_while_it_runs_is_exit_code_130(folder: Path) -> None:
+    """Under ``python -m`` Python would die of the signal, although the interrupt was caught."""
+    (folder / "typed.py").write_text("""
+import plumbline.cli.console as module
+
+def emit(*_, **__):
+    exec("import os, signal; os.kill(os.getpid(), signal.SIGINT)")
+
+module.emit = emit
+from plumbline.cli import main
+main()
+""")
+    done = subprocess.run(
+        [sys.executable, "-m", "typed", "runs"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (130, "plumbline: interrupted\n")
+
+
 @pytest.mark.parametrize("module", ["typer", "plumbline.cli.app", "plumbline.core.errors"])
 def test_ctrl_c_while_the_command_loads_is_an_interrupt(folder: Path, module: str) -> None:
     program = f"""

@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+from contextlib import suppress
 from io import TextIOWrapper
 from typing import NoReturn
 
@@ -23,9 +24,12 @@ def run() -> NoReturn:
         if not (is_interrupted() or isinstance(error, KeyboardInterrupt)):
             raise
         print("plumbline: interrupted", file=sys.stderr)  # whatever a library made of it
-        _tidy_up_quickly()
+        _leave()
         raise SystemExit(INTERRUPTED) from error
-    _tidy_up_quickly()
+    if code == INTERRUPTED:
+        _leave()
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:  # all is said; Python tidies up
+        signal.signal(signal.SIGINT, lambda *_: os._exit(INTERRUPTED))
     raise SystemExit(code)
 
 
@@ -41,7 +45,13 @@ def _called() -> int:
     return code
 
 
-def _tidy_up_quickly() -> None:
-    """Let Ctrl-C end the process at once: all is said, and Python only tidies up."""
-    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
-        signal.signal(signal.SIGINT, lambda *_: os._exit(INTERRUPTED))
+def _leave() -> None:
+    """End the process here, with what was interrupted unwound.
+
+    At its own end Python would kill itself by the signal if the interrupt, though it was caught,
+    came out of code that is made while it runs, as that of a dataclass is.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError):
+            stream.flush()
+    os._exit(INTERRUPTED)

@@ -68,6 +68,8 @@ def forget_version(lake: Lake, name: str, version: int) -> int:
         )
     with lake.database.begin() as connection:
         unused = catalogue.remove_version(connection, name, version)
-    for digest in unused:
-        segment_path(lake.segment_folder, digest).unlink(missing_ok=True)
-    return len(unused)
+    paths = [segment_path(lake.segment_folder, digest) for digest in unused]
+    held = [path for path in paths if path.exists()]
+    for path in held:
+        path.unlink(missing_ok=True)
+    return len(held)

@@ -173,7 +173,9 @@ def _outcome(future: Any, work: Work) -> Outcome | Exception:
     if isinstance(error, ProcessExpired):
         return WorkerLostError(f"{where}: its process ended with exit code {error.exitcode}")
     if isinstance(error, BrokenProcessPool):
-        advice = 'a program that starts them keeps what it does under `if __name__ == "__main__":`'
+        advice = (
+            'a program that starts them must put what it does under `if __name__ == "__main__":`'
+        )
         return WorkerLostError(f"{where}: all worker processes ended: {error}; {advice}")
     return StageError(f"{where}: {type(error).__name__}: {error}")
 
