@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from plumbline.core.panel import Panel as Panel
     from plumbline.core.version import __version__ as __version__
     from plumbline.lake.lake import Lake as Lake
-    from plumbline.lake.lake import open_lake as open_lake
+    from plumbline.lake.opening import open_lake as open_lake
     from plumbline.stages.recipe import load_recipe as load_recipe
 
 _EXPORTS = {
@@ -23,7 +23,7 @@ _EXPORTS = {
     "Panel": "core.panel",
     "init": "api",
     "load_recipe": "stages.recipe",
-    "open_lake": "lake.lake",
+    "open_lake": "lake.opening",
     "plan": "api",
     "run": "api",
     "__version__": "core.version",

@@ -7,7 +7,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from plumbline.lake.lake import Lake, open_lake
+from plumbline.lake.lake import Lake
+from plumbline.lake.opening import open_lake
 
 
 @pytest.fixture

@@ -14,7 +14,8 @@ import pytest
 from sqlalchemy import event
 
 from plumbline.lake import durable
-from plumbline.lake.lake import Lake, open_lake
+from plumbline.lake.lake import Lake
+from plumbline.lake.opening import open_lake
 from plumbline.lake.sources.csv import Csv
 
 POINTS = ("open", "write", "fsync", "rename", "sync_folder", "begin", "statement", "commit")
@@ -176,7 +177,7 @@ def test_a_crash_at_any_point_loses_nothing(two_states, record_property):
 KILLED = """
 import os, sys
 from pathlib import Path
-from plumbline.lake.lake import open_lake
+from plumbline.lake.opening import open_lake
 from plumbline.lake import segments
 from plumbline.lake.sources.csv import Csv
 from plumbline.lake import catalogue
@@ -206,7 +207,7 @@ def test_a_killed_process_leaves_the_old_state(two_states, point):
 INGESTER = """
 import sys
 from pathlib import Path
-from plumbline.lake.lake import open_lake
+from plumbline.lake.opening import open_lake
 from plumbline.lake.sources.csv import Csv
 
 base, names = Path(sys.argv[1]), sys.argv[2:]

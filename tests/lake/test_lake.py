@@ -23,7 +23,8 @@ from plumbline.lake import lake as lake_module
 from plumbline.lake.cleaning_rules import CleaningRules
 from plumbline.lake.dataset import diff
 from plumbline.lake.fingerprint import FileState
-from plumbline.lake.lake import Lake, open_lake
+from plumbline.lake.lake import Lake
+from plumbline.lake.opening import open_lake
 from plumbline.lake.sources.csv import Csv
 from plumbline.lake.sources.parquet import Parquet
 

@@ -49,13 +49,13 @@ class Project:
     @cached_property
     def lake(self) -> "Lake":
         """Return the lake, for reading."""
-        from plumbline.lake.lake import open_lake
+        from plumbline.lake.opening import open_lake
 
         return open_lake(self.store, self.database)
 
     def lake_for(self, source: "Source") -> "Lake":
         """Return the lake for ingesting a source: data sets are keyed by the code that reads it."""
-        from plumbline.lake.lake import open_lake
+        from plumbline.lake.opening import open_lake
 
         return open_lake(self.store, self.database, self.codes.of_ingest(source))
 

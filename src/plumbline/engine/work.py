@@ -219,7 +219,7 @@ def _require_state(state: Mapping[str, Any]) -> None:
 
 @lru_cache(maxsize=8)
 def _lake(path: Path) -> PanelReader:
-    from plumbline.lake.lake import open_lake
+    from plumbline.lake.opening import open_lake
 
     return open_lake(path)
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from plumbline.lake.dataset import Dataset as Dataset
     from plumbline.lake.dataset import diff as diff
     from plumbline.lake.lake import Lake as Lake
-    from plumbline.lake.lake import open_lake as open_lake
+    from plumbline.lake.opening import open_lake as open_lake
     from plumbline.lake.prepared import Ingested as Ingested
     from plumbline.lake.prepared import PreparedDataset as PreparedDataset
     from plumbline.lake.source import Source as Source
@@ -31,7 +31,7 @@ _EXPORTS = {
     "Source": "source",
     "clean": "cleaning",
     "diff": "dataset",
-    "open_lake": "lake",
+    "open_lake": "opening",
 }
 
 __getattr__, __dir__, __all__ = front(__name__, _EXPORTS)

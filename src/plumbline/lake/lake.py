@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
-from plumbline.core.arguments import Argument, require
 from plumbline.core.calendar import Calendar
 from plumbline.core.digest import digest
 from plumbline.core.errors import CorruptEntryError, MissingDataError, ParameterError, ProjectError
@@ -381,23 +380,3 @@ class Lake:
                 return False
             segments = catalogue.get_segments(connection, dataset_id)
         return not lacking(self.segment_folder, segments, read=True)
-
-
-def open_lake(path: Path | str, database: Database | None = None, code: str = "") -> Lake:
-    """Open the lake in a folder. Nothing is made: the first ingest makes a lake that is not there.
-
-    Parameters
-    ----------
-    path : folder of the lake.
-    database : metadata database; default: ``path/plumbline.db``.
-    code : digest of the code that reads and cleans; see :class:`Lake`.
-    """
-    is_folder = isinstance(path, (str, Path)) and path != ""
-    require(Argument("path", path, is_folder, "the folder of a lake, as text or a Path"))
-    root = Path(path)
-    if database is None:
-        if not (root / DATABASE).is_file():
-            return Lake(root, None, code)
-        database = open_database(root / DATABASE)
-    catalogue.create_missing(database)
-    return Lake(root, database, code)

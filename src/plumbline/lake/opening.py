@@ -1,0 +1,28 @@
+"""Open the lake in a folder, whether or not something lies in it."""
+
+from pathlib import Path
+
+from plumbline.core.arguments import Argument, require
+from plumbline.lake import catalogue
+from plumbline.lake.lake import DATABASE, Lake
+from plumbline.ledger.database import Database, open_database
+
+
+def open_lake(path: Path | str, database: Database | None = None, code: str = "") -> Lake:
+    """Open the lake in a folder. Nothing is made: the first ingest makes a lake that is not there.
+
+    Parameters
+    ----------
+    path : folder of the lake.
+    database : metadata database; default: ``path/plumbline.db``.
+    code : digest of the code that reads and cleans; see :class:`Lake`.
+    """
+    is_folder = isinstance(path, (str, Path)) and path != ""
+    require(Argument("path", path, is_folder, "the folder of a lake, as text or a Path"))
+    root = Path(path)
+    if database is None:
+        if not (root / DATABASE).is_file():
+            return Lake(root, None, code)
+        database = open_database(root / DATABASE)
+    catalogue.create_missing(database)
+    return Lake(root, database, code)
