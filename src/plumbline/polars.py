@@ -15,6 +15,7 @@ import numpy as np
 import polars as pl
 from jaxtyping import Float
 
+from plumbline.core.errors import ParameterError
 from plumbline.kernels import cross_scaling, cross_section, rolling, rolling_order, rolling_pairs
 from plumbline.kernels.regression import RollingFit, RollingOptions, rolling_ols
 
@@ -92,9 +93,9 @@ class Plumb:
         kernel = partial(
             rolling_order.rolling_quantile, q=q, window=window, min_obs=min_obs, first_bar=first_bar
         )
-        if isinstance(q, (int, float)):
+        if np.ndim(q) == 0:
             return _mapped([self._column], kernel)
-        return _mapped([self._column], kernel, [f"q{share:g}" for share in q])
+        return _mapped([self._column], kernel, [f"q{share!r}" for share in np.asarray(q).tolist()])
 
     def ewma(
         self,
@@ -248,6 +249,8 @@ def _mapped(
 ) -> pl.Expr:
     """Return an expression that a kernel makes of columns: one column, or a struct of several."""
     kernel(*(np.empty(0) for _ in columns))  # refuses wrong arguments here
+    if len(set(names)) < len(names):
+        raise ParameterError(f"two fields of the result have one name: {', '.join(names)}")
 
     def apply(series: Sequence[pl.Series]) -> pl.Series:
         found = kernel(*(_values(column) for column in series))

@@ -9,7 +9,6 @@ import polars as pl
 SECTORS = ("Communication Services", "Energy", "Financials", "Health Care", "Utilities")
 REGIMES = {"volatility": ("calm", "turbulent"), "market trend": ("down", "up")}
 NULLS = ("random_ranks", "permuted_assets", "block_shuffled")
-REASONS = ("price does not move", "too few bars")
 
 CONVENTIONS = {
     "pearson_ic": "Pearson correlation of the values of a signal with the forward return.",
@@ -44,7 +43,6 @@ def tables(
         "ic_by_regime": _conditioned(ic, rng, "state", REGIMES),
         "capacity": _capacity(ic),
         "signal_correlation": _correlation(ic),
-        "universe": _universe(bars),
     }
 
 
@@ -138,17 +136,3 @@ def _correlation(ic: dict[tuple[str, int], np.ndarray]) -> pl.DataFrame:
     names = list(dict.fromkeys(name for name, _ in ic))
     rows = [(a, b, 1.0 if a == b else 0.62) for a in names for b in names]
     return pl.DataFrame(rows, schema=["signal", "other", "mean_rank_correlation"], orient="row")
-
-
-def _universe(bars: list[datetime]) -> pl.DataFrame:
-    n, first, last = len(bars), bars[0], bars[-1]
-    rows = [(f"A{i:03d}", n, n, first, last, "", 0) for i in range(117)]
-    rows += [
-        ("FROZEN", n, n // 2, first, bars[n // 2], REASONS[0], n - n // 2),
-        ("LATE", n // 3, 0, None, None, REASONS[1], n // 3),
-        ("THIN", n, n - 1, first, last, REASONS[0], 1),
-    ]
-    names = ["asset", "n_bars_priced", "n_bars_member", "first_member", "last_member", "reason"]
-    types = {name: pl.Datetime("us", "UTC") for name in ("first_member", "last_member")}
-    schema = [(name, types.get(name)) for name in [*names, "n_bars_excluded"]]
-    return pl.DataFrame(rows, schema=schema, orient="row")

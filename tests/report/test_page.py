@@ -470,17 +470,3 @@ def test_the_reason_of_what_was_not_computed_stands_beside_the_part_that_stays_i
     style = (files("plumbline.report") / "style.css").read_text("utf-8")
     sticky = 'th[scope="row"], thead th:first-child { position: sticky; left: 0; '
     assert sticky + "background: var(--paper)" in style
-
-
-def test_bins_of_different_widths_say_whose_they_are():
-    results = study(300)
-    first, second = results.signals[:2]
-    ic = results.tables["ic"]
-    wide = pl.when(pl.col("signal") == second).then(pl.col("rank_ic") / 20).otherwise("rank_ic")
-    tables = {**results.tables, "ic": ic.with_columns(wide.alias("rank_ic"))}
-    text = study_page(replace(results, tables=tables))
-    (told,) = re.findall(
-        r"counted for display in bins of ([^.]*\.[^ ]* [^.]*\.\S* \([^)]*\))", text
-    )
-    assert f"({first})" in told
-    assert f"({second})" in told

@@ -117,7 +117,7 @@ def test_the_page_has_the_parts_that_alphalens_users_expect(page):
         "capacity": ("Net falls to zero between 3bn and 10bn USD.", "Participation"),
         "sectors": ("Health Care", "Utilities"),
         "regimes": ("volatility", "turbulent", "market trend"),
-        "coverage": ("Coverage", "price does not move", "FROZEN", "LATE"),
+        "coverage": ("Coverage", "short history", "frozen", "GONE"),
     }.items():
         for words in text:
             assert words in part(page, anchor), (anchor, words)

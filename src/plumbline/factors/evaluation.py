@@ -8,12 +8,12 @@ import numpy as np
 import polars as pl
 from jaxtyping import Bool, Float
 
-from plumbline.core.alignment import conform
 from plumbline.core.errors import ParameterError
 from plumbline.core.page import pages
 from plumbline.core.panel import Panel
 from plumbline.factors.conditional import ic_by_regime, ic_by_sector, regime_problems
 from plumbline.factors.conventions import conventions
+from plumbline.factors.given_signals import refuse_wrong, signals_on
 from plumbline.factors.history import (
     HISTORY_CONVENTIONS,
     coverage,
@@ -117,7 +117,7 @@ class Evaluation:
 
 
 def evaluate_signal(
-    signal: Panel | Mapping[str, Panel | Float[np.ndarray, "bars assets"]],
+    signal: Panel | Mapping[str, Any] | Float[np.ndarray, "bars assets"],
     prices: Panel,
     *,
     horizons: Sequence[int] = (1, 5, 21, 63),
@@ -131,8 +131,8 @@ def evaluate_signal(
 
     Parameters
     ----------
-    signal : panel with one field, whose name is the signal's; or name -> panel with one field, or
-        (T, A) values on the axes of the prices. Known at the close of each bar.
+    signal : panel with one field, whose name is the signal's; (T, A) values on the axes of the
+        prices; or name -> one of these. Known at the close of each bar.
     prices : ``close``, and ``volume`` (units traded) for the capacity curve; every bar and asset of
         the signals is in it.
     horizons : bars after the signal over which returns are taken, increasing.
@@ -152,10 +152,11 @@ def evaluate_signal(
     ParameterError
         If axes or values do not fit; every problem is named.
     """
+    told = {"horizons": horizons, "costs": costs, "sectors": sectors, "regimes": regimes}
+    refuse_wrong(signal, prices, told)
     options = EvaluationOptions(horizons=tuple(horizons), cost_bps=costs)
-    return evaluate(
-        _arrays(signal, prices), prices, options=options, sectors=sectors, regimes=regimes
-    )
+    values = signals_on(signal, prices)
+    return evaluate(values, prices, options=options, sectors=sectors, regimes=regimes)
 
 
 def evaluate(
@@ -233,36 +234,6 @@ def evaluate(
         unavailable=_unavailable(prices, chosen, sectors, regimes)
         | ({} if len(signals) > 1 else {"signal_correlation": "there is one signal"}),
     )
-
-
-def _arrays(
-    signal: Panel | Mapping[str, Panel | Float[np.ndarray, "bars assets"]], prices: Panel
-) -> dict[str, Float[np.ndarray, "bars assets"]]:
-    """Return signals on the axes of the prices."""
-    given = dict(signal) if not isinstance(signal, Panel) else {"/".join(signal): signal}
-    wrong = [
-        f"signal {name!r} is a panel of {len(value)} fields, need one"
-        for name, value in given.items()
-        if isinstance(value, Panel) and len(value) != 1
-    ]
-    wrong += [
-        f"signal {name!r} has assets without prices: {', '.join(sorted(unpriced)[:5])}"
-        for name, value in given.items()
-        if isinstance(value, Panel) and (unpriced := set(value.assets) - set(prices.assets))
-    ]
-    if wrong:
-        raise ParameterError("; ".join(wrong))
-    return {
-        name: _on_axes(value, prices) if isinstance(value, Panel) else np.asarray(value)
-        for name, value in given.items()
-    }
-
-
-def _on_axes(panel: Panel, prices: Panel) -> Float[np.ndarray, "bars assets"]:
-    (values,) = conform(panel, prices).values()
-    full = np.full(prices.shape, np.nan)
-    full[:, prices.columns_of(panel.assets)] = values
-    return full
 
 
 def _check(

@@ -91,6 +91,7 @@ class Ask:
         """Return the fewest bars after which an asset can be a member of the universe."""
         return 1 if self.rules is None else self.rules.least_bars
 
+    @property
     def told_common(self) -> str:
         """Return whose bars the model is fitted on, and how many they are."""
         if self.model.own_factors:
@@ -225,6 +226,11 @@ def _rule_reasons(ask: Ask) -> list[Problem]:
 def _model_reasons(ask: Ask) -> list[Problem]:
     if ask.n_common < 1:
         return []  # no bar in common says it
+    n_own, n_assets = len(ask.model.own_factors), len(ask.universe)
+    if n_own >= n_assets:
+        needed = f"{_count(n_own, 'factor')} of their own returns need more than {n_own} assets"
+        text = f"{needed}, the universe has {n_assets}: there is no fit"
+        return [Problem(("model", "n_factors"), text)]
     needs = (("fit", ask.least.fit), ("residual return", ask.least.residual))
     for what, n_returns in needs:
         if n_returns >= ask.n_common:
@@ -324,8 +330,8 @@ def _regime_reasons(ask: Ask) -> list[Problem]:
         data = ask.stocks if told.factor is None else ask.legs
         n_bars, needed = data.last_bar - data.first_bar, told.regime.least_bars
         if needed > n_bars:
-            there = f"the data have {_count(n_bars, 'bar')} with returns"
-            text = f"its first state needs {needed}, {there}: it has no state"
+            there = f"the data have {n_bars}"
+            text = f"its first state needs {needed} bars with returns, {there}: it has no state"
             found.append(Problem(("regimes", told.name), text))
     return found
 

@@ -19,7 +19,8 @@ class Composite(Signal):
 
     On each bar every part is scaled across the assets that have a value; the composite of an asset
     is Σ weight·scaled / Σ |weight| over the parts that it has. Values that err in different ways
-    say more together than one by one. A part is the signal before anything is neutralised in it.
+    say more together than one by one. A part is the signal of the universe's members, before
+    anything is neutralised in it.
     NaN where an asset has fewer than ``min_parts`` parts; a part whose values are all alike on a
     bar is missing there.
 
@@ -27,8 +28,8 @@ class Composite(Signal):
     ----------
     of : labels of the parts in the study, each once.
     weights : one a part, not zero; a negative one turns its part around. Default: equal.
-    scaling : ``zscore`` (less the mean, over the standard deviation), ``rank`` (evenly from -0.5
-        to 0.5) or ``gaussian_rank`` (normal quantiles of the ranks).
+    scaling : ``zscore`` (less the mean, over the standard deviation), ``rank`` ((rank - 0.5) / n
+        less 0.5, so within -0.5 … 0.5) or ``gaussian_rank`` (normal quantiles of the ranks).
     min_parts : parts that a value needs, 1 … their number. Default: all. With fewer, the values of
         a bar may rest on different parts.
 

@@ -10,7 +10,6 @@ from jaxtyping import Float
 from plumbline.core.errors import ParameterError
 from plumbline.core.panel import Panel
 from plumbline.features.signal import Signal
-from plumbline.kernels.rolling import rolling_moments
 
 _ROUNDING = 1e-12  # a standard deviation this small beside its values is rounding
 
@@ -78,6 +77,8 @@ class ResidualMomentum(Signal):
 
     def compute(self, panel: Panel) -> Float[np.ndarray, "bars assets"]:
         """Return the residual momentum of every bar and asset, dimensionless."""
+        from plumbline.kernels.rolling import rolling_moments
+
         residual = panel["residual_return"]
         n_rows = max(len(residual) - self.skip_bars, 0)
         moments = rolling_moments(
