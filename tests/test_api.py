@@ -137,7 +137,9 @@ def test_compiling_is_told_once_on_standard_error(study, capsys, monkeypatch):
         out, err = capsys.readouterr()
         assert out == ""
         assert err.count("compiling kernels") == len(err.splitlines()) == len(compiled) == lines
-    assert compiled == [{"regression", "order_statistics", "rolling"}], "only what the study reaches"
+    assert compiled == [{"regression", "order_statistics", "rolling"}], (
+        "only what the study reaches"
+    )
 
 
 def test_a_table_that_is_not_there_is_answered_with_the_nearest(study):

@@ -157,7 +157,12 @@ def test_a_report_is_written_again_if_code_of_what_it_shows_changed(study, tree)
     folder = study.workspace.project.root
     said(tree, folder, "run")
     assert said(tree, folder, "run")["report_written"] is False
-    replace(tree, "factors/conventions.py", "Mean of the rank IC", "Average of the rank IC")
+    replace(
+        tree,
+        "factors/conventions.py",
+        "Mean of the rank IC over the bars that",
+        "Average of the rank IC over the bars that",
+    )
     done = said(tree, folder, "run")
     assert done["report_written"] is True
     assert "Average of the rank IC" in Path(str(done["report"])).read_text()

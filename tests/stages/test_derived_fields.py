@@ -113,6 +113,7 @@ def test_a_parameter_computes_its_signal_and_the_composites_of_it_and_no_other(f
     again = run(folder / "study.yaml", overrides=["signals.momentum.skip_bars=6"])
     changed = {"momentum", "quality_mix", "mix_of_mixes"}
     expected = {f"{kind}:{label}" for kind in ("signal", "evaluation") for label in changed}
+    expected |= {"signal_correlation"}
     assert computed(folder, again.result.run_id) == expected
     weights = run(folder / "study.yaml", overrides=["signals.quality_mix.weights=[1, 1]"])
     expected = {node for node in expected if not node.endswith(":momentum")}

@@ -70,11 +70,12 @@ def test_the_states_stand_in_a_table(study):
     assert rows.height == n_states
 
 
-def test_a_regime_leaves_everything_else_alone(folder, study):
+def test_a_regime_leaves_all_but_the_evaluations_alone(folder, study):
     other = prepare(folder / "study.yaml", overrides=["regimes.volatility.upper=0.8"])
     plan = other.project.engine.plan(other.pipeline)
     touched = {d.task.node.name for d in plan.decisions if d.state.value != "cached"}
-    assert touched == {"regimes", "regime_states"}
+    evaluations = {"evaluation:momentum", "evaluation:residual_momentum"}
+    assert touched == {"regimes", "regime_states"} | evaluations
 
 
 def test_what_a_regime_refuses_is_told_at_its_line(folder):
