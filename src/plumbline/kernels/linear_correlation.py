@@ -5,7 +5,7 @@ import math
 import numpy as np
 from jaxtyping import Float
 
-from plumbline.kernels.compilation import compiled, compiled_sums
+from plumbline.kernels.compilation import compiled
 
 
 @compiled
@@ -46,7 +46,7 @@ def _scale(row: Float[np.ndarray, " assets"], scaled: Float[np.ndarray, " assets
         scaled[a] = row[a] * one * other if abs(row[a]) < np.inf else np.nan
 
 
-@compiled_sums
+@compiled
 def _correlation(x: Float[np.ndarray, " assets"], y: Float[np.ndarray, " assets"]) -> float:
     """Return the correlation over the assets that are NaN in neither; NaN if there is none.
 
