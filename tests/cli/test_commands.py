@@ -269,7 +269,7 @@ def test_a_folder_that_cannot_be_written_is_named_with_what_to_do(capsys, folder
     assert "study.html" in err
     assert "can be written and has room; what was finished is stored" in err
     (folder / "reports" / "small" / "study.html").rmdir()
-    assert document(capsys, "run")[1]["blocks"] == {"cached": 24}
+    assert document(capsys, "run")[1]["blocks"] == {"cached": 25}
 
 
 def test_plan_run_plan_run(capsys, folder):
@@ -371,7 +371,7 @@ def test_verify_says_all_equal_and_finds_a_tampered_result(capsys, finished, mon
     assert code == 0
     assert len(found["compared"]) == 4
     out = said(capsys, "verify", "--sample", "4")[1]
-    assert "4 blocks computed again and compared: all equal; left out: 20 not drawn" in out
+    assert "4 blocks computed again and compared: all equal; left out: 21 not drawn" in out
     biggest = max((copy / ".plumbline" / "objects").glob("*/*.npy"), key=lambda p: p.stat().st_size)
     content = bytearray(biggest.read_bytes())
     content[-1] ^= 1
@@ -600,7 +600,7 @@ def test_ctrl_c_says_what_is_finished_and_that_the_same_command_goes_on(
     monkeypatch.setattr(Session, "_computed", interrupted)
     code, out, err = said(capsys, "run")
     assert (code, out) == (130, "")
-    told = ["3 of 24 blocks stored; the same command goes on from there", "plumbline: interrupted"]
+    told = ["3 of 25 blocks stored; the same command goes on from there", "plumbline: interrupted"]
     assert err.splitlines()[-2:] == told
     monkeypatch.undo()
     code, done = document(capsys, "run", "--project", str(folder), str(folder / "study.yaml"))
@@ -764,6 +764,6 @@ def test_each_kernel_is_named_once_while_it_is_compiled(capsys):
 
 def test_the_sums_of_a_plan_read_as_a_sentence(capsys, folder):
     out = said(capsys, "plan")[1]
-    assert out.splitlines()[-1] == "23 blocks: 23 to compute (8 run, 15 follow)"
+    assert out.splitlines()[-1] == "25 blocks: 25 to compute (12 run, 13 follow)"
     assert call(["run"]) == 0
-    assert said(capsys, "plan")[1] == "23 blocks: 23 cached; nothing to compute\n"
+    assert said(capsys, "plan")[1] == "25 blocks: 25 cached; nothing to compute\n"
