@@ -604,7 +604,7 @@ def test_ctrl_c_says_what_is_finished_and_that_the_same_command_goes_on(
     assert err.splitlines()[-2:] == told
     monkeypatch.undo()
     code, done = document(capsys, "run", "--project", str(folder), str(folder / "study.yaml"))
-    assert (code, done["blocks"]) == (0, {"cached": 3, "computed": 21})
+    assert (code, done["blocks"]) == (0, {"cached": 3, "computed": 22})
     runs = document(capsys, "runs", "--project", str(folder))[1]
     assert [run["state"] for run in runs] == ["done", "interrupted"]
 
