@@ -16,6 +16,7 @@ from plumbline.core.errors import UnhashableError
 from plumbline.core.loaded import INSTALLED
 
 _BESIDE = {"numba": ("llvmlite",)}  # a library whose results hang on another's version
+_SOLD_AS = {"yaml": "pyyaml"}  # spares a look into every distribution that is installed
 COMPUTED = "?"  # stands among references for an import by a name that only a run knows
 _Documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -100,7 +101,7 @@ def versions_of(library: str) -> Mapping[str, str]:
     if library in sys.stdlib_module_names:
         return {}
     found = {}
-    for name in (library, *_BESIDE.get(library, ())):
+    for name in (_SOLD_AS.get(library, library), *_BESIDE.get(library, ())):
         try:
             found[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
