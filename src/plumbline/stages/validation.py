@@ -35,9 +35,19 @@ def schema_of(cls: type) -> dict[str, Any]:
     return dict(_schema_of(cls))
 
 
+def _adapter(cls: Any) -> Any:
+    """Return what validates a dataclass, built once."""
+    return _adapter_of(cls)
+
+
+@lru_cache(maxsize=256)
+def _adapter_of(cls: Any) -> Any:
+    return TypeAdapter(cls)
+
+
 @lru_cache(maxsize=256)
 def _schema_of(cls: type) -> dict[str, Any]:
-    schema = TypeAdapter(cls).json_schema()
+    schema: dict[str, Any] = _adapter(cls).json_schema()
     schema["additionalProperties"] = False
     return schema
 
@@ -69,7 +79,8 @@ def made(cls: type[T], values: Mapping[str, Any], place: str) -> T:
     problems = refusals(cls, values, (place,))
     if problems:
         raise RecipeError("recipe", [str(problem) for problem in problems])
-    return TypeAdapter(cls).validate_python(dict(values))
+    instance: T = _adapter(cls).validate_python(dict(values))
+    return instance
 
 
 def refusals(cls: type, values: Mapping[str, Any], place: Place) -> list[Problem]:
@@ -83,7 +94,7 @@ def refusals(cls: type, values: Mapping[str, Any], place: Place) -> list[Problem
     if unknown:
         return unknown
     try:
-        TypeAdapter(cls).validate_python(dict(values))
+        _adapter(cls).validate_python(dict(values))
     except ValidationError as error:
         found = []
         for e in error.errors():
