@@ -39,6 +39,7 @@ def record_findings(
     """
     database = engine.cache.database
     code = engine.codes.of_module(__name__)
+    engine.codes.save()
     before = run_that_told_the_same(database, result.run_id, code)
     if before is None:
         findings = findings_of(engine, result, full, known)
