@@ -31,7 +31,9 @@ def compiled_sums(function: Callable[P, R]) -> Callable[P, R]:
     """Compile like ``compiled``, but let sums over a vector be taken in any fixed order.
 
     For sums across assets only, whose rounding depends on the order of the assets anyway. The
-    order depends on the vector width of the processor, not on threads or on the place in memory.
+    compiler chooses the order where it inlines the function: it depends on the vector width of the
+    processor, and may differ between a process that compiles a caller and one that loads it. Sums
+    of integers are exact either way.
     """
     plain = inspect.unwrap(function)
     options = {"reassoc", "contract", "nsz"}
