@@ -1,6 +1,5 @@
 """Momentum of the part of the return that common factors do not explain."""
 
-import math
 from dataclasses import dataclass
 from typing import final
 
@@ -10,6 +9,7 @@ from jaxtyping import Float
 from plumbline.core.errors import ParameterError
 from plumbline.core.panel import Panel
 from plumbline.features.signal import Signal
+from plumbline.features.trailing import values_needed
 
 _ROUNDING = 1e-12  # a standard deviation this small beside its values is rounding
 
@@ -73,7 +73,7 @@ class ResidualMomentum(Signal):
 
     @property
     def _needed(self) -> int:
-        return self.min_obs or max(math.ceil(0.6 * self.window_bars), 2)
+        return values_needed(self.window_bars, self.min_obs, least=2)
 
     def compute(self, panel: Panel) -> Float[np.ndarray, "bars assets"]:
         """Return the residual momentum of every bar and asset, dimensionless."""
