@@ -17,7 +17,7 @@ from plumbline.report.values import (
 )
 from plumbline.report.verdict import signal_colour
 
-_EXAMPLES_SHOWN, _EXCLUDED_SHOWN = 20, 40
+_EXAMPLES_SHOWN = 20
 _BETA, _SIGNAL = "mean_beta_", "n_assets_with_signal_"
 
 
