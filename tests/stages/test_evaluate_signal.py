@@ -14,21 +14,24 @@ def test_the_stage_gives_the_tables_of_an_evaluation_with_all_its_inputs():
     mood[:5] = np.nan
     regimes = Panel({"mood": mood}, prices.bars, ["market"], first_bar=prices.first_bar)
     sectors = sectors_of(prices)
-    stage = EvaluateSignal("one", OPTIONS, 20, tuple(sorted(sectors.items())))
+    labels = ("calm", "tense", "wild")
+    stage = EvaluateSignal(
+        "one", OPTIONS, 20, tuple(sorted(sectors.items())), regimes=(("mood", labels),)
+    )
     found = stage.run({"signal": signal, "prices": prices, "regimes": regimes})
     expected = evaluate(
         {"one": value},
         prices,
         options=OPTIONS,
         sectors=sectors,
-        regimes={"mood": mood[:, 0]},
+        regimes={"mood": [None if np.isnan(state) else labels[int(state)] for state in mood[:, 0]]},
         rolling_bars=20,
     )
     assert found.keys() == expected.tables.keys()
     for name, table in found.items():
         assert table.equals(expected.tables[name]), name
-        assert table.height, name
-    assert set(found["ic_by_regime"]["state"]) == {"0", "1", "2"}
+        assert table.height or name == "signal_correlation", name
+    assert set(found["ic_by_regime"]["state"]) == set(labels)
 
 
 def test_the_stage_does_without_what_is_optional():
@@ -37,4 +40,10 @@ def test_the_stage_does_without_what_is_optional():
     signal = Panel({"signal": value}, prices.bars, prices.assets, first_bar=prices.first_bar)
     found = EvaluateSignal("one", OPTIONS).run({"signal": signal, "prices": prices})
     empty = {name for name, table in found.items() if not table.height}
-    assert empty == {"ic_by_sector", "ic_by_regime", "capacity", "ic_rolling"}
+    assert empty == {
+        "ic_by_sector",
+        "ic_by_regime",
+        "capacity",
+        "ic_rolling",
+        "signal_correlation",
+    }
