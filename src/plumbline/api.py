@@ -1,6 +1,5 @@
 """The verbs of the command line as functions, for notebooks and scripts."""
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,7 +17,6 @@ from plumbline.core.errors import (
 from plumbline.core.panel import Panel
 from plumbline.core.settings import read_settings
 from plumbline.engine.code_digest import CodeDigests
-from plumbline.engine.interruption import interrupt_between
 from plumbline.engine.objects import names_in
 from plumbline.engine.plan import Plan, State
 from plumbline.engine.project import Project, create_project, open_project
@@ -169,14 +167,6 @@ class Study:
         return study_page(self._results())
 
 
-def _say_waiting() -> None:
-    print(
-        "interrupted: stops when this kernel is compiled; Ctrl-C again to stop at once",
-        file=sys.stderr,
-        flush=True,
-    )
-
-
 def init(folder: str | Path = ".") -> Project:
     """Make a folder a project."""
     require(_folder_argument(folder))
@@ -257,14 +247,7 @@ def run_workspace(workspace: Workspace, options: Options) -> Study:
         stages = {d.task.node.name: d.task.node.stage for d in waiting}
         reached = families_among(m for stage in stages.values() for m in codes.of(stage).files)
         if not is_warm(reached):
-
-            def step(name: str, done: int, total: int) -> None:
-                check()
-                if options.compiling is not None:
-                    options.compiling(name, done, total)
-
-            with interrupt_between(_say_waiting) as check:
-                warm(step, reached)
+            warm(options.compiling, reached)
 
     pipeline, warnings = workspace.pipeline, workspace.warnings  # nothing is stored if these fail
     workspace.store_data()

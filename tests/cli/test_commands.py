@@ -752,13 +752,16 @@ def test_an_interrupt_is_exit_code_130(capsys, folder, monkeypatch):
     assert "interrupted" in err
 
 
-def test_each_kernel_is_named_once_while_it_is_compiled(capsys):
+def test_kernels_are_named_while_they_are_compiled(capsys):
     from plumbline.cli.progress import ProgressWatcher
 
     watcher = ProgressWatcher()
-    for name, done in (("means", 0), ("ranks", 1), ("ranks", 2)):
+    for name, done in (("means, ranks", 0), ("ranks", 1), ("all", 2)):
         watcher.compiling(name, done, 2)
-    told = ["compiling kernels: means (1 of 2)", "compiling kernels: ranks (2 of 2)"]
+    told = [
+        "compiling kernels: means, ranks (0 of 2 done)",
+        "compiling kernels: ranks (1 of 2 done)",
+    ]
     assert capsys.readouterr().err.splitlines() == told
 
 

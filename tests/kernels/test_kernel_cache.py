@@ -1,4 +1,5 @@
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -6,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from plumbline import kernels
-from plumbline.core.errors import ParameterError
+from plumbline.core.errors import ParameterError, WorkerLostError
 from plumbline.kernels import kernel_cache, warm
+from plumbline.kernels.compiling_processes import compile_apart
 
 
 @pytest.fixture
@@ -74,25 +76,51 @@ def test_an_edit_of_any_kernel_file_moves_the_folder(tmp_path):
     assert run(code, PYTHONPATH=str(tmp_path)) != after
 
 
-def test_warm_says_what_it_does_and_is_remembered(folder):
+def test_warm_compiles_the_families_asked_for_says_so_and_remembers_it(folder):
+    told = []
+    warm.warm(lambda *step: told.append(step), ["orthogonal", "hidden_markov"])
+    assert warm.is_warm(["orthogonal", "hidden_markov"])
+    assert not warm.is_warm(["orthogonal", "rolling"])
     assert not warm.is_warm()
-    told = []
-    warm.warm(lambda name, done, total: told.append((name, done, total)))
-    assert warm.is_warm()
-    warm.warm(lambda *_: pytest.fail("what is compiled is compiled again"))
-    assert [done for _, done, _ in told] == list(range(len(told)))
-    assert {total for _, _, total in told} == {len(told) - 1}
+    assert (told[0][1:], told[-1][1:]) == ((0, 2), (2, 2))
+    assert [done for _, done, _ in told] == sorted({done for _, done, _ in told})
     assert all(name for name, _, _ in told)
-
-
-def test_warm_compiles_the_families_asked_for_and_no_other(folder):
-    told = []
-    warm.warm(lambda name, *_: told.append(name), ["order_statistics"])
-    assert warm.is_warm(["order_statistics"])
-    assert not warm.is_warm(["order_statistics", "rolling"])
-    assert set(told) == {"correlation across assets"}
+    names = {path.name.split("-")[0] for path in folder.rglob("*.nbi")}
+    assert "hidden_markov.filter_forward" in names, "kernels lie where they are looked for"
+    assert "rolling_fit._fit_tiles" not in names
+    warm.warm(lambda *_: pytest.fail("what is compiled is compiled again"), ["orthogonal"])
     with pytest.raises(ParameterError, match="no family of kernels 'roling'; did you mean"):
         warm.warm(families=["roling"])
+
+
+def test_every_family_is_compiled_by_what_its_name_says():
+    for family in warm._FAMILIES:
+        warm.compile_family(family)  # a variant that fails, fails here
+    assert warm.is_warm()
+
+
+def test_a_process_that_cannot_compile_is_an_error_with_its_last_words(folder):
+    told = []
+    with pytest.raises(WorkerLostError, match=r"'no such' ended with exit status 1: KeyError"):
+        compile_apart(["hidden_markov", "no such"], lambda *step: told.append(step))
+    assert not warm.is_warm(["hidden_markov"])
+
+
+def test_processes_that_compile_end_with_what_waits_for_them(folder, monkeypatch):
+    started = []
+
+    class Popen(subprocess.Popen):
+        def __init__(self, *args: object, **options: object) -> None:
+            super().__init__(*args, **options)
+            started.append(self)
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(subprocess, "Popen", Popen)
+    with pytest.raises(KeyboardInterrupt):
+        compile_apart(["regression", "rolling"], interrupted)
+    assert [process.returncode for process in started] == [-signal.SIGKILL] * len(started) != []
 
 
 def test_a_family_is_known_by_the_module_that_is_imported():

@@ -109,7 +109,7 @@ class ProgressWatcher:
         if self._bar is not None:
             self.step("compiling kernels", done, total)
         elif done < total:
-            console.note(f"compiling kernels: {name} ({done + 1} of {total})")
+            console.note(f"compiling kernels: {name} ({done} of {total} done)")
 
 
 @contextmanager

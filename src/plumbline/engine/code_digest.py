@@ -81,6 +81,7 @@ class CodeDigests:
         self._syntax: dict[str, Syntax] = {}
         self._stamps: dict[Path, tuple[int, int, str]] = {}
         self._by_roots: dict[frozenset[str], CodeDigest] = {}
+        self._edges: dict[tuple[frozenset[str], str], tuple[list[str], Mapping[str, str]]] = {}
         self._with_source: set[type] = set()
         self._versioned: dict[str, bool] = {}
         self._known: dict[str, Syntax] | None = None
@@ -163,7 +164,7 @@ class CodeDigests:
         self._learnt.clear()
 
     def _closure(self, roots: Iterable[str]) -> CodeDigest:
-        own = {"plumbline", *(root.split(".")[0] for root in roots)}
+        own = frozenset(("plumbline", *(root.split(".")[0] for root in roots)))
         files: dict[str, str] = {}
         libraries: dict[str, str] = {"python": _PYTHON}
         waiting = sorted(roots)
@@ -171,10 +172,26 @@ class CodeDigests:
             module = waiting.pop()
             if module in files:
                 continue
-            syntax = self._syntax_of(module, watch=True)
-            files[module] = syntax.digest
-            waiting += [m for m in parents_of(module) if m not in files]
-            for reference in syntax.references:
+            files[module] = self._syntax_of(module, watch=True).digest
+            modules, versions = self._reached(module, own)
+            libraries.update(versions)
+            waiting += [name for name in modules if name not in files]
+        ordered = {name: files[name] for name in sorted(files)}
+        versions = {name: libraries[name] for name in sorted(libraries)}
+        return CodeDigest(digest((ordered, versions)), ordered, versions)
+
+    def _reached(self, module: str, own: frozenset[str]) -> tuple[list[str], Mapping[str, str]]:
+        """Return the modules that a module reaches by itself, and the versions of libraries.
+
+        Parameters
+        ----------
+        module : one whose syntax is read.
+        own : packages that are followed file by file, though they may be installed.
+        """
+        if (own, module) not in self._edges:
+            modules = set(parents_of(module))
+            versions: dict[str, str] = {}
+            for reference in self._syntax_of(module).references:
                 if reference == COMPUTED and module not in _FINDS_BY_NAME:
                     raise UnhashableError(
                         f"module {module} imports by a name that it computes, so what it runs "
@@ -184,12 +201,11 @@ class CodeDigests:
                 top = name.split(".")[0]
                 if top in own or not self._has_version(top):
                     reached = modules_behind(name, attribute)
-                    waiting += [m for m in reached if m not in files and _makes_numbers(m)]
+                    modules.update(name for name in reached if _makes_numbers(name))
                 else:
-                    libraries.update(versions_of(top))
-        ordered = {name: files[name] for name in sorted(files)}
-        versions = {name: libraries[name] for name in sorted(libraries)}
-        return CodeDigest(digest((ordered, versions)), ordered, versions)
+                    versions.update(versions_of(top))
+            self._edges[own, module] = (sorted(modules), versions)
+        return self._edges[own, module]
 
     def _has_version(self, library: str) -> bool:
         """Return whether a library is told by its version: Python's own, or one installed."""

@@ -2,7 +2,7 @@
 
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -42,48 +42,6 @@ def sigterm_as_interrupt() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
-
-
-@contextmanager
-def interrupt_between(told: Callable[[], None]) -> Iterator[Callable[[], None]]:
-    """Let Ctrl-C end work between its pieces: a compiler that is stopped within one may go on.
-
-    Parameters
-    ----------
-    told : called at the first Ctrl-C; a second one does not wait.
-
-    Returns
-    -------
-    A function to call between pieces: it raises KeyboardInterrupt after a Ctrl-C, and so does the
-    end of the block, whatever else was raised there.
-    """
-    is_main = threading.current_thread() is threading.main_thread()
-    before = signal.getsignal(signal.SIGINT)
-    if not is_main or before not in (signal.default_int_handler, _note):
-        yield lambda: None
-        return
-    heard: list[int] = []
-
-    def note(number: int, frame: FrameType | None) -> None:
-        heard.append(number)
-        if len(heard) > 1:
-            signal.default_int_handler(number, frame)
-        told()
-
-    def check() -> None:
-        if heard:
-            raise KeyboardInterrupt
-
-    signal.signal(signal.SIGINT, note)
-    try:
-        yield check
-    except Exception as error:
-        if heard:
-            raise KeyboardInterrupt from error
-        raise
-    finally:
-        signal.signal(signal.SIGINT, before)
-    check()
 
 
 def _note(number: int, frame: FrameType | None) -> None:

@@ -3,12 +3,13 @@
 A family is a public module of this package: what its functions need is compiled together.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 from jaxtyping import Float
 
 from plumbline.core.errors import ParameterError, nearest_names
+from plumbline.kernels.compiling_processes import compile_apart
 from plumbline.kernels.kernel_cache import compiled_families, write_marker
 
 
@@ -39,14 +40,15 @@ def warm(
     progress: Callable[[str, int, int], None] | None = None,
     families: Iterable[str] | None = None,
 ) -> None:
-    """Compile what is not compiled of families of kernels, on tiny inputs, and record it.
+    """Compile what is not compiled of families of kernels, and record it.
 
-    Cost: 5 to 20 s a family on a machine that has compiled nothing, a millisecond after that.
-    Writes to the kernel cache only, and keeps the folders of the five latest states of the source.
+    Cost: 5 to 50 s of a core for a family on a machine that has compiled nothing, all cores at
+    work, a millisecond after that. Writes to the kernel cache only, and keeps the folders of the
+    five latest states of the source.
 
     Parameters
     ----------
-    progress : called with what is compiled next, how many kernels are done, how many there are;
+    progress : called with what is being compiled, how many families are done, how many there are;
         the first call has 0 done, the last has all. Not called where nothing is to be compiled.
     families : default: all.
 
@@ -54,16 +56,23 @@ def warm(
     ------
     ParameterError
         If there is no such family.
+    WorkerLostError
+        If a process that compiles fails.
     """
-    steps = [(name, *step) for name in _cold(families) for step in _FAMILIES[name]]
-    for done, (name, text, compile_kernel) in enumerate(steps):
+    cold = _cold(families)
+
+    def tell(running: Sequence[str], done: int) -> None:
         if progress is not None:
-            progress(text, done, len(steps))
-        compile_kernel()
-        if done + 1 == len(steps) or steps[done + 1][0] != name:
-            write_marker(name)
-    if progress is not None and steps:
-        progress(steps[-1][1], len(steps), len(steps))
+            progress(", ".join(_FAMILIES[name][0] for name in running) or "all", done, len(cold))
+
+    compile_apart(cold, tell)
+
+
+def compile_family(family: str) -> None:
+    """Compile a family in this process, on tiny inputs, and record it."""
+    for compile_variant in _FAMILIES[family][1]:
+        compile_variant()
+    write_marker(family)
 
 
 def _cold(families: Iterable[str] | None) -> list[str]:
@@ -184,19 +193,19 @@ def _panel(*shape: int) -> Float[np.ndarray, "..."]:
     return np.sin(np.arange(np.prod(shape), dtype=np.float64) ** 2).reshape(shape)
 
 
-_FAMILIES: dict[str, tuple[tuple[str, Callable[[], None]], ...]] = {
+# What is compiled, and by what; those that take longest come first.
+_FAMILIES: dict[str, tuple[str, tuple[Callable[[], None], ...]]] = {
     "regression": (
-        ("rolling regression", _warm_rolling),
-        ("rolling regression with gaps", _warm_rolling_with_gaps),
-        ("rolling regression by QR", _warm_rolling_by_qr),
+        "rolling regression",
+        (_warm_rolling, _warm_rolling_with_gaps, _warm_rolling_by_qr),
     ),
-    "cross_section": (("neutralisation", _warm_neutralise),),
-    "cross_scaling": (("scaling across assets", _warm_scaling),),
-    "orthogonal": (("orthogonalisation", _warm_orthogonal),),
-    "order_statistics": (("correlation across assets", _warm_rank_ic),),
-    "rolling": (("moments of windows", _warm_rolling_moments),),
-    "rolling_order": (("order statistics of windows", _warm_rolling_order),),
-    "rolling_pairs": (("correlation of windows", _warm_rolling_pairs),),
-    "recursive_fit": (("recursive regression", _warm_recursive),),
-    "hidden_markov": (("hidden Markov models", _warm_hidden_markov),),
+    "rolling": ("moments of windows", (_warm_rolling_moments,)),
+    "cross_section": ("neutralisation", (_warm_neutralise,)),
+    "recursive_fit": ("recursive regression", (_warm_recursive,)),
+    "rolling_order": ("order statistics of windows", (_warm_rolling_order,)),
+    "order_statistics": ("correlation across assets", (_warm_rank_ic,)),
+    "rolling_pairs": ("correlation of windows", (_warm_rolling_pairs,)),
+    "cross_scaling": ("scaling across assets", (_warm_scaling,)),
+    "hidden_markov": ("hidden Markov models", (_warm_hidden_markov,)),
+    "orthogonal": ("orthogonalisation", (_warm_orthogonal,)),
 }
