@@ -15,6 +15,7 @@ import numpy as np
 import polars as pl
 from jaxtyping import Float
 
+from plumbline.core.arguments import Argument, require
 from plumbline.core.errors import ParameterError
 from plumbline.kernels import cross_scaling, cross_section, rolling, rolling_order, rolling_pairs
 from plumbline.kernels.regression import RollingFit, RollingOptions, rolling_ols
@@ -149,7 +150,7 @@ class Plumb:
         Fields that the options leave out are not there; with ``inference`` there are also
         stderr_<…>, t_<…> and condition. See :func:`plumbline.kernels.rolling_ols`.
         """
-        columns = _columns(factors)
+        columns = _columns("factors", factors)
         names = [column.meta.output_name() for column in columns]
         chosen = options or RollingOptions()
 
@@ -196,9 +197,11 @@ class Plumb:
 
         The column of groups, such as sectors, may hold text; null is no group.
         """
-        columns = _columns(exposures)
+        columns = _columns("exposures", exposures)
         given = {"weights": weights, "groups": groups}
-        named = {name: _columns(column)[0] for name, column in given.items() if column is not None}
+        named = {
+            name: _columns(name, column)[0] for name, column in given.items() if column is not None
+        }
         if groups is not None:  # numbers in the order of appearance, whatever the groups are called
             named["groups"] = named["groups"].cast(pl.String).cast(pl.Categorical).to_physical()
 
@@ -237,8 +240,12 @@ class Plumb:
         )
 
 
-def _columns(given: Column | Sequence[Column]) -> list[pl.Expr]:
-    listed = [given] if isinstance(given, (str, pl.Expr)) else list(given)
+def _columns(name: str, given: Column | Sequence[Column]) -> list[pl.Expr]:
+    listed = [given] if isinstance(given, (str, pl.Expr)) else given
+    is_columns = isinstance(listed, Sequence) and all(
+        isinstance(column, (str, pl.Expr)) for column in listed
+    )
+    require(Argument(name, given, is_columns, "columns, as names or expressions"))
     return [pl.col(column) if isinstance(column, str) else column for column in listed]
 
 
@@ -260,7 +267,7 @@ def _mapped(
         return pl.DataFrame({name: pl.Series(v).fill_nan(None) for name, v in fields}).to_struct()
 
     kind = pl.Struct(dict.fromkeys(names, pl.Float64())) if names else pl.Float64()
-    return pl.map_batches(_columns(columns), apply, return_dtype=kind)
+    return pl.map_batches(_columns("columns", columns), apply, return_dtype=kind)
 
 
 def _values(column: pl.Series) -> Values:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from plumbline.core.calendar import Calendar
+from plumbline.core.calendar import Calendar, grid_of
 from plumbline.core.errors import (
     CalendarError,
     MissingDataError,
@@ -17,7 +17,7 @@ from plumbline.core.errors import (
     UnknownAssetError,
 )
 from plumbline.lake.cleaning_rules import CleaningRules
-from plumbline.lake.dataset import Dataset, diff, grid_of
+from plumbline.lake.dataset import Dataset, diff
 from plumbline.lake.preparation import read_clean
 from plumbline.lake.prepared import silent
 from plumbline.lake.sources.csv import Csv

@@ -465,6 +465,6 @@ def test_overrides_reach_the_entries_of_lists(recipe_file):
     changed = load_recipe(recipe_file, ["gates.0.at_least=2", "evaluation.horizons.1=5"])
     assert changed.resolved["gates"][0]["at_least"] == 2
     (problem,) = problems_of(recipe_file, "gates.1.at_least=2")
-    assert "gates has 1 entries, numbered from 0; '1' is none of them" in problem
+    assert "gates holds 0 … 0; '1' is none of them" in problem
     (problem,) = problems_of(recipe_file, "gates.0.at_leest=2")
     assert problem.startswith("--set gates.0.at_leest: is no name here")

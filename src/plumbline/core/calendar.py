@@ -156,6 +156,23 @@ class Calendar:
         return sessions
 
 
+def grid_of(calendar: Calendar | str) -> tuple[str, str]:
+    """Return name and frequency of a calendar, given as such or as ``XNYS`` or ``24/7 1h``.
+
+    Raises
+    ------
+    ParameterError
+        If it is neither.
+    """
+    if isinstance(calendar, Calendar):
+        return calendar.name, calendar.frequency
+    is_text = isinstance(calendar, str) and bool(calendar.strip())
+    allowed = f"a Calendar, or text such as 'XNYS' or '{ALWAYS_OPEN} 1h'"
+    require(Argument("calendar", calendar, is_text, allowed))
+    name, _, frequency = calendar.strip().partition(" ")
+    return name, frequency.strip() or "1d"
+
+
 def bars_a_year(name: str, frequency: str) -> float:
     """Return how many bars a year has, by custom: 252 sessions, or 365 days that never close."""
     if name != ALWAYS_OPEN:

@@ -8,7 +8,7 @@ from typing import Any, final
 import narwhals as nw
 import numpy as np
 
-from plumbline.core.calendar import ALWAYS_OPEN, Calendar
+from plumbline.core.calendar import ALWAYS_OPEN, Calendar, grid_of
 from plumbline.core.errors import (
     CalendarError,
     MissingDataError,
@@ -45,7 +45,7 @@ def panel_from_frame(
     bar: str = "bar_close",
     asset: str | None = "asset",
     fields: Sequence[str] | None = None,
-    calendar: Calendar | None = None,
+    calendar: Calendar | str | None = None,
 ) -> Panel:
     """Build a panel from a long or wide table.
 
@@ -57,8 +57,9 @@ def panel_from_frame(
         that are all midnight are dates too.
     asset : column of asset names (long table), or None (wide table: one column an asset).
     fields : columns to take; default: all the others. For a wide table, one name for the field.
-    calendar : lays the rows on the grid of a calendar, with a row of NaN for a missing bar; without
-        one the rows are taken as they are and numbered from 0.
+    calendar : lays the rows on the grid of a calendar, with a row of NaN for a missing bar; as text
+        ``XNYS``, ``24/7`` or with a frequency, ``24/7 1h``. Without one the rows are taken as they
+        are and numbered from 0.
 
     Returns
     -------
@@ -88,10 +89,11 @@ def panel_from_frame(
     if missing:
         hints = "; ".join(f"{name!r} ({nearest_names(name, table.columns)})" for name in missing)
         raise MissingDataError(f"the table lacks columns: {hints}")
-    closes = _closes(table[columns.bar], calendar)
+    grid = None if calendar is None else Calendar(*grid_of(calendar))
+    closes = _closes(table[columns.bar], grid)
     if asset is None:
-        return _from_wide(table, closes, columns, calendar)
-    return _from_long(table, closes, columns, calendar)
+        return _from_wide(table, closes, columns, grid)
+    return _from_long(table, closes, columns, grid)
 
 
 def frame_from_panel(panel: Panel, backend: str = "polars") -> Any:

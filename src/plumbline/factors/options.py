@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import final
 
-from plumbline.core.errors import ParameterError
+from plumbline.core.parameters import broken, refuse, require_kinds
 
 _LONGEST = 1_000_000  # bars: two years of minutes
 _MOST = 1_000_000
@@ -55,6 +55,7 @@ class EvaluationOptions:
     capitals_usd: tuple[float, ...] = (1e5, 1e6, 1e7, 1e8, 1e9, 1e10)
 
     def __post_init__(self) -> None:
+        require_kinds(self)
         increasing = _is_increasing(self.horizons)
         rules = (
             (
@@ -81,9 +82,7 @@ class EvaluationOptions:
                 "capitals_usd must be increasing numbers above 0",
             ),
         )
-        problems = [text for holds, text in rules if not holds]
-        if problems:
-            raise ParameterError(f"{'; '.join(problems)}; got {self}")
+        refuse(self, broken(rules))
 
 
 def _is_increasing(numbers: tuple[float, ...]) -> bool:

@@ -7,8 +7,9 @@ from typing import Final, final
 import numpy as np
 from jaxtyping import Bool, Float, Int8
 
-from plumbline.core.errors import ParameterError
+from plumbline.core.arguments import Argument, require
 from plumbline.core.panel import Panel
+from plumbline.core.parameters import refuse, require_kinds
 from plumbline.features.returns import positive_prices
 
 REASONS: Final = (
@@ -66,6 +67,7 @@ class UniverseRules:
     top_n_by_dollar_volume: int | None = None
 
     def __post_init__(self) -> None:
+        require_kinds(self)
         problems = [
             f"{name} must be at least 1"
             for name in (
@@ -85,8 +87,7 @@ class UniverseRules:
             problems.append("history_bars needs min_history_bars")
         elif self.history_bars is not None and self.history_bars < (self.min_history_bars or 1):
             problems.append("history_bars must be at least min_history_bars")
-        if problems:
-            raise ParameterError(f"{'; '.join(problems)}; got {self}")
+        refuse(self, problems)
 
     def requires(self) -> frozenset[str]:
         """Return the fields that the rules need; ``volume`` is read besides if it is there."""
@@ -160,6 +161,10 @@ def universe_reasons(panel: Panel, rules: UniverseRules) -> Int8[np.ndarray, "ba
     MissingDataError
         If the panel lacks a field that the rules require.
     """
+    require(
+        Argument("panel", panel, isinstance(panel, Panel), "a Panel with the field close"),
+        Argument("rules", rules, isinstance(rules, UniverseRules), "UniverseRules"),
+    )
     fields = panel.only(sorted(rules.requires()))
     price = positive_prices(panel["close"])
     is_priced = np.isfinite(price)

@@ -5,7 +5,8 @@ All share these rules. Each bar is a cross-section of its own. A value that is n
 missing assets change no bit of a result.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from numbers import Real
 
 import numpy as np
 from jaxtyping import Float
@@ -52,11 +53,11 @@ def winsorise(
     ----------
     Dixon (1960), "Simplified estimation from censored normal samples", who names it after Winsor.
     """
-    low, high = (float(limit) for limit in limits)
     problems = []
-    if not 0.0 <= low < high <= 1.0:
-        problems.append(f"limits={limits} must be a lower and a higher quantile in 0 … 1")
+    if not _is_pair(limits):
+        problems.append(f"limits={limits!r} must be a lower and a higher quantile in 0 … 1")
     out = _usable("winsorise", x, mask, problems)
+    low, high = (float(limit) for limit in limits)
     for part in _pieces(out):
         ordered = np.sort(part, axis=-1)
         clip(part, ordered, low, high)
@@ -186,6 +187,15 @@ def _usable(
     (values,) = empty_arrays((panel.shape, float))
     fill_usable(panel, inside, values)
     return values
+
+
+def _is_pair(limits: object) -> bool:
+    """Return whether limits are two quantiles, the lower one first."""
+    if not isinstance(limits, Sequence) or len(limits) != 2:
+        return False
+    low, high = limits
+    are_numbers = isinstance(low, Real) and isinstance(high, Real)
+    return are_numbers and bool(0.0 <= low < high <= 1.0)
 
 
 def _pieces(

@@ -8,7 +8,9 @@ import numpy as np
 from jaxtyping import Float, Int
 from numpy.typing import ArrayLike
 
+from plumbline.core.arguments import Argument, require
 from plumbline.core.errors import ParameterError
+from plumbline.core.parameters import require_kinds
 from plumbline.kernels.inputs import as_input, whole_number_problems
 
 
@@ -31,6 +33,9 @@ class RecursiveOptions:
     beta_drift: float = 0.0
     forgetting: float = 1.0
     first_bar: int = 0
+
+    def __post_init__(self) -> None:
+        require_kinds(self)
 
 
 @final
@@ -109,6 +114,8 @@ def recursive_ols(
     from plumbline.kernels.filter_steps import Recursion
     from plumbline.kernels.recursive_loop import Filtered, run_filters
 
+    is_options = options is None or isinstance(options, RecursiveOptions)
+    require(Argument("options", options, is_options, "RecursiveOptions, or None"))
     chosen = options or RecursiveOptions()
     problems = whole_number_problems(memory=memory, min_obs=min_obs, first_bar=chosen.first_bar)
     if problems:

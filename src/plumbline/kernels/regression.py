@@ -9,7 +9,9 @@ import numpy as np
 from jaxtyping import Float, Int, Num
 from numpy.typing import ArrayLike
 
+from plumbline.core.arguments import Argument, require
 from plumbline.core.errors import ParameterError
+from plumbline.core.parameters import require_kinds
 from plumbline.kernels.fit_layout import DEFICIENT, MISSING, TOO_FEW, Panels, Results, Rules
 from plumbline.kernels.inputs import as_input, whole_number_problems
 from plumbline.kernels.magnitudes import fill_largest
@@ -59,6 +61,9 @@ class RollingOptions:
     rank_deficient: Literal["nan", "minimum_norm"] = "nan"
     outputs: Literal["fit", "coefficients"] = "fit"
     first_bar: int = 0
+
+    def __post_init__(self) -> None:
+        require_kinds(self)
 
 
 @final
@@ -145,6 +150,8 @@ def rolling_ols(
     Window sums: van Herk (1992), "A fast algorithm for local minimum and maximum filters".
     QR: Björck (1967), "Solving linear least squares problems by Gram-Schmidt orthogonalization".
     """
+    is_options = options is None or isinstance(options, RollingOptions)
+    require(Argument("options", options, is_options, "RollingOptions, or None"))
     chosen = options or RollingOptions()
     problems = whole_number_problems(
         window=window, min_obs=min_obs, as_of_lag=chosen.as_of_lag, first_bar=chosen.first_bar
@@ -239,14 +246,6 @@ def _range_problems(
         problems.append(f"ridge={options.ridge} is no penalty, needs a number of at least 0")
     if options.half_life is not None and not 0 < options.half_life < math.inf:
         problems.append(f"half_life={options.half_life} bars, needs a number above 0 or None")
-    for name, allowed in (
-        ("missing", ("skip", "propagate")),
-        ("rank_deficient", ("nan", "minimum_norm")),
-        ("outputs", ("fit", "coefficients")),
-    ):
-        if getattr(options, name) not in allowed:
-            value = getattr(options, name)
-            problems.append(f"{name}={value!r} is unknown, allowed: {', '.join(allowed)}")
     if options.inference and options.outputs == "coefficients":
         problems.append("inference=True needs outputs='fit'")
     return problems

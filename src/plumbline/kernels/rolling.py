@@ -8,6 +8,7 @@ outside a window affects its result, and an asset's bits do not depend on the ot
 """
 
 import math
+from numbers import Real
 from typing import NamedTuple, final
 
 import numpy as np
@@ -198,8 +199,8 @@ def ewma(
     Roberts (1959), "Control chart tests based on geometric moving averages".
     """
     problems = []
-    if not 0 < half_life < math.inf:
-        problems.append(f"half_life={half_life} must be a number above 0")
+    if not (isinstance(half_life, Real) and 0 < half_life < math.inf):
+        problems.append(f"half_life={half_life!r} must be a number above 0")
         half_life = 1.0
     bars = min(math.ceil(_HALVES * half_life), LONGEST) if window is None else window
     least = min(math.ceil(half_life), bars) if min_obs is None else min_obs

@@ -117,14 +117,6 @@ class Dataset:
         return self.patches.digest_of(fields, assets, first_bar, last_bar)
 
 
-def grid_of(calendar: Calendar | str) -> tuple[str, str]:
-    """Return name and frequency of a calendar, given as such or as ``XNYS`` or ``24/7 1h``."""
-    if isinstance(calendar, Calendar):
-        return calendar.name, calendar.frequency
-    name, _, frequency = calendar.strip().partition(" ")
-    return name, frequency.strip() or "1d"
-
-
 def diff(a: Dataset, b: Dataset) -> "polars.DataFrame":
     """Return the patches in which two datasets differ.
 

@@ -6,14 +6,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
-from plumbline.core.calendar import Calendar
+from plumbline.core.arguments import Argument, require
+from plumbline.core.calendar import Calendar, grid_of
 from plumbline.core.digest import digest
 from plumbline.core.errors import CorruptEntryError, MissingDataError, ParameterError, ProjectError
 from plumbline.core.panel import Panel
 from plumbline.core.settings import current_time
 from plumbline.lake import catalogue
 from plumbline.lake.cleaning_rules import CleaningRules
-from plumbline.lake.dataset import Dataset, grid_of
+from plumbline.lake.dataset import Dataset
 from plumbline.lake.fingerprint import Listing, describe, list_files, refuse_moved_files
 from plumbline.lake.prepared import Ingested, PreparedDataset, Progress, named, report_of
 from plumbline.lake.segments import lacking, restorable, set_aside, verified_paths, write_segments
@@ -152,6 +153,11 @@ class Lake:
         progress: Progress | None = None,
     ) -> PreparedDataset:
         """Do all of :meth:`ingest` but the writing; files that are recognised are not read."""
+        example = "a source, such as plumbline.lake.source.sources['csv']('prices.csv')"
+        require(
+            Argument("name", name, isinstance(name, str), "text"),
+            Argument("source", source, isinstance(source, Source), example),
+        )
         if not _NAME.fullmatch(name) or _DIGEST.fullmatch(name):
             raise ParameterError(
                 f"name {name!r} must be 1 … 100 letters, digits, '_', '.' or '-', and no digest"

@@ -224,8 +224,8 @@ def _set(document: dict[str, Any], path: Place, value: Any, lines: Lines) -> str
         at: Any = step
         if isinstance(holder, list):
             if not (step.isdecimal() and int(step) < len(holder)):
-                there = f"entries, numbered from 0; {step!r} is none of them"
-                return f"{'.'.join(path[:depth])} has {len(holder)} {there}"
+                there = f"0 … {len(holder) - 1}" if holder else "nothing"
+                return f"{'.'.join(path[:depth])} holds {there}; {step!r} is none of them"
             at = int(step)
         elif not isinstance(holder, dict):
             return f"{path[depth - 1]} has no keys of its own"

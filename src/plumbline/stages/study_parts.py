@@ -5,7 +5,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from plumbline.core.calendar import Calendar, bars_a_year
+from plumbline.core.calendar import Calendar, bars_a_year, grid_of
 from plumbline.core.errors import CalendarError, ParameterError, nearest_names
 from plumbline.factors.factor_returns import definition_problems, dependent_factors
 from plumbline.factors.model import FactorModel, models
@@ -14,7 +14,6 @@ from plumbline.factors.regime import regimes
 from plumbline.features.signal import Signal, signals
 from plumbline.features.universe import UniverseRules
 from plumbline.lake.cleaning_rules import CleaningRules
-from plumbline.lake.dataset import grid_of
 from plumbline.lake.source import sources
 from plumbline.stages.derived_fields import part_problems
 from plumbline.stages.gates import unknown_number

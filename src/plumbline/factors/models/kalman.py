@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import final
 
-from plumbline.core.errors import ParameterError
 from plumbline.core.panel import Panel
+from plumbline.core.parameters import broken, refuse, require_kinds
 from plumbline.factors.model import FactorModel, LeastBars, window_reasons
 from plumbline.factors.recursion import LONGEST, filtered, least_memory, rows_needed
 
@@ -59,6 +59,7 @@ class Kalman(FactorModel):
     min_obs: int | None = None
 
     def __post_init__(self) -> None:
+        require_kinds(self)
         rules = (
             (0 <= self.beta_drift < math.inf, "beta_drift must be a number of at least 0"),
             (0 <= self.alpha_drift < math.inf, "alpha_drift must be a number of at least 0"),
@@ -68,9 +69,7 @@ class Kalman(FactorModel):
                 "min_obs must lie in 1 … memory_bars",
             ),
         )
-        problems = [text for holds, text in rules if not holds]
-        if problems:
-            raise ParameterError(f"{'; '.join(problems)}; got {self}")
+        refuse(self, broken(rules))
 
     @property
     def warm_up(self) -> int:

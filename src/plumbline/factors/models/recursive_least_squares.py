@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import final
 
-from plumbline.core.errors import ParameterError
 from plumbline.core.panel import Panel
+from plumbline.core.parameters import broken, refuse, require_kinds
 from plumbline.factors.model import FactorModel, LeastBars, window_reasons
 from plumbline.factors.recursion import LONGEST, filtered, least_memory, rows_needed
 
@@ -51,6 +51,7 @@ class RecursiveLeastSquares(FactorModel):
     min_obs: int | None = None
 
     def __post_init__(self) -> None:
+        require_kinds(self)
         rules = (
             (0 < self.forgetting <= 1, "forgetting must be above 0 and at most 1"),
             (3 <= self.memory_bars <= LONGEST, f"memory_bars must lie in 3 … {LONGEST}"),
@@ -59,9 +60,7 @@ class RecursiveLeastSquares(FactorModel):
                 "min_obs must lie in 1 … memory_bars",
             ),
         )
-        problems = [text for holds, text in rules if not holds]
-        if problems:
-            raise ParameterError(f"{'; '.join(problems)}; got {self}")
+        refuse(self, broken(rules))
 
     @property
     def warm_up(self) -> int:

@@ -9,6 +9,7 @@ import numpy as np
 
 from plumbline.core.errors import ParameterError
 from plumbline.core.panel import Panel
+from plumbline.core.parameters import broken, refuse, require_kinds
 from plumbline.factors.model import FactorModel, LeastBars, require_same_bars, window_reasons
 
 _LONGEST = 10_000_000  # bars: a minute's bars over 19 years
@@ -52,6 +53,7 @@ class RollingRegression(FactorModel):
     half_life: float | None = None
 
     def __post_init__(self) -> None:
+        require_kinds(self)
         rules = (
             (3 <= self.window <= _LONGEST, f"window must lie in 3 … {_LONGEST}"),
             (
@@ -65,9 +67,7 @@ class RollingRegression(FactorModel):
                 "half_life must be a number above 0",
             ),
         )
-        problems = [text for holds, text in rules if not holds]
-        if problems:
-            raise ParameterError(f"{'; '.join(problems)}; got {self}")
+        refuse(self, broken(rules))
 
     @property
     def warm_up(self) -> int:

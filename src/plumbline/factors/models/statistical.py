@@ -11,6 +11,7 @@ from threadpoolctl import threadpool_limits
 
 from plumbline.core.errors import ParameterError
 from plumbline.core.panel import Panel
+from plumbline.core.parameters import broken, refuse, require_kinds
 from plumbline.factors.model import FactorModel, LeastBars, residual_returns, window_reasons
 from plumbline.factors.principal_components import Components, fit_components
 
@@ -65,6 +66,7 @@ class Statistical(FactorModel):
     min_obs: int | None = None
 
     def __post_init__(self) -> None:
+        require_kinds(self)
         least = max(self.n_factors, 1) + 2
         rules = (
             (self.n_factors >= 1, "n_factors must be at least 1"),
@@ -78,9 +80,7 @@ class Statistical(FactorModel):
                 f"min_obs must lie in n_factors + 2 = {least} … window",
             ),
         )
-        problems = [text for holds, text in rules if not holds]
-        if problems:
-            raise ParameterError(f"{'; '.join(problems)}; got {self}")
+        refuse(self, broken(rules))
 
     @property
     def warm_up(self) -> int:

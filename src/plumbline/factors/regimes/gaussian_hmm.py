@@ -7,7 +7,7 @@ from typing import final
 import numpy as np
 from jaxtyping import Float
 
-from plumbline.core.errors import ParameterError
+from plumbline.core.parameters import broken, refuse, require_kinds
 from plumbline.factors.regime import Regime
 
 _LEAST_BARS = 20  # a state, of a fit
@@ -60,6 +60,7 @@ class GaussianHMM(Regime):
     smoothed: bool = False
 
     def __post_init__(self) -> None:
+        require_kinds(self)
         rules = (
             (2 <= self.n_states <= 8, "n_states must lie in 2 … 8"),
             (
@@ -70,9 +71,7 @@ class GaussianHMM(Regime):
             (self.max_iterations >= 1, "max_iterations must be at least 1"),
             (not self.smoothed, _NO_SMOOTHING),
         )
-        problems = [text for holds, text in rules if not holds]
-        if problems:
-            raise ParameterError(f"{'; '.join(problems)}; got {self}")
+        refuse(self, broken(rules))
 
     @property
     def labels(self) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from typing import Literal, final
 import numpy as np
 from jaxtyping import Float
 
-from plumbline.core.errors import ParameterError
+from plumbline.core.parameters import broken, refuse, require_kinds
 from plumbline.factors.regime import Regime
 
 _LABELS = {
@@ -52,15 +52,14 @@ class Threshold(Regime):
     upper: float = 0.9
 
     def __post_init__(self) -> None:
+        require_kinds(self)
         rules = (
             (self.measure in _LABELS, f"measure must be one of {', '.join(_LABELS)}"),
             (self.window_bars >= 2, "window_bars must be at least 2"),
             (self.lookback_bars >= 2, "lookback_bars must be at least 2"),
             (0 < self.lower < self.upper < 1, "need 0 < lower < upper < 1"),
         )
-        problems = [text for holds, text in rules if not holds]
-        if problems:
-            raise ParameterError(f"{'; '.join(problems)}; got {self}")
+        refuse(self, broken(rules))
 
     @property
     def labels(self) -> tuple[str, ...]:

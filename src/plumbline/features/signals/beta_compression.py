@@ -6,8 +6,8 @@ from typing import final
 import numpy as np
 from jaxtyping import Float
 
-from plumbline.core.errors import ParameterError
 from plumbline.core.panel import Panel
+from plumbline.core.parameters import refuse, require_kinds
 from plumbline.features.signal import Signal
 from plumbline.features.trailing import values_needed, window_problems
 
@@ -49,11 +49,11 @@ class BetaCompression(Signal):
     min_obs: int | None = None
 
     def __post_init__(self) -> None:
+        require_kinds(self)
         problems = window_problems(self.window_bars, self.min_obs, least=2)
         if not self.factor:
             problems.append("factor must be a name")
-        if problems:
-            raise ParameterError(f"{'; '.join(problems)}; got {self}")
+        refuse(self, problems)
 
     def requires(self) -> frozenset[str]:
         """Return the fields it reads."""

@@ -7,8 +7,8 @@ from typing import Literal, final
 import numpy as np
 from jaxtyping import Float
 
-from plumbline.core.errors import ParameterError
 from plumbline.core.panel import Panel
+from plumbline.core.parameters import broken, refuse, require_kinds
 from plumbline.features.signal import PART, Signal
 
 
@@ -50,6 +50,7 @@ class Composite(Signal):
     min_parts: int | None = None
 
     def __post_init__(self) -> None:
+        require_kinds(self)
         given = () if self.weights is None else self.weights
         n_parts = len(self.of)
         rules = (
@@ -67,9 +68,7 @@ class Composite(Signal):
                 f"min_parts must lie in 1 … {n_parts}, the labels in of",
             ),
         )
-        problems = [text for holds, text in rules if not holds]
-        if problems:
-            raise ParameterError(f"{'; '.join(problems)}; got {self}")
+        refuse(self, broken(rules))
 
     @property
     def is_cross_sectional(self) -> bool:

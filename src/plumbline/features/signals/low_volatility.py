@@ -6,8 +6,8 @@ from typing import final
 import numpy as np
 from jaxtyping import Float
 
-from plumbline.core.errors import ParameterError
 from plumbline.core.panel import Panel
+from plumbline.core.parameters import refuse, require_kinds
 from plumbline.features.signal import Signal
 from plumbline.features.trailing import trailing_deviation, values_needed, window_problems
 
@@ -41,9 +41,8 @@ class LowVolatility(Signal):
     min_obs: int | None = None
 
     def __post_init__(self) -> None:
-        problems = window_problems(self.window_bars, self.min_obs, least=2)
-        if problems:
-            raise ParameterError(f"{'; '.join(problems)}; got {self}")
+        require_kinds(self)
+        refuse(self, window_problems(self.window_bars, self.min_obs, least=2))
 
     def requires(self) -> frozenset[str]:
         """Return the fields it reads."""

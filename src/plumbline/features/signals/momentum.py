@@ -6,8 +6,8 @@ from typing import final
 import numpy as np
 from jaxtyping import Float
 
-from plumbline.core.errors import ParameterError
 from plumbline.core.panel import Panel
+from plumbline.core.parameters import broken, refuse, require_kinds
 from plumbline.features.returns import return_between
 from plumbline.features.signal import Signal
 
@@ -40,8 +40,9 @@ class Momentum(Signal):
     skip_bars: int = 21
 
     def __post_init__(self) -> None:
-        if not 0 <= self.skip_bars < self.lookback_bars:
-            raise ParameterError(f"need 0 <= skip_bars < lookback_bars, got {self}")
+        require_kinds(self)
+        holds = 0 <= self.skip_bars < self.lookback_bars
+        refuse(self, broken([(holds, "need 0 <= skip_bars < lookback_bars")]))
 
     def requires(self) -> frozenset[str]:
         """Return the fields it reads."""

@@ -6,8 +6,8 @@ from typing import final
 import numpy as np
 from jaxtyping import Float
 
-from plumbline.core.errors import ParameterError
 from plumbline.core.panel import Panel
+from plumbline.core.parameters import broken, refuse, require_kinds
 from plumbline.features.signal import Signal
 from plumbline.features.trailing import values_needed
 
@@ -47,10 +47,18 @@ class ResidualMomentum(Signal):
     min_obs: int | None = None
 
     def __post_init__(self) -> None:
-        if not 0 <= self.skip_bars <= self.lookback_bars - 2:
-            raise ParameterError(f"need 0 <= skip_bars <= lookback_bars - 2, got {self}")
-        if self.min_obs is not None and not 2 <= self.min_obs <= self.window_bars:
-            raise ParameterError(f"need 2 <= min_obs <= {self.window_bars}, got {self}")
+        require_kinds(self)
+        rules = (
+            (
+                0 <= self.skip_bars <= self.lookback_bars - 2,
+                "need 0 <= skip_bars <= lookback_bars - 2",
+            ),
+            (
+                self.min_obs is None or 2 <= self.min_obs <= self.window_bars,
+                f"need 2 <= min_obs <= {self.window_bars}",
+            ),
+        )
+        refuse(self, broken(rules))
 
     @property
     def window_bars(self) -> int:

@@ -6,8 +6,8 @@ from typing import final
 import numpy as np
 from jaxtyping import Float
 
-from plumbline.core.errors import ParameterError
 from plumbline.core.panel import Panel
+from plumbline.core.parameters import broken, refuse, require_kinds
 from plumbline.features.returns import positive_prices
 from plumbline.features.signal import Signal
 
@@ -51,13 +51,12 @@ class ValueAgainstBeta(Signal):
     factor: str = "market"
 
     def __post_init__(self) -> None:
+        require_kinds(self)
         rules = (
             (0 <= self.skip_bars < self.lookback_bars, "need 0 <= skip_bars < lookback_bars"),
             (bool(self.factor), "factor must be a name"),
         )
-        problems = [text for holds, text in rules if not holds]
-        if problems:
-            raise ParameterError(f"{'; '.join(problems)}; got {self}")
+        refuse(self, broken(rules))
 
     @property
     def is_cross_sectional(self) -> bool:

@@ -6,8 +6,8 @@ from typing import final
 import numpy as np
 from jaxtyping import Float
 
-from plumbline.core.errors import ParameterError
 from plumbline.core.panel import Panel
+from plumbline.core.parameters import broken, refuse, require_kinds
 from plumbline.features.signal import Signal
 from plumbline.features.trailing import LONGEST, trailing_deviation, values_needed
 
@@ -45,6 +45,7 @@ class VolumeSurprise(Signal):
     min_obs: int | None = None
 
     def __post_init__(self) -> None:
+        require_kinds(self)
         rules = (
             (
                 1 <= self.short_bars < self.long_bars <= LONGEST,
@@ -55,9 +56,7 @@ class VolumeSurprise(Signal):
                 "min_obs must lie in 2 … long_bars",
             ),
         )
-        problems = [text for holds, text in rules if not holds]
-        if problems:
-            raise ParameterError(f"{'; '.join(problems)}; got {self}")
+        refuse(self, broken(rules))
 
     def requires(self) -> frozenset[str]:
         """Return the fields it reads."""
