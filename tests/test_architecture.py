@@ -29,7 +29,11 @@ FILE_METHODS = {
     *("write_csv", "write_parquet", "sink_parquet"),
 }
 NUMPY_FILES = {"fromfile", "load", "loadtxt", "memmap", "save", "savetxt", "savez", "genfromtxt"}
-KEEPERS_OF_COMPILED_KERNELS = {"plumbline.kernels.compilation", "plumbline.kernels.kernel_cache"}
+KEEPERS_OF_COMPILED_KERNELS = {
+    "plumbline.kernels.compilation",
+    "plumbline.kernels.compiling_processes",
+    "plumbline.kernels.kernel_cache",
+}
 SEEDED = {"Generator", "Philox", "SeedSequence", "PCG64", "BitGenerator"}
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef

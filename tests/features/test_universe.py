@@ -19,16 +19,17 @@ from tests.contracts.made_panels import axis, names, ragged_panel, renamed, spli
 from tests.oracles import universe as oracle
 
 BARS = st.integers(1, 12)
-RULES = st.builds(
-    UniverseRules,
-    min_history_bars=st.none() | st.integers(1, 6),
-    max_missing_share=st.none() | st.sampled_from([0.0, 0.3, 1.0]),
-    missing_bars=BARS,
-    max_stale_bars=st.none() | st.integers(1, 5),
-    min_price=st.none() | st.sampled_from([0.5, 4.0]),
-    min_dollar_volume=st.none() | st.sampled_from([1.0, 40.0]),
-    dollar_volume_bars=BARS,
-    top_n_by_dollar_volume=st.none() | st.integers(1, 6),
+RULES = st.fixed_dictionaries(
+    {
+        "min_history_bars": st.none() | st.integers(1, 6),
+        "max_missing_share": st.none() | st.sampled_from([0.0, 0.3, 1.0]),
+        "missing_bars": BARS,
+        "max_stale_bars": st.none() | st.integers(1, 5),
+        "min_price": st.none() | st.sampled_from([0.5, 4.0]),
+        "min_dollar_volume": st.none() | st.sampled_from([1.0, 40.0]),
+        "dollar_volume_bars": BARS,
+        "top_n_by_dollar_volume": st.none() | st.integers(1, 6),
+    }
 )
 ALL = UniverseRules(
     min_history_bars=20,
@@ -60,7 +61,8 @@ def told(codes: np.ndarray) -> list[list[str]]:
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(0, 40), RULES, st.booleans())
-def test_reasons_match_the_loop(seed, n_bars, rules, with_volume):
+def test_reasons_match_the_loop(seed, n_bars, chosen, with_volume):
+    rules = UniverseRules(**chosen)
     panel = coarse_panel(seed, n_bars)
     volume = panel["volume"]
     if not with_volume and "volume" not in rules.requires():
@@ -72,7 +74,8 @@ def test_reasons_match_the_loop(seed, n_bars, rules, with_volume):
 
 
 @given(st.integers(0, 2**32 - 1), RULES, st.integers(0, 30))
-def test_rows_after_the_warm_up_are_those_of_the_whole_panel(seed, rules, start):
+def test_rows_after_the_warm_up_are_those_of_the_whole_panel(seed, chosen, start):
+    rules = UniverseRules(**chosen)
     panel = coarse_panel(seed, rules.warm_up + 40)
     whole = universe_reasons(panel, rules)
     part = universe_reasons(panel.rows(start, None), rules)
@@ -94,7 +97,8 @@ def test_the_bits_of_a_dollar_volume_do_not_depend_on_where_the_panel_begins():
 
 
 @given(st.integers(0, 2**32 - 1), RULES, st.integers(1, 39))
-def test_later_bars_change_nothing_at_or_before_a_bar(seed, rules, cut):
+def test_later_bars_change_nothing_at_or_before_a_bar(seed, chosen, cut):
+    rules = UniverseRules(**chosen)
     panel, other = coarse_panel(seed, 40), coarse_panel(seed + 1, 40)
     whole = universe_reasons(panel, rules)
     assert_array_equal(universe_reasons(panel.head(cut), rules), whole[:cut])
@@ -111,7 +115,8 @@ def test_the_order_of_assets_does_not_matter():
 
 
 @given(st.integers(0, 2**32 - 1), RULES)
-def test_nobody_is_a_member_before_the_fewest_bars_that_the_rules_need(seed, rules):
+def test_nobody_is_a_member_before_the_fewest_bars_that_the_rules_need(seed, chosen):
+    rules = UniverseRules(**chosen)
     panel = coarse_panel(seed, 30)
     assert not universe_members(panel, rules)[: rules.least_bars - 1].any()
 

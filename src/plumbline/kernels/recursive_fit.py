@@ -117,7 +117,7 @@ def recursive_ols(
     is_options = options is None or isinstance(options, RecursiveOptions)
     require(Argument("options", options, is_options, "RecursiveOptions, or None"))
     chosen = options or RecursiveOptions()
-    problems = whole_number_problems(memory=memory, min_obs=min_obs, first_bar=chosen.first_bar)
+    problems = whole_number_problems(memory=memory, min_obs=min_obs)
     if problems:
         raise ParameterError("recursive_ols: " + "; ".join(problems))
     y_panel, x_panel = as_input(y, "y"), as_input(x, "x")

@@ -153,9 +153,7 @@ def rolling_ols(
     is_options = options is None or isinstance(options, RollingOptions)
     require(Argument("options", options, is_options, "RollingOptions, or None"))
     chosen = options or RollingOptions()
-    problems = whole_number_problems(
-        window=window, min_obs=min_obs, as_of_lag=chosen.as_of_lag, first_bar=chosen.first_bar
-    )
+    problems = whole_number_problems(window=window, min_obs=min_obs)
     if not isinstance(intercept, (bool, np.bool_)):
         problems.append(f"intercept={intercept!r} must be True or False")
     if problems:
