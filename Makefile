@@ -25,7 +25,7 @@ test: $(VENV)/.dev
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -c "from plumbline.kernels import warm; warm()"
+	$(BIN)/python -c "from plumbline.kernels.warm import warm; warm()"
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 format: $(VENV)/.dev
