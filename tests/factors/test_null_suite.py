@@ -9,6 +9,7 @@ from scipy.stats import binom
 from threadpoolctl import threadpool_limits
 
 from plumbline.core.random import random_stream
+from plumbline.factors import null_suite
 from plumbline.factors.evaluation import evaluate
 from plumbline.factors.null_suite import NULLS, Ranked, null_draws, null_table
 from plumbline.factors.options import EvaluationOptions
@@ -51,6 +52,24 @@ def test_permuted_assets_are_rank_ics_of_permuted_signals(n_assets):
             for h in range(2):
                 ics = oracle.permuted_rank_ics(signals[s], forwards[h], moved)
                 assert_allclose(draws[1, s, h, d], np.mean(ics), atol=1e-12)
+
+
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    n_bars=st.integers(1, 40),
+    n_assets=st.integers(3, 12),
+    n_draws=st.integers(1, 40),
+    gaps=st.sampled_from([0.0, 0.3, 0.9]),
+)
+@settings(max_examples=25)
+def test_products_of_assets_give_the_draws_of_transforms(seed, n_bars, n_assets, n_draws, gaps):
+    some = ranked(*world(seed, n_bars, n_assets, gaps=gaps))
+    found = []
+    for most_assets in (128, 0):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(null_suite, "_ASSETS_AN_ORDER", most_assets)
+            found.append(null_draws(some, (1, 5), n_draws=n_draws, seed=seed)[:2])
+    assert_allclose(*found, atol=1e-9)
 
 
 @given(seed=st.integers(0, 2**32 - 1), horizon=st.integers(1, 3))

@@ -20,7 +20,7 @@ def autoregression(rng, n_bars, phi):
 
 
 def slow_means(x, n_resamples, seed, block_bars):
-    """Return resampled means, one bar at a time, from the same uniform numbers."""
+    """Return resampled means, one bar at a time, from the same random numbers."""
     rows = np.flatnonzero(np.isfinite(x))
     x = x[rows[0] : rows[-1] + 1]
     means = []
@@ -30,10 +30,12 @@ def slow_means(x, n_resamples, seed, block_bars):
         while len(bars) < len(x):
             if block // 64 == len(chunks):
                 stream = random_stream(seed, "stationary_bootstrap", len(chunks))
-                chunks.append([stream.random((n_resamples, 64)) for _ in range(2)])
+                shape = (n_resamples, 64)
+                bits = stream.integers(0, 2**32, shape, dtype=np.uint32)
+                chunks.append((bits / 2**32, np.exp(-stream.standard_exponential(shape))))
             start, tail = (numbers[r, block % 64] for numbers in chunks[block // 64])
             length = 1
-            while block_bars > 1 and 1 - tail <= (1 - 1 / block_bars) ** length:
+            while block_bars > 1 and tail <= (1 - 1 / block_bars) ** length:
                 length += 1
             bars += [(int(start * len(x)) + i) % len(x) for i in range(min(length, len(x)))]
             block += 1

@@ -7,7 +7,9 @@ the bar's n pairs. Gaps thus change neither the spread of a draw nor how its bar
 without gaps a draw is the rank IC of the permuted signal itself.
 
 A permutation of assets is a shift along a random order of them, so that one Fourier transform gives
-all shifts. Shifts are a group, which is what a permutation test needs.
+all shifts. Shifts are a group, which is what a permutation test needs. Where assets are few beside
+the draws, the sums over bars of the products of every two assets are taken instead, which gives all
+shifts along all orders.
 """
 
 from collections.abc import Sequence
@@ -27,6 +29,7 @@ NULLS: Final = ("random_ranks", "permuted_assets", "block_shuffled")
 _LEAST_BLOCKS = 8
 _LEAST_ASSETS = 3
 _HORIZONS_A_BLOCK = 3
+_ASSETS_AN_ORDER = 128  # up to so many the products of every two assets cost less than transforms
 _ROWS = 64  # bars transformed at a time: they fit the cache. The order of sums depends on it
 _EXACT_BITS = 52  # sums of integers below 2**53 are exact in any order
 _COLUMNS = ("signal", "horizon_bars", "null", "mean", "sd", "p_value", "n_draws", "seed")
@@ -73,9 +76,10 @@ def null_draws(
 
     Notes
     -----
-    O(S·H·T·A·(1 + D/A)) for the first two, whose transforms take S·T·A·log A besides, and at most
-    O(S·H·A·T^1.5) for the blocks. Bits do not depend on threads: sums of transforms are taken in
-    the order of bars, products of blocks are rounded to integers whose sums are exact.
+    The first two take O(S·H·T·A·(1 + D/A)), and S·T·A·log A for transforms, or O(S·H·T·A²) where
+    A ≤ 128·D/A; the blocks at most O(S·H·A·T^1.5). Bits do not depend on threads: sums of
+    transforms are taken in the order of bars, products of assets and of blocks are rounded to
+    integers whose sums are exact.
 
     References
     ----------
@@ -93,7 +97,9 @@ def null_draws(
     weight = np.where(has_ic, per_bar, 0.0)
 
     draws = np.empty(shape)
-    draws[:2] = _shifted(ranked, weight, n_draws, seed)
+    n_orders = -(-n_draws // (n_assets - 1))
+    shifted = _by_products if n_assets <= _ASSETS_AN_ORDER * n_orders else _by_transforms
+    draws[:2] = shifted(ranked, weight, n_orders, seed)[..., :n_draws]
     forwards = [_filled(ranks) for ranks in ranked.forwards]
     for s in range(n_signals):
         signal = _filled(ranked.signals[s])
@@ -142,32 +148,117 @@ def null_table(
     ).select(_COLUMNS)
 
 
-def _shifted(
-    ranked: Ranked,
-    weight: Float[np.ndarray, "signals horizons bars"],
-    n_draws: int,
-    seed: int,
+class _Order(NamedTuple):
+    """A random order of the assets, the shifts along it, and the stream of its random ranks."""
+
+    assets: Int[np.ndarray, " assets"]
+    shifts: Int[np.ndarray, " shifts"]
+    ranks: np.random.Generator
+
+    def random_ranks(self, n_bars: int) -> Float[np.ndarray, "bars assets"]:
+        """Return random ranks less their mean on the next bars."""
+        n_assets = len(self.assets)
+        ranks = np.empty((n_bars, n_assets))
+        ranks[:, self.assets] = self.ranks.random((n_bars, n_assets)).argsort(axis=1)
+        ranks -= (n_assets - 1) / 2
+        return ranks
+
+
+def _order(n_assets: int, seed: int, number: int) -> _Order:
+    stream = random_stream(seed, "permuted_assets", number)
+    assets, shifts = stream.permutation(n_assets), 1 + stream.permutation(n_assets - 1)
+    return _Order(assets, shifts, random_stream(seed, "random_ranks", number))
+
+
+def _by_products(
+    ranked: Ranked, weight: Float[np.ndarray, "signals horizons bars"], n_orders: int, seed: int
 ) -> Float[np.ndarray, "nulls signals horizons draws"]:
-    """Return draws of random ranks and of permuted assets; several orders where assets are few."""
+    """Return draws of random ranks and of permuted assets from sums over bars of products."""
+    n_bars, n_assets = ranked.signals.shape[1:]
+    orders = [_order(n_assets, seed, i) for i in range(n_orders)]
+    forwards = [_scaled(ranks) for ranks in ranked.forwards]
+    shape = (len(NULLS) - 1, *weight.shape[:2], n_orders, n_assets - 1)
+    draws = np.empty(shape)
+    for i, order in enumerate(orders):
+        chance = _scaled(order.random_ranks(n_bars))
+        for s, h in np.ndindex(weight.shape[:2]):
+            products = _products(weight[s, h], chance, forwards[h])
+            draws[0, s, h, i] = _along(order, products)
+    for s, ranks in enumerate(ranked.signals):
+        signal = _scaled(ranks)
+        for h, forward in enumerate(forwards):
+            products = _products(weight[s, h], signal, forward)
+            for i, order in enumerate(orders):
+                draws[1, s, h, i] = _along(order, products)
+    return draws.reshape(*shape[:3], -1)
+
+
+class _Scaled(NamedTuple):
+    """Whole ranks of each bar and what divides them: twice the root of their sum of squares."""
+
+    ranks: Float[np.ndarray, "bars assets"]
+    size: Float[np.ndarray, " bars"]
+
+
+def _scaled(ranks: Float[np.ndarray, "bars assets"]) -> _Scaled:
+    """Return twice the ranks less their mean, whole numbers, with 0 where there is none."""
+    whole = np.where(np.isnan(ranks), 0.0, 2.0 * ranks).astype(np.float64)
+    return _Scaled(whole, np.sqrt(np.einsum("ta,ta->t", whole, whole)))
+
+
+def _products(
+    weight: Float[np.ndarray, " bars"], signal: _Scaled, forward: _Scaled
+) -> Float[np.ndarray, "assets assets"]:
+    """Return weighted sums over bars of a signal's unit ranks times those of forward returns.
+
+    What is summed is rounded to integers below 2**53, whatever is added to what.
+    """
+    size = signal.size * forward.size
+    per_bar = np.divide(weight, size, out=np.zeros(len(size)), where=size > 0)
+    left = per_bar[:, None] * signal.ranks
+    n_bars, n_assets = left.shape
+    largest = np.abs(left).max(initial=0.0)
+    if largest == 0.0:
+        return np.zeros((n_assets, n_assets))
+    bits = _EXACT_BITS - int(np.ceil(np.log2(largest) + np.log2(n_bars) + np.log2(n_assets)))
+    left *= 2.0**bits
+    products: Float[np.ndarray, "assets assets"] = np.rint(left, out=left).T @ forward.ranks
+    products *= 0.5**bits
+    return products
+
+
+def _along(
+    order: _Order, products: Float[np.ndarray, "assets assets"]
+) -> Float[np.ndarray, " shifts"]:
+    """Return the sums of products in which each asset of an order meets the one a shift ahead."""
+    twice = np.concatenate([order.assets, order.assets])
+    n_assets = len(order.assets)
+    ahead = order.shifts[:, None] + np.arange(n_assets)
+    sums: Float[np.ndarray, " shifts"] = products[twice[ahead], order.assets].sum(axis=1)
+    return sums
+
+
+def _by_transforms(
+    ranked: Ranked, weight: Float[np.ndarray, "signals horizons bars"], n_orders: int, seed: int
+) -> Float[np.ndarray, "nulls signals horizons draws"]:
+    """Return draws of random ranks and of permuted assets from transforms over the assets."""
     n_signals, n_bars, n_assets = ranked.signals.shape
     found = []
-    for i in range(-(-n_draws // (n_assets - 1))):
-        order = random_stream(seed, "permuted_assets", i)
-        assets, shifts = order.permutation(n_assets), 1 + order.permutation(n_assets - 1)
-        random = random_stream(seed, "random_ranks", i)
+    for i in range(n_orders):
+        order = _order(n_assets, seed, i)
+        assets = order.assets
         total = np.zeros((2, n_signals, weight.shape[1], n_assets // 2 + 1), complex)
         for first in range(0, n_bars, _ROWS):
             rows = slice(first, first + _ROWS)
             forwards = np.conj(_spectra(ranked.forwards[:, rows][:, :, assets]))
-            ranks = random.random((1, forwards.shape[1], n_assets)).argsort(axis=2)
-            chance = _spectra(ranks - (n_assets - 1) / 2)[0]
+            chance = _spectra(order.random_ranks(forwards.shape[1])[None][:, :, assets])[0]
             some = weight[:, :, rows]
             for s in range(n_signals):
                 total[0, s] += _sums(some[s], chance, forwards)
                 signal = _spectra(ranked.signals[s : s + 1, rows][:, :, assets])[0]
                 total[1, s] += _sums(some[s], signal, forwards)
-        found.append(irfft(total, n_assets, axis=3)[..., shifts])
-    return np.concatenate(found, axis=3)[..., :n_draws]
+        found.append(irfft(total, n_assets, axis=3)[..., order.shifts])
+    return np.concatenate(found, axis=3)
 
 
 def _sums(

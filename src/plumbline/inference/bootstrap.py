@@ -1,14 +1,16 @@
 """The mean of a serially dependent series with an interval from the stationary bootstrap."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import final
 
 import numpy as np
-from jaxtyping import Bool, Float, Int, Num
+from jaxtyping import Bool, Float, Int, Num, UInt32
 from scipy.fft import irfft, next_fast_len, rfft
 
 from plumbline.core.errors import ParameterError
 from plumbline.core.random import random_stream
+from plumbline.kernels.resampled_blocks import add_blocks
 
 _MIN_OBS = 3
 _CHUNK = 64  # blocks a resample that are drawn at a time
@@ -90,7 +92,7 @@ def bootstrap_mean(
     if problems:
         raise ParameterError("; ".join(problems))
     columns = values[:, None] if values.ndim == 1 else values
-    blocks = _Blocks(n_resamples, seed)
+    resamples: dict[int, _Resamples] = {}
     mean, block, bounds = (np.full((columns.shape[1], k), np.nan) for k in (1, 1, 2))
     ends = [(1 - level) / 2, (1 + level) / 2]
     for i, column in enumerate(columns.T):
@@ -100,8 +102,10 @@ def bootstrap_mean(
             mean[i] = series[is_there].mean()
         if is_there.sum() >= _MIN_OBS:
             block[i] = optimal_block_length(series) if block_bars is None else block_bars
-            means = _resampled_means(series, is_there, float(block[i, 0]), blocks)
-            bounds[i] = np.nanquantile(means, ends)
+            resamples[i] = _Resamples(series, float(block[i, 0]), n_resamples)
+    _complete(list(resamples.values()), n_resamples, seed)
+    for i, found in resamples.items():
+        bounds[i] = np.nanquantile(found.means(), ends)
     centre, lower, upper, length = (
         f.reshape(values.shape[1:]) for f in (mean, bounds[:, 0], bounds[:, 1], block)
     )
@@ -166,51 +170,52 @@ def _first_insignificant(is_small: Bool[np.ndarray, " lags"], run: int) -> int:
 
 
 @final
-class _Blocks:
-    """Uniform numbers of the blocks of every resample, drawn once and shared by all series."""
+class _Resamples:
+    """The resampled means of a series, as far as blocks were added."""
 
-    def __init__(self, n_resamples: int, seed: int) -> None:
-        self._shape = (n_resamples, _CHUNK)
-        self._seed = seed
-        self._chunks: list[tuple[np.ndarray, np.ndarray]] = []
+    def __init__(self, series: Float[np.ndarray, " bars"], block: float, n_resamples: int) -> None:
+        is_there = np.isfinite(series)
+        self._centre = series[is_there].mean()
+        self._sums = _sums_to(np.where(is_there, series - self._centre, 0.0))
+        self._counts = _sums_to(is_there.astype(np.float64))
+        self._bars_a_unit = -1 / np.log1p(-1 / block) if block > 1 else 0.0
+        self._left = np.full(n_resamples, len(series))
+        self._total, self._n = np.zeros(n_resamples), np.zeros(n_resamples)
 
-    def chunk(self, i: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return starts, in 0 … 1, and logarithms of tail probabilities of blocks 64i … 64i+63."""
-        while len(self._chunks) <= i:
-            stream = random_stream(self._seed, "stationary_bootstrap", len(self._chunks))
-            start, tail = stream.random(self._shape), stream.random(self._shape)
-            self._chunks.append((start, np.log1p(-tail)))
-        return self._chunks[i]
+    @property
+    def is_complete(self) -> bool:
+        """Return whether every resample is as long as the series."""
+        return not self._left.any()
+
+    def add(
+        self,
+        starts: UInt32[np.ndarray, "resamples blocks"],
+        lengths: Float[np.ndarray, "resamples blocks"],
+    ) -> None:
+        """Add blocks; see :func:`plumbline.kernels.resampled_blocks.add_blocks`."""
+        resamples = (self._left, self._total, self._n)
+        add_blocks(self._sums, self._counts, self._bars_a_unit, starts, lengths, *resamples)
+
+    def means(self) -> Float[np.ndarray, " resamples"]:
+        """Return the mean of every resample; NaN where it holds no value."""
+        nothing = np.full(len(self._n), np.nan)
+        excess = np.divide(self._total, self._n, out=nothing, where=self._n > 0)
+        means: Float[np.ndarray, " resamples"] = self._centre + excess
+        return means
 
 
-def _resampled_means(
-    series: Float[np.ndarray, " bars"],
-    is_there: Bool[np.ndarray, " bars"],
-    block_bars: float,
-    blocks: _Blocks,
-) -> Float[np.ndarray, " resamples"]:
-    """Return the mean of every resample; NaN where it holds no value."""
-    n_bars = len(series)
-    centre = series[is_there].mean()
-    sums = _sums_to(np.where(is_there, series - centre, 0.0))
-    counts = _sums_to(is_there.astype(np.float64))
-    log_longer = np.log1p(-1 / block_bars) if block_bars > 1 else -np.inf
-    left = np.full(len(blocks.chunk(0)[0]), n_bars)
-    total, n = np.zeros(len(left)), np.zeros(len(left))
-    i = 0
-    while left.any():
-        place, log_tail = blocks.chunk(i)
-        start = (place * n_bars).astype(np.int64)
-        length = np.minimum(1 + np.floor(log_tail / log_longer), n_bars).astype(np.int64)
-        end = np.minimum(np.cumsum(length, axis=1), left[:, None])
-        length = np.diff(end, axis=1, prepend=0)
-        total += (sums[start + length] - sums[start]).sum(axis=1)
-        n += (counts[start + length] - counts[start]).sum(axis=1)
-        left = left - end[:, -1]
-        i += 1
-    excess = np.divide(total, n, out=np.full(len(left), np.nan), where=n > 0)
-    means: Float[np.ndarray, " resamples"] = centre + excess
-    return means
+def _complete(resamples: Sequence[_Resamples], n_resamples: int, seed: int) -> None:
+    """Add blocks to all series, each of which meets the same random numbers."""
+    shape = (n_resamples, _CHUNK)
+    waiting, number = list(resamples), 0
+    while waiting:
+        stream = random_stream(seed, "stationary_bootstrap", number)
+        starts = stream.integers(0, 2**32, shape, dtype=np.uint32)
+        lengths = stream.standard_exponential(shape)
+        for series in waiting:
+            series.add(starts, lengths)
+        waiting = [series for series in waiting if not series.is_complete]
+        number += 1
 
 
 def _sums_to(x: Float[np.ndarray, " bars"]) -> Float[np.ndarray, " two_rounds"]:

@@ -188,6 +188,15 @@ def _warm_recursive() -> None:
     recursive_ols(_panel(24, 2), np.cos(np.arange(24.0))[:, None], 8)
 
 
+def _warm_resampling() -> None:
+    """Add a block to a resample."""
+    from plumbline.kernels.resampled_blocks import add_blocks
+
+    sums, one = np.zeros(5), np.zeros(1)
+    starts = np.zeros((1, 1), dtype=np.uint32)
+    add_blocks(sums, sums, 1.0, starts, np.zeros((1, 1)), np.array([2]), one, one.copy())
+
+
 def _panel(*shape: int) -> Float[np.ndarray, "..."]:
     """Return values of no special structure."""
     return np.sin(np.arange(np.prod(shape), dtype=np.float64) ** 2).reshape(shape)
@@ -207,5 +216,6 @@ _FAMILIES: dict[str, tuple[str, tuple[Callable[[], None], ...]]] = {
     "rolling_pairs": ("correlation of windows", (_warm_rolling_pairs,)),
     "cross_scaling": ("scaling across assets", (_warm_scaling,)),
     "hidden_markov": ("hidden Markov models", (_warm_hidden_markov,)),
+    "resampled_blocks": ("resampling", (_warm_resampling,)),
     "orthogonal": ("orthogonalisation", (_warm_orthogonal,)),
 }
