@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 from plumbline.features.signal import signals
 from plumbline.stages.recipe import load_recipe
 from tests.study_files import EXAMPLES
@@ -24,8 +26,9 @@ def test_study_in_python(tmp_path):
     assert (tmp_path / "p" / "reports" / "us_equity_126" / "study.json").is_file()
 
 
-def test_the_recipe_of_ten_signals_holds_every_one_that_is_shipped():
-    recipe = load_recipe(EXAMPLES / "signals.yaml")
+@pytest.mark.parametrize("name", ["signals.yaml", "crypto_1h.yaml"])
+def test_a_recipe_of_ten_signals_holds_every_one_that_is_shipped(name):
+    recipe = load_recipe(EXAMPLES / name)
     used = [spec["signal"] for spec in recipe.resolved["signals"].values()]
     assert len(used) == 10
     assert set(signals) <= set(used)

@@ -46,6 +46,18 @@ def test_the_frame_can_be_rebuilt_bit_for_bit(results, twin):
     assert pl.Series("mean_ic", values).equals(results.tables["decay"]["mean_ic"])
 
 
+def test_a_table_that_is_too_long_says_where_its_values_are(results, twin, monkeypatch):
+    monkeypatch.setattr("plumbline.report.twin.MOST_ROWS", results.tables["ic"].height - 1)
+    tables = json.loads(study_json(results))["tables"]
+    assert tables["ic"]["columns"] == {}
+    assert "tables['ic']" in tables["ic"].pop("left_out")
+    for field in ("n_rows", "dtypes", "not_finite"):
+        assert tables["ic"][field] == twin["tables"]["ic"][field]
+    short = [name for name, table in tables.items() if "left_out" not in table and name != "ic"]
+    assert all(tables[name] == twin["tables"][name] for name in short)
+    assert len(short) > 10
+
+
 def test_cells_that_are_not_finite_are_null_and_counted(results):
     frame = results.tables["decay"].with_columns(
         lower=pl.Series([math.nan, math.inf, None, *results.tables["decay"]["lower"].to_list()[3:]])

@@ -118,7 +118,8 @@ def time_axis(results: StudyResults, series: Series) -> TimeAxis:
     n_values = 0
     for table, columns in series.items():
         frame = results.tables[table]
-        all_bars[table] = sorted(set(epoch_seconds(frame)))
+        closes = frame.select("bar_close").unique().sort("bar_close") if frame.height else frame
+        all_bars[table] = epoch_seconds(closes)
         n_rows = frame.height
         if n_rows and table == "ic":  # drawn at one horizon
             n_rows = frame.select("bar_close", "signal").n_unique()

@@ -1,9 +1,9 @@
 """The JSON twins of pages: the same numbers at full precision.
 
-Schema of a study, version 2: an object with
+Schema of a study, version 3: an object with
 
 * ``schema``            ``plumbline.study``
-* ``schema_version``    2; raised when a field changes its meaning or goes away
+* ``schema_version``    3; raised when a field changes its meaning or goes away
 * ``title``, ``recipe`` text; the recipe is resolved YAML
 * ``headline_horizon_bars``  signal to horizon of the verdict, or null
 * ``conventions``, ``unavailable``, ``warnings``  as in ``StudyResults``
@@ -12,9 +12,10 @@ Schema of a study, version 2: an object with
 * ``gates``             a list of ``{"gate", "passed", "text"}``, one for each gate of the recipe
 * ``tables``            table name to ``{"n_rows", "columns", "dtypes", "not_finite"}``: ``columns``
   maps each column to its values, top to bottom; ``dtypes`` names the polars type; ``not_finite``
-  counts, for columns that have any, cells that were NaN or infinite.
+  counts, for columns that have any, cells that were NaN or infinite. A table of more than
+  ``MOST_ROWS`` rows has no ``columns`` but ``left_out``, which says where its values are.
 
-Schema of a tear sheet, version 1: the same with ``schema`` ``plumbline.tear_sheet``; ``tables``
+Schema of a tear sheet, version 2: the same with ``schema`` ``plumbline.tear_sheet``; ``tables``
 holds those of ``SHEET_TABLES``; ``provenance`` is null and ``recipe`` empty for an evaluation that
 is no run.
 
@@ -33,9 +34,10 @@ from plumbline.report.study import SHEET_TABLES, TABLES, Provenance, StudyResult
 from plumbline.report.values import finite_cells, utc_text
 
 SCHEMA: Final = "plumbline.study"
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
 SHEET_SCHEMA: Final = "plumbline.tear_sheet"
-SHEET_SCHEMA_VERSION: Final = 1
+SHEET_SCHEMA_VERSION: Final = 2
+MOST_ROWS: Final = 50_000
 
 
 def study_json(results: StudyResults) -> str:
@@ -69,7 +71,7 @@ def _text(results: StudyResults, head: Mapping[str, object], names: Iterable[str
         "gates": [verdict._asdict() for verdict in results.gates],
         "provenance": _provenance(results.provenance),
         "recipe": results.recipe,
-        "tables": {name: _table(results.tables[name]) for name in names},
+        "tables": {name: _table(name, results.tables[name]) for name in names},
     }
     return json.dumps(record, allow_nan=False, separators=(",", ":")) + "\n"
 
@@ -88,18 +90,24 @@ def _provenance(source: Provenance | None) -> dict[str, object] | None:
     }
 
 
-def _table(frame: pl.DataFrame) -> dict[str, object]:
+def _table(name: str, frame: pl.DataFrame) -> dict[str, object]:
     lost = {
         column.name: int((~column.is_finite()).sum())
         for column in frame
         if column.dtype.is_float() and (~column.is_finite()).any()
     }
-    return {
+    table: dict[str, object] = {
         "n_rows": frame.height,
-        "columns": {column.name: _cells(column) for column in frame},
+        "columns": {},
         "dtypes": {column.name: str(column.dtype) for column in frame},
         "not_finite": lost,
     }
+    if frame.height > MOST_ROWS:
+        reason = (
+            f"more than {MOST_ROWS:,} rows; in Python they are in tables[{name!r}] of the result"
+        )
+        return table | {"left_out": reason}
+    return table | {"columns": {column.name: _cells(column) for column in frame}}
 
 
 def _cells(column: pl.Series) -> list[object]:

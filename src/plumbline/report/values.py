@@ -77,7 +77,7 @@ def epoch_seconds(frame: pl.DataFrame) -> list[int]:
     """Return ``bar_close`` as seconds since 1970 UTC; rows without a time are left out."""
     if not frame.height:
         return []
-    return [int(value) for value in frame["bar_close"].drop_nulls().dt.epoch("s").to_list()]
+    return frame["bar_close"].drop_nulls().dt.epoch("s").to_list()
 
 
 def utc_text(column: pl.Series) -> list[str | None]:
