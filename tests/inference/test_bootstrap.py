@@ -31,9 +31,10 @@ def slow_means(x, n_resamples, seed, block_bars):
             if block // 64 == len(chunks):
                 stream = random_stream(seed, "stationary_bootstrap", len(chunks))
                 shape = (n_resamples, 64)
-                bits = stream.integers(0, 2**32, shape, dtype=np.uint32)
-                chunks.append((bits / 2**32, np.exp(-stream.standard_exponential(shape))))
-            start, tail = (numbers[r, block % 64] for numbers in chunks[block // 64])
+                chunks.append(stream.integers(0, 2**64, shape, dtype=np.uint64))
+            start, tail = (
+                x / 2**32 for x in divmod(int(chunks[block // 64][r, block % 64]), 2**32)
+            )
             length = 1
             while block_bars > 1 and tail <= (1 - 1 / block_bars) ** length:
                 length += 1

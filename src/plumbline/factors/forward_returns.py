@@ -34,10 +34,12 @@ def forward_returns(
     if any(h < 1 for h in horizons):
         raise ParameterError(f"horizons={tuple(horizons)} must be at least 1 bar")
     price = positive_prices(close)
-    returns = np.full((len(horizons), *price.shape), np.nan)
+    returns = np.empty((len(horizons), *price.shape))
     for row, h in zip(returns, horizons, strict=True):
-        if h < len(price):
-            with np.errstate(over="ignore"):
-                change = price[h:] / price[:-h] - 1.0
-            row[:-h] = np.where(np.isfinite(change), change, np.nan)
+        n_rows = max(len(price) - h, 0)
+        with np.errstate(over="ignore"):
+            np.divide(price[h:], price[:n_rows], out=row[:n_rows])
+        row[:n_rows] -= 1.0
+        row[n_rows:] = np.nan
+        row[np.isinf(row)] = np.nan
     return returns

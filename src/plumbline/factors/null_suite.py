@@ -156,12 +156,10 @@ class _Order(NamedTuple):
     ranks: np.random.Generator
 
     def random_ranks(self, n_bars: int) -> Float[np.ndarray, "bars assets"]:
-        """Return random ranks less their mean on the next bars."""
+        """Return random ranks less their mean on the next bars, in the order of the assets."""
         n_assets = len(self.assets)
-        ranks = np.empty((n_bars, n_assets))
-        ranks[:, self.assets] = self.ranks.random((n_bars, n_assets)).argsort(axis=1)
-        ranks -= (n_assets - 1) / 2
-        return ranks
+        ranks = self.ranks.random((n_bars, n_assets)).argsort(axis=1)
+        return np.subtract(ranks, (n_assets - 1) / 2)
 
 
 def _order(n_assets: int, seed: int, number: int) -> _Order:
@@ -177,19 +175,20 @@ def _by_products(
     n_bars, n_assets = ranked.signals.shape[1:]
     orders = [_order(n_assets, seed, i) for i in range(n_orders)]
     forwards = [_scaled(ranks) for ranks in ranked.forwards]
+    room = np.empty((n_bars, n_assets))
     shape = (len(NULLS) - 1, *weight.shape[:2], n_orders, n_assets - 1)
     draws = np.empty(shape)
     for i, order in enumerate(orders):
         chance = _scaled(order.random_ranks(n_bars))
         for s, h in np.ndindex(weight.shape[:2]):
-            products = _products(weight[s, h], chance, forwards[h])
-            draws[0, s, h, i] = _along(order, products)
+            products = _products(weight[s, h], chance, forwards[h], room)
+            draws[0, s, h, i] = _along(np.arange(n_assets), order, products)
     for s, ranks in enumerate(ranked.signals):
         signal = _scaled(ranks)
         for h, forward in enumerate(forwards):
-            products = _products(weight[s, h], signal, forward)
+            products = _products(weight[s, h], signal, forward, room)
             for i, order in enumerate(orders):
-                draws[1, s, h, i] = _along(order, products)
+                draws[1, s, h, i] = _along(order.assets, order, products)
     return draws.reshape(*shape[:3], -1)
 
 
@@ -202,22 +201,27 @@ class _Scaled(NamedTuple):
 
 def _scaled(ranks: Float[np.ndarray, "bars assets"]) -> _Scaled:
     """Return twice the ranks less their mean, whole numbers, with 0 where there is none."""
-    whole = np.where(np.isnan(ranks), 0.0, 2.0 * ranks).astype(np.float64)
+    whole = np.multiply(ranks, 2.0, dtype=np.float64)
+    whole[np.isnan(whole)] = 0.0
     return _Scaled(whole, np.sqrt(np.einsum("ta,ta->t", whole, whole)))
 
 
 def _products(
-    weight: Float[np.ndarray, " bars"], signal: _Scaled, forward: _Scaled
+    weight: Float[np.ndarray, " bars"],
+    signal: _Scaled,
+    forward: _Scaled,
+    room: Float[np.ndarray, "bars assets"],
 ) -> Float[np.ndarray, "assets assets"]:
     """Return weighted sums over bars of a signal's unit ranks times those of forward returns.
 
-    What is summed is rounded to integers below 2**53, whatever is added to what.
+    What is summed is rounded to integers below 2**53, whatever is added to what. ``room`` is
+    written over.
     """
     size = signal.size * forward.size
     per_bar = np.divide(weight, size, out=np.zeros(len(size)), where=size > 0)
-    left = per_bar[:, None] * signal.ranks
+    left = np.multiply(per_bar[:, None], signal.ranks, out=room)
     n_bars, n_assets = left.shape
-    largest = np.abs(left).max(initial=0.0)
+    largest = max(left.max(initial=0.0), -left.min(initial=0.0))
     if largest == 0.0:
         return np.zeros((n_assets, n_assets))
     bits = _EXACT_BITS - int(np.ceil(np.log2(largest) + np.log2(n_bars) + np.log2(n_assets)))
@@ -228,11 +232,13 @@ def _products(
 
 
 def _along(
-    order: _Order, products: Float[np.ndarray, "assets assets"]
+    places: Int[np.ndarray, " assets"],
+    order: _Order,
+    products: Float[np.ndarray, "assets assets"],
 ) -> Float[np.ndarray, " shifts"]:
-    """Return the sums of products in which each asset of an order meets the one a shift ahead."""
-    twice = np.concatenate([order.assets, order.assets])
-    n_assets = len(order.assets)
+    """Return the sums of products in which each asset of an order meets the place a shift ahead."""
+    twice = np.concatenate([places, places])
+    n_assets = len(places)
     ahead = order.shifts[:, None] + np.arange(n_assets)
     sums: Float[np.ndarray, " shifts"] = products[twice[ahead], order.assets].sum(axis=1)
     return sums
@@ -251,7 +257,7 @@ def _by_transforms(
         for first in range(0, n_bars, _ROWS):
             rows = slice(first, first + _ROWS)
             forwards = np.conj(_spectra(ranked.forwards[:, rows][:, :, assets]))
-            chance = _spectra(order.random_ranks(forwards.shape[1])[None][:, :, assets])[0]
+            chance = _spectra(order.random_ranks(forwards.shape[1])[None])[0]
             some = weight[:, :, rows]
             for s in range(n_signals):
                 total[0, s] += _sums(some[s], chance, forwards)

@@ -17,11 +17,13 @@ def simple_returns(close: Float[np.ndarray, "bars assets"]) -> Float[np.ndarray,
     is missing, infinite or not positive: a return over a gap is not a return of one bar.
     """
     price = positive_prices(close)
-    returns = np.full_like(price, np.nan)
+    returns = np.empty_like(price)
+    returns[:1] = np.nan
     with np.errstate(over="ignore"):
         np.divide(price[1:], price[:-1], out=returns[1:])
     returns -= 1.0
-    return np.where(np.isfinite(returns), returns, np.nan)
+    returns[np.isinf(returns)] = np.nan
+    return returns
 
 
 def return_between(
@@ -53,5 +55,5 @@ def return_between(
 def positive_prices(close: Float[np.ndarray, "bars assets"]) -> Float[np.ndarray, "bars assets"]:
     """Return a copy with NaN wherever a price is missing, infinite or not positive."""
     price = np.array(close, dtype=np.float64)
-    price[~(np.isfinite(price) & (price > 0))] = np.nan
+    price[~((price > 0) & (price < np.inf))] = np.nan  # NaN is neither
     return price

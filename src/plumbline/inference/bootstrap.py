@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import final
 
 import numpy as np
-from jaxtyping import Bool, Float, Int, Num, UInt32
+from jaxtyping import Bool, Float, Int, Num, UInt64
 from scipy.fft import irfft, next_fast_len, rfft
 
 from plumbline.core.errors import ParameterError
@@ -14,6 +14,7 @@ from plumbline.kernels.resampled_blocks import add_blocks
 
 _MIN_OBS = 3
 _CHUNK = 64  # blocks a resample that are drawn at a time
+_UNIT_BITS = 32  # of the probabilities of block lengths
 _INSIGNIFICANT = 5  # autocorrelations in a row, at least
 
 
@@ -178,7 +179,7 @@ class _Resamples:
         self._centre = series[is_there].mean()
         self._sums = _sums_to(np.where(is_there, series - self._centre, 0.0))
         self._counts = _sums_to(is_there.astype(np.float64))
-        self._bars_a_unit = -1 / np.log1p(-1 / block) if block > 1 else 0.0
+        self._longer = _tail_probabilities(block)
         self._left = np.full(n_resamples, len(series))
         self._total, self._n = np.zeros(n_resamples), np.zeros(n_resamples)
 
@@ -189,12 +190,11 @@ class _Resamples:
 
     def add(
         self,
-        starts: UInt32[np.ndarray, "resamples blocks"],
-        lengths: Float[np.ndarray, "resamples blocks"],
+        draws: UInt64[np.ndarray, "resamples blocks"],
     ) -> None:
         """Add blocks; see :func:`plumbline.kernels.resampled_blocks.add_blocks`."""
         resamples = (self._left, self._total, self._n)
-        add_blocks(self._sums, self._counts, self._bars_a_unit, starts, lengths, *resamples)
+        add_blocks(self._sums, self._counts, self._longer, draws, *resamples)
 
     def means(self) -> Float[np.ndarray, " resamples"]:
         """Return the mean of every resample; NaN where it holds no value."""
@@ -210,12 +210,24 @@ def _complete(resamples: Sequence[_Resamples], n_resamples: int, seed: int) -> N
     waiting, number = list(resamples), 0
     while waiting:
         stream = random_stream(seed, "stationary_bootstrap", number)
-        starts = stream.integers(0, 2**32, shape, dtype=np.uint32)
-        lengths = stream.standard_exponential(shape)
+        draws = stream.integers(0, 2**64, shape, dtype=np.uint64)
         for series in waiting:
-            series.add(starts, lengths)
+            series.add(draws)
         waiting = [series for series in waiting if not series.is_complete]
         number += 1
+
+
+def _tail_probabilities(block_bars: float) -> UInt64[np.ndarray, " lengths"]:
+    """Return how likely a block is longer than 1, 2, … bars, in units of 2**-32, while that is."""
+    if block_bars <= 1:
+        return np.zeros(0, dtype=np.uint64)
+    log_longer = np.log1p(-1 / block_bars)
+    longest = int(_UNIT_BITS * np.log(2) / -log_longer)
+    k = np.arange(1, longest + 1)
+    units: UInt64[np.ndarray, " lengths"] = np.exp(k * log_longer + _UNIT_BITS * np.log(2)).astype(
+        np.uint64
+    )  # rounded down
+    return units
 
 
 def _sums_to(x: Float[np.ndarray, " bars"]) -> Float[np.ndarray, " two_rounds"]:

@@ -1,31 +1,33 @@
 """Sums over resamples that are made of blocks of neighbouring bars."""
 
 import numpy as np
-from jaxtyping import Float, Int, UInt32
+from jaxtyping import Float, Int, UInt64
 
 from plumbline.kernels.compilation import compiled
+
+_HALF = np.uint64(32)
+_LOW = np.uint64(2**32 - 1)
 
 
 @compiled
 def add_blocks(
     sums: Float[np.ndarray, " two_rounds"],
     counts: Float[np.ndarray, " two_rounds"],
-    bars_a_unit: float,
-    starts: UInt32[np.ndarray, "resamples blocks"],
-    lengths: Float[np.ndarray, "resamples blocks"],
+    longer: UInt64[np.ndarray, " lengths"],
+    draws: UInt64[np.ndarray, "resamples blocks"],
     left: Int[np.ndarray, " resamples"],
     total: Float[np.ndarray, " resamples"],
     n: Float[np.ndarray, " resamples"],
 ) -> None:
-    """Add the next blocks of every resample that is not complete; O(R·B), one lookup a block.
+    """Add the next blocks of every resample that is not complete; O(1) a bar, one lookup a block.
 
     Parameters
     ----------
     sums, counts : (2T + 1,) sums of the first 0, 1, … values of two rounds of a series, and how
         many are there.
-    bars_a_unit : what a unit of ``lengths`` is in bars; 0 makes every block one bar.
-    starts : (R, B) where blocks start, as shares of the series in units of 2**-32.
-    lengths : (R, B) exponential numbers of mean 1; whole bars of them come on top of one.
+    longer : probabilities that a block is longer than 1, 2, … bars, in units of 2**-32, falling.
+    draws : (R, B) random bits; the upper half of each says where a block starts, the lower half how
+        long it is.
     left : (R,) bars that resamples lack; changed.
     total, n : (R,) sums and counts of resamples; changed.
     """
@@ -33,11 +35,14 @@ def add_blocks(
     for r in range(len(left)):
         lacking = left[r]
         there, value = n[r], total[r]
-        for k in range(starts.shape[1]):
+        for k in range(draws.shape[1]):
             if lacking == 0:
                 break
-            start = np.int64((np.uint64(starts[r, k]) * n_bars) >> np.uint64(32))
-            length = np.int64(min(1.0 + np.floor(lengths[r, k] * bars_a_unit), np.float64(lacking)))
+            start = np.int64(((draws[r, k] >> _HALF) * n_bars) >> _HALF)
+            rest = draws[r, k] & _LOW
+            length = 1
+            while length < lacking and length <= len(longer) and rest < longer[length - 1]:
+                length += 1
             value += sums[start + length] - sums[start]
             there += counts[start + length] - counts[start]
             lacking -= length

@@ -192,9 +192,8 @@ def _warm_resampling() -> None:
     """Add a block to a resample."""
     from plumbline.kernels.resampled_blocks import add_blocks
 
-    sums, one = np.zeros(5), np.zeros(1)
-    starts = np.zeros((1, 1), dtype=np.uint32)
-    add_blocks(sums, sums, 1.0, starts, np.zeros((1, 1)), np.array([2]), one, one.copy())
+    sums, one, bits = np.zeros(5), np.zeros(1), np.zeros((1, 1), dtype=np.uint64)
+    add_blocks(sums, sums, bits[0], bits, np.array([2]), one, one.copy())
 
 
 def _panel(*shape: int) -> Float[np.ndarray, "..."]:
