@@ -99,7 +99,7 @@ def square_root_impact(trades: SpreadTrades, liquid: Liquidity, coefficient: flo
     known = size[is_known]
     if not len(known):
         return Impact(np.nan, np.nan)
-    paid = coefficient * (known**1.5 * steepness[is_known]).sum()
+    paid = coefficient * (known * np.sqrt(known) * steepness[is_known]).sum()
     return Impact(
         per_bar=float(paid / known.sum() * size.sum() / n_bars),
         participation=float((known / value[is_known]).mean()),

@@ -24,7 +24,7 @@ from plumbline.factors.history import (
 )
 from plumbline.factors.options import EvaluationOptions
 from plumbline.factors.rank_tables import Pairs, rank_tables
-from plumbline.factors.signal_correlation import signal_correlation
+from plumbline.factors.signal_correlation import correlation_table, signal_correlation
 from plumbline.factors.signal_figures import figure_tables, market_of, signal_figures
 from plumbline.factors.tables import Axes
 from plumbline.factors.uncomputed import Lost, uncomputed, unranked
@@ -225,8 +225,8 @@ def evaluate(
         ic_histogram=ic_histogram(tables["ic"]),
         ic_by_sector=ic_by_sector(axes, values, market.forwards, asset_sectors),
         ic_by_regime=ic_by_regime(axes, pairs.ic, regimes or {}),
-        signal_correlation=signal_correlation(
-            dict(zip(signals, values, strict=True)) if len(signals) > 1 else {}
+        signal_correlation=(
+            correlation_table(axes.signals, values) if len(signals) > 1 else signal_correlation({})
         ),
         coverage=covered,
         uncomputed=uncomputed([*_unranked(axes, pairs, market.is_read), *books]),

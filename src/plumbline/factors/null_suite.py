@@ -17,7 +17,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 import polars as pl
-from jaxtyping import Complex, Float, Float32, Int
+from jaxtyping import Bool, Complex, Float, Float32, Int
 from scipy.fft import irfft, rfft
 
 from plumbline.core.random import random_stream
@@ -32,6 +32,7 @@ _HORIZONS_A_BLOCK = 3
 _ASSETS_AN_ORDER = 128  # up to so many the products of every two assets cost less than transforms
 _ROWS = 64  # bars transformed at a time: they fit the cache. The order of sums depends on it
 _EXACT_BITS = 52  # sums of integers below 2**53 are exact in any order
+_MOST_FLOAT32 = 2**24  # counts up to here are exact in float32
 _COLUMNS = ("signal", "horizon_bars", "null", "mean", "sd", "p_value", "n_draws", "seed")
 
 
@@ -297,14 +298,14 @@ def _unit(ranks: Float[np.ndarray, "*panels assets"]) -> Float[np.ndarray, "*pan
 
 
 class _Filled(NamedTuple):
-    """Ranks of mean square 1 on every bar, 0 where there is none; and 1 where there is one."""
+    """Ranks of mean square 1 on every bar, 0 where there is none; and whether there is one."""
 
     ranks: Float[np.ndarray, "bars assets"]
-    is_there: Float[np.ndarray, "bars assets"]
+    is_there: Bool[np.ndarray, "bars assets"]
 
 
 def _filled(ranks: Float32[np.ndarray, "bars assets"]) -> _Filled:
-    is_there = (~np.isnan(ranks)).astype(np.float64)
+    is_there = ~np.isnan(ranks)
     return _Filled(_unit(ranks) * np.sqrt(is_there.sum(axis=1, keepdims=True)), is_there)
 
 
@@ -328,8 +329,9 @@ def _block_means(
         np.rint(x.ranks[place] * 2.0**bits).reshape(n_blocks, -1) for x in (signal, forward)
     )
     total = left @ right.T * 0.25**bits
-    left, right = (x.is_there[place].reshape(n_blocks, -1) for x in (signal, forward))
-    n_joint = left @ right.T
+    count = np.dtype(np.float32 if length * n_assets <= _MOST_FLOAT32 else np.float64)
+    there = [x.is_there[place].reshape(n_blocks, -1).astype(count) for x in (signal, forward)]
+    n_joint: Float[np.ndarray, "blocks blocks"] = np.matmul(there[0], there[1].T)
     means: Float[np.ndarray, "blocks blocks"] = np.full_like(total, np.nan)
     np.divide(total, n_joint, out=means, where=n_joint > 0)
     return means

@@ -9,6 +9,8 @@ from jaxtyping import Float, Int, Int8
 
 from plumbline.core.errors import ParameterError
 from plumbline.factors.tables import Axes, table
+from plumbline.kernels.group_sums import fill_group_sums
+from plumbline.kernels.inputs import as_input
 
 
 class QuantileReturns(NamedTuple):
@@ -82,15 +84,12 @@ def quantile_returns(
     forwards : (H, T, A) decimal returns; NaN where unknown.
     n_quantiles : Q.
     """
-    n_bars, n_groups = len(buckets), n_quantiles + 1
-    cell = (np.arange(n_bars)[:, None] * n_groups + buckets).ravel()
+    groups = np.ascontiguousarray(buckets).view()
+    groups.flags.writeable = False
+    sums, counts = (np.empty((len(buckets), n_quantiles)) for _ in range(2))
     mean, demeaned, n = [], [], []
     for forward in forwards:
-        is_there = np.isfinite(forward)
-        value = np.where(is_there, forward, 0.0)
-        counts = np.bincount(cell, is_there.ravel(), n_bars * n_groups).reshape(-1, n_groups)
-        sums = np.bincount(cell, value.ravel(), n_bars * n_groups).reshape(-1, n_groups)
-        counts, sums = counts[:, 1:], sums[:, 1:]
+        fill_group_sums(groups, as_input(forward), sums, counts)
         per_bar = sums.sum(axis=1) / np.maximum(counts.sum(axis=1), 1)
         total = np.where(counts.sum(axis=0) > 0, counts.sum(axis=0), np.nan)
         mean.append(sums.sum(axis=0) / total)

@@ -18,6 +18,7 @@ def fill_correlations(
     n_left, n_bars, n_assets = left.shape
     n_right = right.shape[0]
     scaled = np.empty((n_left + n_right, n_assets))
+    room = np.empty((5, n_assets))
     for bar in range(n_bars):
         for p in range(n_left):
             _scale(left[p, bar], scaled[p])
@@ -25,7 +26,7 @@ def fill_correlations(
             _scale(right[p, bar], scaled[n_left + p])
         for s in range(n_left):
             for h in range(n_right):
-                out[s, h, bar] = _correlation(scaled[s], scaled[n_left + h])
+                out[s, h, bar] = _correlation(scaled[s], scaled[n_left + h], room)
 
 
 @compiled
@@ -47,10 +48,15 @@ def _scale(row: Float[np.ndarray, " assets"], scaled: Float[np.ndarray, " assets
 
 
 @compiled
-def _correlation(x: Float[np.ndarray, " assets"], y: Float[np.ndarray, " assets"]) -> float:
+def _correlation(
+    x: Float[np.ndarray, " assets"],
+    y: Float[np.ndarray, " assets"],
+    room: Float[np.ndarray, "5 assets"],
+) -> float:
     """Return the correlation over the assets that are NaN in neither; NaN if there is none.
 
-    Values are taken from the first pair, so that equal ones deviate by exactly nothing.
+    Values are taken from the first pair, so that equal ones deviate by exactly nothing. ``room`` is
+    written over.
     """
     n_assets = x.shape[0]
     first = 0
@@ -59,21 +65,37 @@ def _correlation(x: Float[np.ndarray, " assets"], y: Float[np.ndarray, " assets"
     if first == n_assets:
         return np.nan
     x0, y0 = x[first], y[first]
-    count, sum_x, sum_y = 0, 0.0, 0.0
+    dx, dy, xx, yy, xy = room[0], room[1], room[2], room[3], room[4]
+    count = 0
     for a in range(n_assets):
         is_pair = (x[a] == x[a]) & (y[a] == y[a])
         count += is_pair
-        sum_x += (x[a] - x0) if is_pair else 0.0
-        sum_y += (y[a] - y0) if is_pair else 0.0
-    mean_x, mean_y = sum_x / count, sum_y / count
-    xx, yy, xy = 0.0, 0.0, 0.0
+        dx[a] = (x[a] - x0) if is_pair else 0.0
+        dy[a] = (y[a] - y0) if is_pair else 0.0
+        xx[a], yy[a] = dx[a], dy[a]
+    mean_x, mean_y = _sum(xx) / count, _sum(yy) / count
     for a in range(n_assets):
         is_pair = (x[a] == x[a]) & (y[a] == y[a])
-        dx = (x[a] - x0 - mean_x) if is_pair else 0.0
-        dy = (y[a] - y0 - mean_y) if is_pair else 0.0
-        xx += dx * dx
-        yy += dy * dy
-        xy += dx * dy
-    if count < 3 or xx == 0.0 or yy == 0.0:
+        from_x = (dx[a] - mean_x) if is_pair else 0.0
+        from_y = (dy[a] - mean_y) if is_pair else 0.0
+        xx[a], yy[a], xy[a] = from_x * from_x, from_y * from_y, from_x * from_y
+    sum_xx, sum_yy = _sum(xx), _sum(yy)
+    if count < 3 or sum_xx == 0.0 or sum_yy == 0.0:
         return np.nan
-    return min(max(xy / (math.sqrt(xx) * math.sqrt(yy)), -1.0), 1.0)
+    return min(max(_sum(xy) / (math.sqrt(sum_xx) * math.sqrt(sum_yy)), -1.0), 1.0)
+
+
+@compiled
+def _sum(values: Float[np.ndarray, " assets"]) -> float:
+    """Return a sum, halves added to each other: no addition waits for the one before.
+
+    The order depends on how many there are alone. ``values`` are written over.
+    """
+    n = values.shape[0]
+    while n > 1:
+        half = (n + 1) // 2
+        for i in range(n - half):
+            values[i] += values[half + i]
+        n = half
+    total: float = values[0]
+    return total

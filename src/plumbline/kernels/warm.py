@@ -188,6 +188,16 @@ def _warm_recursive() -> None:
     recursive_ols(_panel(24, 2), np.cos(np.arange(24.0))[:, None], 8)
 
 
+def _warm_group_sums() -> None:
+    """Sum one bar."""
+    from plumbline.kernels.group_sums import fill_group_sums
+    from plumbline.kernels.inputs import as_input
+
+    groups = np.ones((1, 2), dtype=np.int8)
+    groups.flags.writeable = False
+    fill_group_sums(groups, as_input(_panel(1, 2)), np.empty((1, 1)), np.empty((1, 1)))
+
+
 def _warm_resampling() -> None:
     """Add a block to a resample."""
     from plumbline.kernels.resampled_blocks import add_blocks
@@ -215,6 +225,7 @@ _FAMILIES: dict[str, tuple[str, tuple[Callable[[], None], ...]]] = {
     "rolling_pairs": ("correlation of windows", (_warm_rolling_pairs,)),
     "cross_scaling": ("scaling across assets", (_warm_scaling,)),
     "hidden_markov": ("hidden Markov models", (_warm_hidden_markov,)),
+    "group_sums": ("sums over groups", (_warm_group_sums,)),
     "resampled_blocks": ("resampling", (_warm_resampling,)),
     "orthogonal": ("orthogonalisation", (_warm_orthogonal,)),
 }

@@ -1,0 +1,31 @@
+"""Sums over the groups of each bar."""
+
+import numpy as np
+from jaxtyping import Float, Int8
+
+from plumbline.kernels.compilation import compiled
+
+
+@compiled
+def fill_group_sums(
+    groups: Int8[np.ndarray, "bars assets"],
+    values: Float[np.ndarray, "bars assets"],
+    sums: Float[np.ndarray, "bars groups"],
+    counts: Float[np.ndarray, "bars groups"],
+) -> None:
+    """Write the sum and the number of the values of each group; O(T·A).
+
+    Parameters
+    ----------
+    groups : (T, A) groups 1 … Q; 0 for none.
+    values : (T, A); what is not finite is not there.
+    sums, counts : (T, Q), written; assets are added in their order.
+    """
+    sums[:] = 0.0
+    counts[:] = 0.0
+    for bar in range(groups.shape[0]):
+        for asset in range(groups.shape[1]):
+            group, value = groups[bar, asset], values[bar, asset]
+            if group > 0 and np.abs(value) < np.inf:
+                sums[bar, group - 1] += value
+                counts[bar, group - 1] += 1.0
