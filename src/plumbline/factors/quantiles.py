@@ -9,7 +9,7 @@ from jaxtyping import Float, Int, Int8
 
 from plumbline.core.errors import ParameterError
 from plumbline.factors.tables import Axes, table
-from plumbline.kernels.group_sums import fill_group_sums
+from plumbline.kernels.group_sums import as_groups, fill_group_sums
 from plumbline.kernels.inputs import as_input
 
 
@@ -84,8 +84,7 @@ def quantile_returns(
     forwards : (H, T, A) decimal returns; NaN where unknown.
     n_quantiles : Q.
     """
-    groups = np.ascontiguousarray(buckets).view()
-    groups.flags.writeable = False
+    groups = as_groups(buckets)
     sums, counts = (np.empty((len(buckets), n_quantiles)) for _ in range(2))
     mean, demeaned, n = [], [], []
     for forward in forwards:

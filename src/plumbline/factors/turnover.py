@@ -8,6 +8,7 @@ import polars as pl
 from jaxtyping import Float, Int8
 
 from plumbline.factors.tables import Axes, table
+from plumbline.kernels.group_sums import as_groups, fill_members
 from plumbline.kernels.order_statistics import pearson_ic
 
 
@@ -43,13 +44,14 @@ def quantile_turnover(
     Decimals, 0 for a group that keeps its members; NaN without such bars. O(H·T·A).
     """
     mean, counted = (np.full((len(horizons), n_quantiles), np.nan) for _ in range(2))
-    n_members = np.stack([(buckets == q + 1).sum(axis=1) for q in range(n_quantiles)])
+    groups = as_groups(buckets)
+    n_members, stayed = (np.empty((len(buckets), n_quantiles)) for _ in range(2))
     for row, h in enumerate(horizons):
-        stayed = np.where(buckets[h:] == buckets[:-h], buckets[h:], 0)
+        fill_members(groups, h, n_members, stayed)
         for q in range(n_quantiles):
-            now, then = n_members[q, h:], n_members[q, :-h]
+            now, then = n_members[h:, q], n_members[:-h, q]
             has_both = (now > 0) & (then > 0)
-            kept = (stayed == q + 1).sum(axis=1)[has_both] / now[has_both]
+            kept = stayed[h:, q][has_both] / now[has_both]
             counted[row, q] = has_both.sum()
             if len(kept):
                 mean[row, q] = (1 - kept).mean()

@@ -1,9 +1,16 @@
-"""Sums over the groups of each bar."""
+"""Sums and members of the groups of each bar."""
 
 import numpy as np
 from jaxtyping import Float, Int8
 
 from plumbline.kernels.compilation import compiled
+
+
+def as_groups(groups: Int8[np.ndarray, "bars assets"]) -> Int8[np.ndarray, "bars assets"]:
+    """Return groups as the kernels take them: read-only, in C order."""
+    array = np.ascontiguousarray(groups).view()
+    array.flags.writeable = False
+    return array
 
 
 @compiled
@@ -29,3 +36,29 @@ def fill_group_sums(
             if group > 0 and np.abs(value) < np.inf:
                 sums[bar, group - 1] += value
                 counts[bar, group - 1] += 1.0
+
+
+@compiled
+def fill_members(
+    groups: Int8[np.ndarray, "bars assets"],
+    lag: int,
+    members: Float[np.ndarray, "bars groups"],
+    stayed: Float[np.ndarray, "bars groups"],
+) -> None:
+    """Write how many members each group has, and how many of them it had a lag before; O(T·A).
+
+    Parameters
+    ----------
+    groups : (T, A) groups 1 … Q; 0 for none.
+    lag : bars, at least 1.
+    members, stayed : (T, Q), written; nobody stayed on the first ``lag`` bars.
+    """
+    members[:] = 0.0
+    stayed[:] = 0.0
+    for bar in range(groups.shape[0]):
+        for asset in range(groups.shape[1]):
+            group = groups[bar, asset]
+            if group > 0:
+                members[bar, group - 1] += 1.0
+                if bar >= lag and groups[bar - lag, asset] == group:
+                    stayed[bar, group - 1] += 1.0

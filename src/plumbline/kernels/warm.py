@@ -189,13 +189,14 @@ def _warm_recursive() -> None:
 
 
 def _warm_group_sums() -> None:
-    """Sum one bar."""
-    from plumbline.kernels.group_sums import fill_group_sums
+    """Sum one bar, and count its members."""
+    from plumbline.kernels.group_sums import as_groups, fill_group_sums, fill_members
     from plumbline.kernels.inputs import as_input
 
-    groups = np.ones((1, 2), dtype=np.int8)
-    groups.flags.writeable = False
-    fill_group_sums(groups, as_input(_panel(1, 2)), np.empty((1, 1)), np.empty((1, 1)))
+    groups = as_groups(np.ones((1, 2), dtype=np.int8))
+    one, other = np.empty((1, 1)), np.empty((1, 1))
+    fill_group_sums(groups, as_input(_panel(1, 2)), one, other)
+    fill_members(groups, 1, one, other)
 
 
 def _warm_resampling() -> None:
