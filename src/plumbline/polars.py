@@ -7,9 +7,9 @@ and infinite values are missing; a result that does not exist is null. Arguments
 the expression is written, not when it runs.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import TypeAlias, final
+from typing import Any, TypeAlias, final
 
 import numpy as np
 import polars as pl
@@ -200,7 +200,7 @@ class Plumb:
         columns = _columns("exposures", exposures)
         given = {"weights": weights, "groups": groups}
         named = {
-            name: _columns(name, column)[0] for name, column in given.items() if column is not None
+            name: _column(name, column) for name, column in given.items() if column is not None
         }
         if groups is not None:  # numbers in the order of appearance, whatever the groups are called
             named["groups"] = named["groups"].cast(pl.String).cast(pl.Categorical).to_physical()
@@ -240,11 +240,17 @@ class Plumb:
         )
 
 
-def _columns(name: str, given: Column | Sequence[Column]) -> list[pl.Expr]:
-    listed = [given] if isinstance(given, (str, pl.Expr)) else given
-    is_columns = isinstance(listed, Sequence) and all(
-        isinstance(column, (str, pl.Expr)) for column in listed
-    )
+def _column(name: str, given: Column) -> pl.Expr:
+    is_one = isinstance(given, (str, pl.Expr))
+    require(Argument(name, given, is_one, "one column, as a name or an expression"))
+    return pl.col(given) if isinstance(given, str) else given
+
+
+def _columns(name: str, given: Column | Iterable[Column]) -> list[pl.Expr]:
+    listed: list[Any] = [given]
+    if isinstance(given, Iterable) and not isinstance(given, (str, pl.Expr)):
+        listed = list(given)
+    is_columns = all(isinstance(column, (str, pl.Expr)) for column in listed)
     require(Argument(name, given, is_columns, "columns, as names or expressions"))
     return [pl.col(column) if isinstance(column, str) else column for column in listed]
 

@@ -67,7 +67,7 @@ def test_products_of_assets_give_the_draws_of_transforms(seed, n_bars, n_assets,
     found = []
     for most_assets in (128, 0):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(null_suite, "_ASSETS_AN_ORDER", most_assets)
+            patch.setattr(null_suite, "_MOST_PRODUCTS", most_assets)
             found.append(null_draws(some, (1, 5), n_draws=n_draws, seed=seed)[:2])
     assert_allclose(*found, atol=1e-9)
 

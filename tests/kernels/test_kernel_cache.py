@@ -93,6 +93,20 @@ def test_warm_compiles_the_families_asked_for_says_so_and_remembers_it(folder):
         warm.warm(families=["roling"])
 
 
+def test_kernels_are_saved_by_one_process_at_a_time(tmp_path):
+    code = (
+        "import fcntl, pathlib, numpy as np\n"
+        "from plumbline.kernels.kernel_cache import cache_folder\n"
+        "seen = []\n"
+        "def flock(file, how): seen.append((how, len(list(cache_folder().rglob('*.nbi')))))\n"
+        "fcntl.flock = flock\n"
+        "from plumbline.kernels.warm import compile_family\n"
+        "compile_family('group_sums')\n"
+        "print([how == fcntl.LOCK_EX for how, _ in seen], [n for _, n in seen])"
+    )
+    assert run(code, PLUMBLINE_CACHE_DIR=str(tmp_path)) == "[True, True] [0, 1]"
+
+
 def test_every_family_is_compiled_by_what_its_name_says():
     for family in warm._FAMILIES:
         warm.compile_family(family)  # a variant that fails, fails here
@@ -142,6 +156,7 @@ def test_old_folders_go_and_others_stay(folder):
         os.utime(old, (number, number))
     (folder / "not-a-digest").mkdir()
     kernel_cache.write_marker("rolling")
+    kernel_cache.drop_old_folders()
     left = {path.name for path in folder.iterdir()}
     newest = {f"{number:016x}" for number in (4, 5, 6, 7)}
     assert left == {"not-a-digest", kernel_cache.kernel_digest(), *newest}

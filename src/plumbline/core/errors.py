@@ -158,7 +158,7 @@ class StageError(PlumblineError, RuntimeError):
 
 
 class WorkerLostError(StageError):
-    """The process of a block ended before the block did: a crash, or no memory left."""
+    """The process of a block, or of a compiler, ended before its work: a crash, or no memory."""
 
 
 class RunError(_ProblemsError):

@@ -8,8 +8,8 @@ without gaps a draw is the rank IC of the permuted signal itself.
 
 A permutation of assets is a shift along a random order of them, so that one Fourier transform gives
 all shifts. Shifts are a group, which is what a permutation test needs. Where assets are few beside
-the draws, the sums over bars of the products of every two assets are taken instead, which gives all
-shifts along all orders.
+the draws, the sums over bars of the products of every two assets are taken instead: those of a
+signal give all shifts along all orders.
 """
 
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ NULLS: Final = ("random_ranks", "permuted_assets", "block_shuffled")
 _LEAST_BLOCKS = 8
 _LEAST_ASSETS = 3
 _HORIZONS_A_BLOCK = 3
-_ASSETS_AN_ORDER = 128  # up to so many the products of every two assets cost less than transforms
+_MOST_PRODUCTS = 128  # assets, up to which products of every two cost less than transforms
 _ROWS = 64  # bars transformed at a time: they fit the cache. The order of sums depends on it
 _EXACT_BITS = 52  # sums of integers below 2**53 are exact in any order
 _MOST_FLOAT32 = 2**24  # counts up to here are exact in float32
@@ -77,10 +77,10 @@ def null_draws(
 
     Notes
     -----
-    The first two take O(S·H·T·A·(1 + D/A)), and S·T·A·log A for transforms, or O(S·H·T·A²) where
-    A ≤ 128·D/A; the blocks at most O(S·H·A·T^1.5). Bits do not depend on threads: sums of
-    transforms are taken in the order of bars, products of assets and of blocks are rounded to
-    integers whose sums are exact.
+    The first two take O(S·H·T·A·(1 + D/A)), and S·T·A·log A for transforms, or, with up to 128
+    assets, O(S·H·T·A²·(1 + D/A)) in products of matrices; the blocks at most O(S·H·A·T^1.5). Bits
+    do not depend on threads: sums of transforms are taken in the order of bars, products of assets
+    and of blocks are rounded to integers whose sums are exact.
 
     References
     ----------
@@ -99,7 +99,7 @@ def null_draws(
 
     draws = np.empty(shape)
     n_orders = -(-n_draws // (n_assets - 1))
-    shifted = _by_products if n_assets <= _ASSETS_AN_ORDER * n_orders else _by_transforms
+    shifted = _by_products if n_assets <= _MOST_PRODUCTS else _by_transforms
     draws[:2] = shifted(ranked, weight, n_orders, seed)[..., :n_draws]
     forwards = [_filled(ranks) for ranks in ranked.forwards]
     for s in range(n_signals):

@@ -24,7 +24,7 @@ def signal_correlation(
     Returns
     -------
     signal, other, mean_rank_correlation (-1 to 1, null if no bar has one); a row for every ordered
-    pair, in the order given. O(S·T·A log A + S²·T·A), memory of S² series of T bars.
+    pair, in the order given. O(S·log S·T·A·log A + S²·T·A), memory of S²/4 series of T bars.
 
     Raises
     ------

@@ -75,7 +75,8 @@ def bootstrap_mean(
 
     Notes
     -----
-    O(R·T/b) a column by sums from the start to every bar, whatever is resampled.
+    O(R·T) a column, of which random numbers and sums take O(R·T/b): a block's sum is the difference
+    of two sums from the start.
 
     References
     ----------
@@ -179,7 +180,7 @@ class _Resamples:
         self._centre = series[is_there].mean()
         self._sums = _sums_to(np.where(is_there, series - self._centre, 0.0))
         self._counts = _sums_to(is_there.astype(np.float64))
-        self._longer = _tail_probabilities(block)
+        self._longer = _tail_probabilities(block, len(series))
         self._left = np.full(n_resamples, len(series))
         self._total, self._n = np.zeros(n_resamples), np.zeros(n_resamples)
 
@@ -217,12 +218,15 @@ def _complete(resamples: Sequence[_Resamples], n_resamples: int, seed: int) -> N
         number += 1
 
 
-def _tail_probabilities(block_bars: float) -> UInt64[np.ndarray, " lengths"]:
-    """Return how likely a block is longer than 1, 2, … bars, in units of 2**-32, while that is."""
+def _tail_probabilities(block_bars: float, n_bars: int) -> UInt64[np.ndarray, " lengths"]:
+    """Return how likely a block is longer than 1, 2, … bars, in units of 2**-32.
+
+    Up to where that is 0, or the series ends.
+    """
     if block_bars <= 1:
         return np.zeros(0, dtype=np.uint64)
     log_longer = np.log1p(-1 / block_bars)
-    longest = int(_UNIT_BITS * np.log(2) / -log_longer)
+    longest = int(min(_UNIT_BITS * np.log(2) / -log_longer, n_bars))
     k = np.arange(1, longest + 1)
     units: UInt64[np.ndarray, " lengths"] = np.exp(k * log_longer + _UNIT_BITS * np.log(2)).astype(
         np.uint64

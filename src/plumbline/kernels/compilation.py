@@ -6,9 +6,10 @@ on its place in the panel nor on the vector width of the machine, and its window
 code path that does the same operations in the same order.
 """
 
+import fcntl
 import inspect
 from collections.abc import Callable
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import numba
 
@@ -17,6 +18,7 @@ from plumbline.kernels.kernel_cache import cache_folder
 P = ParamSpec("P")
 R = TypeVar("R")
 
+_LOCK = "writing.lock"
 numba.config.CACHE_DIR = str(cache_folder())  # type: ignore[attr-defined]  # made at import
 
 
@@ -24,6 +26,7 @@ def compiled(function: Callable[P, R]) -> Callable[P, R]:
     """Compile a function on first call, release the lock while it runs, keep it on disk."""
     plain = inspect.unwrap(function)  # annotation checks of a test run are no machine code
     kernel: Callable[P, R] = numba.njit(cache=True, error_model="numpy", nogil=True)(plain)
+    _save_in_turn(kernel)
     return kernel
 
 
@@ -39,4 +42,20 @@ def compiled_sums(function: Callable[P, R]) -> Callable[P, R]:
     options = {"reassoc", "contract", "nsz"}
     decorate = numba.njit(cache=True, error_model="numpy", nogil=True, fastmath=options)
     kernel: Callable[P, R] = decorate(plain)
+    _save_in_turn(kernel)
     return kernel
+
+
+def _save_in_turn(kernel: Any) -> None:
+    """Let one process at a time write to the cache: numba reads an index and writes it back."""
+    if numba.config.DISABLE_JIT:  # type: ignore[attr-defined]  # made at import
+        return
+    files = kernel._cache._cache_file
+    save = files.save
+
+    def save_alone(key: object, data: object) -> None:
+        with (cache_folder() / _LOCK).open("ab") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            save(key, data)
+
+    files.save = save_alone

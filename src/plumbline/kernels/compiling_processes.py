@@ -66,7 +66,7 @@ class _Compiling:
         self.family = family
         self._said: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  # closed when it ends
         self._process = subprocess.Popen(  # noqa: S603  # our own program
-            [sys.executable, "-c", _PROGRAM.format(path=sys.path, family=family)],
+            [sys.executable, "-c", _PROGRAM.format(path=_search_path(), family=family)],
             stdin=subprocess.DEVNULL,
             stdout=self._said,
             stderr=self._said,
@@ -94,3 +94,8 @@ class _Compiling:
         self._process.kill()
         self._process.wait()
         self._said.close()
+
+
+def _search_path() -> list[str]:
+    """Return where modules are looked for; what is no text there is passed over by Python too."""
+    return [entry for entry in sys.path if isinstance(entry, str)]

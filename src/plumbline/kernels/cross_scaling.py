@@ -191,7 +191,7 @@ def _usable(
 
 def _is_pair(limits: object) -> bool:
     """Return whether limits are two quantiles, the lower one first."""
-    if not isinstance(limits, Sequence) or len(limits) != 2:
+    if not isinstance(limits, (Sequence, np.ndarray)) or len(limits) != 2:
         return False
     low, high = limits
     are_numbers = isinstance(low, Real) and isinstance(high, Real)

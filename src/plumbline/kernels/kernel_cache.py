@@ -50,12 +50,16 @@ def compiled_families() -> frozenset[str]:
 
 
 def write_marker(family: str) -> None:
-    """Record that a family's production variants are compiled, and drop folders of old source.
+    """Record that a family's production variants are compiled."""
+    (cache_folder() / f"{_MARKER}{family}").write_text(f"{version('numba')} {processor()}\n")
+
+
+def drop_old_folders() -> None:
+    """Drop folders of old source.
 
     The ``KEPT_FOLDERS`` most recently used folders stay; only folders whose name is a digest are
     touched, so nothing else in the cache can be lost.
     """
-    (cache_folder() / f"{_MARKER}{family}").write_text(f"{version('numba')} {processor()}\n")
     digits = set("0123456789abcdef")
     siblings = [
         path

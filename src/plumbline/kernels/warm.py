@@ -10,7 +10,7 @@ from jaxtyping import Float
 
 from plumbline.core.errors import ParameterError, nearest_names
 from plumbline.kernels.compiling_processes import compile_apart
-from plumbline.kernels.kernel_cache import compiled_families, write_marker
+from plumbline.kernels.kernel_cache import compiled_families, drop_old_folders, write_marker
 
 
 def families_among(modules: Iterable[str]) -> frozenset[str]:
@@ -65,7 +65,9 @@ def warm(
         if progress is not None:
             progress(", ".join(_FAMILIES[name][0] for name in running) or "all", done, len(cold))
 
-    compile_apart(cold, tell)
+    if cold:
+        compile_apart(cold, tell)
+        drop_old_folders()
 
 
 def compile_family(family: str) -> None:

@@ -119,7 +119,7 @@ def time_axis(results: StudyResults, series: Series) -> TimeAxis:
     for table, columns in series.items():
         frame = results.tables[table]
         closes = frame.select("bar_close").unique().sort("bar_close") if frame.height else frame
-        all_bars[table] = epoch_seconds(closes)
+        all_bars[table] = list(dict.fromkeys(epoch_seconds(closes)))
         n_rows = frame.height
         if n_rows and table == "ic":  # drawn at one horizon
             n_rows = frame.select("bar_close", "signal").n_unique()

@@ -12,8 +12,8 @@ Schema of a study, version 3: an object with
 * ``gates``             a list of ``{"gate", "passed", "text"}``, one for each gate of the recipe
 * ``tables``            table name to ``{"n_rows", "columns", "dtypes", "not_finite"}``: ``columns``
   maps each column to its values, top to bottom; ``dtypes`` names the polars type; ``not_finite``
-  counts, for columns that have any, cells that were NaN or infinite. A table of more than
-  ``MOST_ROWS`` rows has no ``columns`` but ``left_out``, which says where its values are.
+  counts, for columns that have any, cells that were NaN or infinite. Of a table of more than
+  ``MOST_ROWS`` rows ``columns`` is empty and ``left_out`` says where its values are.
 
 Schema of a tear sheet, version 2: the same with ``schema`` ``plumbline.tear_sheet``; ``tables``
 holds those of ``SHEET_TABLES``; ``provenance`` is null and ``recipe`` empty for an evaluation that
