@@ -178,11 +178,11 @@ class _Resamples:
     def __init__(self, series: Float[np.ndarray, " bars"], block: float, n_resamples: int) -> None:
         is_there = np.isfinite(series)
         self._centre = series[is_there].mean()
-        self._sums = _sums_to(np.where(is_there, series - self._centre, 0.0))
-        self._counts = _sums_to(is_there.astype(np.float64))
+        deviations = np.where(is_there, series - self._centre, 0.0)
+        self._sums = np.stack([_sums_to(x) for x in (deviations, is_there.astype(np.float64))])
         self._longer = _tail_probabilities(block, len(series))
         self._left = np.full(n_resamples, len(series))
-        self._total, self._n = np.zeros(n_resamples), np.zeros(n_resamples)
+        self._added = np.zeros((2, n_resamples))
 
     @property
     def is_complete(self) -> bool:
@@ -194,13 +194,12 @@ class _Resamples:
         draws: UInt64[np.ndarray, "resamples blocks"],
     ) -> None:
         """Add blocks; see :func:`plumbline.kernels.resampled_blocks.add_blocks`."""
-        resamples = (self._left, self._total, self._n)
-        add_blocks(self._sums, self._counts, self._longer, draws, *resamples)
+        add_blocks(self._sums, self._longer, draws, self._left, self._added)
 
     def means(self) -> Float[np.ndarray, " resamples"]:
         """Return the mean of every resample; NaN where it holds no value."""
-        nothing = np.full(len(self._n), np.nan)
-        excess = np.divide(self._total, self._n, out=nothing, where=self._n > 0)
+        total, n = self._added
+        excess = np.divide(total, n, out=np.full(len(n), np.nan), where=n > 0)
         means: Float[np.ndarray, " resamples"] = self._centre + excess
         return means
 

@@ -11,30 +11,28 @@ _LOW = np.uint64(2**32 - 1)
 
 @compiled
 def add_blocks(
-    sums: Float[np.ndarray, " two_rounds"],
-    counts: Float[np.ndarray, " two_rounds"],
+    sums: Float[np.ndarray, "2 two_rounds"],
     longer: UInt64[np.ndarray, " lengths"],
     draws: UInt64[np.ndarray, "resamples blocks"],
     left: Int[np.ndarray, " resamples"],
-    total: Float[np.ndarray, " resamples"],
-    n: Float[np.ndarray, " resamples"],
+    added: Float[np.ndarray, "2 resamples"],
 ) -> None:
     """Add the next blocks of every resample that is not complete; O(1) a bar, one lookup a block.
 
     Parameters
     ----------
-    sums, counts : (2T + 1,) sums of the first 0, 1, … values of two rounds of a series, and how
-        many are there.
+    sums : (2, 2T + 1) sums of the first 0, 1, … values of two rounds of a series, and how many of
+        them are there.
     longer : probabilities that a block is longer than 1, 2, … bars, in units of 2**-32, falling.
     draws : (R, B) random bits; the upper half of each says where a block starts, the lower half how
         long it is.
     left : (R,) bars that resamples lack; changed.
-    total, n : (R,) sums and counts of resamples; changed.
+    added : (2, R) sums and counts of resamples; changed.
     """
-    n_bars = np.uint64(len(sums) // 2)
+    n_bars = np.uint64(sums.shape[1] // 2)
     for r in range(len(left)):
         lacking = left[r]
-        there, value = n[r], total[r]
+        value, there = added[0, r], added[1, r]
         for k in range(draws.shape[1]):
             if lacking == 0:
                 break
@@ -43,7 +41,7 @@ def add_blocks(
             length = 1
             while length < lacking and length <= len(longer) and rest < longer[length - 1]:
                 length += 1
-            value += sums[start + length] - sums[start]
-            there += counts[start + length] - counts[start]
+            value += sums[0, start + length] - sums[0, start]
+            there += sums[1, start + length] - sums[1, start]
             lacking -= length
-        left[r], total[r], n[r] = lacking, value, there
+        left[r], added[0, r], added[1, r] = lacking, value, there

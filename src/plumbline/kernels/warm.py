@@ -205,8 +205,8 @@ def _warm_resampling() -> None:
     """Add a block to a resample."""
     from plumbline.kernels.resampled_blocks import add_blocks
 
-    sums, one, bits = np.zeros(5), np.zeros(1), np.zeros((1, 1), dtype=np.uint64)
-    add_blocks(sums, sums, bits[0], bits, np.array([2]), one, one.copy())
+    bits = np.zeros((1, 1), dtype=np.uint64)
+    add_blocks(np.zeros((2, 5)), bits[0], bits, np.array([2]), np.zeros((2, 1)))
 
 
 def _panel(*shape: int) -> Float[np.ndarray, "..."]:
