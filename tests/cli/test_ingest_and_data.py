@@ -98,3 +98,20 @@ def test_progress_names_the_data_set(capsys, folder):
         "clean stocks: 4 of 4",
         "write stocks: 4 of 4",
     ]
+
+
+def test_an_adjusted_close_that_nobody_chose_is_told_with_how_to_choose_it(capsys, folder):
+    (folder / "x.csv").write_text(
+        "Date,Symbol,Close,Adj Close\n2024-01-02,AAA,10,5\n2024-01-03,AAA,11,6\n"
+    )
+    code, out, err = said(capsys, "ingest", "x", "x.csv", *XNYS)
+    assert code == 0
+    assert "warning: x: returns are of close as it stands, not of adj_close" in err
+    assert "--option columns.close=Price" in err
+    assert "unadjusted_close" in out
+    chosen = ("--option", "columns.close=Adj Close", "--json")
+    code, out, err = said(capsys, "ingest", "x", "x.csv", *XNYS, *chosen)
+    assert (code, json.loads(out)["fields"], json.loads(out)["warnings"]) == (0, ["close"], [])
+    assert json.loads(out)["quality"] == [
+        {"rule": "name_taken", "action": "left_out", "count": 1, "assets": 0}
+    ]

@@ -339,6 +339,18 @@ def test_sessions_on_a_calendar_without_weekends_are_told_at_every_step(capsys, 
     assert has(shown["warnings"], "x: no asset has a value on", "such as XNYS")
 
 
+def test_an_adjusted_close_that_nobody_chose_is_told_by_plan_and_by_the_run(capsys, folder):
+    text = (folder / "prices.csv").read_text().splitlines()
+    rows = [f"{line},{line.rpartition(',')[2]}" for line in text[1:]]
+    (folder / "prices.csv").write_text("\n".join([text[0] + ",Adj Close", *rows]) + "\n")
+    expected = "stocks: returns are of close as it stands, not of adj_close"
+    assert has(document(capsys, "plan")[1]["warnings"], expected)
+    assert has(ran(capsys, folder), expected, "columns: {close: 'Adj Close'}")
+    chosen = ("--set", "data.stocks.columns.close=Adj Close")
+    assert ran(capsys, folder, *chosen) == []
+    assert document(capsys, "run", *chosen)[1]["cleaning"]["stocks"]["noted"] == 1
+
+
 def test_a_trailing_mean_that_cannot_be_is_told_once_in_a_run(capsys, folder):
     words = ("--set", "rolling_bars=252")
     told = ran(capsys, folder, *words)

@@ -64,9 +64,9 @@ class Workspace:
 
     @cached_property
     def warnings(self) -> tuple[str, ...]:
-        """Return where a calendar does not fit, and what the axes of the data cannot give."""
+        """Return where calendar or close may not be meant, and what the data cannot give."""
         data: dict[str, DataSet] = dict(self.datasets)
-        return (*self._holes(), *self.recipe.warnings(data))
+        return (*self._holes(), *self._unadjusted(), *self.recipe.warnings(data))
 
     def _emptied(self, error: RecipeError) -> list[str]:
         """Return why assets that a recipe asks for are not there though the files name them."""
@@ -96,6 +96,16 @@ class Workspace:
                 from plumbline.lake.quality import holes
 
                 found += holes(self.quality(name), dataset)
+        return found
+
+    def _unadjusted(self) -> list[str]:
+        """Return which data sets hold a close and an adjusted one between which nobody chose."""
+        found: list[str] = []
+        for name, dataset in self.datasets.items():
+            if {"close", "adj_close"} <= set(dataset.fields):  # spares an import
+                from plumbline.lake.quality import unadjusted
+
+                found += unadjusted(self.quality(name), dataset)
         return found
 
     def store_data(self) -> None:

@@ -57,7 +57,7 @@ def command(
     from plumbline.cli.workspace import find_project
     from plumbline.core.calendar import ALWAYS_OPEN
     from plumbline.lake.cleaning_rules import CleaningRules
-    from plumbline.lake.quality import holes, large_losses, summarise
+    from plumbline.lake.quality import holes, large_losses, summarise, unadjusted
     from plumbline.lake.source import sources
     from plumbline.stages.recipe import parse_overrides
     from plumbline.stages.validation import made
@@ -89,7 +89,11 @@ def command(
             raise
     opened.codes.save()
     dataset = done.dataset
-    warnings = [*large_losses(done.quality, dataset), *holes(done.quality, dataset)]
+    warnings = [
+        text for told in (large_losses, holes, unadjusted) for text in told(done.quality, dataset)
+    ]
+    if any(_ADVICE.search(text) for text in warnings):
+        console.note(_HOW_TO_SAY)
     for text in warnings:
         console.note(f"warning: {text}")
     data: dict[str, Any] = {
