@@ -115,3 +115,11 @@ def test_an_adjusted_close_that_nobody_chose_is_told_with_how_to_choose_it(capsy
     assert json.loads(out)["quality"] == [
         {"rule": "name_taken", "action": "left_out", "count": 1, "assets": 0}
     ]
+
+
+def test_a_packed_file_is_to_be_unpacked(capsys, folder):
+    (folder / "b.zip").write_bytes(b"PK\x03\x04")
+    code, _, err = said(capsys, "ingest", "x", "b.zip")
+    assert code == 2
+    assert "'b.zip' is a packed file; unpack it" in err
+    assert "--source" not in err

@@ -85,8 +85,10 @@ def _forget(lake: "Lake", name: str | None, version: int, *, as_json: bool) -> N
 
 def _span(dataset: "Dataset") -> dict[str, str]:
     """Return the first and the last close as ISO text."""
+    from plumbline.engine.bar_dates import utc_text
+
     ends = (dataset.first_bar, dataset.last_bar)
-    first, last = (dataset.closes(bar, bar)[0].item().isoformat() for bar in ends)
+    first, last = (utc_text(dataset.closes(bar, bar)[0].item()) for bar in ends)
     return {"first_close": first, "last_close": last}
 
 
@@ -106,7 +108,7 @@ def _text(shown: dict[str, Any]) -> str:
         f"rows    {shown['rows']}",
         f"fields  {', '.join(shown['fields'])}",
         f"assets  {names}",
-        f"bars    {shown['first_close']} … {shown['last_close']} (close, UTC)",
+        f"bars    {shown['first_close']} … {shown['last_close']} (close)",
         f"numbers {shown['first_bar']} … {shown['last_bar']} in the calendar",
     ]
     if "quality" in shown:
