@@ -123,3 +123,19 @@ def test_a_packed_file_is_to_be_unpacked(capsys, folder):
     assert code == 2
     assert "'b.zip' is a packed file; unpack it" in err
     assert "--source" not in err
+
+
+def test_the_version_in_use_is_forgotten_with_its_data_set_only(capsys, folder):
+    (folder / "x.csv").write_text(SESSIONS)
+    assert said(capsys, "ingest", "x", "x.csv", *XNYS)[0] == 0
+    code, _, err = said(capsys, "data", "x", "--forget", "1")
+    assert code == 2
+    assert "to take the whole data set away: plumbline data x --forget all" in err
+    for word in ("0", "first"):
+        code, _, err = said(capsys, "data", "x", "--forget", word)
+        assert code == 2
+        assert "must be the number of a version, or 'all'" in err
+    assert said(capsys, "data", "x")[0] == 0
+    code, out, _ = said(capsys, "data", "x", "--forget", "all")
+    assert (code, out) == (0, "x with all its versions is forgotten; 1 file removed\n")
+    assert said(capsys, "data", "x")[0] == 2

@@ -21,12 +21,12 @@ def command(
     quality: Annotated[bool, typer.Option("--quality", help="Show what cleaning found.")] = False,
     files: Annotated[bool, typer.Option("--files", help="Show the Parquet files.")] = False,
     forget: Annotated[
-        int | None,
+        str | None,
         typer.Option(
             "--forget",
-            min=1,
-            metavar="VERSION",
-            help="Take an earlier version away, and the files that no other version holds.",
+            metavar="VERSION|all",
+            help="Take an earlier version away, or with 'all' the whole data set, and the files "
+            "that nothing else holds. The newest version goes with 'all' only.",
             show_default=False,
         ),
     ] = None,
@@ -72,14 +72,18 @@ def command(
     console.emit(shown, lambda: _text(shown), as_json=as_json)
 
 
-def _forget(lake: "Lake", name: str | None, version: int, *, as_json: bool) -> None:
-    from plumbline.lake.soundness import forget_version
+def _forget(lake: "Lake", name: str | None, which: str, *, as_json: bool) -> None:
+    from plumbline.lake.soundness import forget_dataset, forget_version
 
     if name is None:
-        raise ParameterError(f"--forget {version} needs the name of a data set before it")
-    n_files = forget_version(lake, name, version)
-    data = {"name": name, "forgotten": version, "files_removed": n_files}
-    text = f"{name} version {version} is forgotten; {console.counted(n_files, 'file')} removed"
+        raise ParameterError(f"--forget {which} needs the name of a data set before it")
+    number = int(which) if which.isdecimal() else 0
+    if not number and which != "all":
+        raise ParameterError(f"--forget {which!r} must be the number of a version, or 'all'")
+    n_files = forget_version(lake, name, number) if number else forget_dataset(lake, name)
+    data = {"name": name, "forgotten": number or which, "files_removed": n_files}
+    what = f"{name} version {number}" if number else f"{name} with all its versions"
+    text = f"{what} is forgotten; {console.counted(n_files, 'file')} removed"
     console.emit(data, lambda: text, as_json=as_json)
 
 
