@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, final
 
+from plumbline.core.column_names import ASSET_NAMES, BAR_NAMES, OPENING_NAMES, field_name
 from plumbline.core.errors import nearest_names
 from plumbline.lake.problem_text import listed
 
@@ -13,19 +14,6 @@ if TYPE_CHECKING:
     from plumbline.lake.raw_table import RawTable
     from plumbline.lake.table_source import TableSource
 
-BAR_NAMES = (
-    "bar_close",
-    "close_time",
-    "date",
-    "datetime",
-    "day",
-    "open_time",
-    "session",
-    "time",
-    "timestamp",
-)
-ASSET_NAMES = ("asset", "instrument", "isin", "permno", "ric", "symbol", "ticker")
-_OPENING = ("open_time",)
 _UNNAMED = re.compile(r"|Unnamed: \d+|__index_level_\d+__")  # as pandas writes an index
 _VALUE = re.compile(r"^\s*[+-]?(\d[\d.,:eE+/TZ -]*|\d{4}-\d{2}-\d{2}.*)\s*$")
 
@@ -50,11 +38,6 @@ class Roles:
     notes: dict[str, str] = field(default_factory=dict)
 
 
-def field_name(column: str) -> str:
-    """Return our name of a column: lowered, words joined by underscores."""
-    return re.sub(r"[\s\-./]+", "_", column.strip()).lower()
-
-
 def find_roles(table: "RawTable", source: "TableSource", problems: list[str]) -> Roles | None:
     """Return the role of each column, or None; append what is wrong.
 
@@ -77,7 +60,7 @@ def find_roles(table: "RawTable", source: "TableSource", problems: list[str]) ->
             hint = nearest_names(column, header)
             problems.append(f"{name}: no column {column!r} for {word!r}; {hint}")
     bar = _one_of("bar", BAR_NAMES, header, source, name, problems)
-    if bar is not None and field_name(bar) in _OPENING and source.time_label == "close":
+    if bar is not None and field_name(bar) in OPENING_NAMES and source.time_label == "close":
         problems.append(
             f"{name}: column {bar!r} looks like opening times; say time_label: open, "
             "or columns: {bar: …} if it is not"

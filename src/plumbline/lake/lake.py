@@ -273,7 +273,8 @@ class Lake:
         Parameters
         ----------
         dataset : the dataset, its name, or its id.
-        fields, assets : names, or one name; default: all.
+        fields, assets : names, or one name; default: all. The columns of a panel are its assets in
+            sorted order, whatever the order here; ``Panel.columns_of`` finds theirs.
         first_bar, last_bar : calendar numbers, both included, cut to the dataset's own span;
             default: all of it.
 

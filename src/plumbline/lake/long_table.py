@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from plumbline.core.calendar import Calendar
-from plumbline.lake.columns import ASSET_NAMES, Roles, field_name, find_roles
+from plumbline.core.column_names import ASSET_NAMES, field_name
+from plumbline.lake.columns import Roles, find_roles
 from plumbline.lake.convert import to_closes, to_floats
 from plumbline.lake.raw_table import RawTable
 from plumbline.lake.stem import STEM, filled_stem
