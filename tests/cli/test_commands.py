@@ -275,6 +275,15 @@ def test_a_folder_that_cannot_be_written_is_named_with_what_to_do(capsys, folder
     assert document(capsys, "run")[1]["blocks"] == {"cached": 25}
 
 
+def test_a_store_of_results_that_cannot_be_written_is_named_with_what_to_do(capsys, folder):
+    (folder / ".plumbline" / "objects").write_text("")
+    code, _, err = said(capsys, "run")
+    assert code == 1
+    assert f"results cannot be stored below {folder / '.plumbline' / 'objects'}: " in err
+    assert "can be written and has room; what was finished is stored" in err
+    assert "Errno" not in err
+
+
 def test_plan_run_plan_run(capsys, folder):
     code, plan = document(capsys, "plan")
     assert code == 0

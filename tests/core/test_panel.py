@@ -362,8 +362,8 @@ def test_every_problem_is_named_at_once():
 def test_a_panel_says_what_it_holds():
     panel = panel_of(3, 2)
     assert repr(panel) == (
-        "Panel(3 bars × 2 assets, 2024-01-01T21:00:00.000000 … 2024-01-03T21:00:00.000000, "
-        "fields: close, volume)"
+        "Panel(3 bars × 2 assets (A00, A01), 2024-01-01T21:00:00.000000 … "
+        "2024-01-03T21:00:00.000000, fields: close, volume)"
     )
     assert repr(Panel({}, grid(0), [])) == "Panel(0 bars × 0 assets, no bars, fields: none)"
     page = Panel({"<b>": np.array([[1.0, np.nan]])}, grid(1), ["A", "B"])._repr_html_()
