@@ -1,14 +1,19 @@
 """What the guides say works as they say it, to the letter."""
 
+import inspect
 import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from numpy.testing import assert_allclose
 
+from plumbline import kernels
 from plumbline.cli.app import call
+from plumbline.polars import Plumb
 from tests.study_files import EXAMPLES, write_study
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -135,6 +140,26 @@ def test_the_example_recipe_is_the_one_that_the_readme_shows():
     (shown,) = blocks("README.md", "yaml")
     real = (EXAMPLES / "us_equity.yaml").read_text(encoding="utf-8")
     assert shown.strip() in real
+
+
+def test_the_readmes_kernels_give_the_residuals_that_it_says():
+    (code,) = [block for block in blocks("README.md", "python") if "plumbline.kernels" in block]
+    rng = np.random.default_rng(5)
+    y, x = 0.01 * rng.standard_normal((300, 4)), 0.01 * rng.standard_normal((300, 2))
+    names = {"y": y, "x": x}
+    exec(code, names)  # noqa: S102  # our own page
+    moved = {"y": y + (np.arange(300) == 299)[:, None], "x": x}
+    exec(code, moved)  # noqa: S102
+    own = moved["fit"].residual[-1] - names["fit"].residual[-1]
+    assert (own < 0.999).all(), "the bar's own coefficients take part of its move"
+    assert_allclose(moved["causal"][-1] - names["causal"][-1], 1.0)
+
+
+@pytest.mark.parametrize("function", [kernels.rolling_ols, Plumb.rolling_ols])
+def test_rolling_ols_says_how_to_get_causal_residuals(function):
+    told = inspect.getdoc(function)
+    assert "in-sample" in told
+    assert "RollingOptions(as_of_lag=1)" in told
 
 
 def test_the_readmes_python_uses_the_project_that_the_demo_made():

@@ -116,6 +116,9 @@ def rolling_ols(
     is not finite. The factors are shared, so X'X is summed and factorised once per bar for all
     assets without gaps nearby, and per asset for the others.
 
+    The residual of a bar is in-sample by default: its window ends with the bar itself.
+    ``RollingOptions(as_of_lag=1)`` gives the causal one, by coefficients known before the bar.
+
     Cost: O(T·(K³ + A·K²)) without gaps, O(T·A·K³) with them, whatever the window; memory is the
     outputs plus O(W·K²) scratch. Windows whose Gram matrix is close to singular, or that fit almost
     exactly (unless only coefficients are asked for), are solved by QR at O(W·K²) each.
