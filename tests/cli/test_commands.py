@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -363,6 +364,12 @@ def test_explain_shows_parameters_code_and_inputs(capsys, finished, monkeypatch)
     assert "did you mean 'signal:momentum'" in err
 
 
+COUNTS = (
+    r"(\d+) blocks computed again and compared: all equal; "
+    r"(\d+) could not be compared: (\d+) damaged files behind (\d+) blocks"
+)
+
+
 def test_verify_says_all_equal_and_finds_a_tampered_result(capsys, finished, monkeypatch, tmp_path):
     copy = tmp_path / "copy"
     shutil.copytree(finished, copy)
@@ -372,15 +379,25 @@ def test_verify_says_all_equal_and_finds_a_tampered_result(capsys, finished, mon
     assert len(found["compared"]) == 4
     out = said(capsys, "verify", "--sample", "4")[1]
     assert "4 blocks computed again and compared: all equal; left out: 21 not drawn" in out
-    biggest = max((copy / ".plumbline" / "objects").glob("*/*.npy"), key=lambda p: p.stat().st_size)
-    content = bytearray(biggest.read_bytes())
-    content[-1] ^= 1
-    biggest.write_bytes(content)
-    assert said(capsys, "verify")[0] == 1
-    _, out, err = said(capsys, "verify")
-    assert ": 1 damaged file behind " in out
-    assert "verification: 1 problem\n" in err
+    objects = (copy / ".plumbline" / "objects").glob("*/*")
+    *_, panel = sorted((p for p in objects if p.suffix == ".npy"), key=lambda p: p.stat().st_size)
+    table = next((copy / ".plumbline" / "objects").glob("*/*.parquet"))
+    for path in (panel, table):
+        content = bytearray(path.read_bytes())
+        content[-1] ^= 1
+        path.write_bytes(content)
+    code, out, err = said(capsys, "verify")
+    assert code == 1
+    n_compared, n_uncompared, n_files, n_behind = map(int, re.findall(COUNTS, out)[0])
+    assert (n_compared + n_uncompared, n_files, n_behind) == (25, 2, n_uncompared)
+    assert "verification: 2 problems\n" in err
+    assert err.count(str(panel)) == err.count(str(table)) == 1
     assert " more block" in err
+    code, found = document(capsys, "verify")
+    assert code == 1
+    assert (len(found["compared"]), len(found["uncompared"])) == (n_compared, n_uncompared)
+    assert set(found["damaged"]) == {str(panel), str(table)}
+    assert found["wrong"] == n_uncompared
     code, _, err = said(capsys, "doctor", "--deep")
     assert code == 1
     assert "differ" in err

@@ -166,9 +166,9 @@ class Planner:
             kept = self._cache.lookup_basis(key.basis)
             if kept is not None:
                 return Decision(task, State.KEPT, self._why_kept(kept[1], key), key, kept[0])
-        damage = self._cache.damage_of(key.digest)
-        if damage is not None:
-            return Decision(task, State.RUN, str(damage), key, damage=damage)
+        damages = self._cache.damages_of(key.digest)
+        if damages:
+            return Decision(task, State.RUN, str(damages[0]), key, damage=damages[0])
         return Decision(task, State.RUN, "; ".join(self.explain(task, key)), key)
 
     def _why_kept(self, made: Mapping[str, Any], key: Key) -> str:
