@@ -289,6 +289,16 @@ def test_plan_run_plan_run(capsys, folder):
     assert document(capsys, "run", "--no-cache")[1]["digests"] == first["digests"]
 
 
+def test_plan_says_that_other_assets_are_read_where_no_price_changed(capsys, finished, monkeypatch):
+    monkeypatch.chdir(finished)
+    assets = "universe.assets=[AA, AAPL, ABT, ADM, AEP, AIG]"
+    code, out, err = said(capsys, "plan", "--set", assets)
+    assert code == 0, err
+    assert "returns: " in out
+    assert "another part of input prices is read" in out
+    assert "input prices changed" not in out
+
+
 def test_plan_names_the_edited_price(capsys, folder):
     assert call(["run"]) == 0
     date, _ = edit_price(folder, 2009, "AAPL")
