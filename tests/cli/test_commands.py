@@ -8,9 +8,11 @@ import subprocess
 import sys
 
 import pytest
+import yaml
 
 from plumbline.cli.app import call, command_names
 from plumbline.engine.executors.processes import Processes
+from plumbline.stages.recipe import load_recipe
 from tests.study_files import RECIPE, edit_price, write_study
 
 
@@ -287,6 +289,18 @@ def test_plan_run_plan_run(capsys, folder):
     assert second["digests"] == first["digests"]
     assert second["report_written"] is False
     assert document(capsys, "run", "--no-cache")[1]["digests"] == first["digests"]
+
+
+def test_the_recipe_of_init_says_which_model_needs_no_file_of_factors():
+    from plumbline.cli.templates import STUDY
+
+    (place,) = re.findall(r"^ *# needs no such file: leave out (.*)$", STUDY, re.MULTILINE)
+    assert place == "etfs here, and factors below"
+    etfs = re.search(r"^  etfs:.*?(?=^\w)", STUDY, re.MULTILINE | re.DOTALL)
+    factors = re.search(r"^factors:.*?(?=^\w)", STUDY, re.MULTILINE | re.DOTALL)
+    text = STUDY.replace(etfs.group(), "").replace(factors.group(), "")
+    recipe = load_recipe(yaml.safe_load(text), ["model={model: statistical}"])
+    assert list(recipe.data) == ["stocks"]
 
 
 def test_plan_says_that_other_assets_are_read_where_no_price_changed(capsys, finished, monkeypatch):

@@ -11,15 +11,16 @@ from plumbline.cli import console
 from plumbline.cli.options import AsJson, ProjectFolder
 from plumbline.core.errors import ParameterError, RecipeError, SourceError
 
-_HOW_TO_SAY = (
-    "what a message below calls `form: wide` is said here as --option form=wide, "
-    "`columns: {close: Price}` as --option columns.close=Price, a rule as --rule conflicts=first, "
-    "`source: csv` as --source csv"
-)
 _ADVICE = re.compile(
     r" (asset|columns|conflicts|decimal|delimiter|fields?|form|source"
-    r"|time_(format|label|zone)): "
+    r"|time_(?:format|label|zone)): "
 )
+_HOW_TO_SAY = {
+    "form": "`form: wide` is said here as --option form=wide",
+    "columns": "`columns: {close: Price}` is said here as --option columns.close=Price",
+    "conflicts": "`conflicts: first` is said here as --rule conflicts=first",
+    "source": "`source: csv` is said here as --source csv",
+}
 
 
 def command(
@@ -84,8 +85,8 @@ def command(
                 progress=watcher.step,
             )
         except SourceError as error:
-            if any(_ADVICE.search(problem) for problem in error.problems):
-                console.note(_HOW_TO_SAY)
+            for line in _how_to_say(error.problems):
+                console.note(line)
             raise
     opened.codes.save()
     dataset = done.dataset
@@ -106,6 +107,12 @@ def command(
         "warnings": warnings,
     }
     console.emit(data, lambda: _text(data), as_json=as_json)
+
+
+def _how_to_say(problems: Sequence[str]) -> list[str]:
+    """Return how the keys of recipes that problems advise are said on the command line."""
+    keys = dict.fromkeys(key for problem in problems for key in _ADVICE.findall(problem))
+    return [_HOW_TO_SAY.get(key, f"`{key}: …` is said here as --option {key}=…") for key in keys]
 
 
 def _refuse_bare(options: Sequence[str], rules: Sequence[str]) -> None:
