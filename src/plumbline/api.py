@@ -28,7 +28,7 @@ from plumbline.stages.options import Options
 from plumbline.stages.recipe import Recipe
 from plumbline.stages.study_findings import findings_of, record_findings
 from plumbline.stages.study_warnings import StudyWarning, known_warning
-from plumbline.stages.tables import is_table_node, study_tables
+from plumbline.stages.tables import is_table_node, panel_nodes, study_tables
 from plumbline.stages.workspace import (
     ProjectLike,
     RecipeLike,
@@ -153,7 +153,7 @@ class Study:
 
     def __repr__(self) -> str:
         counts = ", ".join(f"{n} {state}" for state, n in sorted(self.result.counts.items()))
-        nodes = [node for node in self.result.pieces if not is_table_node(node)]
+        nodes = panel_nodes(self.result.pieces)
         return (
             f"Study({self.recipe.name!r}, run {self.result.run_id}: blocks {counts})\n"
             f"  .tables[name]: summary and more; .panel(node): {', '.join(nodes)}\n"

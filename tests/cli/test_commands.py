@@ -156,7 +156,7 @@ def test_bars_are_shown_with_their_dates(capsys, finished, monkeypatch):
     assert f"returns [{first}]: cached" in said(capsys, "explain", "returns")[1]
     assert first in said(capsys, "verify")[1]
     assert first in said(capsys, "runs", "last")[1]
-    assert "2009-01-02T21:00:00  2010-12-31T21:00:00" in said(capsys, "data")[1]
+    assert "2009-01-02T21:00:00Z  2010-12-31T21:00:00Z" in said(capsys, "data")[1]
     rows = [
         *document(capsys, "plan")[1]["blocks"],
         *document(capsys, "explain", "returns")[1],
@@ -164,9 +164,12 @@ def test_bars_are_shown_with_their_dates(capsys, finished, monkeypatch):
         *document(capsys, "runs", "last")[1]["blocks"],
     ]
     spans = {row["block"]: (row["first_close"], row["last_close"]) for row in rows}
-    assert spans["bars 12416-12543"][0] == "2009-01-02T21:00:00"
-    assert spans["bars 12800-12927"][1] == "2010-12-31T21:00:00"
+    assert spans["bars 12416-12543"][0] == "2009-01-02T21:00:00Z"
+    assert spans["bars 12800-12927"][1] == "2010-12-31T21:00:00Z"
     assert spans["all"] == (None, None)
+    shown = document(capsys, "data", "stocks")[1]
+    assert shown["first_close"] == "2009-01-02T21:00:00Z"
+    assert document(capsys, "data")[1][-1]["last_close"] == shown["last_close"]
     assert len(set(spans.values())) == len(spans)
 
 
@@ -273,6 +276,15 @@ def test_a_folder_that_cannot_be_written_is_named_with_what_to_do(capsys, folder
     assert "can be written and has room; what was finished is stored" in err
     (folder / "reports" / "small" / "study.html").rmdir()
     assert document(capsys, "run")[1]["blocks"] == {"cached": 25}
+
+
+def test_a_store_of_results_that_cannot_be_written_is_named_with_what_to_do(capsys, folder):
+    (folder / ".plumbline" / "objects").write_text("")
+    code, _, err = said(capsys, "run")
+    assert code == 1
+    assert f"results cannot be stored below {folder / '.plumbline' / 'objects'}: " in err
+    assert "can be written and has room; what was finished is stored" in err
+    assert "Errno" not in err
 
 
 def test_plan_run_plan_run(capsys, folder):

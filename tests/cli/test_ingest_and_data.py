@@ -105,3 +105,44 @@ def test_progress_names_the_data_set(capsys, folder):
         "clean stocks: 4 of 4",
         "write stocks: 4 of 4",
     ]
+
+
+def test_an_adjusted_close_that_nobody_chose_is_told_with_how_to_choose_it(capsys, folder):
+    (folder / "x.csv").write_text(
+        "Date,Symbol,Close,Adj Close\n2024-01-02,AAA,10,5\n2024-01-03,AAA,11,6\n"
+    )
+    code, out, err = said(capsys, "ingest", "x", "x.csv", *XNYS)
+    assert code == 0
+    assert "warning: x: returns are of close as it stands, not of adj_close" in err
+    assert "--option columns.close=Price" in err
+    assert "unadjusted_close" in out
+    chosen = ("--option", "columns.close=Adj Close", "--json")
+    code, out, err = said(capsys, "ingest", "x", "x.csv", *XNYS, *chosen)
+    assert (code, json.loads(out)["fields"], json.loads(out)["warnings"]) == (0, ["close"], [])
+    assert json.loads(out)["quality"] == [
+        {"rule": "name_taken", "action": "left_out", "count": 1, "assets": 0}
+    ]
+
+
+def test_a_packed_file_is_to_be_unpacked(capsys, folder):
+    (folder / "b.zip").write_bytes(b"PK\x03\x04")
+    code, _, err = said(capsys, "ingest", "x", "b.zip")
+    assert code == 2
+    assert "'b.zip' is a packed file; unpack it" in err
+    assert "--source" not in err
+
+
+def test_the_version_in_use_is_forgotten_with_its_data_set_only(capsys, folder):
+    (folder / "x.csv").write_text(SESSIONS)
+    assert said(capsys, "ingest", "x", "x.csv", *XNYS)[0] == 0
+    code, _, err = said(capsys, "data", "x", "--forget", "1")
+    assert code == 2
+    assert "to take the whole data set away: plumbline data x --forget all" in err
+    for word in ("0", "first"):
+        code, _, err = said(capsys, "data", "x", "--forget", word)
+        assert code == 2
+        assert "must be the number of a version, or 'all'" in err
+    assert said(capsys, "data", "x")[0] == 0
+    code, out, _ = said(capsys, "data", "x", "--forget", "all")
+    assert (code, out) == (0, "x with all its versions is forgotten; 1 file removed\n")
+    assert said(capsys, "data", "x")[0] == 2

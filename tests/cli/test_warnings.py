@@ -251,6 +251,39 @@ def test_a_damaged_result_stops_the_report_and_a_run_makes_it_again(capsys, fold
     assert said(capsys, "report")[0] == 0
 
 
+@pytest.mark.parametrize("content", [None, b"cut"])
+def test_a_data_set_that_lacks_files_is_told_and_read_again(capsys, folder, content):
+    assert call(["run"]) == 0
+    lost = next(iter((folder / ".plumbline" / "segments").glob("*.parquet")))
+    lost.unlink()
+    if content is not None:
+        lost.write_bytes(content)
+    text = "1 of its files in the lake is missing or damaged; read again from the source"
+    assert has(document(capsys, "plan")[1]["warnings"], text)
+    code, _, err = said(capsys, "run")
+    assert code == 0
+    assert err.count(text) == 1
+    assert lost.stat().st_size > 3
+    assert text not in said(capsys, "run")[2]
+
+
+def test_a_report_needs_no_price_files_that_the_lake_has_read(capsys, folder, tmp_path):
+    assert call(["run"]) == 0
+    assert said(capsys, "report", "--to", str(tmp_path / "before"))[0] == 0
+    (folder / "prices.csv").rename(folder / "away.csv")
+    code, _, err = said(capsys, "report", "--to", str(tmp_path / "after"))
+    assert code == 0, err
+    assert "data.stocks: file 'prices.csv' not found" in err
+    assert "the lake has stocks version 1" in err
+    twins = [json.loads((tmp_path / f / "study.json").read_text()) for f in ("before", "after")]
+    assert twins[0]["tables"] == twins[1]["tables"]
+    assert said(capsys, "run")[0] == 1
+    other = ("--set", "data.stocks.rules.outliers=flag")
+    code, _, err = said(capsys, "report", *other)
+    assert code == 1
+    assert "put the files back, or name dataset alone instead of source" in err
+
+
 @pytest.fixture
 def edit_momentum(monkeypatch):
     """Return what makes the code of one signal another one, as an edit of its file does."""
@@ -337,6 +370,18 @@ def test_sessions_on_a_calendar_without_weekends_are_told_at_every_step(capsys, 
     assert has(document(capsys, "plan")[1]["warnings"], *told)
     shown = document(capsys, "ingest", "x", "prices.csv")[1]
     assert has(shown["warnings"], "x: no asset has a value on", "such as XNYS")
+
+
+def test_an_adjusted_close_that_nobody_chose_is_told_by_plan_and_by_the_run(capsys, folder):
+    text = (folder / "prices.csv").read_text().splitlines()
+    rows = [f"{line},{line.rpartition(',')[2]}" for line in text[1:]]
+    (folder / "prices.csv").write_text("\n".join([text[0] + ",Adj Close", *rows]) + "\n")
+    expected = "stocks: returns are of close as it stands, not of adj_close"
+    assert has(document(capsys, "plan")[1]["warnings"], expected)
+    assert has(ran(capsys, folder), expected, "columns: {close: 'Adj Close'}")
+    chosen = ("--set", "data.stocks.columns.close=Adj Close")
+    assert ran(capsys, folder, *chosen) == []
+    assert document(capsys, "run", *chosen)[1]["cleaning"]["stocks"]["noted"] == 1
 
 
 def test_a_trailing_mean_that_cannot_be_is_told_once_in_a_run(capsys, folder):

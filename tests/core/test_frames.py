@@ -305,3 +305,54 @@ def test_an_arrow_table_in_chunks_is_read_whole():
     chunked = pa.concat_tables([table.slice(0, 1), table.slice(1)])
     options = {"bar": "date", "asset": "symbol"}
     assert Panel.from_frame(chunked, **options) == Panel.from_frame(table, **options)
+
+
+@pytest.mark.parametrize(("bar", "asset"), [("Date", "Ticker"), ("timestamp", "symbol")])
+def test_columns_of_usual_names_are_found(convert, bar, asset):
+    table = long_table().rename({"date": bar, "symbol": asset})
+    given = Panel.from_frame(convert(table), bar=bar, asset=asset, calendar=XNYS)
+    assert Panel.from_frame(convert(table), calendar=XNYS) == given
+
+
+def test_a_wide_table_is_said_by_its_form_or_by_having_no_column_of_assets(convert):
+    table = convert(pl.DataFrame({"date": SESSIONS[:1], "A": [1.0]}))
+    panel = Panel.from_frame(table, form="wide", fields=["close"])
+    assert panel == Panel.from_frame(table, asset=None, fields=["close"])
+    with pytest.raises(ParameterError, match="form='wid': did you mean 'wide'"):
+        Panel.from_frame(table, form="wid")
+    with pytest.raises(ParameterError, match="so asset='A' denies it"):
+        Panel.from_frame(table, form="wide", asset="A")
+
+
+def test_what_may_be_either_of_two_columns_is_asked_for(convert):
+    table = long_table().with_columns(time=pl.col("date"), ticker=pl.col("symbol"))
+    with pytest.raises(MissingDataError) as caught:
+        Panel.from_frame(convert(table))
+    assert "bar could be 'date' or 'time'; say which with bar=…" in str(caught.value)
+    assert "asset could be 'symbol' or 'ticker'; say which with asset=…" in str(caught.value)
+
+
+def test_a_column_of_times_that_is_not_found_is_not_taken_for_a_price(convert):
+    table = long_table().rename({"date": "when", "symbol": "who"})
+    with pytest.raises(MissingDataError) as caught:
+        Panel.from_frame(convert(table))
+    told = str(caught.value)
+    assert "did you mean 'close'" not in told
+    assert "say bar=… with one of: when, who, close, volume; " in told
+    assert "say asset=… with one of: when, who, close, volume, or form='wide'" in told
+
+
+def test_times_in_the_index_of_pandas_are_to_be_made_a_column():
+    table = pd.DataFrame({"A": [1.0, 2.0]}, index=pd.to_datetime(SESSIONS[:2]))
+    with pytest.raises(MissingDataError) as caught:
+        Panel.from_frame(table)
+    advice = "its index holds times and is not read: give frame.rename_axis('date').reset_index()"
+    assert advice in str(caught.value)
+    mended = Panel.from_frame(table.rename_axis("date").reset_index(), form="wide")
+    assert mended.shape == (2, 1)
+    both = long_table().to_pandas().set_index(["date", "symbol"])
+    with pytest.raises(
+        MissingDataError, match=r"its index is not read: give frame.reset_index\(\)"
+    ):
+        Panel.from_frame(both)
+    assert Panel.from_frame(both.reset_index()) == Panel.from_frame(long_table())

@@ -151,6 +151,13 @@ def test_select_takes_assets_in_sorted_order(columns, random):
     assert np.shares_memory(part["close"], panel["close"]) == adjacent
 
 
+def test_a_panel_shows_its_assets_in_the_order_of_its_columns():
+    bars = np.array(["2024-01-02"], dtype="datetime64[us]")
+    assert "1 bars × 2 assets (IWM, SPY), 2024" in repr(Panel({}, bars, ["IWM", "SPY"]))
+    assert "5 assets (A, B, C, …), " in repr(Panel({}, bars, list("ABCDE")))
+    assert "0 assets, 2024" in repr(Panel({}, bars, []))
+
+
 def test_unknown_assets_are_all_named_with_the_nearest():
     with pytest.raises(UnknownAssetError) as caught:
         panel_of().select(["A01", "A1", "ZZZ"])
@@ -355,8 +362,8 @@ def test_every_problem_is_named_at_once():
 def test_a_panel_says_what_it_holds():
     panel = panel_of(3, 2)
     assert repr(panel) == (
-        "Panel(3 bars × 2 assets, 2024-01-01T21:00:00.000000 … 2024-01-03T21:00:00.000000, "
-        "fields: close, volume)"
+        "Panel(3 bars × 2 assets (A00, A01), 2024-01-01T21:00:00.000000 … "
+        "2024-01-03T21:00:00.000000, fields: close, volume)"
     )
     assert repr(Panel({}, grid(0), [])) == "Panel(0 bars × 0 assets, no bars, fields: none)"
     page = Panel({"<b>": np.array([[1.0, np.nan]])}, grid(1), ["A", "B"])._repr_html_()

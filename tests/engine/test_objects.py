@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plumbline.core.errors import CorruptEntryError
+from plumbline.core.errors import CorruptEntryError, StageError
 from plumbline.engine.objects import ObjectStore, names_in
 from tests.engine.toys import Prices
 
@@ -79,7 +79,7 @@ def test_a_write_that_fails_leaves_nothing(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(StageError, match=r"No space left on device; see that .* has room"):
         store.put(b"content", ".bin")
     assert [p for p in store.root.rglob("*") if p.is_file()] == []
 

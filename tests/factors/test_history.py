@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from plumbline.core.panel import Panel
 from plumbline.factors.history import (
-    coverage,
     factor_fit,
     ic_by_month,
     ic_by_year,
@@ -179,14 +178,6 @@ def panel(**fields):
     n_bars = len(next(iter(fields.values())))
     bars = np.datetime64("2020-01-01T21:00:00", "us") + np.arange(n_bars) * np.timedelta64(1, "D")
     return Panel({k: np.array(v) for k, v in fields.items()}, bars, ["X", "Y", "Z"])
-
-
-def test_coverage_counts_prices_and_signals_that_have_one():
-    nan = np.nan
-    prices = panel(close=[[1.0, nan, 3.0], [1.0, 2.0, 3.0]])
-    signal = np.array([[0.5, 0.5, nan], [nan, nan, nan]])
-    out = coverage("s", signal, prices)
-    assert out.select("n_assets_priced", "n_assets_with_signal_s").rows() == [(2, 1), (3, 0)]
 
 
 def test_means_of_a_fit_leave_out_assets_without_one():

@@ -5,10 +5,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from plumbline.factors.marked_changes import marked_changes
 from plumbline.factors.options import EvaluationOptions
-from plumbline.factors.quantile_history import quantile_history, quantile_history_table
+from plumbline.factors.quantile_history import (
+    quantile_history,
+    quantile_history_table,
+    relative_returns,
+)
 from plumbline.factors.quantiles import quantile_buckets
-from plumbline.factors.spread import marked_changes, spread_returns
+from plumbline.factors.spread import spread_bars, spread_trades
 from tests.oracles import signal_comparison as oracle
 
 DAY = np.timedelta64(1, "D")
@@ -33,7 +38,7 @@ def test_the_running_sums_are_those_of_a_loop(seed, n_bars, n_assets, n_quantile
     close, signal = made(seed, n_bars, n_assets)
     buckets, changes = quantile_buckets(signal, n_quantiles), marked_changes(close)
     bars = np.datetime64("2020-01-01T21:00:00", "us") + np.arange(n_bars) * DAY
-    history = quantile_history(buckets, changes, n_quantiles)
+    history = quantile_history(relative_returns(buckets, changes, n_quantiles))
     table = quantile_history_table(["s"], bars, [history])
     expected = oracle.quantile_history(buckets, changes, n_quantiles)
     found = zip(
@@ -49,19 +54,19 @@ def test_the_running_sums_are_those_of_a_loop(seed, n_bars, n_assets, n_quantile
 def test_top_less_bottom_is_the_gross_spread_of_books_held_for_one_bar():
     close, signal = made(7, 200, 40)
     buckets, changes = quantile_buckets(signal, 5), marked_changes(close)
-    history = quantile_history(buckets, changes, 5)
+    history = quantile_history(relative_returns(buckets, changes, 5))
     options = EvaluationOptions(horizons=(1,), n_quantiles=5, spread_horizon=1)
-    spread = spread_returns(buckets, changes, options)
-    assert history.row == spread.row
+    spread = spread_bars(spread_trades(buckets, changes, options))
+    assert history.row == spread.has_book.argmax() + 1
     found = history.cumulative[:, 4] - history.cumulative[:, 0]
-    np.testing.assert_allclose(found, spread.gross.cumsum(), atol=1e-12)
+    np.testing.assert_allclose(found, spread.gross[history.row :].cumsum(), atol=1e-12)
 
 
 def test_what_follows_changes_no_earlier_sum():
     close, signal = made(8, 60, 20)
     buckets, changes = quantile_buckets(signal, 3), marked_changes(close)
-    full = quantile_history(buckets, changes, 3)
-    part = quantile_history(buckets[:40], changes[:40], 3)
+    full = quantile_history(relative_returns(buckets, changes, 3))
+    part = quantile_history(relative_returns(buckets[:40], changes[:40], 3))
     assert part.row == full.row
     np.testing.assert_array_equal(full.cumulative[: len(part.cumulative)], part.cumulative)
 
@@ -70,7 +75,7 @@ def test_signals_are_stacked_in_their_order():
     close, signal = made(9, 30, 12)
     bars = np.datetime64("2020-01-01T21:00:00", "us") + np.arange(30) * DAY
     histories = [
-        quantile_history(quantile_buckets(x, 3), marked_changes(close), 3)
+        quantile_history(relative_returns(quantile_buckets(x, 3), marked_changes(close), 3))
         for x in (signal, -signal)
     ]
     table = quantile_history_table(["a", "b"], bars, histories)

@@ -6,7 +6,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from plumbline.core.errors import ParameterError
 from plumbline.factors.forward_returns import forward_returns
-from plumbline.factors.quantiles import quantile_buckets, quantile_returns
+from plumbline.factors.quantiles import group_returns, quantile_buckets, quantile_returns
 from tests.oracles import evaluation as oracle
 
 
@@ -75,7 +75,7 @@ def test_number_of_groups_out_of_range_is_refused():
 def test_returns_of_groups_match_the_loop(seed, n_assets, n_bars):
     signal, close = ragged(seed, n_bars, n_assets)
     buckets = quantile_buckets(signal, 3)
-    result = quantile_returns(buckets, forward_returns(close, (1, 4)), 3)
+    result = quantile_returns(group_returns(buckets, forward_returns(close, (1, 4)), 3))
     for h, horizon in enumerate((1, 4)):
         mean, demeaned, n = oracle.quantile_table(buckets, close, horizon, 3)
         assert_allclose(result.mean[h], mean, rtol=1e-10, atol=1e-15)

@@ -34,7 +34,9 @@ def slow_reason(values: list[float], forward: list[float]) -> str:
 def test_every_bar_without_a_rank_ic_is_counted_once_with_its_reason(values, forward, is_read):
     read = np.where(is_read[:, None], values, np.nan)
     ic = rank_ic(read[None], forward[None])[0, 0]
-    counts = unranked(read, forward, ic, is_read)
+    n_values = np.isfinite(values).sum(axis=1).astype(float)
+    n_pairs = (np.isfinite(read) & np.isfinite(forward)).sum(axis=1).astype(float)
+    counts = unranked(n_values, n_pairs, ic, is_read)
     expected = dict.fromkeys(counts, 0)
     for t in np.flatnonzero(is_read & np.isnan(ic)):
         expected[slow_reason(values[t].tolist(), forward[t].tolist())] += 1
@@ -43,7 +45,10 @@ def test_every_bar_without_a_rank_ic_is_counted_once_with_its_reason(values, for
 
 @given(RAGGED, st.integers(2, 4))
 def test_every_bar_without_a_book_is_counted_once_with_its_reason(values, n_quantiles):
-    counts = without_book(values, quantile_buckets(values, n_quantiles), n_quantiles)
+    groups = quantile_buckets(values, n_quantiles)
+    has_book = (groups == 1).any(axis=1) & (groups == n_quantiles).any(axis=1)
+    n_values = np.isfinite(values).sum(axis=1).astype(float)
+    counts = without_book(n_values, has_book, n_quantiles)
     expected = dict.fromkeys(counts, 0)
     for row in values.tolist():
         there = [v for v in row if v == v]

@@ -184,7 +184,7 @@ def test_wide_files_need_names_and_numbers(lake, write, tmp_path):
     write("p.csv", "date,AAA,\n2024-01-01,1,2\n")
     write("q.csv", "date,AAA,BBB\n2024-01-01,1,x\n")
     problems = refused(lake, Csv("*.csv", form="wide"), tmp_path)
-    assert "empty name" in problems[0]
+    assert "column '' has no name of an asset" in problems[0]
     assert "line 2, column 'BBB': 'x'" in problems[1]
 
 

@@ -49,6 +49,13 @@ def files(lake: Lake) -> dict[str, int]:
     return {p.name: p.stat().st_mtime_ns for p in lake.segment_folder.iterdir()}
 
 
+def test_a_panel_has_its_assets_in_sorted_order_and_says_so(lake, base):
+    ingest(lake, base)
+    panel = lake.panel("bars", ["close"], ["BBB", "AAA"])
+    assert panel.assets == ("AAA", "BBB")
+    assert "sorted order" in " ".join((Lake.panel.__doc__ or "").split())
+
+
 def test_what_is_ingested_is_read_back(lake, base, bars):
     done = ingest(lake, base)
     panel = lake.panel("bars")

@@ -8,7 +8,7 @@ import pytest
 from plumbline.core.errors import ParameterError, UnknownNameError
 from plumbline.lake.lake import Lake
 from plumbline.lake.segments import segment_path
-from plumbline.lake.soundness import Lacking, forget_version, lacking_versions
+from plumbline.lake.soundness import Lacking, forget_dataset, forget_version, lacking_versions
 from plumbline.lake.source import sources
 
 
@@ -63,22 +63,30 @@ def test_a_forgotten_version_leaves_what_others_hold(two: Lake) -> None:
     for lost in (first.dataset_id, "demo"):
         with pytest.raises(UnknownNameError):
             two.dataset(lost, 1)
-    assert forget_version(two, "demo", 2) == 2
+    with pytest.raises(ParameterError, match="version 2 is the newest of 'demo', the one in use"):
+        forget_version(two, "demo", 2)
+    assert files(two, 2) == kept
+
+
+def test_a_data_set_is_forgotten_as_a_whole(two: Lake) -> None:
+    assert forget_dataset(two, "demo") == 3
     assert two.datasets() == []
     assert not list(two.segment_folder.glob("*.parquet"))
 
 
-def test_what_a_name_means_is_forgotten_last(two: Lake) -> None:
-    with pytest.raises(ParameterError, match=r"version 2 is what 'demo' means .* forget 1 before"):
+def test_what_a_name_means_is_not_forgotten_alone(two: Lake) -> None:
+    with pytest.raises(ParameterError, match=r"earlier ones that can be: 1; .* --forget all"):
         forget_version(two, "demo", 2)
     with pytest.raises(UnknownNameError, match="no version 3; it has 1, 2"):
         forget_version(two, "demo", 3)
+    with pytest.raises(UnknownNameError, match="the lake has no dataset 'dmo'"):
+        forget_dataset(two, "dmo")
 
 
 def test_content_that_another_name_means_stays(two: Lake, tmp_path: Path) -> None:
     two.ingest("other", sources["csv"]("prices.csv"), calendar="24/7", base=tmp_path)
     two.ingest("third", sources["csv"]("prices.csv"), calendar="24/7", base=tmp_path)
-    assert forget_version(two, "other", 1) == 0
+    assert forget_dataset(two, "other") == 0
     assert len(two.segment_paths("third")) == 2
     assert two.quality("third").height >= 0
     paths = [segment_path(two.segment_folder, path.stem) for path in files(two, 2)]

@@ -25,7 +25,7 @@ NEW_YORK = Calendar("XNYS")
 
 
 def read(source, base: Path, calendar: Calendar = DAILY) -> pl.DataFrame:
-    return pl.concat(source.bars(base, calendar), how="diagonal")
+    return pl.concat(source.bars(base, calendar, []), how="diagonal")
 
 
 def stamps(frame: pl.DataFrame) -> list[str]:

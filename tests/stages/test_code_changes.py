@@ -23,6 +23,8 @@ from tests.study_files import write_study
 PACKAGE = Path(plumbline.__file__).parent
 SIGNALS = {"signal:momentum", "signal:residual_momentum"}
 EVALUATIONS = {"evaluation:momentum", "evaluation:residual_momentum"}
+FIGURES = {"figures:momentum", "figures:residual_momentum"}
+NULLS = {f"{kind}:{x}" for kind in ("nulls", "shuffles") for x in ("momentum", "residual_momentum")}
 
 
 @pytest.fixture(scope="module")
@@ -70,10 +72,17 @@ def test_an_untouched_copy_outdates_nothing(study, tree):
     ("file", "users"),
     [
         ("features/signals/momentum.py", {"signal:momentum"}),
-        ("kernels/rolling.py", {"signal:residual_momentum", *EVALUATIONS}),
+        ("kernels/rolling.py", {"signal:residual_momentum", "liquidity", *FIGURES, *EVALUATIONS}),
         ("factors/models/rolling_regression.py", {"factor_model"}),
-        ("factors/quantiles.py", EVALUATIONS),
-        ("features/returns.py", {"returns", "factor_returns", "signal:momentum", *EVALUATIONS}),
+        ("factors/quantiles.py", {*FIGURES, *EVALUATIONS}),
+        ("factors/shuffled_nulls.py", {"shuffles:momentum", "shuffles:residual_momentum"}),
+        (
+            "features/returns.py",
+            {
+                *("returns", "factor_returns", "changes", "liquidity", "forward_ranks"),
+                *("signal:momentum", *FIGURES),
+            },
+        ),
     ],
 )
 def test_an_edited_file_outdates_the_stages_that_use_it_and_no_others(study, tree, file, users):
@@ -85,8 +94,9 @@ def test_an_edited_file_outdates_the_stages_that_use_it_and_no_others(study, tre
     name = "plumbline." + file.removesuffix(".py").replace("/", ".")
     assert set(must.values()) == {f"code of {name} changed"}
     if file == "factors/quantiles.py":
-        assert not readers
-        assert places(plan, "cached") == {n for n, _ in study.result.digests} - EVALUATIONS
+        assert readers == NULLS | EVALUATIONS
+        spared = {n for n, _ in study.result.digests} - FIGURES - EVALUATIONS - NULLS
+        assert places(plan, "cached") == spared
 
 
 def test_keep_computes_nothing_and_marks_results_with_the_code_that_made_them(study, tree):

@@ -112,8 +112,9 @@ def test_the_graph_shows_what_a_composite_is_made_of(study):
 def test_a_parameter_computes_its_signal_and_the_composites_of_it_and_no_other(folder, study):
     again = run(folder / "study.yaml", overrides=["signals.momentum.skip_bars=6"])
     changed = {"momentum", "quality_mix", "mix_of_mixes"}
-    expected = {f"{kind}:{label}" for kind in ("signal", "evaluation") for label in changed}
-    expected |= {"signal_correlation"}
+    kinds = ("signal", "figures", "nulls", "shuffles", "evaluation")
+    expected = {f"{kind}:{label}" for kind in kinds for label in changed}
+    expected |= {"correlation_sums", "signal_correlation"}
     assert computed(folder, again.result.run_id) == expected
     weights = run(folder / "study.yaml", overrides=["signals.quality_mix.weights=[1, 1]"])
     expected = {node for node in expected if not node.endswith(":momentum")}

@@ -56,9 +56,11 @@ def nodes(study) -> set[str]:
 
 def test_without_rules_no_node_knows_of_a_universe(plain):
     labels = ("momentum", "residual_momentum")
-    each = {f"{kind}:{label}" for kind in ("signal", "evaluation") for label in labels}
+    kinds = ("signal", "figures", "nulls", "shuffles", "evaluation")
+    each = {f"{kind}:{label}" for kind in kinds for label in labels}
     shared = {"returns", "factor_returns", "factor_model", "factor_fit", "risk_fit"}
-    assert nodes(plain) == shared | each | {"signal_correlation"}
+    shared |= {"changes", "liquidity", "forward_ranks", "correlation_sums", "signal_correlation"}
+    assert nodes(plain) == shared | each
 
 
 def test_a_signal_is_that_of_the_members_alone(ruled, plain):

@@ -24,7 +24,7 @@ def before_run(workspace: "Workspace") -> None:
         If they can give nothing of the recipe.
     """
     _ = workspace.pipeline
-    for text in (*workspace.losses(), *workspace.warnings):
+    for text in (*workspace.repairs(), *workspace.losses(), *workspace.warnings):
         console.note(f"warning: {text}")
     stop_if_interrupted()  # nothing is begun yet
 

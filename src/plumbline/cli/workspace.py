@@ -36,8 +36,10 @@ def find_workspace(
     project: Path | None,
     overrides: Sequence[str] | None,
     reading: Progress | None = None,
+    *,
+    or_last_read: bool = False,
 ) -> Workspace:
-    """Load a recipe and look at its data."""
+    """Load a recipe and look at its data; ``or_last_read`` as for :func:`prepare`."""
     if recipe is None:
         opened = find_project(project)
         recipe = opened.root / RECIPE
@@ -47,7 +49,7 @@ def find_workspace(
             )
     loaded = load_recipe(recipe, overrides or ())
     opened = find_project(project, loaded.base)
-    return prepare(loaded, project=opened, reading=reading)
+    return prepare(loaded, project=opened, reading=reading, or_last_read=or_last_read)
 
 
 def run_options(

@@ -9,6 +9,7 @@ import narwhals as nw
 import numpy as np
 
 from plumbline.core.calendar import ALWAYS_OPEN, Calendar, grid_of
+from plumbline.core.column_names import ASSET_NAMES, BAR_NAMES, OPENING_NAMES, field_name
 from plumbline.core.errors import (
     CalendarError,
     MissingDataError,
@@ -19,6 +20,9 @@ from plumbline.core.errors import (
 from plumbline.core.panel import Panel
 
 _BACKENDS = ("polars", "pandas", "pyarrow")
+_FORMS = ("long", "wide")
+_CLOSE_NAMES = tuple(name for name in BAR_NAMES if name not in OPENING_NAMES)
+_SHOWN = 20  # columns of a table that a message names
 _DIGITS = Context(prec=400)  # room for every float64 and every decimal written out
 
 
@@ -46,20 +50,24 @@ def panel_from_frame(
     asset: str | None = "asset",
     fields: Sequence[str] | None = None,
     calendar: Calendar | str | None = None,
+    form: str = "long",
 ) -> Panel:
     """Build a panel from a long or wide table.
 
     Parameters
     ----------
-    frame : polars, pandas or pyarrow table.
+    frame : polars, pandas or pyarrow table; the index of a pandas table is not read.
     bar : column of close times (UTC if naive), or of dates, which are midnight UTC without a
         calendar and session dates with one; with an exchange's calendar, times without a zone
-        that are all midnight are dates too.
-    asset : column of asset names (long table), or None (wide table: one column an asset).
+        that are all midnight are dates too. Where the default is not there, the one column of a
+        usual name is taken, such as ``date`` or ``timestamp``.
+    asset : column of asset names (long table), or None (wide table: one column an asset). Where
+        the default is not there, the one column of a usual name is taken, such as ``symbol``.
     fields : columns to take; default: all the others. For a wide table, one name for the field.
     calendar : lays the rows on the grid of a calendar, with a row of NaN for a missing bar; as text
         ``XNYS``, ``24/7`` or with a frequency, ``24/7 1h``. Without one the rows are taken as they
         are and numbered from 0.
+    form : ``long``, or ``wide``, which says the same as ``asset=None``.
 
     Returns
     -------
@@ -69,31 +77,88 @@ def panel_from_frame(
     Raises
     ------
     MissingDataError
-        If a column is missing.
+        If a column is missing, or several have a usual name.
     ParameterError
-        If the frame is no table in memory, a (bar, asset) stands twice, a value does not become
-        float64, or a time is null.
+        If ``form`` is no form or denies ``asset``, the frame is no table in memory, a (bar, asset)
+        stands twice, a value does not become float64, or a time is null.
     CalendarError
         If a time is off the calendar's grid.
     """
-    columns = Columns(bar, asset, None if fields is None else tuple(fields))
+    if form not in _FORMS:
+        raise ParameterError(f"form={form!r}: {nearest_names(str(form), _FORMS)}")
+    if form == "wide" and asset not in (None, Columns.asset):
+        raise ParameterError(f"form='wide' has no column of assets, so asset={asset!r} denies it")
     try:
         table = nw.from_native(frame, eager_only=True)
     except TypeError as error:
         raise ParameterError(
             f"{type(frame).__name__} is not a table of {', '.join(_BACKENDS)} in memory"
         ) from error
-    needed = [name for name in (columns.bar, columns.asset) if name is not None]
-    wanted = needed + (list(columns.fields or ()) if asset is not None else [])
-    missing = [name for name in wanted if name not in table.columns]
-    if missing:
-        hints = "; ".join(f"{name!r} ({nearest_names(name, table.columns)})" for name in missing)
-        raise MissingDataError(f"the table lacks columns: {hints}")
+    wanted = Columns(
+        bar, None if form == "wide" else asset, None if fields is None else tuple(fields)
+    )
+    columns = _found(table, wanted)
     grid = None if calendar is None else Calendar(*grid_of(calendar))
     closes = _closes(table[columns.bar], grid)
-    if asset is None:
+    if columns.asset is None:
         return _from_wide(table, closes, columns, grid)
     return _from_long(table, closes, columns, grid)
+
+
+def _found(table: nw.DataFrame[Any], wanted: Columns) -> Columns:
+    """Return the columns that are meant, usual names found where the defaults are not there."""
+    problems: list[str] = []
+    bar = _column("bar", wanted.bar, _CLOSE_NAMES, table.columns, problems)
+    asset = wanted.asset
+    if asset is not None:
+        asset = _column("asset", asset, ASSET_NAMES, table.columns, problems)
+        problems += [
+            f"{name!r} ({nearest_names(name, table.columns)})"
+            for name in wanted.fields or ()
+            if name not in table.columns
+        ]
+    if problems:
+        told = f"the table lacks columns: {'; '.join(problems)}"
+        raise MissingDataError(told + _index_advice(table))
+    return Columns(bar, asset, wanted.fields)
+
+
+def _column(
+    word: str, name: str, usual: Sequence[str], known: Sequence[str], problems: list[str]
+) -> str:
+    """Return the column that a name means; append what is wrong."""
+    if name in known:
+        return name
+    if name != getattr(Columns, word):
+        problems.append(f"{name!r} ({nearest_names(name, known)})")
+        return name
+    found = [column for column in known if field_name(str(column)) in usual]
+    if len(found) == 1:
+        return found[0]
+    what = "times" if word == "bar" else "assets"
+    wide = "" if word == "bar" else ", or form='wide' if every other column is an asset"
+    if found:
+        told = f"{word} could be {' or '.join(map(repr, found))}; say which with {word}=…{wide}"
+    else:
+        there = ", ".join(map(str, known[:_SHOWN])) + (", …" if len(known) > _SHOWN else "")
+        told = (
+            f"one of {what}, none is called {', '.join(usual)}; say {word}=… with one of: "
+            f"{there or 'none'}{wide}"
+        )
+    problems.append(told)
+    return name
+
+
+def _index_advice(table: nw.DataFrame[Any]) -> str:
+    """Return what to do about a pandas table whose times or assets lie in its index."""
+    if not table.implementation.is_pandas():
+        return ""
+    index = table.to_native().index
+    if index.nlevels > 1:
+        return "; its index is not read: give frame.reset_index()"
+    if index.dtype.kind != "M":
+        return ""
+    return "; its index holds times and is not read: give frame.rename_axis('date').reset_index()"
 
 
 def frame_from_panel(panel: Panel, backend: str = "polars") -> Any:

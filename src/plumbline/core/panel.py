@@ -4,13 +4,17 @@ import itertools
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, final
+from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 
 from plumbline.core.digest import digest
 from plumbline.core.errors import MissingDataError, ParameterError, UnknownAssetError, nearest_names
 
+if TYPE_CHECKING:
+    from plumbline.core.calendar import Calendar
+
+_SHOWN = 3  # assets that a panel names when it shows itself
 _PERIOD = re.compile(r"\d{4}(-\d{2}){0,2}")  # a year, a month or a day
 _MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}[T ]")  # a day and a time
 
@@ -188,16 +192,41 @@ class Panel(Mapping[str, np.ndarray]):
         return frame_from_panel(self, backend)
 
     @staticmethod
-    def from_frame(frame: Any, **options: Any) -> "Panel":
-        """Build a panel from a polars, pandas or Arrow table; see :func:`panel_from_frame`."""
+    def from_frame(
+        frame: Any,
+        *,
+        bar: str = "bar_close",
+        asset: str | None = "asset",
+        fields: Sequence[str] | None = None,
+        calendar: "Calendar | str | None" = None,
+        form: str = "long",
+    ) -> "Panel":
+        """Build a panel from a polars, pandas or Arrow table.
+
+        Parameters
+        ----------
+        frame : the table; the index of a pandas table is not read: ``frame.reset_index()``.
+        bar : column of close times or dates; default: the one with a usual name (``date`` …).
+        asset : column of assets; default: the one with a usual name (``symbol`` …). None says, as
+            ``form`` does, that every column but the times is an asset.
+        fields : columns to take, default all; of a wide table, the name of its one field.
+        calendar : ``XNYS``, ``24/7 1h`` …: missing bars of its grid become rows of NaN.
+        form : ``long``, a row a bar and asset, or ``wide``, a column an asset.
+
+        See :func:`plumbline.core.frames.panel_from_frame`, for errors too.
+        """
         from plumbline.core.frames import panel_from_frame
 
-        return panel_from_frame(frame, **options)
+        return panel_from_frame(
+            frame, bar=bar, asset=asset, fields=fields, calendar=calendar, form=form
+        )
 
     def __repr__(self) -> str:
         span = f"{self.bars[0]} … {self.bars[-1]}" if self.n_bars else "no bars"
+        more = ", …" if self.n_assets > _SHOWN else ""
+        named = f" ({', '.join(self.assets[:_SHOWN])}{more})" if self.assets else ""
         return (
-            f"Panel({self.n_bars} bars × {self.n_assets} assets, {span}, "
+            f"Panel({self.n_bars} bars × {self.n_assets} assets{named}, {span}, "
             f"fields: {', '.join(self) or 'none'})"
         )
 

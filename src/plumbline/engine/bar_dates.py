@@ -65,7 +65,7 @@ class BarDates:
     def row(self, label: str) -> dict[str, str | None]:
         """Return ``first_close`` and ``last_close`` of a block as ISO text; None if it has none."""
         found = self.span(label)
-        first, last = (None, None) if found is None else (moment.isoformat() for moment in found)
+        first, last = (None, None) if found is None else map(utc_text, found)
         return {"first_close": first, "last_close": last}
 
     def text(self, label: str) -> str:
@@ -83,6 +83,11 @@ class BarDates:
     def _moment(self, close: datetime) -> str:
         is_session = self.datasets[0].calendar_name != ALWAYS_OPEN
         return f"{close:%Y-%m-%d}" if is_session else f"{close:%Y-%m-%d %H:%M}"
+
+
+def utc_text(moment: datetime) -> str:
+    """Return a time, UTC without a zone, as ISO text: ``2009-01-02T21:00:00Z``."""
+    return f"{moment.isoformat()}Z"
 
 
 def with_dates(rows: Iterable[dict[str, Any]], dates: BarDates) -> list[dict[str, Any]]:

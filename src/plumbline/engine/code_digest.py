@@ -41,7 +41,7 @@ from plumbline.ledger.models import SourceFile
 _MACHINERY = ("engine", "lake", "ledger", "report", "cli", "web")
 _NO_NUMBERS = ("plumbline.core.errors", "plumbline.core.settings")  # raise or configure only
 _FINDS_BY_NAME = ("plumbline.core.fronts", "plumbline.core.plugin")  # found here by other means
-_SHAPES_DATA = ("calendar", "digest", "frames", "panel")
+_SHAPES_DATA = ("calendar", "column_names", "digest", "frames", "panel")
 _READS_DATA = ("numpy", "polars", "pyarrow", "exchange_calendars")
 _PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 _LEAVES = (int, float, str, bool, bytes, type(None), type)  # hold no class of the user's

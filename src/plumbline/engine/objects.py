@@ -57,14 +57,26 @@ class ObjectStore:
         self._checked: dict[str, _Mark] = {}
 
     def put(self, content: Any, suffix: str) -> str:
-        """Write bytes unless they are there, whole; return their name."""
+        """Write bytes unless they are there, whole; return their name.
+
+        Raises
+        ------
+        StageError
+            If the folder cannot be written.
+        """
         name = f"{blake3(content).hexdigest()}{suffix}"
         path = self.path(name)
-        if self._renewed(name, path):
-            return name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_durably(path, content)
-        sync_folder(path.parent)
+        try:
+            if self._renewed(name, path):
+                return name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_durably(path, content)
+            sync_folder(path.parent)
+        except OSError as error:
+            raise StageError(
+                f"results cannot be stored below {self.root}: {error.strerror}; see that the "
+                "folder is there, can be written and has room; what was finished is stored"
+            ) from error
         return name
 
     def path(self, name: str) -> Path:

@@ -7,12 +7,10 @@ import numpy as np
 import polars as pl
 from jaxtyping import Float
 
-from plumbline.core.panel import Panel
+from plumbline.factors.liquidity import Liquidity
 from plumbline.factors.options import EvaluationOptions
-from plumbline.factors.spread import SpreadSummary, SpreadTrades
+from plumbline.factors.spread import SpreadReturns, SpreadSummary, SpreadTrades
 from plumbline.factors.tables import empty_table, table
-from plumbline.features.returns import positive_prices, simple_returns
-from plumbline.kernels.rolling import rolling_mean, rolling_std
 
 _COLUMNS = (
     *("signal", "capital_usd", "gross_annual", "cost_annual", "impact_annual", "net_annual"),
@@ -20,18 +18,22 @@ _COLUMNS = (
 )
 
 
-class Liquidity(NamedTuple):
-    """How hard each asset is to trade at each close.
+class ImpactBars(NamedTuple):
+    """What the trades of a spread cost by moving prices, summed over assets; (T,) each.
 
     Parameters
     ----------
-    steepness : (T, A) σ/√V: volatility per bar over the root of the value traded per bar, USD. NaN
-        where one of them is unknown or no value is traded.
-    value_usd : (T, A) V; NaN where ``steepness`` is.
+    paid : impact, decimal of the capital of one side, for a capital of 1 USD; of the trades whose
+        impact is known.
+    known : value of these trades over that capital.
+    taken : sum over them of the share of the asset's traded value that a trade takes, for 1 USD.
+    n_known : number of these trades.
     """
 
-    steepness: Float[np.ndarray, "bars assets"]
-    value_usd: Float[np.ndarray, "bars assets"]
+    paid: Float[np.ndarray, " bars"]
+    known: Float[np.ndarray, " bars"]
+    taken: Float[np.ndarray, " bars"]
+    n_known: Float[np.ndarray, " bars"]
 
 
 class Impact(NamedTuple):
@@ -49,41 +51,17 @@ class Impact(NamedTuple):
     participation: float
 
 
-def liquidity(prices: Panel, window: int) -> Liquidity:
-    """Return trailing volatility and traded value of each asset, known at the close of each bar.
-
-    Parameters
-    ----------
-    prices : ``close``, USD, and ``volume``, units traded per bar.
-    window : bars of both, the bar itself included; 60 % of them must be there.
-    """
-    price = positive_prices(prices["close"])
-    first = prices.first_bar
-    volume = prices["volume"]
-    traded = np.where(np.isfinite(volume) & (volume >= 0), volume, np.nan) * price
-    value = rolling_mean(traded, window, first_bar=first)
-    deviation = rolling_std(simple_returns(price), window, first_bar=first)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        steepness = np.where(value > 0, deviation / np.sqrt(value), np.nan)
-    return Liquidity(steepness, np.where(np.isfinite(steepness), value, np.nan))
-
-
-def square_root_impact(trades: SpreadTrades, liquid: Liquidity, coefficient: float) -> Impact:
+def impact_bars(trades: SpreadTrades, liquid: Liquidity, coefficient: float) -> ImpactBars:
     """Return the impact of a spread's trades by the square-root law.
 
     A trade of Q USD moves its price by coefficient x σ x √(Q/V), paid on Q; σ and V belong to one
-    bar, and the law is the same for every length of bar. What is traded in assets whose σ or V is
-    unknown costs what the rest costs on average.
+    bar, and the law is the same for every length of bar.
 
     Parameters
     ----------
     trades : of a spread whose side is worth 1.
-    liquid : of all bars of the panel.
+    liquid : of the same bars; a trade meets that of its close, the bar before.
     coefficient : y, near 1.
-
-    Returns
-    -------
-    NaN without a trade whose impact is known.
 
     References
     ----------
@@ -91,18 +69,35 @@ def square_root_impact(trades: SpreadTrades, liquid: Liquidity, coefficient: flo
     estimation of equity market impact", Risk 18 (2005) 57-62. Bouchaud, "Price impact",
     Encyclopedia of Quantitative Finance (2010).
     """
-    n_bars = len(trades.traded)
-    rows = slice(trades.row - 1, trades.row - 1 + n_bars)  # traded at the close before the bar
-    size = np.abs(trades.traded)
-    steepness, value = liquid.steepness[rows], liquid.value_usd[rows]
+    size = np.abs(trades.traded[1:])
+    steepness, value = liquid.steepness[:-1], liquid.value_usd[:-1]
     is_known = np.isfinite(steepness) & (size > 0)
-    known = size[is_known]
-    if not len(known):
+    known = np.where(is_known, size, 0.0)
+    paid = known * np.sqrt(known) * np.where(is_known, steepness, 0.0)
+    taken = np.divide(known, value, out=np.zeros_like(known), where=is_known)
+    sums = (coefficient * paid.sum(axis=1), known.sum(axis=1), taken.sum(axis=1))
+    none = np.zeros(min(len(trades.traded), 1))  # the first bar has no close before
+    return ImpactBars(
+        *(np.concatenate([none, x]) for x in (*sums, is_known.sum(axis=1).astype(np.float64)))
+    )
+
+
+def square_root_impact(impact: ImpactBars, spread: SpreadReturns) -> Impact:
+    """Return the mean impact of a spread's trades.
+
+    What is traded in assets whose σ or V is unknown costs what the rest costs on average.
+
+    Returns
+    -------
+    NaN without a trade whose impact is known.
+    """
+    n_known = impact.n_known.sum()
+    if not n_known:
         return Impact(np.nan, np.nan)
-    paid = coefficient * (known * np.sqrt(known) * steepness[is_known]).sum()
+    unit = impact.paid.sum() / impact.known.sum()
     return Impact(
-        per_bar=float(paid / known.sum() * size.sum() / n_bars),
-        participation=float((known / value[is_known]).mean()),
+        per_bar=float(unit * spread.turnover.sum() / len(spread.turnover)),
+        participation=float(impact.taken.sum() / n_known),
     )
 
 

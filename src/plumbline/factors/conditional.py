@@ -1,12 +1,13 @@
 """Rank ICs within sectors, and in states of the market."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
 from jaxtyping import Float
 
+from plumbline.factors.figure_panel import known_sectors
 from plumbline.factors.tables import Axes, by_horizon, empty_table, table
 from plumbline.inference.hac import hac_mean
 from plumbline.kernels.order_statistics import rank_ic
@@ -16,39 +17,62 @@ _SECTOR = ("sector", "signal", "horizon_bars", *_FIGURES, "mean_n_assets")
 _REGIME = ("regime", "state", "signal", "horizon_bars", *_FIGURES)
 
 
-def ic_by_sector(
-    axes: Axes,
+class SectorBars(NamedTuple):
+    """Rank ICs among the assets of each sector alone, bar by bar; (G, S, H, T) each.
+
+    Parameters
+    ----------
+    ic : rank ICs; NaN where there is none.
+    n_pairs : assets with both a signal and a forward return.
+    """
+
+    ic: Float[np.ndarray, "sectors signals horizons bars"]
+    n_pairs: Float[np.ndarray, "sectors signals horizons bars"]
+
+
+def sector_bars(
     values: Float[np.ndarray, "signals bars assets"],
     forwards: Float[np.ndarray, "horizons bars assets"],
     sectors: Sequence[str | None],
-) -> pl.DataFrame:
-    """Return mean rank ICs among the assets of each sector alone.
+) -> SectorBars:
+    """Return rank ICs among the assets of each sector, the sectors sorted.
 
     Parameters
     ----------
     values : (S, T, A) signals, NaN where missing.
     forwards : (H, T, A) returns after each bar.
     sectors : sector of each asset; None for one that has none.
+    """
+    known = known_sectors(sectors)
+    shape = (len(known), len(values), len(forwards), values.shape[1])
+    found = SectorBars(np.empty(shape), np.empty(shape))
+    for row, sector in enumerate(known):
+        columns = np.array([name == sector for name in sectors])
+        some, after = values[:, :, columns], forwards[:, :, columns]
+        found.ic[row], found.n_pairs[row] = rank_ic(some, after), pair_counts(some, after)
+    return found
+
+
+def ic_by_sector(axes: Axes, by_bar: SectorBars, sectors: Sequence[str]) -> pl.DataFrame:
+    """Return mean rank ICs among the assets of each sector alone.
+
+    Parameters
+    ----------
+    by_bar : of all bars.
+    sectors : those of its first axis.
 
     Returns
     -------
     sector, signal, horizon_bars, mean_ic, t_hac, p_value, n_bars, mean_n_assets; sorted by sector.
     """
-    known = sorted({name for name in sectors if name is not None})
-    ics, sizes = [], []
-    for sector in known:
-        columns = np.array([name == sector for name in sectors])
-        some, after = values[:, :, columns], forwards[:, :, columns]
-        ic = rank_ic(some, after)
-        has_ic = np.isfinite(ic)
-        n_assets = np.where(has_ic, pair_counts(some, after), 0.0).sum(axis=2)
-        n_bars = has_ic.sum(axis=2)
-        ics.append(ic)
-        sizes.append(np.where(n_bars > 0, n_assets / np.maximum(n_bars, 1), np.nan))
-    if not known:
+    if not sectors:
         return empty_table(_SECTOR)
-    keys = {"sector": np.repeat(np.array(known, dtype=object), sizes[0].size)}
-    return table(keys | _figures(axes, ics) | {"mean_n_assets": np.concatenate(sizes).ravel()})
+    has_ic = np.isfinite(by_bar.ic)
+    n_assets = np.where(has_ic, by_bar.n_pairs, 0.0).sum(axis=3)
+    n_bars = has_ic.sum(axis=3)
+    sizes = np.where(n_bars > 0, n_assets / np.maximum(n_bars, 1), np.nan)
+    keys = {"sector": np.repeat(np.array(sectors, dtype=object), sizes[0].size)}
+    return table(keys | _figures(axes, list(by_bar.ic)) | {"mean_n_assets": sizes.ravel()})
 
 
 def ic_by_regime(

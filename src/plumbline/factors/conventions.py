@@ -1,6 +1,28 @@
 """One plain sentence per figure of an evaluation, to stand beside it."""
 
+from typing import Final
+
 from plumbline.factors.options import EvaluationOptions
+
+_HISTORY: Final = {
+    "ic_by_year": "Mean of the rank IC over the bars of a calendar year, UTC.",
+    "ic_by_month": "Mean of the rank IC over the bars of a calendar month, UTC.",
+    "ic_histogram": (
+        "Bars counted in equal bins whose edges are multiples of their width, the lower edge in."
+    ),
+    "quantile_history": (
+        "Each group is formed at every close, held to the next with equal weights; mean return "
+        "less that of all groups, running sum without compounding, before costs."
+    ),
+    "signal_correlation": (
+        "Spearman correlation of two signals over the assets of a bar that have both, mean over "
+        "the bars that have one."
+    ),
+    "gross_cumulative": "Running sum of gross returns, without compounding.",
+    "net_cumulative": "Running sum of net returns, without compounding.",
+    "drawdown": "Running sum of net returns less its highest value so far, zero included.",
+    "coverage": "Assets with a close on the bar, and of these, assets with a signal.",
+}
 
 
 def conventions(options: EvaluationOptions, rolling_bars: int = 252) -> dict[str, str]:
@@ -12,7 +34,8 @@ def conventions(options: EvaluationOptions, rolling_bars: int = 252) -> dict[str
     rolling_bars : window of the trailing mean of the rank IC.
     """
     return (
-        _ranks(options)
+        _HISTORY
+        | _ranks(options)
         | _chance(options)
         | _parts(rolling_bars)
         | _groups(options)

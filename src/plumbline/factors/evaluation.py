@@ -6,29 +6,24 @@ from typing import Any, final
 
 import numpy as np
 import polars as pl
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 
 from plumbline.core.errors import ParameterError
 from plumbline.core.page import pages
 from plumbline.core.panel import Panel
-from plumbline.factors.conditional import ic_by_regime, ic_by_sector, regime_problems
+from plumbline.factors.bar_figures import Tradable, bar_figures, tradable
+from plumbline.factors.conditional import regime_problems
 from plumbline.factors.conventions import conventions
+from plumbline.factors.evaluation_tables import Measured, tables_of
+from plumbline.factors.figure_panel import BarFigures, known_sectors
 from plumbline.factors.given_signals import refuse_wrong, signals_on
-from plumbline.factors.history import (
-    HISTORY_CONVENTIONS,
-    coverage,
-    ic_by_month,
-    ic_by_year,
-    ic_histogram,
-    ic_rolling,
-)
+from plumbline.factors.market import Market, market_of
+from plumbline.factors.null_suite import no_draws, null_draws
 from plumbline.factors.options import EvaluationOptions
-from plumbline.factors.rank_tables import Pairs, rank_tables
+from plumbline.factors.ranked import Ranked
 from plumbline.factors.signal_correlation import correlation_table, signal_correlation
-from plumbline.factors.signal_figures import figure_tables, market_of, signal_figures
 from plumbline.factors.tables import Axes
-from plumbline.factors.uncomputed import Lost, uncomputed, unranked
-from plumbline.kernels.order_statistics import centred_ranks, rank_ic
+from plumbline.kernels.order_statistics import centred_ranks
 
 _TEAR_SHEET = "tear_sheet"
 
@@ -201,41 +196,37 @@ def evaluate(
     chosen = options or EvaluationOptions()
     _check(signals, prices, regimes or {})
     market = market_of(prices, chosen)
-    values = np.stack([np.asarray(value, dtype=np.float64) for value in signals.values()])
-    values[~(np.isfinite(values) & np.isfinite(market.price))] = np.nan
-    axes = Axes(list(signals), chosen.horizons, prices.bars)
-    covered = _coverage(axes, values, prices)
-    ranks = centred_ranks(values)
-    figures = [
-        signal_figures(value, rank, market, chosen)
-        for value, rank in zip(values, ranks, strict=True)
-    ]
-    values[:, ~market.is_read] = np.nan
-    pairs = Pairs(values, market.forwards, ranks, rank_ic(values, market.forwards))
-    tables = rank_tables(axes, pairs, chosen)
+    found = tradable(list(signals.values()), market)
     asset_sectors = [(sectors or {}).get(asset) for asset in prices.assets]
-    books = [
-        Lost("spread", found.without_book, prices.n_bars, "bars", name)
-        for name, found in zip(signals, figures, strict=True)
-    ]
+    figures = bar_figures(found, market, asset_sectors, chosen)
+    measured = Measured(
+        axes=Axes(list(signals), chosen.horizons, prices.bars),
+        figures=figures,
+        draws=_draws(found, market, figures, chosen),
+        is_read=market.is_read,
+        sectors=known_sectors(asset_sectors),
+        has_liquidity=market.liquid is not None,
+    )
+    names = list(signals)
+    many = correlation_table(names, found.values) if len(names) > 1 else signal_correlation({})
     return Evaluation(
-        **tables,
-        **figure_tables(axes, figures, chosen),
-        ic_rolling=ic_rolling(tables["ic"], rolling_bars),
-        ic_by_year=ic_by_year(tables["ic"]),
-        ic_by_month=ic_by_month(tables["ic"]),
-        ic_histogram=ic_histogram(tables["ic"]),
-        ic_by_sector=ic_by_sector(axes, values, market.forwards, asset_sectors),
-        ic_by_regime=ic_by_regime(axes, pairs.ic, regimes or {}),
-        signal_correlation=(
-            correlation_table(axes.signals, values) if len(signals) > 1 else signal_correlation({})
-        ),
-        coverage=covered,
-        uncomputed=uncomputed([*_unranked(axes, pairs, market.is_read), *books]),
-        conventions=HISTORY_CONVENTIONS | conventions(chosen, rolling_bars),
+        **tables_of(measured, regimes or {}, chosen, rolling_bars),
+        signal_correlation=many,
+        conventions=conventions(chosen, rolling_bars),
         unavailable=_unavailable(prices, chosen, sectors, regimes)
         | ({} if len(signals) > 1 else {"signal_correlation": "there is one signal"}),
     )
+
+
+def _draws(
+    signals: Tradable, market: Market, figures: Sequence[BarFigures], options: EvaluationOptions
+) -> Float[np.ndarray, "nulls signals horizons draws"]:
+    ic, n_pairs = (np.stack([getattr(f, name) for f in figures]) for name in ("ic", "n_pairs"))
+    if not options.n_draws:
+        return no_draws(ic)
+    ranked = Ranked(signals.ranks, centred_ranks(market.forwards), ic, n_pairs)
+    told = {"n_draws": options.n_draws, "seed": options.seed, "first_bar": market.first_bar}
+    return null_draws(ranked, options.horizons, **told)
 
 
 def _check(
@@ -252,30 +243,6 @@ def _check(
     problems += regime_problems(regimes, prices.n_bars)
     if problems:
         raise ParameterError("; ".join(problems))
-
-
-def _coverage(
-    axes: Axes, values: Float[np.ndarray, "signals bars assets"], prices: Panel
-) -> pl.DataFrame:
-    found = [
-        coverage(name, value, prices) for name, value in zip(axes.signals, values, strict=True)
-    ]
-    return pl.concat([found[0], *(table[:, 2:] for table in found[1:])], how="horizontal")
-
-
-def _unranked(axes: Axes, pairs: Pairs, is_read: Bool[np.ndarray, " bars"]) -> list[Lost]:
-    return [
-        Lost(
-            "rank_ic",
-            unranked(pairs.values[s], pairs.forwards[h], pairs.ic[s, h], is_read),
-            int(is_read.sum()),
-            "bars",
-            name,
-            bars,
-        )
-        for s, name in enumerate(axes.signals)
-        for h, bars in enumerate(axes.horizons)
-    ]
 
 
 def _unavailable(

@@ -5,7 +5,6 @@ from typing import Final
 
 import numpy as np
 import polars as pl
-from jaxtyping import Float
 
 from plumbline.core.panel import Panel
 
@@ -19,28 +18,6 @@ _HISTOGRAM: Final = {
     "upper": pl.Float64(),
     "n": pl.Int64(),
 }
-
-
-HISTORY_CONVENTIONS: Final = {
-    "ic_by_year": "Mean of the rank IC over the bars of a calendar year, UTC.",
-    "ic_by_month": "Mean of the rank IC over the bars of a calendar month, UTC.",
-    "ic_histogram": (
-        "Bars counted in equal bins whose edges are multiples of their width, the lower edge in."
-    ),
-    "quantile_history": (
-        "Each group is formed at every close, held to the next with equal weights; mean return "
-        "less that of all groups, running sum without compounding, before costs."
-    ),
-    "signal_correlation": (
-        "Spearman correlation of two signals over the assets of a bar that have both, mean over "
-        "the bars that have one."
-    ),
-    "gross_cumulative": "Running sum of gross returns, without compounding.",
-    "net_cumulative": "Running sum of net returns, without compounding.",
-    "drawdown": "Running sum of net returns less its highest value so far, zero included.",
-    "coverage": "Assets with a close on the bar, and of these, assets with a signal.",
-}
-"""Table or quantity -> how it is computed, one sentence each."""
 
 
 def ic_rolling(ic: pl.DataFrame, window: int) -> pl.DataFrame:
@@ -160,23 +137,6 @@ def spread_history(spread: pl.DataFrame) -> pl.DataFrame:
     table = spread.with_columns(net_cumulative=net, gross_cumulative=gross)
     peak = pl.col("net_cumulative").cum_max().over("signal").clip(lower_bound=0.0)
     return table.with_columns(drawdown=pl.col("net_cumulative") - peak)
-
-
-def coverage(name: str, signal: Float[np.ndarray, "bars assets"], prices: Panel) -> pl.DataFrame:
-    """Return how many assets have a price, and a signal beside it, on each bar.
-
-    Returns
-    -------
-    bar_close, n_assets_priced, n_assets_with_signal_<name>.
-    """
-    is_priced = np.isfinite(prices["close"])
-    return pl.DataFrame(
-        {
-            "bar_close": pl.Series(prices.bars).dt.replace_time_zone("UTC"),
-            "n_assets_priced": is_priced.sum(axis=1),
-            f"n_assets_with_signal_{name}": (is_priced & np.isfinite(signal)).sum(axis=1),
-        }
-    )
 
 
 def factor_fit(model: Panel) -> pl.DataFrame:

@@ -7,6 +7,9 @@ import numpy as np
 import polars as pl
 from jaxtyping import Float, Int8
 
+from plumbline.kernels.group_sums import as_groups, fill_group_sums
+from plumbline.kernels.inputs import as_input
+
 
 class QuantileHistory(NamedTuple):
     """Running sums of groups from the bar after the first group on.
@@ -21,34 +24,48 @@ class QuantileHistory(NamedTuple):
     cumulative: Float[np.ndarray, "bars quantiles"]
 
 
-def quantile_history(
+def relative_returns(
     buckets: Int8[np.ndarray, "bars assets"],
     changes: Float[np.ndarray, "bars assets"],
     n_quantiles: int,
-) -> QuantileHistory:
-    """Return the running sum of what each group earns over one bar, less the mean of all groups.
+) -> Float[np.ndarray, "bars quantiles"]:
+    """Return what each group earns on each bar, less the mean of all groups.
 
     A group is formed at a close and held to the next, equal weights, before costs. A group without
-    assets on a bar keeps its sum and does not count in the mean. O(T·A).
+    assets on a bar earns 0 and does not count in the mean. O(T·A).
 
     Parameters
     ----------
     buckets : (T, A) groups 1 … Q formed at each close, 0 for none.
-    changes : (T, A) returns of each bar from :func:`plumbline.factors.spread.marked_changes`.
+    changes : (T, A) returns of each bar, see
+        :func:`plumbline.factors.marked_changes.marked_changes`.
     n_quantiles : Q.
+
+    Returns
+    -------
+    (T, Q) decimal; NaN on the first bar and where the close before formed no group.
     """
-    n_groups = n_quantiles + 1
-    formed, earned = buckets[:-1], changes[1:]
-    cell = (np.arange(len(formed))[:, None] * n_groups + formed).ravel()
-    length = len(formed) * n_groups
-    counts = np.bincount(cell, minlength=length).reshape(-1, n_groups)[:, 1:]
-    sums = np.bincount(cell, earned.ravel(), length).reshape(-1, n_groups)[:, 1:]
+    relative: Float[np.ndarray, "bars quantiles"] = np.full((len(buckets), n_quantiles), np.nan)
+    sums, counts = (np.empty((max(len(buckets) - 1, 0), n_quantiles)) for _ in range(2))
+    fill_group_sums(as_groups(buckets[:-1]), as_input(changes[1:]), sums, counts)
     n_formed = (counts > 0).sum(axis=1, keepdims=True)
     means = sums / np.maximum(counts, 1)
     of_all = means.sum(axis=1, keepdims=True) / np.maximum(n_formed, 1)
-    relative = np.where(counts > 0, means - of_all, 0.0)
-    first = int((n_formed[:, 0] > 0).argmax()) if n_formed.any() else len(formed)
-    return QuantileHistory(first + 1, relative[first:].cumsum(axis=0))
+    earned = np.where(counts > 0, means - of_all, 0.0)
+    relative[1:] = np.where(n_formed > 0, earned, np.nan)
+    return relative
+
+
+def quantile_history(relative: Float[np.ndarray, "bars quantiles"]) -> QuantileHistory:
+    """Return the running sums of what groups earn, from the bar after the first group on.
+
+    Parameters
+    ----------
+    relative : (T, Q) of :func:`relative_returns`, of all bars.
+    """
+    is_there = ~np.isnan(relative[:, 0])
+    first = int(is_there.argmax()) if is_there.any() else len(relative)
+    return QuantileHistory(first, np.nan_to_num(relative[first:], nan=0.0).cumsum(axis=0))
 
 
 def quantile_history_table(

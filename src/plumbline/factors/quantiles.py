@@ -13,6 +13,19 @@ from plumbline.kernels.group_sums import as_groups, fill_group_sums
 from plumbline.kernels.inputs import as_input
 
 
+class GroupReturns(NamedTuple):
+    """Sums of the forward returns of each group, bar by bar.
+
+    Parameters
+    ----------
+    sums : (H, T, Q) decimal over the horizon.
+    counts : (H, T, Q) returns in the group.
+    """
+
+    sums: Float[np.ndarray, "horizons bars quantiles"]
+    counts: Float[np.ndarray, "horizons bars quantiles"]
+
+
 class QuantileReturns(NamedTuple):
     """Mean forward return of each group, pooled over bars and assets.
 
@@ -67,16 +80,12 @@ def quantile_buckets(
     return buckets
 
 
-def quantile_returns(
+def group_returns(
     buckets: Int8[np.ndarray, "bars assets"],
     forwards: Float[np.ndarray, "horizons bars assets"],
     n_quantiles: int,
-) -> QuantileReturns:
-    """Return what each group earns over each horizon.
-
-    Every (bar, asset) with a group and a forward return counts once, so a bar with more assets
-    weighs more. alphalens takes the mean of the bars' means: the same where a group has equally
-    many on every bar.
+) -> GroupReturns:
+    """Return sums and counts of the forward returns of each group.
 
     Parameters
     ----------
@@ -85,16 +94,29 @@ def quantile_returns(
     n_quantiles : Q.
     """
     groups = as_groups(buckets)
-    sums, counts = (np.empty((len(buckets), n_quantiles)) for _ in range(2))
-    mean, demeaned, n = [], [], []
-    for forward in forwards:
+    shape = (*forwards.shape[:2], n_quantiles)
+    found = GroupReturns(np.empty(shape), np.empty(shape))
+    for forward, sums, counts in zip(forwards, *found, strict=True):
         fill_group_sums(groups, as_input(forward), sums, counts)
-        per_bar = sums.sum(axis=1) / np.maximum(counts.sum(axis=1), 1)
-        total = np.where(counts.sum(axis=0) > 0, counts.sum(axis=0), np.nan)
-        mean.append(sums.sum(axis=0) / total)
-        demeaned.append((sums - counts * per_bar[:, None]).sum(axis=0) / total)
-        n.append(counts.sum(axis=0).astype(np.int64))
-    return QuantileReturns(np.stack(mean), np.stack(demeaned), np.stack(n))
+    return found
+
+
+def quantile_returns(grouped: GroupReturns) -> QuantileReturns:
+    """Return what each group earns over each horizon.
+
+    Every (bar, asset) with a group and a forward return counts once, so a bar with more assets
+    weighs more. alphalens takes the mean of the bars' means: the same where a group has equally
+    many on every bar.
+    """
+    sums, counts = grouped
+    per_bar = sums.sum(axis=2) / np.maximum(counts.sum(axis=2), 1)
+    n = counts.sum(axis=1)
+    total = np.where(n > 0, n, np.nan)
+    return QuantileReturns(
+        mean=sums.sum(axis=1) / total,
+        mean_demeaned=(sums - counts * per_bar[:, :, None]).sum(axis=1) / total,
+        n=n.astype(np.int64),
+    )
 
 
 def quantile_table(axes: Axes, grouped: Sequence[QuantileReturns]) -> pl.DataFrame:

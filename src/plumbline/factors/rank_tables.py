@@ -5,16 +5,14 @@ from typing import NamedTuple
 
 import numpy as np
 import polars as pl
-from jaxtyping import Float, Float32
+from jaxtyping import Float
 
-from plumbline.factors.conditional import pair_counts
-from plumbline.factors.null_suite import NULLS, Ranked, null_draws, null_table
+from plumbline.factors.null_suite import null_table
 from plumbline.factors.options import EvaluationOptions
 from plumbline.factors.tables import Axes, by_horizon, empty_table, table
 from plumbline.inference.bootstrap import bootstrap_mean
 from plumbline.inference.breaks import mean_break
 from plumbline.inference.hac import HacMean, hac_mean
-from plumbline.kernels.order_statistics import centred_ranks, pearson_ic
 
 _BOOTSTRAP = (
     *("signal", "horizon_bars", "lower", "upper", "level", "block_bars", "n_resamples", "seed"),
@@ -28,35 +26,35 @@ _TEST = {
 }
 
 
-class Pairs(NamedTuple):
-    """Signals beside the returns that follow, on the bars that are read.
+class Coefficients(NamedTuple):
+    """Information coefficients of all signals on all bars.
 
     Parameters
     ----------
-    values : (S, T, A) signals, NaN where missing and on bars that are not read.
-    forwards : (H, T, A) returns after each bar.
-    ranks : (S, T, A) ranks of the signals less their mean, on all bars.
-    ic : (S, H, T) rank ICs; NaN where there is none.
+    ic, linear : (S, H, T) rank ICs and linear ICs; NaN where there is none.
+    n_pairs : (S, H, T) assets with both a signal and a return.
     """
 
-    values: Float[np.ndarray, "signals bars assets"]
-    forwards: Float[np.ndarray, "horizons bars assets"]
-    ranks: Float32[np.ndarray, "signals bars assets"]
     ic: Float[np.ndarray, "signals horizons bars"]
+    linear: Float[np.ndarray, "signals horizons bars"]
+    n_pairs: Float[np.ndarray, "signals horizons bars"]
 
 
-def rank_tables(axes: Axes, pairs: Pairs, options: EvaluationOptions) -> dict[str, pl.DataFrame]:
-    """Return every table of information coefficients over all assets and bars, by name."""
-    ic, linear = pairs.ic, pearson_ic(pairs.values, pairs.forwards)
-    tests, linear_tests = (
-        [hac_mean(some[:, h].T, horizon=bars) for h, bars in enumerate(axes.horizons)]
-        for some in (ic, linear)
-    )
-    n_pairs = pair_counts(pairs.values, pairs.forwards)
-    draws = np.empty((len(NULLS), *ic.shape[:2], 0))
-    if options.n_draws:
-        ranked = Ranked(pairs.ranks, centred_ranks(pairs.forwards), ic, n_pairs)
-        draws = null_draws(ranked, axes.horizons, n_draws=options.n_draws, seed=options.seed)
+def rank_tables(
+    axes: Axes,
+    found: Coefficients,
+    draws: Float[np.ndarray, "nulls signals horizons draws"],
+    options: EvaluationOptions,
+) -> dict[str, pl.DataFrame]:
+    """Return every table of information coefficients over all assets and bars, by name.
+
+    Parameters
+    ----------
+    draws : of :func:`plumbline.factors.null_suite.null_draws`, D = 0 for none.
+    """
+    ic, linear, n_pairs = found
+    tests = [hac_mean(ic[:, h].T, horizon=bars) for h, bars in enumerate(axes.horizons)]
+    linear_tests = [hac_mean(linear[:, h].T, horizon=bars) for h, bars in enumerate(axes.horizons)]
     mean = by_horizon(tests, "mean").reshape(ic.shape[:2])
     return {
         "summary": summary_table(axes, ic, tests, n_pairs),

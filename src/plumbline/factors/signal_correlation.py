@@ -1,6 +1,7 @@
 """How alike signals rank the assets of a bar."""
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
@@ -52,8 +53,33 @@ def correlation_table(
     names: Sequence[str], values: Float[np.ndarray, "signals bars assets"]
 ) -> pl.DataFrame:
     """Return the table of :func:`signal_correlation` of stacked signals."""
-    means = np.full((len(names), len(names)), np.nan)
-    _fill_means(means, values)
+    return table_of_sums(names, correlation_sums(values))
+
+
+class CorrelationSums(NamedTuple):
+    """Rank correlations of every two signals, summed over bars; (S, S) each.
+
+    Parameters
+    ----------
+    total : sum over the bars that have one.
+    n_bars : number of these bars.
+    """
+
+    total: Float[np.ndarray, "signals signals"]
+    n_bars: Float[np.ndarray, "signals signals"]
+
+
+def correlation_sums(values: Float[np.ndarray, "signals bars assets"]) -> CorrelationSums:
+    """Return sums over the bars of stacked signals; those of parts of the bars add up."""
+    sums = CorrelationSums(*np.zeros((2, len(values), len(values))))
+    _fill(sums, values)
+    return sums
+
+
+def table_of_sums(names: Sequence[str], sums: CorrelationSums) -> pl.DataFrame:
+    """Return the table of :func:`signal_correlation` from the sums over all bars."""
+    total, n_bars = sums
+    means = np.divide(total, n_bars, out=np.full(total.shape, np.nan), where=n_bars > 0)
     return pl.DataFrame(
         {
             "signal": pl.Series([name for name in names for _ in names], dtype=pl.String),
@@ -63,30 +89,25 @@ def correlation_table(
     )
 
 
-def _fill_means(
-    means: Float[np.ndarray, "signals signals"], values: Float[np.ndarray, "signals bars assets"]
-) -> None:
-    """Write mean correlations, one half of the signals with the other, then within each half."""
+def _fill(sums: CorrelationSums, values: Float[np.ndarray, "signals bars assets"]) -> None:
+    """Write sums, one half of the signals with the other, then within each half."""
     n = len(values)
     if n == 0:
         return
     if n == 1:
-        means[:] = _means(rank_ic(values, values))
+        _write(sums, rank_ic(values, values))
         return
     one, other = slice(0, n // 2), slice(n // 2, n)
-    means[one, other] = _means(rank_ic(values[one], values[other]))
-    means[other, one] = means[one, other].T
+    across = CorrelationSums(*(x[one, other] for x in sums))
+    _write(across, rank_ic(values[one], values[other]))
+    for x, written in zip(sums, across, strict=True):
+        x[other, one] = written.T
     for half in (one, other):
-        _fill_means(means[half, half], values[half])
+        _fill(CorrelationSums(*(x[half, half] for x in sums)), values[half])
 
 
-def _means(
-    by_bar: Float[np.ndarray, "left right bars"],
-) -> Float[np.ndarray, "left right"]:
-    """Return means over the bars that have a correlation."""
+def _write(sums: CorrelationSums, by_bar: Float[np.ndarray, "left right bars"]) -> None:
+    """Write sums and counts over the bars that have a correlation."""
     is_there = np.isfinite(by_bar)
-    n_bars = is_there.sum(axis=2)
-    total = np.where(is_there, by_bar, 0.0).sum(axis=2)
-    means: Float[np.ndarray, "left right"] = np.full(total.shape, np.nan)
-    np.divide(total, n_bars, out=means, where=n_bars > 0)
-    return means
+    sums.total[:] = np.where(is_there, by_bar, 0.0).sum(axis=2)
+    sums.n_bars[:] = is_there.sum(axis=2)

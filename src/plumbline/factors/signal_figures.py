@@ -1,21 +1,12 @@
-"""What an evaluation computes of one signal at a time: groups, turnover, spread and its trades."""
+"""What an evaluation says of one signal at a time: groups, turnover, spread and its trades."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import numpy as np
 import polars as pl
-from jaxtyping import Bool, Float, Float32
 
-from plumbline.core.panel import Panel
-from plumbline.factors.capacity import (
-    Impact,
-    Liquidity,
-    capacity_table,
-    liquidity,
-    square_root_impact,
-)
-from plumbline.factors.forward_returns import forward_returns
+from plumbline.factors.capacity import Impact, ImpactBars, capacity_table, square_root_impact
+from plumbline.factors.figure_panel import BarFigures
 from plumbline.factors.history import spread_history
 from plumbline.factors.options import EvaluationOptions
 from plumbline.factors.quantile_history import (
@@ -24,55 +15,34 @@ from plumbline.factors.quantile_history import (
     quantile_history_table,
 )
 from plumbline.factors.quantiles import (
+    GroupReturns,
     QuantileReturns,
-    quantile_buckets,
     quantile_returns,
     quantile_table,
 )
 from plumbline.factors.spread import (
+    SpreadBars,
     SpreadReturns,
     SpreadSummary,
-    marked_changes,
-    returns_of,
+    spread_returns,
     spread_summary,
     spread_summary_table,
     spread_table,
-    spread_trades,
 )
 from plumbline.factors.tables import Axes
 from plumbline.factors.turnover import (
     Autocorrelation,
+    GroupMembers,
     Turnover,
     autocorrelation_table,
     quantile_turnover,
     rank_autocorrelation,
     turnover_table,
 )
-from plumbline.factors.uncomputed import without_book
-from plumbline.features.returns import positive_prices
-
-
-class Market(NamedTuple):
-    """What every signal of an evaluation meets.
-
-    Parameters
-    ----------
-    price : (T, A) closes; NaN where missing or not positive.
-    forwards : (H, T, A) returns after each bar.
-    changes : (T, A) what a holding gains on each bar, gaps marked at the last close.
-    is_read : (T,) bars that information coefficients and quantile returns read.
-    liquid : how hard assets are to trade; None without volume.
-    """
-
-    price: Float[np.ndarray, "bars assets"]
-    forwards: Float[np.ndarray, "horizons bars assets"]
-    changes: Float[np.ndarray, "bars assets"]
-    is_read: Bool[np.ndarray, " bars"]
-    liquid: Liquidity | None
 
 
 class SignalFigures(NamedTuple):
-    """Figures of one signal; ``without_book`` counts bars without a spread by reason."""
+    """Figures of one signal over all bars."""
 
     quantiles: QuantileReturns
     history: QuantileHistory
@@ -80,68 +50,36 @@ class SignalFigures(NamedTuple):
     autocorrelation: Autocorrelation
     spread: SpreadReturns
     summary: SpreadSummary
-    impact: Impact | None
-    without_book: dict[str, int]
+    impact: Impact
 
 
-def market_of(prices: Panel, options: EvaluationOptions) -> Market:
-    """Return what every signal meets.
-
-    Parameters
-    ----------
-    prices : ``close``, and ``volume`` where there is one.
-    options : ``horizons``, ``every_bars``, ``impact_bars``.
-    """
-    price = positive_prices(prices["close"])
-    has_curve = "volume" in prices and bool(options.capitals_usd)
-    return Market(
-        price=price,
-        forwards=forward_returns(price, options.horizons),
-        changes=marked_changes(price),
-        is_read=(prices.first_bar + np.arange(prices.n_bars)) % options.every_bars == 0,
-        liquid=liquidity(prices, options.impact_bars) if has_curve else None,
-    )
-
-
-def signal_figures(
-    value: Float[np.ndarray, "bars assets"],
-    ranks: Float32[np.ndarray, "bars assets"],
-    market: Market,
-    options: EvaluationOptions,
-) -> SignalFigures:
-    """Return what one signal gives.
-
-    Parameters
-    ----------
-    value : (T, A) the signal; NaN where it is missing or cannot be traded.
-    ranks : (T, A) its ranks on every bar.
-    """
-    n_quantiles = options.n_quantiles
-    buckets = quantile_buckets(value, n_quantiles)
-    trades = spread_trades(buckets, market.changes, options)
-    spread = returns_of(trades, options.cost_bps)
-    impact = (
-        None if market.liquid is None else square_root_impact(trades, market.liquid, options.impact)
-    )
-    read = np.where(market.is_read[:, None], buckets, 0).astype(np.int8)
+def signal_figures(bars: BarFigures, options: EvaluationOptions) -> SignalFigures:
+    """Return what the figures of all bars come to."""
+    has_book = bars.has_book > 0
+    spread = spread_returns(SpreadBars(bars.gross, bars.turnover, has_book), options.cost_bps)
+    impact = ImpactBars(bars.paid, bars.known, bars.taken, bars.n_known)
+    members = GroupMembers(bars.n_members, bars.stayed)
     return SignalFigures(
-        quantiles=quantile_returns(read, market.forwards, n_quantiles),
-        history=quantile_history(buckets, market.changes, n_quantiles),
-        turnover=quantile_turnover(buckets, options.horizons, n_quantiles),
-        autocorrelation=rank_autocorrelation(ranks, options.horizons),
+        quantiles=quantile_returns(GroupReturns(bars.group_sums, bars.group_counts)),
+        history=quantile_history(bars.relative),
+        turnover=quantile_turnover(members, options.horizons),
+        autocorrelation=rank_autocorrelation(bars.autocorrelation),
         spread=spread,
         summary=spread_summary(spread, options.periods_per_year),
-        impact=impact,
-        without_book=without_book(value, buckets, n_quantiles),
+        impact=square_root_impact(impact, spread),
     )
 
 
 def figure_tables(
-    axes: Axes, figures: Sequence[SignalFigures], options: EvaluationOptions
+    axes: Axes,
+    figures: Sequence[SignalFigures],
+    options: EvaluationOptions,
+    *,
+    has_liquidity: bool,
 ) -> dict[str, pl.DataFrame]:
-    """Return the tables of what was computed one signal at a time, by name."""
+    """Return the tables of what is computed one signal at a time, by name."""
     summaries = [found.summary for found in figures]
-    impacts = [found.impact for found in figures if found.impact is not None]
+    impacts = [found.impact for found in figures] if has_liquidity else []
     return {
         "quantiles": quantile_table(axes, [found.quantiles for found in figures]),
         "quantile_history": quantile_history_table(

@@ -10,7 +10,6 @@ from jaxtyping import Bool, Float, Int8
 
 from plumbline.factors.options import EvaluationOptions
 from plumbline.factors.tables import Axes, table
-from plumbline.features.returns import positive_prices
 from plumbline.inference.hac import hac_mean
 from plumbline.kernels.rolling import rolling_mean
 
@@ -35,18 +34,34 @@ class SpreadReturns(NamedTuple):
 
 
 class SpreadTrades(NamedTuple):
-    """What the spread holds at stake, asset by asset, from the bar after its first book.
+    """What the spread holds at stake, bar by bar and asset by asset.
 
     Parameters
     ----------
-    row : number of the first bar; the arrays cover it and all later bars.
-    traded : value bought (sold below 0) at the close before the bar, of the capital of one side.
-    gained : from that close to the bar's, the same unit.
+    traded : (T, A) value bought (sold below 0) at the close before the bar, of the capital of one
+        side; 0 on the first bar, which has no close before.
+    gained : (T, A) from that close to the bar's, the same unit.
+    has_book : (T,) whether a book is formed at the bar's close.
     """
 
-    row: int
     traded: Float[np.ndarray, "bars assets"]
     gained: Float[np.ndarray, "bars assets"]
+    has_book: Bool[np.ndarray, " bars"]
+
+
+class SpreadBars(NamedTuple):
+    """The same summed over assets, from the first bar of the data on.
+
+    Parameters
+    ----------
+    gross : (T,) decimal of the capital of one side, before costs.
+    turnover : (T,) value traded at the close before the bar, both sides, over that capital.
+    has_book : (T,) whether a book is formed at the bar's close.
+    """
+
+    gross: Float[np.ndarray, " bars"]
+    turnover: Float[np.ndarray, " bars"]
+    has_book: Bool[np.ndarray, " bars"]
 
 
 class SpreadSummary(NamedTuple):
@@ -64,31 +79,11 @@ class SpreadSummary(NamedTuple):
     n_bars: int
 
 
-def marked_changes(close: Float[np.ndarray, "bars assets"]) -> Float[np.ndarray, "bars assets"]:
-    """Return what a holding of one gains on each bar, a missing close marked at the last one known.
-
-    The move over a gap is gained on the bar on which the price is back; a price that never comes
-    back gains nothing more. Row 0 and bars before an asset's first close are 0.
-
-    Parameters
-    ----------
-    close : (T, A) prices; missing, infinite and non-positive ones are missing.
-    """
-    price = positive_prices(close)
-    row = np.where(np.isfinite(price), np.arange(len(price))[:, None], 0)
-    carried = np.take_along_axis(price, np.maximum.accumulate(row, axis=0), axis=0)
-    changes = np.zeros_like(price)
-    with np.errstate(over="ignore"):
-        np.divide(carried[1:], carried[:-1], out=changes[1:])
-    changes[1:] -= 1.0
-    changes[~np.isfinite(changes)] = 0.0
-    return changes
-
-
 def spread_trades(
     buckets: Int8[np.ndarray, "bars assets"],
     changes: Float[np.ndarray, "bars assets"],
     options: EvaluationOptions,
+    first_bar: int = 0,
 ) -> SpreadTrades:
     """Return what the spread of the highest over the lowest group trades and gains, bar by bar.
 
@@ -103,49 +98,51 @@ def spread_trades(
     buckets : (T, A) groups 1 … Q, 0 for none; an asset without a close must be in none.
     changes : (T, A) returns of each bar from :func:`marked_changes`.
     options : ``n_quantiles``, ``spread_horizon``.
+    first_bar : calendar number of row 0, which fixes the order of sums.
+
+    Notes
+    -----
+    A row reads the books of ``spread_horizon + 1`` rows before it.
 
     References
     ----------
     Jegadeesh and Titman (1993), Journal of Finance 48, 65-91 (overlapping books).
     """
-    position, has_book = _position(buckets, options)
-    if not has_book[:-1].any():
-        empty = np.zeros((0, buckets.shape[1]))
-        return SpreadTrades(len(buckets), empty, empty)
-    first = int(has_book.argmax())
+    position, has_book = _position(buckets, options, first_bar)
+    gained, traded = np.zeros_like(position), np.zeros_like(position)
     held = position[:-1]
-    gained = held * changes[1:]
-    traded = held.copy()
-    traded[1:] -= held[:-1] + gained[:-1]
-    return SpreadTrades(first + 1, traded[first:], gained[first:])
+    gained[1:] = held * changes[1:]
+    traded[1:] = held
+    traded[2:] -= held[:-1] + gained[1:-1]
+    return SpreadTrades(traded, gained, has_book)
 
 
-def spread_returns(
-    buckets: Int8[np.ndarray, "bars assets"],
-    changes: Float[np.ndarray, "bars assets"],
-    options: EvaluationOptions,
-) -> SpreadReturns:
-    """Return what the spread of :func:`spread_trades` earns, after ``cost_bps`` on what it trades.
-
-    Parameters
-    ----------
-    buckets, changes, options : see :func:`spread_trades`.
-    """
-    return returns_of(spread_trades(buckets, changes, options), options.cost_bps)
+def spread_bars(trades: SpreadTrades) -> SpreadBars:
+    """Return the sums of a spread over its assets."""
+    return SpreadBars(
+        gross=trades.gained.sum(axis=1),
+        turnover=np.abs(trades.traded).sum(axis=1),
+        has_book=trades.has_book,
+    )
 
 
-def returns_of(trades: SpreadTrades, cost_bps: float) -> SpreadReturns:
-    """Return the sums of a spread over its assets, and its cost in basis points of what it trades.
+def spread_returns(bars: SpreadBars, cost_bps: float) -> SpreadReturns:
+    """Return what a spread earns from the bar after its first book, after costs.
 
     Parameters
     ----------
-    trades : of :func:`spread_trades`.
+    bars : of all bars.
     cost_bps : basis points of the value traded.
     """
-    turnover = np.abs(trades.traded).sum(axis=1)
-    gross = trades.gained.sum(axis=1)
+    first = first_return(bars.has_book)
+    turnover, gross = bars.turnover[first:], bars.gross[first:]
     cost = cost_bps * 1e-4 * turnover
-    return SpreadReturns(trades.row, gross, cost, gross - cost, turnover)
+    return SpreadReturns(first, gross, cost, gross - cost, turnover)
+
+
+def first_return(has_book: Bool[np.ndarray, " bars"]) -> int:
+    """Return the row after the first book; the number of rows if no bar follows a book."""
+    return int(has_book.argmax()) + 1 if has_book[:-1].any() else len(has_book)
 
 
 def spread_summary(spread: SpreadReturns, periods_per_year: float) -> SpreadSummary:
@@ -182,7 +179,7 @@ def spread_summary(spread: SpreadReturns, periods_per_year: float) -> SpreadSumm
 
 
 def _position(
-    buckets: Int8[np.ndarray, "bars assets"], options: EvaluationOptions
+    buckets: Int8[np.ndarray, "bars assets"], options: EvaluationOptions, first_bar: int
 ) -> tuple[Float[np.ndarray, "bars assets"], Bool[np.ndarray, " bars"]]:
     """Return the mean of the last books, and whether a bar has one."""
     top, bottom = buckets == options.n_quantiles, buckets == 1
@@ -191,7 +188,7 @@ def _position(
     share = is_formed / np.maximum([n_top, n_bottom], 1)
     book = top * share[0][:, None] - bottom * share[1][:, None]
     book[~is_formed] = np.nan
-    position = rolling_mean(book, options.spread_horizon, min_obs=1)
+    position = rolling_mean(book, options.spread_horizon, min_obs=1, first_bar=first_bar)
     return np.nan_to_num(position, nan=0.0), is_formed
 
 

@@ -12,6 +12,19 @@ from plumbline.kernels.group_sums import as_groups, fill_members
 from plumbline.kernels.order_statistics import pearson_ic
 
 
+class GroupMembers(NamedTuple):
+    """Members of each group, bar by bar.
+
+    Parameters
+    ----------
+    n_members : (T, Q) assets in the group.
+    stayed : (H, T, Q) of these, how many were in it h bars before.
+    """
+
+    n_members: Float[np.ndarray, "bars quantiles"]
+    stayed: Float[np.ndarray, "horizons bars quantiles"]
+
+
 class Turnover(NamedTuple):
     """Mean turnover of each group, and over how many bars; (H, Q) each."""
 
@@ -26,12 +39,10 @@ class Autocorrelation(NamedTuple):
     n_bars: Float[np.ndarray, " horizons"]
 
 
-def quantile_turnover(
+def group_members(
     buckets: Int8[np.ndarray, "bars assets"], horizons: Sequence[int], n_quantiles: int
-) -> Turnover:
-    """Return the share of a group's members that were not in it h bars before.
-
-    The mean over bars t at which the group has members at t and at t - h, as alphalens counts it.
+) -> GroupMembers:
+    """Return how many members each group has, and how many of them it had h bars before.
 
     Parameters
     ----------
@@ -41,27 +52,47 @@ def quantile_turnover(
 
     Returns
     -------
-    Decimals, 0 for a group that keeps its members; NaN without such bars. O(H·T·A).
+    Nobody stayed on the first h bars. O(H·T·A).
     """
-    mean, counted = (np.full((len(horizons), n_quantiles), np.nan) for _ in range(2))
     groups = as_groups(buckets)
-    n_members, stayed = (np.empty((len(buckets), n_quantiles)) for _ in range(2))
+    n_members = np.zeros((len(buckets), n_quantiles))
+    stayed = np.empty((len(horizons), *n_members.shape))
+    for of_lag, h in zip(stayed, horizons, strict=True):
+        fill_members(groups, h, n_members, of_lag)
+    return GroupMembers(n_members, stayed)
+
+
+def quantile_turnover(members: GroupMembers, horizons: Sequence[int]) -> Turnover:
+    """Return the share of a group's members that were not in it h bars before.
+
+    The mean over bars t at which the group has members at t and at t - h, as alphalens counts it.
+
+    Parameters
+    ----------
+    members : of all bars.
+    horizons : H lags, bars.
+
+    Returns
+    -------
+    Decimals, 0 for a group that keeps its members; NaN without such bars.
+    """
+    shape = (len(horizons), members.n_members.shape[1])
+    mean, counted = np.full(shape, np.nan), np.full(shape, np.nan)
     for row, h in enumerate(horizons):
-        fill_members(groups, h, n_members, stayed)
-        for q in range(n_quantiles):
-            now, then = n_members[h:, q], n_members[:-h, q]
+        for q in range(shape[1]):
+            now, then = members.n_members[h:, q], members.n_members[:-h, q]
             has_both = (now > 0) & (then > 0)
-            kept = stayed[h:, q][has_both] / now[has_both]
+            kept = members.stayed[row, h:, q][has_both] / now[has_both]
             counted[row, q] = has_both.sum()
             if len(kept):
                 mean[row, q] = (1 - kept).mean()
     return Turnover(mean, counted)
 
 
-def rank_autocorrelation(
+def rank_autocorrelations(
     ranks: Float[np.ndarray, "bars assets"], horizons: Sequence[int]
-) -> Autocorrelation:
-    """Return the mean correlation of a bar's ranks with those h bars before.
+) -> Float[np.ndarray, "horizons bars"]:
+    """Return the correlation of each bar's ranks with those h bars before.
 
     Ranks are among all assets of their own bar; the correlation is linear, over the assets that
     have both, as alphalens takes it.
@@ -73,16 +104,19 @@ def rank_autocorrelation(
 
     Returns
     -------
-    NaN without a bar that has a correlation. O(H·T·A).
+    (H, T); NaN on the first h bars and where there is none. O(H·T·A).
     """
-    mean, counted = np.full(len(horizons), np.nan), np.zeros(len(horizons))
-    for row, h in enumerate(horizons):
-        found = pearson_ic(ranks[None, h:], ranks[None, :-h])[0, 0]
-        found = found[np.isfinite(found)]
-        counted[row] = len(found)
-        if len(found):
-            mean[row] = found.mean()
-    return Autocorrelation(mean, counted)
+    found = np.full((len(horizons), len(ranks)), np.nan)
+    for row, h in zip(found, horizons, strict=True):
+        row[h:] = pearson_ic(ranks[None, h:], ranks[None, :-h])[0, 0]
+    return found
+
+
+def rank_autocorrelation(by_bar: Float[np.ndarray, "horizons bars"]) -> Autocorrelation:
+    """Return means of :func:`rank_autocorrelations`; NaN without a bar that has one."""
+    there = [row[np.isfinite(row)] for row in by_bar]
+    mean = [row.mean() if len(row) else np.nan for row in there]
+    return Autocorrelation(np.array(mean), np.array([float(len(row)) for row in there]))
 
 
 def turnover_table(axes: Axes, found: Sequence[Turnover]) -> pl.DataFrame:

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple, final
 
 import numpy as np
 import polars as pl
-from jaxtyping import Bool, Float, Int8
+from jaxtyping import Bool, Float
 
 _SCHEMA: dict[str, Any] = {
     "part": pl.String,
@@ -56,8 +56,8 @@ def uncomputed(parts: Sequence[Lost]) -> pl.DataFrame:
 
 
 def unranked(
-    values: Float[np.ndarray, "bars assets"],
-    forward: Float[np.ndarray, "bars assets"],
+    n_values: Float[np.ndarray, " bars"],
+    n_pairs: Float[np.ndarray, " bars"],
     ic: Float[np.ndarray, " bars"],
     is_read: Bool[np.ndarray, " bars"],
 ) -> dict[str, int]:
@@ -65,8 +65,8 @@ def unranked(
 
     Parameters
     ----------
-    values : (T, A) a signal, NaN where it cannot be traded.
-    forward : (T, A) returns over one horizon.
+    n_values : (T,) assets with a value of the signal that can be traded.
+    n_pairs : (T,) those that also have a return over one horizon.
     ic : (T,) their rank IC.
     is_read : (T,) the bars that are read at all.
 
@@ -76,15 +76,12 @@ def unranked(
     ``too_few_assets``: fewer than 3 have both. ``constant``: the signal, or the returns, of those
     are all equal.
     """
-    has_value = np.isfinite(values)
-    n_values = has_value.sum(axis=1)
-    n_both = (has_value & np.isfinite(forward)).sum(axis=1)
     left = is_read & ~np.isfinite(ic)
     counts = {}
     for reason, holds in (
         ("no_signal", n_values == 0),
-        ("no_return", n_both == 0),
-        ("too_few_assets", n_both < _LEAST_ASSETS),
+        ("no_return", n_pairs == 0),
+        ("too_few_assets", n_pairs < _LEAST_ASSETS),
         ("constant", np.ones(len(left), dtype=bool)),
     ):
         counts[reason] = int((left & holds).sum())
@@ -93,16 +90,14 @@ def unranked(
 
 
 def without_book(
-    values: Float[np.ndarray, "bars assets"],
-    buckets: Int8[np.ndarray, "bars assets"],
-    n_quantiles: int,
+    n_values: Float[np.ndarray, " bars"], has_book: Bool[np.ndarray, " bars"], n_quantiles: int
 ) -> dict[str, int]:
     """Count the bars on which no spread can be formed, by reason.
 
     Parameters
     ----------
-    values : (T, A) a signal, NaN where it cannot be traded.
-    buckets : (T, A) its groups; see :func:`plumbline.factors.quantiles.quantile_buckets`.
+    n_values : (T,) assets with a value of the signal that can be traded.
+    has_book : (T,) whether both the top group and the bottom group hold an asset.
     n_quantiles : number of groups.
 
     Returns
@@ -110,11 +105,9 @@ def without_book(
     ``no_signal``: no asset has a value. ``fewer_values_than_groups``. ``ties``: so many values are
     equal that the top group is empty.
     """
-    n_values = np.isfinite(values).sum(axis=1)
-    is_formed = (buckets == n_quantiles).any(axis=1) & (buckets == 1).any(axis=1)
     is_few = n_values < n_quantiles
     return {
         "no_signal": int((n_values == 0).sum()),
         "fewer_values_than_groups": int((is_few & (n_values > 0)).sum()),
-        "ties": int((~is_formed & ~is_few).sum()),
+        "ties": int((~has_book & ~is_few).sum()),
     }

@@ -10,7 +10,7 @@ from scipy.fft import irfft, next_fast_len, rfft
 
 from plumbline.core.errors import ParameterError
 from plumbline.core.random import random_stream
-from plumbline.kernels.resampled_blocks import add_blocks
+from plumbline.kernels.resampled_blocks import add_blocks, sure_lengths
 
 _MIN_OBS = 3
 _CHUNK = 64  # blocks a resample that are drawn at a time
@@ -179,10 +179,13 @@ class _Resamples:
         is_there = np.isfinite(series)
         self._centre = series[is_there].mean()
         deviations = np.where(is_there, series - self._centre, 0.0)
-        self._sums = np.stack([_sums_to(x) for x in (deviations, is_there.astype(np.float64))])
+        self._sums = np.stack(
+            [_sums_to(x) for x in (deviations, is_there.astype(np.float64))], axis=1
+        )
         self._longer = _tail_probabilities(block, len(series))
+        self._surely = sure_lengths(self._longer)
         self._left = np.full(n_resamples, len(series))
-        self._added = np.zeros((2, n_resamples))
+        self._added = np.zeros((n_resamples, 2))
 
     @property
     def is_complete(self) -> bool:
@@ -194,11 +197,11 @@ class _Resamples:
         draws: UInt64[np.ndarray, "resamples blocks"],
     ) -> None:
         """Add blocks; see :func:`plumbline.kernels.resampled_blocks.add_blocks`."""
-        add_blocks(self._sums, self._longer, draws, self._left, self._added)
+        add_blocks(self._sums, self._longer, self._surely, draws, self._left, self._added)
 
     def means(self) -> Float[np.ndarray, " resamples"]:
         """Return the mean of every resample; NaN where it holds no value."""
-        total, n = self._added
+        total, n = self._added.T
         excess = np.divide(total, n, out=np.full(len(n), np.nan), where=n > 0)
         means: Float[np.ndarray, " resamples"] = self._centre + excess
         return means

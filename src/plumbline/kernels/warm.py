@@ -203,10 +203,12 @@ def _warm_group_sums() -> None:
 
 def _warm_resampling() -> None:
     """Add a block to a resample."""
-    from plumbline.kernels.resampled_blocks import add_blocks
+    from plumbline.kernels.resampled_blocks import add_blocks, sure_lengths
 
     bits = np.zeros((1, 1), dtype=np.uint64)
-    add_blocks(np.zeros((2, 5)), bits[0], bits, np.array([2]), np.zeros((2, 1)))
+    add_blocks(
+        np.zeros((5, 2)), bits[0], sure_lengths(bits[0]), bits, np.array([2]), np.zeros((1, 2))
+    )
 
 
 def _panel(*shape: int) -> Float[np.ndarray, "..."]:

@@ -340,6 +340,12 @@ def remember_ingest(connection: Connection, ingest: Ingest, created: datetime) -
     connection.execute(insert(ingests), [row])
 
 
+def list_ingests(connection: Connection, name: str) -> list[Ingest]:
+    """Return the ingests that are remembered of a name, the newest first."""
+    query = select(*(ingests.c[field] for field in Ingest._fields)).where(ingests.c.name == name)
+    return [Ingest(*row) for row in connection.execute(query.order_by(_NEWEST_FIRST))]
+
+
 def get_quality(connection: Connection, dataset: Dataset) -> bytes | None:
     """Return the quality report of the newest ingest that gave a dataset, or None.
 

@@ -3,28 +3,18 @@
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, final
 
+from plumbline.core.column_names import ASSET_NAMES, BAR_NAMES, OPENING_NAMES, field_name
 from plumbline.core.errors import nearest_names
 from plumbline.lake.problem_text import listed
 
 if TYPE_CHECKING:
+    from plumbline.lake.raw_table import RawTable
     from plumbline.lake.table_source import TableSource
 
-BAR_NAMES = (
-    "bar_close",
-    "close_time",
-    "date",
-    "datetime",
-    "day",
-    "open_time",
-    "session",
-    "time",
-    "timestamp",
-)
-ASSET_NAMES = ("asset", "instrument", "isin", "permno", "ric", "symbol", "ticker")
-_OPENING = ("open_time",)
+_UNNAMED = re.compile(r"|Unnamed: \d+|__index_level_\d+__")  # as pandas writes an index
 _VALUE = re.compile(r"^\s*[+-]?(\d[\d.,:eE+/TZ -]*|\d{4}-\d{2}-\d{2}.*)\s*$")
 
 
@@ -38,31 +28,27 @@ class Roles:
     bar : column of times.
     asset : column of asset names; None if the table is wide or one file is one asset.
     values : our name -> column: fields of a long table, assets of a wide one.
+    notes : column -> what the quality report says of it: ``name_taken`` and ``unnamed_column`` are
+        left out, ``unadjusted_close`` stands beside a close that nobody chose.
     """
 
     bar: str
     asset: str | None
     values: dict[str, str]
+    notes: dict[str, str] = field(default_factory=dict)
 
 
-def field_name(column: str) -> str:
-    """Return our name of a column: lowered, words joined by underscores."""
-    return re.sub(r"[\s\-./]+", "_", column.strip()).lower()
-
-
-def find_roles(
-    header: Sequence[str], source: "TableSource", name: str, problems: list[str]
-) -> Roles | None:
+def find_roles(table: "RawTable", source: "TableSource", problems: list[str]) -> Roles | None:
     """Return the role of each column, or None; append what is wrong.
 
     Parameters
     ----------
-    header : the file's column names.
+    table : the file's columns.
     source : its ``columns``, ``fields``, ``form`` and ``asset`` say what is meant.
-    name : how messages call the file.
     problems : list that problems are appended to.
     """
     before = len(problems)
+    header, name = table.frame.columns, table.name
     is_named = any(field_name(c) in BAR_NAMES or c in source.columns.values() for c in header)
     if source.form == "long" and not is_named and any(_VALUE.match(c) for c in header):
         problems.append(
@@ -74,19 +60,24 @@ def find_roles(
             hint = nearest_names(column, header)
             problems.append(f"{name}: no column {column!r} for {word!r}; {hint}")
     bar = _one_of("bar", BAR_NAMES, header, source, name, problems)
-    if bar is not None and field_name(bar) in _OPENING and source.time_label == "close":
+    if bar is not None and field_name(bar) in OPENING_NAMES and source.time_label == "close":
         problems.append(
             f"{name}: column {bar!r} looks like opening times; say time_label: open, "
             "or columns: {bar: …} if it is not"
         )
     if source.form == "wide":
-        values = _wide_values(header, bar, name, problems)
-        return None if len(problems) > before or bar is None else Roles(bar, None, values)
+        notes = {} if bar is None else _row_numbers(table, bar, problems)
+        values = _wide_values([c for c in header if c not in notes], bar, name, problems)
+        return None if len(problems) > before or bar is None else Roles(bar, None, values, notes)
     asset = None
     if source.asset is None:
         asset = _one_of("asset", ASSET_NAMES, header, source, name, problems)
-    values = _long_values(header, (bar, asset), source, name, problems)
-    return None if len(problems) > before or bar is None else Roles(bar, asset, values)
+    notes = _no_fields([c for c in header if c not in (bar, asset)], source)
+    left = [c for c in header if c not in notes]
+    values = _long_values(left, (bar, asset), source, name, problems)
+    if {"close", "adj_close"} <= values.keys() and "close" not in source.columns:
+        notes[values["adj_close"]] = "unadjusted_close"
+    return None if len(problems) > before or bar is None else Roles(bar, asset, values, notes)
 
 
 def _one_of(
@@ -127,12 +118,39 @@ def _near(column: str, usual: Sequence[str]) -> str:
     return hint if hint.startswith("did you mean") else ""
 
 
+def _row_numbers(table: "RawTable", bar: str, problems: list[str]) -> dict[str, str]:
+    """Return the columns of a wide table without a name that count its rows; refuse others."""
+    notes = {}
+    for column in table.frame.columns:
+        if column == bar or not _UNNAMED.fullmatch(column.strip()):
+            continue
+        if table.counts_rows(column):
+            notes[column] = "unnamed_column"
+        else:
+            problems.append(
+                f"{table.name}: column {column!r} has no name of an asset and does not count the "
+                "rows; name it, or take it out of the file (in pandas: to_csv(index=False))"
+            )
+    return notes
+
+
+def _no_fields(columns: Sequence[str], source: "TableSource") -> dict[str, str]:
+    """Return the columns of a long table that are no field: unnamed, or of a name given away."""
+    notes = {}
+    for column in columns:
+        if column in source.columns.values():
+            continue
+        if _UNNAMED.fullmatch(column.strip()):
+            notes[column] = "unnamed_column"
+        elif field_name(column) in source.columns:
+            notes[column] = "name_taken"
+    return notes
+
+
 def _wide_values(
     header: Sequence[str], bar: str | None, name: str, problems: list[str]
 ) -> dict[str, str]:
     assets = [column for column in header if column != bar]
-    if any(not asset.strip() for asset in assets):
-        problems.append(f"{name}: an asset column has an empty name")
     if not assets:
         problems.append(f"{name}: a wide table needs a column for each asset; it has none")
     return {asset: asset for asset in assets}

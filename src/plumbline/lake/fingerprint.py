@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from plumbline.core.digest import digest, digest_bytes
 from plumbline.core.errors import SourceError
+from plumbline.lake.cleaning_rules import CleaningRules
 from plumbline.lake.source import Source, path_name
 
 RACY_NS = 2_000_000_000  # a file may change twice within one tick of a file system's clock
@@ -97,6 +98,21 @@ def list_files(paths: Sequence[Path], base: Path, known: Mapping[str, FileState]
     if problems:
         raise SourceError(f"files below {base}", problems)
     return Listing(digest(("source", sorted(pairs))), states, fresh)
+
+
+def ingest_key(
+    files: str, source: Source, rules: CleaningRules, grid: tuple[str, str], code: str
+) -> str:
+    """Return the digest of all that an ingest depends on.
+
+    Parameters
+    ----------
+    files : digest of the files, as in :class:`Listing`.
+    source, rules : how they are read and cleaned.
+    grid : calendar and frequency.
+    code : digest of the code that does both.
+    """
+    return digest(("ingest", files, source.fingerprint, rules, grid, code))
 
 
 def _state(path: Path) -> FileState:

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Any, final
 
 from plumbline.core.arguments import Argument, require
 from plumbline.core.calendar import Calendar, grid_of
-from plumbline.core.digest import digest
 from plumbline.core.errors import CorruptEntryError, MissingDataError, ParameterError, ProjectError
 from plumbline.core.panel import Panel
 from plumbline.core.settings import current_time
 from plumbline.lake import catalogue
 from plumbline.lake.cleaning_rules import CleaningRules
 from plumbline.lake.dataset import Dataset
-from plumbline.lake.fingerprint import Listing, describe, list_files, refuse_moved_files
+from plumbline.lake.fingerprint import Listing, describe, ingest_key, list_files, refuse_moved_files
 from plumbline.lake.prepared import Ingested, PreparedDataset, Progress, named, report_of
 from plumbline.lake.segments import lacking, restorable, set_aside, verified_paths, write_segments
 from plumbline.lake.selection import names_in, refuse_wrong
@@ -164,7 +163,7 @@ class Lake:
             )
         base, rules, grid = Path(base or ""), rules or CleaningRules(), grid_of(calendar)
         listing = self.source_listing(source, base)
-        key = digest(("ingest", listing.digest, source.fingerprint, rules, grid, self.code))
+        key = ingest_key(listing.digest, source, rules, grid, self.code)
         note = describe(source, base, listing)
         known = self._recall(name, key)
         if known is not None:
@@ -174,7 +173,8 @@ class Lake:
         made = read_clean(source, base, Calendar(*grid), rules, named(progress, name))
         refuse_moved_files(listing)
         dataset = replace(made.dataset, name=name, version=self._version_of(name, made.dataset))
-        return PreparedDataset(dataset, note, key, made.quality, made.bars)
+        n_lacking = self._n_lacking(dataset.dataset_id, read=False)
+        return PreparedDataset(dataset, note, key, made.quality, made.bars, n_lacking)
 
     def commit(self, prepared: PreparedDataset, progress: Progress | None = None) -> Ingested:
         """Store what was prepared.
@@ -273,7 +273,8 @@ class Lake:
         Parameters
         ----------
         dataset : the dataset, its name, or its id.
-        fields, assets : names, or one name; default: all.
+        fields, assets : names, or one name; default: all. The columns of a panel are its assets in
+            sorted order, whatever the order here; ``Panel.columns_of`` finds theirs.
         first_bar, last_bar : calendar numbers, both included, cut to the dataset's own span;
             default: all of it.
 
@@ -382,7 +383,12 @@ class Lake:
 
     def _is_stored(self, dataset_id: str) -> bool:
         with self.database.read() as connection:
-            if not catalogue.has_dataset(connection, dataset_id):
-                return False
+            is_known = catalogue.has_dataset(connection, dataset_id)
+        return is_known and not self._n_lacking(dataset_id, read=True)
+
+    def _n_lacking(self, dataset_id: str, *, read: bool) -> int:
+        if self._database is None:
+            return 0
+        with self.database.read() as connection:
             segments = catalogue.get_segments(connection, dataset_id)
-        return not lacking(self.segment_folder, segments, read=True)
+        return len(lacking(self.segment_folder, segments, read=read))

@@ -1,11 +1,13 @@
 """A file's table to the long shape that every source yields."""
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import polars as pl
 
 from plumbline.core.calendar import Calendar
-from plumbline.lake.columns import ASSET_NAMES, Roles, field_name, find_roles
+from plumbline.core.column_names import ASSET_NAMES, field_name
+from plumbline.lake.columns import Roles, find_roles
 from plumbline.lake.convert import to_closes, to_floats
 from plumbline.lake.raw_table import RawTable
 from plumbline.lake.stem import STEM, filled_stem
@@ -15,7 +17,11 @@ if TYPE_CHECKING:
 
 
 def long_table(
-    table: RawTable, source: "TableSource", calendar: Calendar, problems: list[str]
+    table: RawTable,
+    source: "TableSource",
+    calendar: Calendar,
+    problems: list[str],
+    notes: Counter[tuple[str, str]],
 ) -> pl.DataFrame | None:
     """Return bar_close, asset and float64 fields, rows in the order of the file.
 
@@ -25,6 +31,7 @@ def long_table(
     source : what the columns mean.
     calendar : grid that dates and opening times are turned into closes on.
     problems : list that every problem of the file is appended to.
+    notes : (rule, column) -> files, raised by what the quality report says of its columns.
 
     Returns
     -------
@@ -33,11 +40,12 @@ def long_table(
     bar stands in the file again, there with a value.
     """
     before = len(problems)
-    roles = find_roles(table.frame.columns, source, table.name, problems)
+    roles = find_roles(table, source, problems)
     if table.frame.height == 0:
         problems.append(f"{table.name}: the file is empty: it has no row")
     if roles is None or table.frame.height == 0:
         return None
+    notes.update((rule, column) for column, rule in roles.notes.items())
     closes = to_closes(table, roles.bar, source, calendar, problems).alias("bar_close")
     values = _numbers(table, roles, source, problems)
     if source.form == "wide":
@@ -61,7 +69,14 @@ def _numbers(
         return values
     del problems[before:]  # said again, with advice that only whoever has seen all columns can give
     named = [ours for ours, cells in values.items() if not cells.is_nan().all()]
-    advice = f"; if it is no field, leave it out: say fields: [{', '.join(named)}]" if named else ""
+    advice = ""
+    if named:
+        advice = f"; if it is no field, leave it out: say fields: [{', '.join(named)}]"
+    elif len(values) > 1:
+        advice = (
+            "; if it is no field, leave it out: say fields: [those that are] of "
+            f"{', '.join(values)}"
+        )
     if source.form == "wide":
         advice = "; if the table has a row a bar and asset, say form: long"
     for column in roles.values.values():

@@ -27,7 +27,7 @@ def places_in(
     wanted : ``asset``, ``bar_close`` and ``fields``; see
         :meth:`plumbline.lake.source.Source.places`.
     """
-    roles = find_roles(table.frame.columns, source, table.name, [])
+    roles = find_roles(table, source, [])
     if roles is None or table.frame.height == 0:
         return []
     is_wide = source.form == "wide"

@@ -15,7 +15,7 @@ from plumbline.lake.dataset import Dataset
 from plumbline.lake.patches import make_patches
 from plumbline.lake.prepared import Progress
 from plumbline.lake.problem_text import listed
-from plumbline.lake.quality import summarise
+from plumbline.lake.quality import report, summarise
 from plumbline.lake.row_rules import ConflictError
 from plumbline.lake.source import Source
 
@@ -41,7 +41,8 @@ def read_clean(
     files = source.files(base)
     n_files = len(files)
     progress("read", 0, n_files)
-    frames = source.bars(base, calendar)
+    findings: list[pl.DataFrame] = []
+    frames = source.bars(base, calendar, findings)
     progress("read", n_files, n_files)
     rows = sum(frame.height for frame in frames)
     if not rows:
@@ -57,7 +58,7 @@ def read_clean(
         )
     progress("clean", rows, rows)
     buffer = io.BytesIO()
-    quality.write_parquet(buffer, compression="zstd")
+    report([*findings, quality]).write_parquet(buffer, compression="zstd")
     return Made(make_dataset(bars, calendar), bars, buffer.getvalue())
 
 

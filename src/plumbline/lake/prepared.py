@@ -25,6 +25,8 @@ class PreparedDataset:
     key : digest of the files, the source, the rules, the calendar and the code.
     quality_bytes : the quality report, as Parquet.
     bars : clean bars; None if the files were recognised and not read.
+    n_lacking : segments that the lake holds of it in the catalogue and not, or not whole, on disk;
+        they are written again.
     """
 
     dataset: Dataset
@@ -32,6 +34,7 @@ class PreparedDataset:
     key: str
     quality_bytes: bytes = field(repr=False)
     bars: "polars.DataFrame | None" = field(repr=False)
+    n_lacking: int = 0
 
     @property
     def quality(self) -> "polars.DataFrame":

@@ -1,6 +1,6 @@
 """The quality report: one row for each thing that cleaning found, and what it did about it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import polars as pl
@@ -9,6 +9,11 @@ from plumbline.lake.dataset import Dataset
 
 LARGE_LOSS = 0.05  # share of the rows off the calendar above which it is more than single days
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+_COLUMN_ACTIONS = {
+    "name_taken": "left_out",
+    "unadjusted_close": "flagged",
+    "unnamed_column": "left_out",
+}
 SCHEMA: dict[str, Any] = {
     "asset": pl.String,
     "bar_close": pl.Datetime("us", "UTC"),
@@ -39,6 +44,21 @@ def finding(
         pl.lit(action).alias("action"),
         value.cast(pl.Float64).alias("value"),
     )
+
+
+def column_findings(files: Mapping[tuple[str, str], int]) -> pl.DataFrame:
+    """Return rows of the report on columns of files.
+
+    Parameters
+    ----------
+    files : rule and name of a column -> number of files in which that was found: ``name_taken``
+        and ``unnamed_column`` are left out, ``unadjusted_close`` is noted.
+    """
+    rows = [
+        {"field": column, "rule": rule, "action": _COLUMN_ACTIONS[rule], "value": float(count)}
+        for (rule, column), count in files.items()
+    ]
+    return pl.DataFrame(rows, schema=SCHEMA)
 
 
 def report(findings: Sequence[pl.DataFrame]) -> pl.DataFrame:
@@ -115,9 +135,28 @@ def holes(quality: pl.DataFrame, dataset: Dataset) -> list[str]:
     return [text]
 
 
+def unadjusted(quality: pl.DataFrame, dataset: Dataset) -> list[str]:
+    """Return a sentence if a dataset holds a close and an adjusted one and nobody chose, else none.
+
+    Parameters
+    ----------
+    quality : report of an ingest.
+    dataset : what it gave.
+    """
+    columns = quality.filter(rule="unadjusted_close")["field"]
+    if not columns.len():
+        return []
+    text = (
+        f"{dataset.name}: returns are of close as it stands, not of adj_close; to take that, say "
+        f"columns: {{close: {columns[0]!r}}} where the source is named, to keep close name its "
+        "own column there"
+    )
+    return [text]
+
+
 def summarise(quality: pl.DataFrame) -> pl.DataFrame:
     """Return rule, action, rows of the report, and assets concerned, most frequent first."""
     counts = quality.group_by("rule", "action").agg(
-        pl.len().alias("count"), pl.col("asset").n_unique().alias("assets")
+        pl.len().alias("count"), pl.col("asset").drop_nulls().n_unique().alias("assets")
     )
     return counts.sort("count", "rule", "action", descending=[True, False, False])

@@ -41,6 +41,13 @@ class RawTable:
     def _line(self, row: int) -> str:
         return f"row {row + 1}" if self.lines is None else f"line {int(self.lines[row])}"
 
+    def counts_rows(self, column: str) -> bool:
+        """Return whether a column numbers two rows or more, from 0 or from 1."""
+        numbers = self.frame[column].cast(pl.Int64, strict=False)
+        if numbers.len() < 2 or numbers.null_count() or numbers[0] not in (0, 1):
+            return False
+        return bool((numbers.diff().drop_nulls() == 1).all())
+
     def cell_problems(
         self, column: str, is_bad: Bool[np.ndarray, " rows"], what: str, *, in_one: bool = False
     ) -> Iterable[str]:

@@ -1,5 +1,6 @@
 """Versions of data sets that lack files, and taking away those that nothing can restore."""
 
+from collections.abc import Sequence
 from typing import NamedTuple, final
 
 from plumbline.core.errors import ParameterError
@@ -47,7 +48,7 @@ def lacking_versions(lake: Lake, *, deep: bool) -> list[Lacking]:
 
 
 def forget_version(lake: Lake, name: str, version: int) -> int:
-    """Take a version of a data set away; return how many files, held by no other, went with it.
+    """Take an earlier version of a data set away; return how many files, held by no other, went.
 
     Results that were computed from it stay, and what their keys say of it.
 
@@ -56,18 +57,45 @@ def forget_version(lake: Lake, name: str, version: int) -> int:
     UnknownNameError
         If there is no such version.
     ParameterError
-        If it is the newest of several: its name would mean an earlier one without a word.
+        If it is the newest: its name would mean an earlier one, or nothing, without a word.
     """
     lake.dataset(name, version)
-    numbers = [row["version"] for row in lake.datasets() if row["name"] == name]
-    if version == max(numbers) and len(numbers) > 1:
-        others = ", ".join(str(number) for number in numbers if number != version)
+    numbers = _versions_of(lake, name)
+    if version == max(numbers):
+        earlier = ", ".join(str(number) for number in numbers if number != version)
         raise ParameterError(
-            f"version {version} is what {name!r} means and is forgotten last: forget {others} "
-            "before, or ingest the data set again"
+            f"version {version} is the newest of {name!r}, the one in use, and is not taken away "
+            f"alone; earlier ones that can be: {earlier or 'none'}; to take the whole data set "
+            f"away: plumbline data {name} --forget all"
         )
+    return _forget(lake, name, [version])
+
+
+def forget_dataset(lake: Lake, name: str) -> int:
+    """Take all versions of a data set away; return how many files, held by no other, went.
+
+    Results that were computed from it stay, and what their keys say of it.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such data set.
+    """
+    lake.dataset(name)
+    return _forget(lake, name, _versions_of(lake, name))
+
+
+def _versions_of(lake: Lake, name: str) -> list[int]:
+    return [row["version"] for row in lake.datasets() if row["name"] == name]
+
+
+def _forget(lake: Lake, name: str, numbers: Sequence[int]) -> int:
     with lake.database.begin() as connection:
-        unused = catalogue.remove_version(connection, name, version)
+        unused = [
+            digest
+            for number in numbers
+            for digest in catalogue.remove_version(connection, name, number)
+        ]
     paths = [segment_path(lake.segment_folder, digest) for digest in unused]
     held = [path for path in paths if path.exists()]
     for path in held:

@@ -35,13 +35,17 @@ class Source(Plugin, ABC):
         """
 
     @abstractmethod
-    def bars(self, base: Path, calendar: Calendar) -> "list[polars.DataFrame]":
+    def bars(
+        self, base: Path, calendar: Calendar, findings: "list[polars.DataFrame]"
+    ) -> "list[polars.DataFrame]":
         """Read the bars, one table a file, in the order of :meth:`files`.
 
         Parameters
         ----------
         base : folder that relative paths start from.
         calendar : grid on which session dates and opening times become closing times.
+        findings : list that rows of the quality report may be appended to, as of columns that are
+            left out; see :func:`plumbline.lake.quality.column_findings`.
 
         Returns
         -------

@@ -2,6 +2,7 @@
 
 import dataclasses
 from abc import abstractmethod
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +34,7 @@ class TableSource(Source):
     form : ``long`` or ``wide``, which has one column an asset and one field a file.
     columns : our word -> column of the file: ``bar`` (the time), ``asset``, or a field's name.
         Usual names (``date``, ``timestamp``, ``symbol``, ``ticker`` …) are found by themselves.
+        A column that would have a field's name by itself is left out when another is given it.
     fields : long form: the field or fields to take; default: all other columns, whose names are
         lowered and joined by underscores (``Adj Close`` is ``adj_close``).
     field : wide form: the field that the cells hold; ``{stem}`` is the name of the file without
@@ -74,22 +76,27 @@ class TableSource(Source):
         """Return the files that the paths find."""
         return find_files(self.paths, base)
 
-    def bars(self, base: Path, calendar: Calendar) -> "list[polars.DataFrame]":
+    def bars(
+        self, base: Path, calendar: Calendar, findings: "list[polars.DataFrame]"
+    ) -> "list[polars.DataFrame]":
         """Read all files; see :meth:`Source.bars`."""
         from plumbline.lake.long_table import long_table, without_named_twice
+        from plumbline.lake.quality import column_findings
 
         paths = {path_name(path, base): path for path in self.files(base)}
         told: list[tuple[str, str]] = []
+        notes: Counter[tuple[str, str]] = Counter()
         frames = []
         for name, path in paths.items():
             problems: list[str] = []
             table = self.table(path, name, problems)
-            frame = None if table is None else long_table(table, self, calendar, problems)
+            frame = None if table is None else long_table(table, self, calendar, problems, notes)
             told += [(name, problem) for problem in problems]
             if frame is not None:
                 frames.append(frame)
         if told:
             raise SourceError(f"{type(self).__name__} files below {base}", told_once(told))
+        findings.append(column_findings(notes))
         return without_named_twice(frames) if self.form == "wide" else frames
 
     def places(self, base: Path, calendar: Calendar, wanted: "polars.DataFrame") -> list[list[str]]:

@@ -9,7 +9,6 @@ import polars as pl
 from plumbline.core.digest import digest
 from plumbline.engine.run import RunResult
 from plumbline.factors.conventions import conventions
-from plumbline.factors.history import HISTORY_CONVENTIONS
 from plumbline.factors.options import EvaluationOptions
 from plumbline.lake.catalogue import list_versions
 from plumbline.lake.dataset import Dataset
@@ -93,7 +92,6 @@ def collect(inputs: StudyInputs) -> StudyResults:
 def _conventions(options: EvaluationOptions, window: int) -> dict[str, str]:
     """Return how each figure is computed; the evaluation's own words go first."""
     return {
-        **HISTORY_CONVENTIONS,
         **conventions(options),
         "ic_rolling": f"Mean of the rank IC over the last {window} bars that have one.",
         "factor_fit": (

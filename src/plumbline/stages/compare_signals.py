@@ -2,10 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import final
+from typing import ClassVar, final
 
-from plumbline.core.alignment import conform
-from plumbline.core.panel import Panel
 from plumbline.engine.stage import Stage, Tables
 
 
@@ -16,20 +14,17 @@ class CompareSignals(Stage):
 
     Parameters
     ----------
-    labels : what the study calls the signals, each the name of an input with the field ``signal``.
+    labels : what the study calls the signals, in the order of the sums.
     """
 
     labels: tuple[str, ...]
+    reads: ClassVar[tuple[str, ...]] = ("sums",)
 
-    @property
-    def optional(self) -> tuple[str, ...]:
-        """Return the signals."""
-        return self.labels
+    def run(self, inputs: Mapping[str, Tables]) -> Tables:
+        """Add the blocks up; see :func:`plumbline.factors.signal_correlation.table_of_sums`."""
+        from plumbline.factors.signal_correlation import CorrelationSums, table_of_sums
 
-    def run(self, inputs: Mapping[str, Panel]) -> Tables:
-        """Compare all bars; see :func:`plumbline.factors.signal_correlation.signal_correlation`."""
-        from plumbline.factors.signal_correlation import signal_correlation
-
-        first = inputs[self.labels[0]]
-        values = {label: conform(inputs[label], first)["signal"] for label in self.labels}
-        return {"signal_correlation": signal_correlation(values)}
+        n = len(self.labels)
+        by_block = inputs["sums"]["correlation_sums"]
+        sums = (by_block[x].to_numpy().reshape(-1, n, n).sum(axis=0) for x in by_block.columns)
+        return {"signal_correlation": table_of_sums(self.labels, CorrelationSums(*sums))}

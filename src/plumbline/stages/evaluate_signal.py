@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, final
+from typing import Any, ClassVar, final
+
+import numpy as np
 
 from plumbline.core.alignment import conform
 from plumbline.core.panel import Panel
 from plumbline.engine.stage import Stage, Tables
+from plumbline.factors.figure_panel import from_panel, known_sectors
 from plumbline.factors.options import EvaluationOptions
 
 
@@ -15,41 +18,59 @@ from plumbline.factors.options import EvaluationOptions
 class EvaluateSignal(Stage):
     """Every table of a signal's :class:`plumbline.factors.evaluation.Evaluation`.
 
-    The table uncomputed says by reason what is missing in them. Prices with ``volume`` give the
-    capacity curve.
+    The table uncomputed says by reason what is missing in them.
 
     Parameters
     ----------
     name : how the tables call the signal.
     options : horizons, quantiles, costs and draws.
     rolling_bars : window of the trailing mean of the rank IC.
-    sectors : pairs of asset and sector, sorted; empty leaves the rank IC by sector out.
+    sectors : sector of each asset of the prices, in their order; None for one that has none.
     regimes : pairs of a regime's name and the labels of its states; their numbers are the field of
         that name in the optional input ``regimes``.
+    has_liquidity : whether the figures hold the impact of the spread's trades.
     """
 
     name: str
     options: EvaluationOptions
-    rolling_bars: int = 252
-    sectors: tuple[tuple[str, str], ...] = ()
-    regimes: tuple[tuple[str, tuple[str, ...]], ...] = ()
-    reads: ClassVar[tuple[str, ...]] = ("signal", "prices")
-    optional: ClassVar[tuple[str, ...]] = ("regimes",)
+    rolling_bars: int
+    sectors: tuple[str | None, ...]
+    regimes: tuple[tuple[str, tuple[str, ...]], ...]
+    has_liquidity: bool
+    reads: ClassVar[tuple[str, ...]] = ("figures",)
+    optional: ClassVar[tuple[str, ...]] = ("null_sums", "shuffled", "regimes")
 
-    def run(self, inputs: Mapping[str, Panel]) -> Tables:
-        """Evaluate against all bars at once: forward returns look ahead, and only here."""
-        from plumbline.factors.evaluation import evaluate
+    def run(self, inputs: Mapping[str, Any]) -> Tables:
+        """Evaluate all bars from what was computed of each."""
+        from plumbline.factors.evaluation_tables import Measured, tables_of
         from plumbline.factors.regime import state_labels
+        from plumbline.factors.signal_correlation import signal_correlation
+        from plumbline.factors.tables import Axes
 
-        prices = inputs["prices"]
-        numbers = conform(inputs["regimes"], prices) if self.regimes else {}
-        return evaluate(
-            {self.name: conform(inputs["signal"], prices)["signal"]},
-            prices,
-            options=self.options,
-            sectors=dict(self.sectors),
-            regimes={
-                name: state_labels(numbers[name][:, 0], labels) for name, labels in self.regimes
-            },
-            rolling_bars=self.rolling_bars,
-        ).tables
+        panel: Panel = inputs["figures"]
+        figures = from_panel(panel, self.options, self.sectors)
+        every = self.options.every_bars
+        measured = Measured(
+            axes=Axes([self.name], self.options.horizons, panel.bars),
+            figures=[figures],
+            draws=self._draws(inputs, figures.ic[None]),
+            is_read=(panel.first_bar + np.arange(panel.n_bars)) % every == 0,
+            sectors=known_sectors(self.sectors),
+            has_liquidity=self.has_liquidity,
+        )
+        numbers = conform(inputs["regimes"], panel) if self.regimes else {}
+        regimes = {name: state_labels(numbers[name][:, 0], labels) for name, labels in self.regimes}
+        tables = tables_of(measured, regimes, self.options, self.rolling_bars)
+        return tables | {"signal_correlation": signal_correlation({})}
+
+    def _draws(self, inputs: Mapping[str, Any], ic: np.ndarray) -> np.ndarray:
+        from plumbline.factors.asset_nulls import N_NULLS
+        from plumbline.factors.null_suite import all_draws, no_draws
+
+        if not self.options.n_draws:
+            return no_draws(ic)
+        shape = (*ic.shape[:2], self.options.n_draws)
+        by_block = inputs["null_sums"]["null_sums"]["units"].to_numpy()
+        sums = by_block.reshape(-1, N_NULLS, *shape).sum(axis=0)
+        shuffled = inputs["shuffled"]["shuffled"]["mean_ic"].to_numpy().reshape(shape)
+        return all_draws(sums, shuffled, ic)

@@ -1,5 +1,6 @@
 """The tables of a run, joined over its nodes."""
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, NoReturn, final
 
 from plumbline.core.errors import UnknownTableError
@@ -13,7 +14,15 @@ if TYPE_CHECKING:
 COMPARISON = "signal_correlation"
 """The node that compares the signals of a study."""
 
+_PARTS = ("figures:", "nulls:", "shuffles:", "correlation_sums")
+"""Nodes that hold what evaluations and comparisons are made from."""
+
 _NODES = frozenset({"factor_fit", "risk_fit", "universe_members", "regime_states", COMPARISON})
+
+
+def panel_nodes(nodes: Iterable[str]) -> list[str]:
+    """Return the nodes of a study whose panels a reader asks for."""
+    return [node for node in nodes if not (is_table_node(node) or node.startswith(_PARTS))]
 
 
 @final

@@ -1,7 +1,7 @@
 """From a recipe to its data: a project, and data sets read and cleaned but not stored."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, final
@@ -39,11 +39,13 @@ class Workspace:
     recipe : a valid recipe.
     project : where everything is kept.
     prepared : data sets read and cleaned; those of changed files are not stored yet.
+    absent : data set -> why its files could not be found, where the lake's was taken instead.
     """
 
     recipe: Recipe
     project: Project
     prepared: Mapping[str, PreparedDataset | Dataset]
+    absent: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def datasets(self) -> dict[str, Dataset]:
@@ -64,9 +66,9 @@ class Workspace:
 
     @cached_property
     def warnings(self) -> tuple[str, ...]:
-        """Return where a calendar does not fit, and what the axes of the data cannot give."""
+        """Return where calendar or close may not be meant, and what the data cannot give."""
         data: dict[str, DataSet] = dict(self.datasets)
-        return (*self._holes(), *self.recipe.warnings(data))
+        return (*self._holes(), *self._unadjusted(), *self.recipe.warnings(data))
 
     def _emptied(self, error: RecipeError) -> list[str]:
         """Return why assets that a recipe asks for are not there though the files name them."""
@@ -98,6 +100,16 @@ class Workspace:
                 found += holes(self.quality(name), dataset)
         return found
 
+    def _unadjusted(self) -> list[str]:
+        """Return which data sets hold a close and an adjusted one between which nobody chose."""
+        found: list[str] = []
+        for name, dataset in self.datasets.items():
+            if {"close", "adj_close"} <= set(dataset.fields):  # spares an import
+                from plumbline.lake.quality import unadjusted
+
+                found += unadjusted(self.quality(name), dataset)
+        return found
+
     def store_data(self) -> None:
         """Store the data sets that are not in the lake yet."""
         for found in self.prepared.values():
@@ -113,6 +125,16 @@ class Workspace:
         from plumbline.lake.quality import large_losses
 
         return [text for found in read for text in large_losses(found.quality, found.dataset)]
+
+    def repairs(self) -> list[str]:
+        """Return which data sets lack files in the lake, so that their sources were read again."""
+        found = {name: getattr(one, "n_lacking", 0) for name, one in self.prepared.items()}
+        return [
+            f"{self.datasets[name].name}: {n} of its files in the lake "
+            f"{'is' if n == 1 else 'are'} missing or damaged; read again from the source"
+            for name, n in found.items()
+            if n
+        ]
 
     def changes(self) -> "dict[str, pl.DataFrame]":
         """Return, by data set, the patches in which changed files differ from the last version.
@@ -153,6 +175,7 @@ def prepare(
     project: ProjectLike | None = None,
     overrides: Sequence[str] = (),
     reading: Progress | None = None,
+    or_last_read: bool = False,
 ) -> Workspace:
     """Load a recipe, open its project and look at its data; nothing is stored.
 
@@ -162,6 +185,8 @@ def prepare(
     project : folder or project; default: that of the recipe's folder or of the nearest above.
     overrides : ``key=value``, as ``--set`` takes them.
     reading : called while files are read with what, how much is done, how much there is.
+    or_last_read : takes what the lake holds of a source whose files are not found, as they were
+        last read.
 
     Raises
     ------
@@ -174,11 +199,17 @@ def prepare(
     loaded = loaded_recipe(recipe, overrides)
     opened = project if isinstance(project, Project) else open_project(Path(project or loaded.base))
     prepared: dict[str, PreparedDataset | Dataset] = {}
+    absent: dict[str, str] = {}
     problems: list[str] = []
     is_recipes_fault = True
     for name, spec in loaded.data.items():
         try:
-            prepared[name] = _prepared(opened, loaded, spec, reading)
+            lost = _not_found(spec, loaded.base) if or_last_read else None
+            if lost is None:
+                prepared[name] = _prepared(opened, loaded, spec, reading)
+            else:
+                prepared[name] = _last_read(opened, spec, lost)
+                absent[name] = "; ".join(lost.problems)
         except (CalendarError, MissingDataError, SourceError) as error:
             found = error.problems if isinstance(error, SourceError) else (str(error),)
             problems += [f"data.{name}: {problem}" for problem in found]
@@ -187,7 +218,7 @@ def prepare(
         kind = RecipeError if is_recipes_fault else SourceError
         raise kind(f"data of {loaded.origin.subject}", problems)
     opened.codes.save()
-    return Workspace(loaded, opened, prepared)
+    return Workspace(loaded, opened, prepared, absent)
 
 
 def prepare_arguments(
@@ -219,6 +250,39 @@ def _prepared(
         base=recipe.base,
         progress=reading,
     )
+
+
+def _not_found(spec: DataSpec, base: Path) -> SourceError | None:
+    """Return why the files of a source are not found, or None if they are."""
+    try:
+        if spec.source is not None:
+            spec.source.files(base)
+    except SourceError as error:
+        return error
+    return None
+
+
+def _last_read(project: Project, spec: DataSpec, lost: SourceError) -> PreparedDataset:
+    """Return what the lake holds of a source whose files are not found.
+
+    Raises
+    ------
+    SourceError
+        If it holds nothing that this source gave; says what to do.
+    """
+    from plumbline.lake.last_read import last_read
+
+    found = None
+    if spec.source is not None:
+        lake = project.lake_for(spec.source)
+        found = last_read(lake, spec.dataset, spec.source, spec.calendar, spec.rules)
+    if found is not None:
+        return found
+    advice = (
+        f"nor has the lake a {spec.dataset} that was last read as the recipe says; put the files "
+        "back, or name dataset alone instead of source to take what the lake has"
+    )
+    raise SourceError(lost.subject, [f"{problem}; {advice}" for problem in lost.problems]) from lost
 
 
 def loaded_recipe(recipe: RecipeLike, overrides: Sequence[str]) -> Recipe:

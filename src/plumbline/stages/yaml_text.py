@@ -53,8 +53,7 @@ def read_yaml(text: str, problems: list[str]) -> tuple[Any, Lines]:
     except RecursionError:
         found.append("is nested too deeply, or holds itself")
     except (yaml.YAMLError, ValueError) as error:  # ValueError: a date that the calendar lacks
-        why = " ".join(str(error).split()).replace('in "<unicode string>", line', "in line")
-        found.append(f"is not YAML: {why}")
+        found.append(f"is not YAML: {_why_no_yaml(error)}")
     problems += found
     return value, lines
 
@@ -101,6 +100,18 @@ def _walk(node: Any, place: tuple[str, ...], lines: Lines, problems: list[str]) 
             problems.append(f"line {line}: {'.'.join(here)} stands twice (line {lines[here]})")
         lines[here] = line
         _walk(value, here, lines, problems)
+
+
+def _why_no_yaml(error: yaml.YAMLError | ValueError) -> str:
+    """Return what is wrong and where in one line, without the excerpt that needs several."""
+    if not isinstance(error, yaml.MarkedYAMLError):
+        return " ".join(str(error).split()).replace(' in "<unicode string>",', " at")
+    told = [(error.context, error.context_mark), (error.problem, error.problem_mark)]
+    return ": ".join(
+        text if mark is None else f"{text} in line {mark.line + 1}, column {mark.column + 1}"
+        for text, mark in told
+        if text is not None
+    )
 
 
 def _no_text(key: Any) -> str:

@@ -21,12 +21,12 @@ def command(
     quality: Annotated[bool, typer.Option("--quality", help="Show what cleaning found.")] = False,
     files: Annotated[bool, typer.Option("--files", help="Show the Parquet files.")] = False,
     forget: Annotated[
-        int | None,
+        str | None,
         typer.Option(
             "--forget",
-            min=1,
-            metavar="VERSION",
-            help="Take an earlier version away, and the files that no other version holds.",
+            metavar="VERSION|all",
+            help="Take an earlier version away, or with 'all' the whole data set, and the files "
+            "that nothing else holds. The newest version goes with 'all' only.",
             show_default=False,
         ),
     ] = None,
@@ -72,21 +72,27 @@ def command(
     console.emit(shown, lambda: _text(shown), as_json=as_json)
 
 
-def _forget(lake: "Lake", name: str | None, version: int, *, as_json: bool) -> None:
-    from plumbline.lake.soundness import forget_version
+def _forget(lake: "Lake", name: str | None, which: str, *, as_json: bool) -> None:
+    from plumbline.lake.soundness import forget_dataset, forget_version
 
     if name is None:
-        raise ParameterError(f"--forget {version} needs the name of a data set before it")
-    n_files = forget_version(lake, name, version)
-    data = {"name": name, "forgotten": version, "files_removed": n_files}
-    text = f"{name} version {version} is forgotten; {console.counted(n_files, 'file')} removed"
+        raise ParameterError(f"--forget {which} needs the name of a data set before it")
+    number = int(which) if which.isdecimal() else 0
+    if not number and which != "all":
+        raise ParameterError(f"--forget {which!r} must be the number of a version, or 'all'")
+    n_files = forget_version(lake, name, number) if number else forget_dataset(lake, name)
+    data = {"name": name, "forgotten": number or which, "files_removed": n_files}
+    what = f"{name} version {number}" if number else f"{name} with all its versions"
+    text = f"{what} is forgotten; {console.counted(n_files, 'file')} removed"
     console.emit(data, lambda: text, as_json=as_json)
 
 
 def _span(dataset: "Dataset") -> dict[str, str]:
     """Return the first and the last close as ISO text."""
+    from plumbline.engine.bar_dates import utc_text
+
     ends = (dataset.first_bar, dataset.last_bar)
-    first, last = (dataset.closes(bar, bar)[0].item().isoformat() for bar in ends)
+    first, last = (utc_text(dataset.closes(bar, bar)[0].item()) for bar in ends)
     return {"first_close": first, "last_close": last}
 
 
@@ -106,7 +112,7 @@ def _text(shown: dict[str, Any]) -> str:
         f"rows    {shown['rows']}",
         f"fields  {', '.join(shown['fields'])}",
         f"assets  {names}",
-        f"bars    {shown['first_close']} … {shown['last_close']} (close, UTC)",
+        f"bars    {shown['first_close']} … {shown['last_close']} (close)",
         f"numbers {shown['first_bar']} … {shown['last_bar']} in the calendar",
     ]
     if "quality" in shown:

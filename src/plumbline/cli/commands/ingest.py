@@ -11,6 +11,7 @@ from plumbline.cli import console
 from plumbline.cli.options import AsJson, ProjectFolder
 from plumbline.core.errors import ParameterError, RecipeError, SourceError
 
+_PACKED = (".zip", ".7z", ".bz2", ".rar", ".tar", ".tgz", ".xz", ".zst")
 _ADVICE = re.compile(
     r" (asset|columns|conflicts|decimal|delimiter|fields?|form|source"
     r"|time_(?:format|label|zone)): "
@@ -58,7 +59,7 @@ def command(
     from plumbline.cli.workspace import find_project
     from plumbline.core.calendar import ALWAYS_OPEN
     from plumbline.lake.cleaning_rules import CleaningRules
-    from plumbline.lake.quality import holes, large_losses, summarise
+    from plumbline.lake.quality import holes, large_losses, summarise, unadjusted
     from plumbline.lake.source import sources
     from plumbline.stages.recipe import parse_overrides
     from plumbline.stages.validation import made
@@ -90,7 +91,11 @@ def command(
             raise
     opened.codes.save()
     dataset = done.dataset
-    warnings = [*large_losses(done.quality, dataset), *holes(done.quality, dataset)]
+    warnings = [
+        text for told in (large_losses, holes, unadjusted) for text in told(done.quality, dataset)
+    ]
+    if any(_ADVICE.search(text) for text in warnings):
+        console.note(_HOW_TO_SAY)
     for text in warnings:
         console.note(f"warning: {text}")
     data: dict[str, Any] = {
@@ -146,6 +151,14 @@ def _kind_of(files: list[str]) -> str:
     if folders:
         told = [f"{f!r} is a folder; give a pattern such as '{f}/*.csv'" for f in folders]
         raise ParameterError("\n".join(told))
+    packed = [f for f in files if f.lower().endswith((*_PACKED, ".tar.gz"))]
+    if packed:
+        raise ParameterError(
+            "\n".join(
+                f"{f!r} is a packed file; unpack it (gzip is read, with a name as in .csv.gz)"
+                for f in packed
+            )
+        )
     endings = {"".join(Path(f).suffixes[-2:]).lower() for f in files}
     if all(e.endswith((".parquet", ".pq")) for e in endings):
         return "parquet"

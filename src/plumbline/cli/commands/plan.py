@@ -34,7 +34,7 @@ def command(
         workspace = find_workspace(recipe, project, overrides, watcher.step)
         changes, regridded = workspace.changes(), workspace.regridded()
         plan = workspace.project.engine.plan(workspace.pipeline)
-        warnings = (*workspace.losses(), *workspace.warnings)
+        warnings = (*workspace.repairs(), *workspace.losses(), *workspace.warnings)
     data = _data(plan, changes) | {"calendars": regridded, "warnings": list(warnings)}
     moved = [
         f"data {n}: another calendar, {grids}: all bars count as new"

@@ -22,12 +22,16 @@ def command(
     """Write the report of a recipe's stored results: one HTML file and its JSON twin.
 
     Computes nothing: if results are missing or damaged it says so, and `plumbline run` makes
-    them.
+    them. Price files that are not found are no hindrance if the lake holds what they gave.
     """
     from plumbline.api import read_stored
     from plumbline.cli.workspace import find_workspace
 
-    study = read_stored(find_workspace(recipe, project, overrides))
+    workspace = find_workspace(recipe, project, overrides, or_last_read=True)
+    for name, why in workspace.absent.items():
+        found = workspace.datasets[name]
+        console.note(f"data.{name}: {why}; the lake has {found.name} version {found.version}")
+    study = read_stored(workspace)
     paths = study.write_report(to)
     data = {"html": str(paths.html), "json": str(paths.json)}
     console.emit(data, lambda: f"{paths.html}\n{paths.json}", as_json=as_json)

@@ -6,7 +6,6 @@ from typing import Any, final
 import polars as pl
 
 from plumbline.core.page import Page
-from plumbline.factors.history import HISTORY_CONVENTIONS
 from plumbline.report.sheet import sheet_page
 from plumbline.report.sheet_summary import summary_piece
 from plumbline.report.study import SHEET_TABLES, TABLES, StudyResults
@@ -47,7 +46,7 @@ def _results(evaluation: Any) -> StudyResults:
     tables = {
         name: pl.DataFrame() if (frame := given.get(name)) is None else frame for name in TABLES
     }
-    told = HISTORY_CONVENTIONS | dict(evaluation.conventions)
+    told = dict(evaluation.conventions)
     results = StudyResults("", "", tables, told, None, dict(evaluation.unavailable))
     names = results.signals
     return replace(results, title=names[0] if len(names) == 1 else f"{len(names)} signals")

@@ -22,11 +22,16 @@ from plumbline.stages.feasibility import Ask, feasibility
 from plumbline.stages.fit_factor_model import FitFactorModel
 from plumbline.stages.kind import DataSpec, Gate, Kind, Problem, Shape
 from plumbline.stages.label_regimes import LabelRegimes, MarketRegime
+from plumbline.stages.mark_changes import MarkChanges
 from plumbline.stages.mask_signal import MaskSignal
 from plumbline.stages.meaning import as_meant, without_empty
+from plumbline.stages.measure_liquidity import MeasureLiquidity
+from plumbline.stages.measure_signal import MeasureSignal
 from plumbline.stages.neutralise_signal import NeutraliseSignal
+from plumbline.stages.rank_forwards import RankForwards
 from plumbline.stages.sectors import read_sectors, sectors_of
 from plumbline.stages.select_universe import SelectUniverse
+from plumbline.stages.shuffle_blocks import ShuffleBlocks
 from plumbline.stages.study_data import data_problems
 from plumbline.stages.study_parts import (
     data_spec,
@@ -44,6 +49,8 @@ from plumbline.stages.study_parts import (
     study_problems,
 )
 from plumbline.stages.study_schema import study_schema
+from plumbline.stages.sum_correlations import SumCorrelations
+from plumbline.stages.sum_nulls import SumNulls
 from plumbline.stages.summarise_model import SummariseModel
 from plumbline.stages.summarise_neutralisation import SummariseNeutralisation
 from plumbline.stages.summarise_regimes import SummariseRegimes
@@ -127,6 +134,7 @@ class FactorStudy(Kind):
         wiring = _Wiring(full, ask.stocks, ask.legs, assets, sectors, ask.regimes)
         nodes = [*wiring.model_nodes(ask.model), *wiring.universe_nodes(ask.rules)]
         nodes += wiring.regime_nodes()
+        nodes += wiring.market_nodes(options_of(document))
         for label, signal in ask.signals.items():
             nodes += wiring.signal_nodes(label, signal, options_of(document))
         nodes += wiring.comparison_nodes()
@@ -221,22 +229,76 @@ class _Wiring:
             nodes.append(Node(f"neutral:{label}", NeutraliseSignal(self.sectors, size), inputs))
             counts = SummariseNeutralisation(label, self.sectors)
             nodes.append(Node(f"neutral_fit:{label}", counts, inputs))
-        window = self.full["rolling_bars"]
-        evaluation = EvaluateSignal(label, options, window, self.sectors, self.states)
-        traded = ("volume",) if "volume" in self.stocks.fields else ()
-        reads: dict[str, str | DataInput] = {
-            "signal": self._last(label),
-            "prices": self._prices("close", *traded),
+        return [*nodes, *self._evaluation_nodes(label, options)]
+
+    def market_nodes(self, options: EvaluationOptions) -> list[Node]:
+        """Return what every signal meets."""
+        size, close = self.full["block_bars"], {"prices": self._prices("close")}
+        nodes = [Node("changes", MarkChanges(size), close)]
+        if self._has_liquidity(options):
+            measure = MeasureLiquidity(options.impact_bars, size)
+            nodes.append(Node("liquidity", measure, {"prices": self._prices("close", "volume")}))
+        if options.n_draws:
+            nodes.append(Node("forward_ranks", RankForwards(options.horizons, size), close))
+        return nodes
+
+    def _evaluation_nodes(self, label: str, options: EvaluationOptions) -> list[Node]:
+        size, has_liquidity = self.full["block_bars"], self._has_liquidity(options)
+        measure = MeasureSignal(
+            options.horizons,
+            options.n_quantiles,
+            options.spread_horizon,
+            options.every_bars,
+            options.impact,
+            self.sectors,
+            size,
+        )
+        signal: dict[str, str | DataInput] = {"signal": self._last(label)}
+        market: dict[str, str | DataInput] = {
+            "prices": self._prices("close"),
+            "changes": "changes",
         }
+        liquid = {"liquidity": "liquidity"} if has_liquidity else {}
+        figures, nulls, shuffles = (f"{x}:{label}" for x in ("figures", "nulls", "shuffles"))
+        nodes = [Node(figures, measure, signal | market | liquid)]
+        reads: dict[str, str | DataInput] = {"figures": figures}
+        if options.n_draws:
+            told = (options.horizons, options.n_draws, options.seed)
+            ranked = signal | {"figures": figures, "forward_ranks": "forward_ranks"}
+            nodes.append(Node(nulls, SumNulls(*told, size), ranked))
+            nodes.append(Node(shuffles, ShuffleBlocks(*told), ranked))
+            reads |= {"null_sums": nulls, "shuffled": shuffles}
         reads |= {"regimes": "regimes"} if self.regimes else {}
-        return [*nodes, Node(f"evaluation:{label}", evaluation, reads)]
+        evaluate = EvaluateSignal(
+            label,
+            options,
+            self.full["rolling_bars"],
+            self._sectors,
+            self.states,
+            has_liquidity,
+        )
+        return [*nodes, Node(f"evaluation:{label}", evaluate, reads)]
+
+    @property
+    def _sectors(self) -> tuple[str | None, ...]:
+        """Return the sector of each asset that is traded, in their order."""
+        known = dict(self.sectors)
+        assets = self.stocks.assets if self.assets is None else self.assets
+        return tuple(known.get(asset) for asset in assets)
+
+    def _has_liquidity(self, options: EvaluationOptions) -> bool:
+        return "volume" in self.stocks.fields and bool(options.capitals_usd)
 
     def comparison_nodes(self) -> list[Node]:
         labels = tuple(self.full["signals"])
         if len(labels) < 2:
             return []
         reads: dict[str, str | DataInput] = {label: self._last(label) for label in labels}
-        return [Node(COMPARISON, CompareSignals(labels), reads)]
+        sums = SumCorrelations(labels, self.full["block_bars"])
+        return [
+            Node("correlation_sums", sums, reads),
+            Node(COMPARISON, CompareSignals(labels), {"sums": "correlation_sums"}),
+        ]
 
     @property
     def _is_masked(self) -> bool:
