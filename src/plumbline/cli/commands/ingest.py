@@ -86,16 +86,14 @@ def command(
                 progress=watcher.step,
             )
         except SourceError as error:
-            for line in _how_to_say(error.problems):
-                console.note(line)
+            _note_how_to_say(error.problems)
             raise
     opened.codes.save()
     dataset = done.dataset
     warnings = [
         text for told in (large_losses, holes, unadjusted) for text in told(done.quality, dataset)
     ]
-    if any(_ADVICE.search(text) for text in warnings):
-        console.note(_HOW_TO_SAY)
+    _note_how_to_say(warnings)
     for text in warnings:
         console.note(f"warning: {text}")
     data: dict[str, Any] = {
@@ -114,10 +112,10 @@ def command(
     console.emit(data, lambda: _text(data), as_json=as_json)
 
 
-def _how_to_say(problems: Sequence[str]) -> list[str]:
-    """Return how the keys of recipes that problems advise are said on the command line."""
-    keys = dict.fromkeys(key for problem in problems for key in _ADVICE.findall(problem))
-    return [_HOW_TO_SAY.get(key, f"`{key}: …` is said here as --option {key}=…") for key in keys]
+def _note_how_to_say(texts: Sequence[str]) -> None:
+    """Tell how the keys of recipes that texts advise are said on the command line."""
+    for key in dict.fromkeys(key for text in texts for key in _ADVICE.findall(text)):
+        console.note(_HOW_TO_SAY.get(key, f"`{key}: …` is said here as --option {key}=…"))
 
 
 def _refuse_bare(options: Sequence[str], rules: Sequence[str]) -> None:
