@@ -3,13 +3,18 @@
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from plumbline.core.errors import ParameterError
 from plumbline.kernels import order_statistics
-from plumbline.kernels.order_statistics import centred_ranks, pearson_ic, rank_ic
+from plumbline.kernels.order_statistics import (
+    centred_ranks,
+    pearson_ic,
+    rank_correlations,
+    rank_ic,
+)
 from tests.oracles import rank_ic as oracle
 
 GAPS = ("none", "alike", "apart")
@@ -198,3 +203,20 @@ def test_real_momentum_against_real_returns(shared_data):
     values = rank_ic(signals, forwards)
     assert np.isfinite(values).sum() > 500
     assert_allclose(values, oracle.rank_ic(signals, forwards), rtol=0, atol=1e-12)
+
+
+@given(seed=st.integers(0, 2**32 - 1), gaps=st.sampled_from([0.0, 0.3]))
+@settings(max_examples=20)
+def test_panels_among_themselves_correlate_as_one_by_one(seed, gaps):
+    rng = np.random.default_rng(seed)
+    panels = np.round(rng.standard_normal((5, 12, 9)), 1)
+    panels[rng.random(panels.shape) < gaps] = np.nan
+    panels[3] = np.where(rng.random(panels[3].shape) < 0.5, panels[1], panels[3])
+    found, expected = rank_correlations(panels), rank_ic(panels, panels)
+    above = np.triu(np.ones((5, 5), dtype=bool))
+    np.testing.assert_array_equal(found[above], expected[above])
+    assert np.isnan(found[~above]).all()
+
+
+def test_no_panel_correlates_with_none():
+    assert rank_correlations(np.empty((0, 4, 5))).shape == (0, 0, 4)

@@ -8,7 +8,9 @@ import polars as pl
 from jaxtyping import Float
 
 from plumbline.core.errors import ParameterError
-from plumbline.kernels.order_statistics import rank_ic
+from plumbline.kernels.order_statistics import rank_correlations
+
+_ROWS = 1024  # bars at a time: memory of S² series of them. The order of sums depends on it
 
 
 def signal_correlation(
@@ -25,7 +27,7 @@ def signal_correlation(
     Returns
     -------
     signal, other, mean_rank_correlation (-1 to 1, null if no bar has one); a row for every ordered
-    pair, in the order given. O(S·log S·T·A·log A + S²·T·A), memory of S²/4 series of T bars.
+    pair, in the order given. O(S·T·A·log A + S²·T·A).
 
     Raises
     ------
@@ -71,9 +73,16 @@ class CorrelationSums(NamedTuple):
 
 def correlation_sums(values: Float[np.ndarray, "signals bars assets"]) -> CorrelationSums:
     """Return sums over the bars of stacked signals; those of parts of the bars add up."""
-    sums = CorrelationSums(*np.zeros((2, len(values), len(values))))
-    _fill(sums, values)
-    return sums
+    n_signals, n_bars = values.shape[:2]
+    total, n_there = np.zeros((2, n_signals, n_signals))
+    for first in range(0, n_bars, _ROWS):
+        by_bar = rank_correlations(values[:, first : first + _ROWS])
+        is_there = np.isfinite(by_bar)
+        total += np.where(is_there, by_bar, 0.0).sum(axis=2)
+        n_there += is_there.sum(axis=2)
+    for x in (total, n_there):
+        x += np.triu(x, 1).T
+    return CorrelationSums(total, n_there)
 
 
 def table_of_sums(names: Sequence[str], sums: CorrelationSums) -> pl.DataFrame:
@@ -87,27 +96,3 @@ def table_of_sums(names: Sequence[str], sums: CorrelationSums) -> pl.DataFrame:
             "mean_rank_correlation": pl.Series(means.ravel()).fill_nan(None),
         }
     )
-
-
-def _fill(sums: CorrelationSums, values: Float[np.ndarray, "signals bars assets"]) -> None:
-    """Write sums, one half of the signals with the other, then within each half."""
-    n = len(values)
-    if n == 0:
-        return
-    if n == 1:
-        _write(sums, rank_ic(values, values))
-        return
-    one, other = slice(0, n // 2), slice(n // 2, n)
-    across = CorrelationSums(*(x[one, other] for x in sums))
-    _write(across, rank_ic(values[one], values[other]))
-    for x, written in zip(sums, across, strict=True):
-        x[other, one] = written.T
-    for half in (one, other):
-        _fill(CorrelationSums(*(x[half, half] for x in sums)), values[half])
-
-
-def _write(sums: CorrelationSums, by_bar: Float[np.ndarray, "left right bars"]) -> None:
-    """Write sums and counts over the bars that have a correlation."""
-    is_there = np.isfinite(by_bar)
-    sums.total[:] = np.where(is_there, by_bar, 0.0).sum(axis=2)
-    sums.n_bars[:] = is_there.sum(axis=2)

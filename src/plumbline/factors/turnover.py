@@ -55,10 +55,11 @@ def group_members(
     Nobody stayed on the first h bars. O(H·T·A).
     """
     groups = as_groups(buckets)
-    n_members = np.zeros((len(buckets), n_quantiles))
+    n_members = np.empty((len(buckets), n_quantiles))
+    fill_members(groups, 0, n_members)
     stayed = np.empty((len(horizons), *n_members.shape))
     for of_lag, h in zip(stayed, horizons, strict=True):
-        fill_members(groups, h, n_members, of_lag)
+        fill_members(groups, min(h, len(groups)), of_lag)
     return GroupMembers(n_members, stayed)
 
 

@@ -42,23 +42,21 @@ def fill_group_sums(
 def fill_members(
     groups: Int8[np.ndarray, "bars assets"],
     lag: int,
-    members: Float[np.ndarray, "bars groups"],
     stayed: Float[np.ndarray, "bars groups"],
 ) -> None:
-    """Write how many members each group has, and how many of them it had a lag before; O(T·A).
+    """Write how many assets are in each group, and were in it a lag before; O(T·A·Q).
 
     Parameters
     ----------
     groups : (T, A) groups 1 … Q; 0 for none.
-    lag : bars, at least 1.
-    members, stayed : (T, Q), written; nobody stayed on the first ``lag`` bars.
+    lag : bars; 0 counts the members, else nobody stayed on the first ``lag`` bars.
+    stayed : (T, Q), written.
     """
-    members[:] = 0.0
-    stayed[:] = 0.0
-    for bar in range(groups.shape[0]):
-        for asset in range(groups.shape[1]):
-            group = groups[bar, asset]
-            if group > 0:
-                members[bar, group - 1] += 1.0
-                if bar >= lag and groups[bar - lag, asset] == group:
-                    stayed[bar, group - 1] += 1.0
+    stayed[:lag] = 0.0
+    for bar in range(lag, groups.shape[0]):
+        now, then = groups[bar], groups[bar - lag]
+        for q in range(stayed.shape[1]):
+            count = 0
+            for asset in range(now.shape[0]):
+                count += (now[asset] == q + 1) & (then[asset] == q + 1)
+            stayed[bar, q] = count

@@ -43,9 +43,39 @@ def rank_ic(signals: ArrayLike, forwards: ArrayLike) -> Float[np.ndarray, "signa
     Spearman (1904), "The proof and measurement of association between two things".
     """
     left, right = _pairs("rank_ic", signals, forwards)
+    if not len(left):
+        return np.empty((0, len(right), left.shape[1]))
+    return _rank_correlations(left, right)
+
+
+def rank_correlations(panels: ArrayLike) -> Float[np.ndarray, "panels panels bars"]:
+    """Return the Spearman correlation of every panel with itself and those after it, bar by bar.
+
+    As :func:`rank_ic`, but each panel is ranked once.
+
+    Parameters
+    ----------
+    panels : (P, T, A), any unit.
+
+    Returns
+    -------
+    (P, P, T) rank correlations; NaN below the diagonal.
+
+    Raises
+    ------
+    ParameterError
+        If the panels are not three-dimensional.
+    """
+    some, _ = _pairs("rank_correlations", panels, panels)
+    return _rank_correlations(some[:0], some)
+
+
+def _rank_correlations(
+    left: Float[np.ndarray, "signals bars assets"], right: Float[np.ndarray, "horizons bars assets"]
+) -> Float[np.ndarray, "rows horizons bars"]:
     n_signals, n_bars, n_assets = left.shape
     n_panels = n_signals + len(right)
-    out = np.full((n_signals, len(right), n_bars), np.nan)
+    out = np.full((n_signals or n_panels, len(right), n_bars), np.nan)
     bits = max(n_assets - 1, 1).bit_length()
     rows = max(1, min(n_bars, _KEY_BYTES // max(8 * n_panels * n_assets, 1)))
     keys = np.empty((rows, n_panels, n_assets), np.int64)

@@ -72,7 +72,10 @@ def correlate(
     bits: int,
     out: Float[np.ndarray, "signals horizons bars"],
 ) -> None:
-    """Write the rank correlation of every signal with every forward panel for some bars."""
+    """Write the rank correlation of every signal with every forward panel for some bars.
+
+    Without signals, that of every forward panel with itself and those after it.
+    """
     n_signals = signals.shape[0]
     n_rows, n_panels, n_assets = keys.shape
     low = (np.int64(1) << np.int64(bits)) - np.int64(1)
@@ -86,15 +89,14 @@ def correlate(
         if n_assets >= 3 and _is_plain(keys[row], low):
             for p in range(n_panels):
                 _scatter(keys[row, p], low, centred, ranks[p])
-            for s in range(n_signals):
-                for h in range(n_panels - n_signals):
-                    product = _product(ranks[s], ranks[n_signals + h])
-                    out[s, h, bar] = product / squares
+            for s in range(out.shape[0]):
+                for f in range(n_signals if n_signals > 0 else s, n_panels):
+                    out[s, f - n_signals, bar] = _product(ranks[s], ranks[f]) / squares
         else:
             for p in range(n_panels):
                 values = signals[p, bar] if p < n_signals else forwards[p - n_signals, bar]
                 _rank(values, keys[row, p], low, ranking, p)
-            _correlate_pairs(ranking, joint, out, bar)
+            _correlate_pairs(ranking, n_signals, joint, out, bar)
 
 
 @compiled
@@ -286,6 +288,7 @@ def _first_of_mask(ranking: Ranking, p: int) -> int:
 @compiled
 def _correlate_pairs(
     ranking: Ranking,
+    n_signals: int,
     joint: Int[np.ndarray, " assets"],
     out: Float[np.ndarray, "signals horizons bars"],
     bar: int,
@@ -294,12 +297,11 @@ def _correlate_pairs(
     order, runs, usable = ranking.order, ranking.runs, ranking.usable
     ranks, squares, group = ranking.ranks, ranking.squares, ranking.group
     n_usable, n_runs = ranking.n_usable, ranking.n_runs
-    n_signals, n_horizons = out.shape[0], out.shape[1]
-    for s in range(n_signals):
+    for s in range(out.shape[0]):
         ranked_with = -1
         left, count = 0.0, 0
-        for h in range(n_horizons):
-            f = n_signals + h
+        for f in range(n_signals if n_signals > 0 else s, len(group)):
+            h = f - n_signals
             if group[s] == group[f]:
                 product = _product(ranks[s], ranks[f])
                 out[s, h, bar] = _ratio(product, squares[s], squares[f], n_usable[s])

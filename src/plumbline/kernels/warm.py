@@ -198,7 +198,7 @@ def _warm_group_sums() -> None:
     groups = as_groups(np.ones((1, 2), dtype=np.int8))
     one, other = np.empty((1, 1)), np.empty((1, 1))
     fill_group_sums(groups, as_input(_panel(1, 2)), one, other)
-    fill_members(groups, 1, one, other)
+    fill_members(groups, 1, one)
 
 
 def _warm_resampling() -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from types import MappingProxyType
 from typing import Final, final
 
@@ -210,7 +211,7 @@ class StudyResults:
         if problems:
             raise ParameterError("study results: " + "; ".join(problems))
 
-    @property
+    @cached_property
     def signals(self) -> tuple[str, ...]:
         """Names of all signals, in order of first appearance; ``summary`` comes first."""
         names: dict[str, None] = {}

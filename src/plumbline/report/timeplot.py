@@ -9,6 +9,7 @@ short, exact to the stated decimals and readable. If all series of a page togeth
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from itertools import groupby
 from math import ceil, gcd
 from sys import float_info
@@ -62,6 +63,11 @@ class TimeAxis:
     intraday: bool
     by_table: Mapping[str, tuple[int, ...]]
     n_bars: Mapping[str, int]
+
+    @cached_property
+    def place(self) -> Mapping[int, int]:
+        """Return where each bar stands among all."""
+        return {bar: i for i, bar in enumerate(self.bars)}
 
     def block(self) -> Html:
         """Return the shared bars as page data, in units of their common divisor."""
@@ -171,9 +177,8 @@ def _record(
     These are one more than elsewhere on the page; counts stay whole.
     """
     digits = plot.style.digits + 1 if plot.style.digits else 0
-    index = {bar: i for i, bar in enumerate(axis.bars)}
     return {
-        "at": _deltas([index[bar] for bar in bars]) if len(axis.bars) != len(bars) else "",
+        "at": _deltas([axis.place[bar] for bar in bars]) if len(axis.bars) != len(bars) else "",
         "digits": digits,
         "unit": plot.style.unit if plot.style.unit in {"%", "bps"} else "",
         "lines": [
