@@ -1,14 +1,20 @@
 """What the guides say works as they say it, to the letter."""
 
+import inspect
+import os
 import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from numpy.testing import assert_allclose
 
+from plumbline import kernels
 from plumbline.cli.app import call
+from plumbline.polars import Plumb
 from tests.study_files import EXAMPLES, write_study
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -121,6 +127,43 @@ def test_contributings_signal_passes_the_contract_and_runs(tmp_path):
     assert "nearness_to_high" in sh([sys.executable, "-c", program], tmp_path)
 
 
+def contract_report(folder, name, code):
+    """Return what the contract suite says of a signal that a package in a folder registers."""
+    (entry,) = [b for b in blocks("CONTRIBUTING.md", "toml") if "entry-points" in b]
+    group, line = re.findall(r'"(.+)"\]\n(.+)', entry)[0]
+    package = folder / "my_package"
+    package.mkdir(parents=True)
+    (package / f"{name}.py").write_text(code)
+    wheel = folder / "my_package-0.1.dist-info"
+    wheel.mkdir()
+    (wheel / "METADATA").write_text("Metadata-Version: 2.1\nName: my_package\nVersion: 0.1\n")
+    line = line.replace('"', "").replace("nearness_to_high", name)
+    (wheel / "entry_points.txt").write_text(f"[{group}]\n{line}\n")
+    page = (REPOSITORY / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    _, after = page.split("-m pip install -e ../my_package\n")
+    _, *words = after.splitlines()[0].split()
+    command = [sys.executable, *words[:-1], name, "-q", "-p", "no:cacheprovider"]
+    surroundings = os.environ | {"PYTHONPATH": str(folder)}
+    done = subprocess.run(
+        command, cwd=REPOSITORY, capture_output=True, text=True, check=False, env=surroundings
+    )
+    return done.stdout
+
+
+def test_the_contract_suite_passes_an_installed_signal_and_fails_one_that_reads_the_future(
+    tmp_path,
+):
+    (code,) = blocks("CONTRIBUTING.md", "python")
+    report = contract_report(tmp_path / "own", "nearness_to_high", code)
+    assert re.search(r"^[1-9]\d* passed", report, re.MULTILINE), report
+    start = '        price = positive_prices(panel["close"])\n'
+    assert start in code
+    future = code.replace(start, f"{start}        price = np.roll(price, -1, axis=0)\n")
+    report = contract_report(tmp_path / "future", "nearness_tomorrow", future)
+    failed = "test_other_data_after_a_bar_change_nothing_at_or_before_it[nearness_tomorrow]"
+    assert re.search(rf"^FAILED .*{re.escape(failed)}", report, re.MULTILINE), report
+
+
 def test_contributings_signal_is_clean_by_the_projects_own_linters(tmp_path):
     (code,) = blocks("CONTRIBUTING.md", "python")
     path = tmp_path / "nearness_to_high.py"
@@ -135,6 +178,26 @@ def test_the_example_recipe_is_the_one_that_the_readme_shows():
     (shown,) = blocks("README.md", "yaml")
     real = (EXAMPLES / "us_equity.yaml").read_text(encoding="utf-8")
     assert shown.strip() in real
+
+
+def test_the_readmes_kernels_give_the_residuals_that_it_says():
+    (code,) = [block for block in blocks("README.md", "python") if "plumbline.kernels" in block]
+    rng = np.random.default_rng(5)
+    y, x = 0.01 * rng.standard_normal((300, 4)), 0.01 * rng.standard_normal((300, 2))
+    names = {"y": y, "x": x}
+    exec(code, names)  # noqa: S102  # our own page
+    moved = {"y": y + (np.arange(300) == 299)[:, None], "x": x}
+    exec(code, moved)  # noqa: S102
+    own = moved["fit"].residual[-1] - names["fit"].residual[-1]
+    assert (own < 0.999).all(), "the bar's own coefficients take part of its move"
+    assert_allclose(moved["causal"][-1] - names["causal"][-1], 1.0)
+
+
+@pytest.mark.parametrize("function", [kernels.rolling_ols, Plumb.rolling_ols])
+def test_rolling_ols_says_how_to_get_causal_residuals(function):
+    told = inspect.getdoc(function)
+    assert "in-sample" in told
+    assert "RollingOptions(as_of_lag=1)" in told
 
 
 def test_the_readmes_python_uses_the_project_that_the_demo_made():

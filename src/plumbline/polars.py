@@ -147,8 +147,10 @@ class Plumb:
     ) -> pl.Expr:
         """Return a struct of alpha, beta_<factor>, residual, r2 and n_obs.
 
-        Fields that the options leave out are not there; with ``inference`` there are also
-        stderr_<…>, t_<…> and condition. See :func:`plumbline.kernels.rolling_ols`.
+        The residual is in-sample; ``options=RollingOptions(as_of_lag=1)`` gives the causal one,
+        whose coefficients were known before the bar. Fields that the options leave out are not
+        there; with ``inference`` there are also stderr_<…>, t_<…> and condition. See
+        :func:`plumbline.kernels.rolling_ols`.
         """
         columns = _columns("factors", factors)
         names = [column.meta.output_name() for column in columns]

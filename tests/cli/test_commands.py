@@ -2,14 +2,17 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 
 import pytest
+import yaml
 
 from plumbline.cli.app import call, command_names
 from plumbline.engine.executors.processes import Processes
+from plumbline.stages.recipe import load_recipe
 from tests.study_files import RECIPE, edit_price, write_study
 
 
@@ -300,6 +303,28 @@ def test_plan_run_plan_run(capsys, folder):
     assert document(capsys, "run", "--no-cache")[1]["digests"] == first["digests"]
 
 
+def test_the_recipe_of_init_says_which_model_needs_no_file_of_factors():
+    from plumbline.cli.templates import STUDY
+
+    (place,) = re.findall(r"^ *# needs no such file: leave out (.*)$", STUDY, re.MULTILINE)
+    assert place == "etfs here, and factors below"
+    etfs = re.search(r"^  etfs:.*?(?=^\w)", STUDY, re.MULTILINE | re.DOTALL)
+    factors = re.search(r"^factors:.*?(?=^\w)", STUDY, re.MULTILINE | re.DOTALL)
+    text = STUDY.replace(etfs.group(), "").replace(factors.group(), "")
+    recipe = load_recipe(yaml.safe_load(text), ["model={model: statistical}"])
+    assert list(recipe.data) == ["stocks"]
+
+
+def test_plan_says_that_other_assets_are_read_where_no_price_changed(capsys, finished, monkeypatch):
+    monkeypatch.chdir(finished)
+    assets = "universe.assets=[AA, AAPL, ABT, ADM, AEP, AIG]"
+    code, out, err = said(capsys, "plan", "--set", assets)
+    assert code == 0, err
+    assert "returns: " in out
+    assert "another part of input prices is read" in out
+    assert "input prices changed" not in out
+
+
 def test_plan_names_the_edited_price(capsys, folder):
     assert call(["run"]) == 0
     date, _ = edit_price(folder, 2009, "AAPL")
@@ -375,6 +400,12 @@ def test_explain_shows_parameters_code_and_inputs(capsys, finished, monkeypatch)
     assert "did you mean 'signal:momentum'" in err
 
 
+COUNTS = (
+    r"(\d+) blocks computed again and compared: all equal; "
+    r"(\d+) could not be compared: (\d+) damaged files behind (\d+) blocks"
+)
+
+
 def test_verify_says_all_equal_and_finds_a_tampered_result(capsys, finished, monkeypatch, tmp_path):
     copy = tmp_path / "copy"
     shutil.copytree(finished, copy)
@@ -382,17 +413,29 @@ def test_verify_says_all_equal_and_finds_a_tampered_result(capsys, finished, mon
     code, found = document(capsys, "verify", "--sample", "4", "--seed", "1")
     assert code == 0
     assert len(found["compared"]) == 4
+    n_blocks = 4 + sum(found["left_out"].values())
     out = said(capsys, "verify", "--sample", "4")[1]
-    assert "4 blocks computed again and compared: all equal; left out: 21 not drawn" in out
-    biggest = max((copy / ".plumbline" / "objects").glob("*/*.npy"), key=lambda p: p.stat().st_size)
-    content = bytearray(biggest.read_bytes())
-    content[-1] ^= 1
-    biggest.write_bytes(content)
-    assert said(capsys, "verify")[0] == 1
-    _, out, err = said(capsys, "verify")
-    assert ": 1 damaged file behind " in out
-    assert "verification: 1 problem\n" in err
+    equal = "4 blocks computed again and compared: all equal"
+    assert f"{equal}; left out: {n_blocks - 4} not drawn" in out
+    objects = (copy / ".plumbline" / "objects").glob("*/*")
+    *_, panel = sorted((p for p in objects if p.suffix == ".npy"), key=lambda p: p.stat().st_size)
+    table = next((copy / ".plumbline" / "objects").glob("*/*.parquet"))
+    for path in (panel, table):
+        content = bytearray(path.read_bytes())
+        content[-1] ^= 1
+        path.write_bytes(content)
+    code, out, err = said(capsys, "verify")
+    assert code == 1
+    n_compared, n_uncompared, n_files, n_behind = map(int, re.findall(COUNTS, out)[0])
+    assert (n_compared + n_uncompared, n_files, n_behind) == (n_blocks, 2, n_uncompared)
+    assert "verification: 2 problems\n" in err
+    assert err.count(str(panel)) == err.count(str(table)) == 1
     assert " more block" in err
+    code, found = document(capsys, "verify")
+    assert code == 1
+    assert (len(found["compared"]), len(found["uncompared"])) == (n_compared, n_uncompared)
+    assert set(found["damaged"]) == {str(panel), str(table)}
+    assert found["wrong"] == n_uncompared
     code, _, err = said(capsys, "doctor", "--deep")
     assert code == 1
     assert "differ" in err

@@ -73,8 +73,15 @@ def test_how_advice_is_followed_is_told_only_where_there_is_advice(capsys, folde
     (folder / "b.csv").write_text("date;symbol;close\n2024-01-02;A;1,5\n")
     (folder / "c.csv").write_text("date,symbol,close\n31/01/2024,A,1\n")
     (folder / "d.csv").write_text("date,symbol,close\n2024-01-02,A,1\n2024-01-02,A,2\n")
-    for name in "abcd":
-        assert "is said here" in said(capsys, "ingest", "x", f"{name}.csv")[2]
+    advised = {
+        "a": ["`source: csv` is said here as --source csv"],
+        "b": ["`decimal: …` is said here as --option decimal=…"],
+        "c": ["`time_format: …` is said here as --option time_format=…"],
+        "d": ["`conflicts: first` is said here as --rule conflicts=first"],
+    }
+    for name, told in advised.items():
+        err = said(capsys, "ingest", "x", f"{name}.csv")[2]
+        assert [line for line in err.splitlines() if "is said here" in line] == told
 
 
 def test_an_option_without_a_value_is_answered_with_an_example_of_its_kind(capsys, folder):

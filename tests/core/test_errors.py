@@ -58,6 +58,40 @@ def test_a_name_of_other_case_is_the_nearest_and_none_stands_twice():
     assert nearest_names("qqqqq", ["b", "a", "b"]) == "known: a, b"
 
 
+@pytest.mark.parametrize(
+    ("name", "known"),
+    [
+        ("adj_close", ["bar_close", "known_at"]),
+        ("Adj Close", ["bar_close", "asset"]),
+        ("open", ["permno", "date"]),
+        ("nofile.csv", ["wide.csv", "prices.csv"]),
+        ("window", ["winsorise"]),
+    ],
+)
+def test_a_name_that_only_shares_letters_with_another_is_not_near(name, known):
+    assert nearest_names(name, known) == f"known: {', '.join(sorted(known))}"
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("momentun", "momentum"),
+        ("t_hacc", "t_hac"),
+        ("markett", "market"),
+        ("horzons", "horizons"),
+        ("cvs", "csv"),
+        ("SPX", "SPY"),
+        ("Volumee", "volume"),
+        ("lookback", "lookback_bars"),
+        ("t_hca of momentum:5", "t_hac of momentum:5"),
+        ("stoks.csv", "stocks.csv"),
+        ("rezidual_momentun", "residual_momentum"),
+    ],
+)
+def test_a_slip_of_the_pen_is_answered_with_what_was_meant(name, meant):
+    assert nearest_names(name, ["other", meant, "thing.csv"]) == f"did you mean {meant!r}?"
+
+
 def test_the_tree_in_the_docstring_is_the_tree_in_the_code():
     lines = [line.split() for line in (errors.__doc__ or "").splitlines() if "*" in line]
     assert {words[1] for words in lines} == set(PUBLIC)

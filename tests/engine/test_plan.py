@@ -36,7 +36,7 @@ def test_a_plan_before_any_run_says_so_and_stores_nothing(project: Project) -> N
     assert found[State.RUN][0].reason == "never computed"
     assert len(found[State.FOLLOWS]) == len(BLOCKS) - 1
     follows = {d.task.node.name: d.reason for d in found[State.FOLLOWS]}
-    assert follows["summary"] == "runs if returns, wealth comes out different"
+    assert follows["summary"] == "never computed; follows returns, wealth"
     assert project.engine.cache.statistics().n_files == 0
     plan = project.engine.plan(study())
     assert (plan.is_done, plan.expected_seconds) == (False, None)
@@ -88,6 +88,25 @@ def test_a_changed_input_is_named(project: Project) -> None:
     found = reasons(project.engine, wired("other"))
     assert set(found.values()) == {"input returns changed"}
     assert {place.partition(" ")[0] for place in found} == {"late"}
+
+
+def test_a_block_that_follows_says_whether_it_runs_in_any_case(project: Project) -> None:
+    def why(pipeline: Pipeline, node: str) -> set[str]:
+        follows = planned(project.engine, pipeline)[State.FOLLOWS]
+        return {d.reason for d in follows if d.task.node.name == node}
+
+    project.engine.run(study(), Serial())
+    late = Pipeline("study", (*study(Prices(seed=5)).nodes, Node("late", Demean(), LATE)))
+    assert why(late, "demeaned") == {"runs if returns comes out different"}
+    assert why(late, "late") == {"never computed; follows returns"}
+    other = Prices(seed=5, n_bars=130)
+    assert why(study(other), "wealth") >= {
+        "runs if returns, wealth comes out different",
+        "never computed; follows returns, wealth",
+    }
+
+
+LATE = {"returns": "returns"}
 
 
 def test_a_changed_extent_and_state_are_named(project: Project) -> None:

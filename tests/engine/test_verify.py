@@ -4,6 +4,7 @@ import pytest
 from sqlalchemy import func, select
 
 from plumbline.core.errors import ParameterError
+from plumbline.engine.executor import Executor
 from plumbline.engine.executors.processes import Processes
 from plumbline.engine.executors.serial import Serial
 from plumbline.engine.health import checks_of
@@ -14,8 +15,8 @@ from plumbline.engine.verify import verify
 from plumbline.ledger.models import Artefact, FailureRecord, Run, TaskRecord
 from plumbline.ledger.queries import unstable_blocks
 from tests.engine.pipelines import BLOCKS, failures, files_of, study
-from tests.engine.test_damage import flip
-from tests.engine.toys import Demean, Drift, Reset
+from tests.engine.test_damage import flip, truncate
+from tests.engine.toys import Demean, Drift, Reset, Summary
 
 
 def counts(project: Project) -> list[int]:
@@ -33,6 +34,7 @@ def test_all_blocks_verify_and_nothing_is_stored(project: Project, executor: obj
     found = verify(project.engine, study(), executor)  # type: ignore[arg-type]
     assert {(v.node, v.block) for v in found.compared} == BLOCKS
     assert all(v.equal for v in found.compared)
+    assert (found.uncompared, found.damaged) == ((), {})
     assert (found.wrong, set(found.left_out.values())) == ([], {0})
     names = [p for p in sorted(project.store.rglob("*")) if "plumbline.db" not in p.name]
     assert names == [p for p in before[1] if "plumbline.db" not in p.name]
@@ -83,10 +85,72 @@ def test_blocks_behind_one_damaged_file_name_it(project: Project) -> None:
     project.engine.run(study(), Serial())
     path = files_of(project, "returns", "bars 96-127")[0]
     flip(path)
-    wrong = verify(open_project(project.root).engine, study(), Serial()).wrong
-    assert len(wrong) > 1
-    assert {v.damaged for v in wrong} == {str(path)}
-    assert len({v.note for v in wrong}) == 1
+    found = verify(open_project(project.root).engine, study(), Serial())
+    assert len(found.uncompared) > 1
+    assert {v.damaged for v in found.uncompared} == {(str(path),)}
+    assert {v.note for v in found.uncompared} == set(found.damaged.values())
+
+
+@pytest.mark.parametrize("executor", [Serial(), Processes(2)], ids=["serial", "processes"])
+def test_every_damaged_file_is_named_also_behind_a_block_with_another(
+    project: Project, executor: Executor
+) -> None:
+    project.engine.run(study(), Serial())
+    places = [
+        ("returns", "bars 96-127"),
+        ("wealth", "bars 48-63"),
+        ("demeaned", "assets 0-2"),
+        ("summary", "all"),
+    ]
+    paths = [files_of(project, *place)[0] for place in places]
+    for path in paths:
+        flip(path)
+    found = verify(open_project(project.root).engine, study(), executor)
+    assert set(found.damaged) == {str(path) for path in paths}
+    assert all(str(path) in text for path, text in found.damaged.items())
+    behind = {(v.node, v.block): v.damaged for v in found.uncompared}
+    assert set(behind["demeaned", "assets 0-2"]) == {str(paths[2]), str(paths[0])}
+    assert set(behind["summary", "all"]) == {str(paths[3]), str(paths[0]), str(paths[1])}
+    assert all(v.equal for v in found.compared)
+    assert {(v.node, v.block) for v in found.compared} == BLOCKS - behind.keys()
+    assert len(found.wrong) == len(found.uncompared)
+
+
+def test_a_damaged_end_state_leaves_the_next_block_uncompared(project: Project) -> None:
+    project.engine.run(study(), Serial())
+    path = files_of(project, "wealth", "bars 64-79", "state")[0]
+    flip(path)
+    found = verify(open_project(project.root).engine, study(), Serial())
+    places = {("wealth", "bars 64-79"), ("wealth", "bars 80-95")}
+    assert {(v.node, v.block) for v in found.uncompared} == places
+    assert set(found.damaged) == {str(path)}
+
+
+def test_every_file_that_was_cut_short_is_named_and_its_block_counted(project: Project) -> None:
+    project.engine.run(study(), Serial())
+    paths = files_of(project, "summary", "all")
+    for path in paths:
+        truncate(path)
+    found = verify(open_project(project.root).engine, study(), Serial(), sample=2)
+    assert set(found.damaged) == {str(path) for path in paths}
+    assert [(v.node, v.block) for v in found.uncompared] == [("summary", "all")]
+    assert len(found.compared) + 1 + sum(found.left_out.values()) == len(BLOCKS)
+    assert found.left_out["not stored yet"] == 0
+
+
+def test_a_stage_that_fails_when_computed_again_is_not_compared(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.engine.run(study(), Serial())
+
+    def fail(*_: object) -> None:
+        raise ValueError("no luck")
+
+    engine = open_project(project.root).engine
+    monkeypatch.setattr(Summary, "run", fail)
+    found = verify(engine, study(), Serial())
+    assert [(v.node, v.block, v.damaged) for v in found.uncompared] == [("summary", "all", ())]
+    assert "no luck" in found.uncompared[0].note
 
 
 def test_nothing_stored_is_said(project: Project) -> None:

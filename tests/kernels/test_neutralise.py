@@ -276,6 +276,18 @@ def test_empty_axes_are_answered(shape):
     assert_array_equal(values, np.zeros((4, 5)) if shape[2] == 0 else np.full(shape[:2], np.nan))
 
 
+@pytest.mark.parametrize("weighted", [False, True])
+def test_no_exposures_are_an_empty_set_of_them(weighted):
+    signal, exposures, weights = made(14, 37, 0, weighted, True)
+    groups = np.arange(37) % 5
+    expected = neutralise(signal, np.empty((*signal.shape, 0)), weights, groups=groups)
+    assert_array_equal(neutralise(signal, weights=weights, groups=groups), expected)
+    assert_array_equal(neutralise(signal, None, weights, groups=groups), expected)
+    assert_array_equal(neutralise(signal, None, weights), neutralise(signal, exposures, weights))
+    counts = unfitted_assets(signal, exposures, weights, groups=groups)
+    assert unfitted_assets(signal, weights=weights, groups=groups) == counts
+
+
 def test_inputs_are_left_as_they_are_and_may_be_read_only():
     signal, exposures, weights = made(13, 37, 3, True, True)
     full = neutralise(signal, exposures, weights)
@@ -291,6 +303,16 @@ def test_every_problem_is_named():
         neutralise(np.ones((4, 6)), np.ones((4, 6, 2)), np.ones((4, 5)))
     with pytest.raises(ParameterError, match=r"smallest weight is -2.0, needs at least 0"):
         unfitted_assets(np.ones((4, 6)), np.ones((4, 6, 2)), np.full((4, 6), -2.0))
+
+
+def test_wrong_exposures_are_answered_with_the_shape_and_the_next_step():
+    needed = r"exposures have shape \(4, 6\), need \(4, 6, exposures\); give one exposure as"
+    with pytest.raises(ParameterError, match=rf"{needed} exposures\[:, :, None\]$"):
+        neutralise(np.ones((4, 6)), np.ones((4, 6)))
+    with pytest.raises(ParameterError, match=r"need \(4, 6, exposures\)$"):
+        neutralise(np.ones((4, 6)), np.ones((3, 6, 1)))
+    with pytest.raises(ParameterError, match=r"signal has shape \(5,\), needs \(bars, assets\)$"):
+        neutralise(np.ones(5))
 
 
 def test_real_momentum_within_real_sectors(shared_data):

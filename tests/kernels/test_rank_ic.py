@@ -9,7 +9,12 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from plumbline.core.errors import ParameterError
 from plumbline.kernels import order_statistics
-from plumbline.kernels.order_statistics import rank_correlations, rank_ic
+from plumbline.kernels.order_statistics import (
+    centred_ranks,
+    pearson_ic,
+    rank_correlations,
+    rank_ic,
+)
 from tests.oracles import rank_ic as oracle
 
 GAPS = ("none", "alike", "apart")
@@ -167,6 +172,19 @@ def test_every_problem_is_named():
         rank_ic(np.ones((3, 4)), np.ones(4))
     with pytest.raises(ParameterError, match=r"\(4, 5\).*\(4, 6\).*need the same"):
         rank_ic(np.ones((3, 4, 5)), np.ones((2, 4, 6)))
+
+
+@pytest.mark.parametrize("correlation", [rank_ic, pearson_ic])
+def test_a_panel_alone_is_answered_with_how_to_give_it(correlation):
+    with pytest.raises(ParameterError) as caught:
+        correlation(np.ones((4, 5)), np.ones((4, 5)))
+    assert str(caught.value) == (
+        f"{correlation.__name__}: signals have shape (4, 5), need (signals, bars, assets); "
+        "give one panel as signals[None]; forwards have shape (4, 5), need "
+        "(horizons, bars, assets); give one panel as forwards[None]"
+    )
+    with pytest.raises(ParameterError, match=r"give one panel as panels\[None\]$"):
+        centred_ranks(np.ones((4, 5)))
 
 
 def test_real_momentum_against_real_returns(shared_data):

@@ -631,6 +631,25 @@ def test_every_problem_is_named_at_once():
     assert "smallest weight is -1" in str(caught.value)
 
 
+def test_options_of_a_wrong_kind_are_named_with_those_out_of_range():
+    """Asked where annotations are not checked, as in a user's process."""
+    code = (
+        "from plumbline.kernels import RollingOptions\n"
+        "for wrong in ({'missing': 'x'}, {'ridge': 'x', 'outputs': 'coefficients'}):\n"
+        "    given = {'as_of_lag': -1, 'ridge': -1.0, 'half_life': 0.0, 'inference': True}\n"
+        "    try: RollingOptions(**given | wrong)\n"
+        "    except ValueError as error: print(str(error).partition('; got ')[0])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    lag = "as_of_lag=-1 would read the future, needs at least 0"
+    ridge = "ridge=-1.0 is no penalty, needs a number of at least 0"
+    half_life = "half_life=0.0 bars, needs a number above 0 or None"
+    assert done.stdout.splitlines() == [
+        f"missing must be one of skip, propagate; {lag}; {ridge}; {half_life}",
+        f"ridge must be a number; {lag}; {half_life}; inference=True needs outputs='fit'",
+    ]
+
+
 @pytest.mark.parametrize(
     ("y", "x"),
     [

@@ -234,6 +234,77 @@ def test_what_plugins_refuse_stands_beside_what_the_schema_refuses_in_the_order_
         assert line in lines_of(found)
 
 
+GATES = """\
+headline_horizon_bars: 20
+gates:
+  - {metric: t_hacc, subject: 'momentum:22', at_least: 1}
+  - {metric: t_hac, subject: 'momentun:5', at_least: 1}
+  - {metric: t_hac, subject: 'momentum:22', at_leest: 1}
+"""
+UNKNOWN_METRIC = "gates.0: there is no number t_hacc of momentum:22; did you mean 't_hac of "
+UNKNOWN_LABEL = "gates.1: there is no number t_hac of momentun:5; did you mean 't_hac of momentum:"
+UNKNOWN_HORIZON = "gates.2: there is no number t_hac of momentum:22; did you mean"
+MISSPELT = "gates.2.at_leest: is no name here; did you mean 'at_least'"
+
+
+def has(found, *expected):
+    """Return whether each text stands in one problem, and there is no other problem."""
+    told = [[problem for problem in found if text in problem] for text in expected]
+    return [len(problems) for problems in told] == [1] * len(found)
+
+
+def test_what_a_gate_names_is_checked_beside_the_problems_of_the_gate(recipe_file):
+    recipe_file.write_text(RECIPE + GATES)
+    headline = "headline_horizon_bars: 20 is none of evaluation.horizons [1, 5]"
+    expected = (headline, UNKNOWN_METRIC, UNKNOWN_LABEL, UNKNOWN_HORIZON, MISSPELT)
+    assert has(problems_of(recipe_file), *expected)
+
+
+@pytest.mark.parametrize(
+    ("edit", "told"),
+    [
+        (("[1, 5]", "[1, five]"), "evaluation.horizons.1: takes a whole number"),
+        (("[1, 5]", "five"), "evaluation.horizons: takes a list of whole numbers"),
+        (("horizons:", "horzons:"), "evaluation.horzons: is no name here"),
+        (("evaluation:", "evaluatoin:"), "evaluatoin: is no name here; did you mean 'evaluation'"),
+    ],
+)
+def test_what_needs_no_horizon_is_told_beside_broken_horizons(recipe_file, edit, told):
+    recipe_file.write_text(RECIPE.replace(*edit) + GATES)
+    assert has(problems_of(recipe_file), told, UNKNOWN_METRIC, UNKNOWN_LABEL, MISSPELT)
+
+
+def test_gates_and_regimes_are_not_held_against_sections_that_are_lacking(recipe_file):
+    text = RECIPE.replace("factors:", "factor:").replace("signals:", "signal:")
+    gate = "gates: [{metric: t_hac, subject: 'momentum:5', at_least: 1}]\n"
+    recipe_file.write_text(text + gate + "regimes:\n  threshold: {factor: market}\n")
+    expected = ("lacks 'factors'", "lacks 'signals'", ": factor: is no", ": signal: is no")
+    assert has(problems_of(recipe_file), *expected)
+
+
+def test_the_factor_of_a_regime_that_nobody_has_is_checked_too(recipe_file):
+    recipe_file.write_text(RECIPE + "regimes:\n  qqq: {factor: markett}\n")
+    expected = ("no Regime named 'qqq'", "'markett' is none of factors.definitions; did you mean")
+    assert has(problems_of(recipe_file), *expected)
+
+
+def test_what_data_may_yet_show_to_be_right_is_told_beside_other_problems_alone(recipe_file):
+    text = RECIPE.replace("IWM - SPY", "IWM-SPY")
+    text = text.replace("evaluation:", "  beta_compression: {factor: markett}\nevaluation:")
+    recipe_file.write_text(text)
+    assert load_recipe(recipe_file).name == "small"
+    recipe_file.write_text(text.replace("window: 60", "windw: 60"))
+    expected = (
+        "model.windw: is no name here",
+        "size: is defined as 'IWM-SPY', which is one asset; for a difference put blanks around the",
+        "signals.beta_compression: factors.definitions has no 'markett'; did you mean 'market'?",
+    )
+    assert has(problems_of(recipe_file), *expected)
+    own = text.replace("window: 60", "model: statistical\n  windw: 60")
+    recipe_file.write_text(own.replace("factor: markett", "factor: pc1"))
+    assert not any("beta_pc1" in problem for problem in problems_of(recipe_file))
+
+
 @pytest.mark.parametrize(
     ("calendar", "hint"),
     [

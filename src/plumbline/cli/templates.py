@@ -8,7 +8,8 @@ data:
     source: csv
     paths: [prices/*.csv]
     calendar: XNYS             # or 24/7, or 24/7 1h
-  etfs:                        # wide table: date, then one column an asset
+  etfs:                        # wide table: date, then one column an asset; `model: statistical`
+                               # needs no such file: leave out etfs here, and factors below
     source: csv
     paths: [etfs.csv]
     form: wide
@@ -16,7 +17,7 @@ data:
     calendar: XNYS
 universe:
   prices: stocks
-factors:
+factors:                       # what the model is given; statistical makes its own
   data: etfs
   definitions:
     market: SPY

@@ -22,12 +22,13 @@
   * GateError            a declared gate said no
 """
 
-import difflib
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from traceback import extract_tb
 from typing import Any
+
+from plumbline.core.nearness import near_names
 
 _LIBRARIES = {
     "site-packages",
@@ -187,7 +188,7 @@ def nearest_name(name: str, known: Iterable[str]) -> str | None:
     """Return the known name that is closest to another, or None if none is close."""
     choices = sorted(set(known))
     same = [choice for choice in choices if choice.casefold() == name.casefold()]
-    return next(iter(same or difflib.get_close_matches(name, choices, n=1, cutoff=0.6)), None)
+    return next(iter(same or near_names(name, choices)), None)
 
 
 def nearest_names(name: str, known: Iterable[str]) -> str:

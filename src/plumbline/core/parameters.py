@@ -28,13 +28,17 @@ def require_kinds(record: Any) -> None:
         If a field is declared a number, text, a truth value, one of some words, a tuple of these or
         None, and is none of that. Other declarations are not looked at.
     """
+    refuse(record, kind_problems(record).values())
+
+
+def kind_problems(record: Any) -> dict[str, str]:
+    """Return field -> what is wrong, of fields of another kind; see :func:`require_kinds`."""
     hints = _hints(type(record))  # type: ignore[arg-type]  # classes can be hashed
-    wrong = (
-        f"{field.name} must be {_words(hints[field.name])}"
+    return {
+        field.name: f"{field.name} must be {_words(hints[field.name])}"
         for field in fields(record)
         if not _fits(getattr(record, field.name), hints[field.name])
-    )
-    refuse(record, wrong)
+    }
 
 
 def broken(rules: Iterable[tuple[object, str]]) -> list[str]:

@@ -96,19 +96,20 @@ class Cache:
             row = self._rows[key] = (found[0], found[1], found[2])
         return self._entry(key, *row)
 
-    def damage_of(self, key: str) -> CorruptEntryError | None:
-        """Return what is wrong with a file of a result that was looked up and not found whole.
+    def damages_of(self, key: str) -> list[CorruptEntryError]:
+        """Return what is wrong with files of a result that was looked up and not found whole.
 
-        None if there is no such result, or if its files are not there at all.
+        Empty if there is no such result, or if its files are not there at all.
         """
         row = self._rows.get(key)
+        found = []
         for name in names_in(json.loads(row[1])) if row else ():
             try:
                 self.objects.check(name)
             except CorruptEntryError as error:
                 if self.objects.path(name).exists():
-                    return error
-        return None
+                    found.append(error)
+        return found
 
     def lookup_basis(self, basis: str) -> tuple[Entry, Mapping[str, Any]] | None:
         """Return the newest result of a basis, and the parts of the key that it was made under."""

@@ -54,6 +54,7 @@ class KeyMaker:
         self._codes = codes
         self._nodes: dict[str, _NodePart | UnhashableError] = {}
         self._data: dict[tuple[Any, ...], str] = {}
+        self._assets: dict[tuple[str, ...], str] = {}
 
     def key_of(self, task: Task, outputs: Mapping[int, str], state: str | None) -> Key:
         """Return the key of a task whose producers' outputs are known.
@@ -85,6 +86,7 @@ class KeyMaker:
             "device": node.device,
             "block": geometry,
             "reads": dict(zip((read.name for read in task.reads), selections, strict=True)),
+            "picked": {r.name: self._picked(r.data) for r in task.reads if r.data is not None},
             "inputs": _grouped(inputs),
             "state": state,
         }
@@ -126,6 +128,13 @@ class KeyMaker:
         if read.data is None:
             return [(read.name, None, outputs[number]) for number in read.producers]
         return [(read.name, read.data.dataset.dataset_id, self._data_digest(read, read.data))]
+
+    def _picked(self, data: DataInput) -> list[Any]:
+        """Return what an input takes of a data set, for ``explain``; its content is in the key."""
+        assets = data.assets
+        if assets is not None and assets not in self._assets:
+            self._assets[assets] = digest(assets)
+        return [list(data.fields), None if assets is None else self._assets[assets]]
 
     def _data_digest(self, read: Read, data: DataInput) -> str:
         selection = read.selection

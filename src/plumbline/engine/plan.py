@@ -134,9 +134,8 @@ class Planner:
         for task in tasks:
             unknown = [n for n in task.needs if n not in outputs]
             if unknown:
-                names = dict.fromkeys(tasks[n].node.name for n in unknown)
-                reason = f"runs if {', '.join(names)} comes out different"
-                decisions.append(Decision(task, State.FOLLOWS, reason))
+                names = ", ".join(dict.fromkeys(tasks[n].node.name for n in unknown))
+                decisions.append(Decision(task, State.FOLLOWS, self._why_follows(task, names)))
                 continue
             decision = self.decide(task, outputs, states)
             if decision.entry is not None:
@@ -166,10 +165,18 @@ class Planner:
             kept = self._cache.lookup_basis(key.basis)
             if kept is not None:
                 return Decision(task, State.KEPT, self._why_kept(kept[1], key), key, kept[0])
-        damage = self._cache.damage_of(key.digest)
-        if damage is not None:
-            return Decision(task, State.RUN, str(damage), key, damage=damage)
+        damages = self._cache.damages_of(key.digest)
+        if damages:
+            return Decision(task, State.RUN, str(damages[0]), key, damage=damages[0])
         return Decision(task, State.RUN, "; ".join(self.explain(task, key)), key)
+
+    def _why_follows(self, task: Task, names: str) -> str:
+        """Name the inputs that a block waits for, and whether it runs in any case."""
+        if not self._use_cache:
+            return f"the cache is off; follows {names}"
+        if task.place not in self._latest_parts():
+            return f"never computed; follows {names}"
+        return f"runs if {names} comes out different"
 
     def _why_kept(self, made: Mapping[str, Any], key: Key) -> str:
         """Name the code that made a kept result, and what has changed since."""
@@ -181,12 +188,17 @@ class Planner:
 
         The nearest, not the newest: a variant that was tried in between explains nothing.
         """
+        known = self._latest_parts()
+        if task.place not in known:
+            return ["never computed"]
+        before = min(map(json.loads, known[task.place]), key=partial(_distance, key))
+        return differences(before, key, self._cache.database) or ["its stored result is gone"]
+
+    def _latest_parts(self) -> Mapping[tuple[str, str], Sequence[str]]:
+        """Return what :func:`latest_parts` does, asked of the ledger once."""
         if self._known is None:
             self._known = latest_parts(self._cache.database, self._pipeline)
-        if task.place not in self._known:
-            return ["never computed"]
-        before = min(map(json.loads, self._known[task.place]), key=partial(_distance, key))
-        return differences(before, key, self._cache.database) or ["its stored result is gone"]
+        return self._known
 
 
 @contextmanager
@@ -259,10 +271,13 @@ def differences(before: Mapping[str, Any], key: Key, database: Database) -> list
         found.append("the block has another extent")
     names = sorted({*before["inputs"], *after["inputs"]})
     reads = json.loads(json.dumps(after["reads"]))  # as the ledger gives them back
+    picked = after["picked"]
     for name in names:
-        if before.get("reads", reads).get(name) != reads.get(name):
+        is_other = before["inputs"].get(name) != after["inputs"].get(name)
+        is_repicked = before.get("picked", picked).get(name) != picked.get(name)
+        if before.get("reads", reads).get(name) != reads.get(name) or (is_other and is_repicked):
             found.append(f"another part of input {name} is read")
-        elif before["inputs"].get(name) != after["inputs"].get(name):
+        elif is_other:
             found.append(f"input {name} changed")
     if before["state"] != after["state"]:
         found.append("the block before it ended in another state")

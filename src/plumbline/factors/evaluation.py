@@ -130,9 +130,11 @@ def evaluate_signal(
         prices; or name -> one of these. Known at the close of each bar.
     prices : ``close``, and ``volume`` (units traded) for the capacity curve; every bar and asset of
         the signals is in it.
-    horizons : bars after the signal over which returns are taken, increasing.
+    horizons : bars after the signal over which returns are taken, increasing. What one that is
+        longer than the prices cannot have is counted in ``uncomputed``; if all are, it is refused.
     costs : of trading, basis points of the value traded.
-    sectors : asset -> sector, for ``ic_by_sector``; an asset without one is in none.
+    sectors : asset -> sector, for ``ic_by_sector``; an asset without one is in none. At least one
+        asset has prices.
     regimes : name -> (T,) state of each bar of ``prices``, known at its close, for
         ``ic_by_regime``; None, NaN and an empty text are no state.
 

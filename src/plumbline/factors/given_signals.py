@@ -9,7 +9,7 @@ from jaxtyping import Float
 
 from plumbline.core.alignment import conform
 from plumbline.core.arguments import Argument, is_count, require
-from plumbline.core.errors import ParameterError
+from plumbline.core.errors import ParameterError, nearest_names
 from plumbline.core.panel import Panel
 from plumbline.kernels.inputs import as_input
 
@@ -17,7 +17,7 @@ _LONE = "signal"  # what values without a name are called
 
 
 def refuse_wrong(signal: object, prices: object, options: Mapping[str, object]) -> None:
-    """Refuse arguments of ``evaluate_signal`` of a wrong kind, all at once.
+    """Refuse arguments of ``evaluate_signal`` that cannot be meant, all at once.
 
     Parameters
     ----------
@@ -27,7 +27,8 @@ def refuse_wrong(signal: object, prices: object, options: Mapping[str, object]) 
     Raises
     ------
     ParameterError
-        If any is of a wrong kind.
+        If any is of a wrong kind, no horizon ends within the prices, or no asset of the sectors has
+        prices.
     """
     horizons, costs = options["horizons"], options["costs"]
     sectors, regimes = options["sectors"], options["regimes"]
@@ -41,16 +42,39 @@ def refuse_wrong(signal: object, prices: object, options: Mapping[str, object]) 
             *("horizons", horizons, _are_counts(horizons)),
             "whole numbers of bars, such as (1, 5, 21)",
         ),
+        *_unreached(horizons, prices),
         Argument("costs", costs, _is_number(costs), "basis points, a number of at least 0"),
         Argument(
             *("sectors", sectors, sectors is None or _is_text_by_name(sectors)),
             "a mapping of asset to sector, both text",
         ),
+        *_unpriced_sectors(sectors, prices),
         Argument(
             *("regimes", regimes, regimes is None or isinstance(regimes, Mapping)),
             "a mapping of a regime's name to the state of each bar",
         ),
     )
+
+
+def _unreached(horizons: Any, prices: object) -> list[Argument]:
+    """Return the horizons as a wrong argument if the prices end before the first of them."""
+    if not isinstance(prices, Panel) or not _are_counts(horizons):
+        return []
+    nearest = min(horizons, default=0)
+    told = f"{prices.n_bars} bars of prices"
+    is_reached = nearest < max(prices.n_bars, 1)
+    return [Argument("horizons", horizons, is_reached, f"below the {told}, one of them at least")]
+
+
+def _unpriced_sectors(sectors: Any, prices: object) -> list[Argument]:
+    """Return the sectors as a wrong argument if no asset in them has prices."""
+    if not isinstance(prices, Panel) or not _is_text_by_name(sectors) or not sectors:
+        return []
+    is_known = not set(prices.assets).isdisjoint(sectors)
+    unknown = [f"{name!r} ({nearest_names(name, prices.assets)})" for name in list(sectors)[:5]]
+    more = f" and {len(sectors) - 5} more" if len(sectors) > 5 else ""
+    told = f"of assets that have prices, at least one; unknown: {', '.join(unknown)}{more}"
+    return [Argument("sectors", sectors, is_known, told)]
 
 
 def signals_on(

@@ -14,7 +14,7 @@ from plumbline.kernels.inputs import as_input, as_mask
 
 def neutralise(
     signal: ArrayLike,
-    exposures: ArrayLike,
+    exposures: ArrayLike | None = None,
     weights: ArrayLike | None = None,
     *,
     groups: ArrayLike | None = None,
@@ -39,7 +39,8 @@ def neutralise(
     Parameters
     ----------
     signal : (T, A), any unit.
-    exposures : (T, A, P), any unit; numeric ones and dummies alike; P may be 0.
+    exposures : (T, A, P), any unit; numeric ones and dummies alike; P may be 0. None takes out the
+        intercept, or those of the groups, alone.
     weights : (T, A) at least 0, such as market values, or None for equal weights.
     groups : (A,) or (T, A) whole numbers; negative or NaN for none.
     mask : (T, A) booleans, True for an asset in the cross-section of a bar; None for all.
@@ -66,7 +67,7 @@ def neutralise(
 
 def unfitted_assets(
     signal: ArrayLike,
-    exposures: ArrayLike,
+    exposures: ArrayLike | None = None,
     weights: ArrayLike | None = None,
     *,
     groups: ArrayLike | None = None,
@@ -105,21 +106,21 @@ def unfitted_assets(
 
 def _neutralised(
     signal: ArrayLike,
-    exposures: ArrayLike,
+    exposures: ArrayLike | None,
     weights: ArrayLike | None,
     groups: ArrayLike | None,
     mask: ArrayLike | None,
 ) -> tuple[Float[np.ndarray, "bars assets"], Int[np.ndarray, "two bars"]]:
     """Return residuals, and for each bar what was done with it and how many assets are alone."""
-    panel, loadings = as_input(signal, "signal"), as_input(exposures, "exposures")
+    panel = as_input(signal, "signal")
+    none = np.empty((*panel.shape[:2], 0))
+    loadings = as_input(none if exposures is None else exposures, "exposures")
     given = as_input(np.empty((0, 0)) if weights is None else weights)
     problems = []
     if panel.ndim != 2:
         problems.append(f"signal has shape {panel.shape}, needs (bars, assets)")
-    if loadings.ndim != 3 or loadings.shape[:2] != panel.shape:
-        problems.append(
-            f"exposures have shape {loadings.shape}, need {(*panel.shape, 'exposures')}"
-        )
+    if exposures is not None and (loadings.ndim != 3 or loadings.shape[:2] != panel.shape):
+        problems.append(_exposures_problem(loadings.shape, panel.shape))
     if weights is not None and given.shape != panel.shape:
         problems.append(f"weights have shape {given.shape}, need {panel.shape}")
     if np.any(given < 0):
@@ -134,6 +135,13 @@ def _neutralised(
     states = np.empty((2, len(panel)), np.int64)
     leave_residuals(panel, loadings, given, kinds, residuals, states)
     return residuals, states
+
+
+def _exposures_problem(found: tuple[int, ...], shape: tuple[int, ...]) -> str:
+    """Return what is wrong with the shape of the exposures, and what gives the right one."""
+    axes = f"{shape[0]}, {shape[1]}" if len(shape) == 2 else "bars, assets"
+    needed = f"exposures have shape {found}, need ({axes}, exposures)"
+    return f"{needed}; give one exposure as exposures[:, :, None]" if len(found) == 2 else needed
 
 
 def _group_numbers(

@@ -146,8 +146,9 @@ def centred_ranks(panels: ArrayLike) -> Float32[np.ndarray, "panels bars assets"
     """
     values = as_input(panels)
     if values.ndim != 3:
+        hint = "; give one panel as panels[None]" if values.ndim == 2 else ""
         raise ParameterError(
-            f"centred_ranks: panels have shape {values.shape}, need (panels, bars, assets)"
+            f"centred_ranks: panels have shape {values.shape}, need (panels, bars, assets){hint}"
         )
     n_panels, n_bars, n_assets = values.shape
     out = np.empty(values.shape, np.float32)
@@ -169,6 +170,7 @@ def _pairs(
     left, right = as_input(signals, "signals"), as_input(forwards, "forwards")
     problems = [
         f"{name} have shape {panel.shape}, need ({axis}, bars, assets)"
+        + (f"; give one panel as {name}[None]" if panel.ndim == 2 else "")
         for name, axis, panel in (
             ("signals", "signals", left),
             ("forwards", "horizons", right),

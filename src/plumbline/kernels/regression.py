@@ -1,7 +1,7 @@
 """Rolling regressions of many assets on the same factors."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Literal, final
 
@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from plumbline.core.arguments import Argument, require
 from plumbline.core.errors import ParameterError
-from plumbline.core.parameters import require_kinds
+from plumbline.core.parameters import kind_problems, refuse
 from plumbline.kernels.fit_layout import DEFICIENT, MISSING, TOO_FEW, Panels, Results, Rules
 from plumbline.kernels.inputs import as_input, whole_number_problems
 from plumbline.kernels.magnitudes import fill_largest
@@ -50,6 +50,12 @@ class RollingOptions:
     outputs : ``fit``, or ``coefficients`` to leave residual and R2 out.
     first_bar : absolute number of row 0, may be negative. Give a chunk the number its first row
         has in the whole series, and its full windows get the bits they have there.
+
+    Raises
+    ------
+    ParameterError
+        If a field is of another kind; what else is wrong with the fields is named with it. If all
+        are of the right kind, ``rolling_ols`` names what is out of range, beside its own problems.
     """
 
     as_of_lag: int = 0
@@ -63,7 +69,9 @@ class RollingOptions:
     first_bar: int = 0
 
     def __post_init__(self) -> None:
-        require_kinds(self)
+        wrong = kind_problems(self)
+        if wrong:
+            refuse(self, [*wrong.values(), *_option_problems(self, wrong)])
 
 
 @final
@@ -115,6 +123,9 @@ def rolling_ols(
     Row t uses the bars t-W+1 … t that exist. A row is missing for an asset where y, or any factor,
     is not finite. The factors are shared, so X'X is summed and factorised once per bar for all
     assets without gaps nearby, and per asset for the others.
+
+    The residual of a bar is in-sample by default: its window ends with the bar itself.
+    ``RollingOptions(as_of_lag=1)`` gives the causal one, by coefficients known before the bar.
 
     Cost: O(T·(K³ + A·K²)) without gaps, O(T·A·K³) with them, whatever the window; memory is the
     outputs plus O(W·K²) scratch. Windows whose Gram matrix is close to singular, or that fit almost
@@ -238,13 +249,20 @@ def _range_problems(
         )
     if not 1 <= min_obs <= max(window, 1):
         problems.append(f"min_obs={min_obs} is not between 1 and window={window}")
-    if options.as_of_lag < 0:
+    return [*problems, *_option_problems(options)]
+
+
+def _option_problems(options: RollingOptions, wrong: Collection[str] = ()) -> list[str]:
+    """Return what of the options is out of range; fields of another kind are not looked at."""
+    problems = []
+    if "as_of_lag" not in wrong and options.as_of_lag < 0:
         problems.append(f"as_of_lag={options.as_of_lag} would read the future, needs at least 0")
-    if not 0 <= options.ridge < math.inf:
+    if "ridge" not in wrong and not 0 <= options.ridge < math.inf:
         problems.append(f"ridge={options.ridge} is no penalty, needs a number of at least 0")
-    if options.half_life is not None and not 0 < options.half_life < math.inf:
-        problems.append(f"half_life={options.half_life} bars, needs a number above 0 or None")
-    if options.inference and options.outputs == "coefficients":
+    half_life = None if "half_life" in wrong else options.half_life
+    if half_life is not None and not 0 < half_life < math.inf:
+        problems.append(f"half_life={half_life} bars, needs a number above 0 or None")
+    if options.inference is True and options.outputs == "coefficients":
         problems.append("inference=True needs outputs='fit'")
     return problems
 

@@ -41,7 +41,7 @@ def gate_metrics(tables: "Mapping[str, pl.DataFrame]") -> dict[tuple[str, str], 
 
 
 def unknown_number(
-    metric: str, subject: str, labels: Iterable[str], horizons: Iterable[int]
+    metric: str, subject: str, labels: Iterable[str], horizons: Iterable[int] | None
 ) -> str:
     """Return why a study has no number that a gate names, or an empty text.
 
@@ -49,8 +49,11 @@ def unknown_number(
     ----------
     metric, subject : what the gate names.
     labels : the study's signals.
-    horizons : its horizons, bars.
+    horizons : its horizons, bars; None if they are not known, so that every number may be one.
     """
+    if horizons is None:
+        bars = subject.rpartition(":")[2]
+        horizons = [int(bars)] if bars.isdecimal() else []
     known = {f"{name} of {label}" for label in labels for name in SPREAD_FIGURES}
     subjects = [f"{label}:{bars}" for label in labels for bars in horizons]
     known |= {f"{name} of {subject}" for subject in subjects for name in IC_FIGURES}

@@ -47,11 +47,13 @@ class Problem:
     place : keys that lead there.
     text : what is wrong.
     among : the keys below the place that the text is about, if it is not about the whole of it.
+    is_sure : False if the data may show that nothing is wrong; told beside other problems only.
     """
 
     place: Place
     text: str
     among: tuple[str, ...] = ()
+    is_sure: bool = True
 
     @property
     def places(self) -> list[Place]:
@@ -127,6 +129,9 @@ class Kind(Plugin, ABC):
     @abstractmethod
     def problems(self, document: Mapping[str, Any], shape: Shape, base: Path) -> list[Problem]:
         """Return what plug-ins, options and their combination refuse, wherever the shape holds.
+
+        Whatever the document alone decides is among it; a check that depends on a part that is
+        itself refused is left out.
 
         Parameters
         ----------

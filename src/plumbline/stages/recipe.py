@@ -119,7 +119,7 @@ def load_recipe(
     kind = _kind_of(document, origin, found)
     document, misspelt = kind.meant(document)
     found += [*misspelt, *problems_of(kind, document, base)]
-    if found:
+    if any(problem.is_sure for problem in found):
         raise origin.error(found)
     return Recipe(str(document["name"]), base, kind, document, kind.resolved(document), origin)
 

@@ -1,12 +1,13 @@
 """The plug-ins and options that a factor study's document stands for, and what they refuse."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from plumbline.core.calendar import Calendar, bars_a_year, grid_of
-from plumbline.core.errors import CalendarError, ParameterError, nearest_names
+from plumbline.core.errors import CalendarError, ParameterError, nearest_name, nearest_names
 from plumbline.factors.factor_returns import definition_problems, dependent_factors
 from plumbline.factors.model import FactorModel, models
 from plumbline.factors.options import EvaluationOptions
@@ -20,6 +21,7 @@ from plumbline.stages.gates import unknown_number
 from plumbline.stages.kind import DataSpec, Gate, Place, Problem, Shape
 from plumbline.stages.label_regimes import MarketRegime
 from plumbline.stages.sectors import read_sectors
+from plumbline.stages.study_doubts import beta_doubts, leg_doubts
 from plumbline.stages.validation import filled, made, placed, refusals, refused
 
 MODEL = "rolling_regression"
@@ -114,14 +116,15 @@ def study_problems(document: Mapping[str, Any], shape: Shape, base: Path) -> lis
     for name, spec in mapping(document, "data").items():
         if shape.holds(("data", name)) and isinstance(spec, Mapping):
             found += _data_problems(("data", name), spec, shape)
-    found += _signal_problems(mapping(document, "signals"), shape)
+    found += _signal_problems(document, shape)
     found += _universe_problems(document, shape, base)
     found += _regime_problems(document, shape)
     found += _factor_problems(document, shape)
     return found + _evaluation_problems(document, shape)
 
 
-def _signal_problems(named: Mapping[str, Any], shape: Shape) -> list[Problem]:
+def _signal_problems(document: Mapping[str, Any], shape: Shape) -> list[Problem]:
+    named = mapping(document, "signals")
     found: list[Problem] = []
     chosen: dict[str, Signal] = {}
     for label, spec in named.items():
@@ -132,7 +135,22 @@ def _signal_problems(named: Mapping[str, Any], shape: Shape) -> list[Problem]:
         if not wrong and shape.is_whole(place):
             chosen[label] = signal_of(label, spec)
         found += wrong
+    factors = _known_factors(document, shape)
+    found += beta_doubts(chosen, factors) if factors else []
     return found + [Problem(("signals", k), text) for k, text in part_problems(chosen, named)]
+
+
+def _known_factors(document: Mapping[str, Any], shape: Shape) -> tuple[str, ...]:
+    """Return the factors of a document's model, empty if what names them is refused."""
+    if not shape.holds(("model", "model")):
+        return ()
+    if needs_factors(document):
+        is_defined = shape.holds(("factors", "definitions"))
+        return tuple(definitions_of(document)) if is_defined else ()
+    given = _without(document.get("model"), "model")
+    cls = models[model_name(document)]
+    is_whole = shape.is_whole(("model",)) and not refusals(cls, given, ("model",))
+    return model_of(document).own_factors if is_whole else ()
 
 
 def _data_problems(place: Place, spec: Mapping[str, Any], shape: Shape) -> list[Problem]:
@@ -168,15 +186,15 @@ def _universe_problems(document: Mapping[str, Any], shape: Shape, base: Path) ->
 
 def _regime_problems(document: Mapping[str, Any], shape: Shape) -> list[Problem]:
     found: list[Problem] = []
-    definitions = mapping(mapping(document, "factors"), "definitions")
+    definitions = definitions_of(document)
+    is_defined = shape.holds(("factors", "definitions"))
     for label, spec in mapping(document, "regimes").items():
         place = ("regimes", label)
-        if not shape.holds((*place, "regime")):
-            continue
-        cls = regimes[regime_name(label, spec)]
-        found += refused(cls, _without(spec, "regime", "factor"), place, shape)
+        if shape.holds((*place, "regime")):
+            cls = regimes[regime_name(label, spec)]
+            found += refused(cls, _without(spec, "regime", "factor"), place, shape)
         factor = spec.get("factor") if isinstance(spec, Mapping) else None
-        if shape.is_whole((*place, "factor")) and factor is not None and factor not in definitions:
+        if is_defined and isinstance(factor, str) and factor not in definitions:
             hint = nearest_names(factor, definitions)
             text = f"{factor!r} is none of factors.definitions; {hint}"
             found.append(Problem((*place, "factor"), text))
@@ -202,24 +220,31 @@ def _calendar_problem(text: str) -> str:
     return ""
 
 
+def _definition_problems(document: Mapping[str, Any], shape: Shape) -> list[Problem]:
+    place = ("factors", "definitions")
+    named = definitions_of(document).items()
+    sound = {name: text for name, text in named if shape.is_whole((*place, name))}
+    wrong = definition_problems(sound)
+    found = [Problem((*place, name), text) for name, text in wrong.items()]
+    return found + leg_doubts({name: text for name, text in sound.items() if name not in wrong})
+
+
 def _factor_problems(document: Mapping[str, Any], shape: Shape) -> list[Problem]:
     place = ("factors", "definitions")
-    definitions = mapping(mapping(document, "factors"), "definitions")
-    found: list[Problem] = []
-    sound = {name: d for name, d in definitions.items() if shape.is_whole((*place, name))}
-    wrong = definition_problems(sound)
-    found += [Problem((*place, name), text) for name, text in wrong.items()]
+    definitions = definitions_of(document)
+    found = _definition_problems(document, shape)
     if not shape.holds(("model", "model")):
         return found
     given = _without(document.get("model"), "model")
     cls = models[model_name(document)]
     found += refused(cls, given, ("model",), shape)
-    if found or not definitions or not shape.is_whole(("model",)) or not shape.is_whole(place):
+    is_refused = any(problem.is_sure for problem in found)
+    if is_refused or not definitions or not all(map(shape.is_whole, (("model",), place))):
         return found
     model = model_of(document)
     if not cls.needs_factors:
         text = f"{model_name(document)} makes its own; leave factors out, or say null"
-        return [Problem(("factors",), text)]
+        return [*found, Problem(("factors",), text)]
     try:
         model.least_bars(len(definitions))
     except ParameterError as error:
@@ -233,24 +258,38 @@ def _factor_problems(document: Mapping[str, Any], shape: Shape) -> list[Problem]
 
 def _evaluation_problems(document: Mapping[str, Any], shape: Shape) -> list[Problem]:
     found = refused(EvaluationOptions, _option_values(document), ("evaluation",), shape)
-    place = ("evaluation", "horizons")
-    is_listed = shape.is_whole(place)
-    horizons = mapping(document, "evaluation").get("horizons", EvaluationOptions().horizons)
+    horizons = _known_horizons(document, shape)
     headline = document.get("headline_horizon_bars")
-    if is_listed and shape.holds(("headline_horizon_bars",)) and headline not in (None, *horizons):
+    is_given = headline is not None and shape.holds(("headline_horizon_bars",))
+    if horizons is not None and is_given and headline not in horizons:
         text = f"{headline} is none of evaluation.horizons {list(horizons)}"
         found.append(Problem(("headline_horizon_bars",), text))
     given = document.get("gates")
     for i, values in enumerate(given if isinstance(given, list) else []):
         place = ("gates", str(i))
-        if not shape.is_whole(place):
-            continue
-        found += refusals(Gate, values, place)
-        if is_listed:
-            number = (str(values["metric"]), str(values["subject"]))
-            problem = unknown_number(*number, mapping(document, "signals"), horizons)
+        if shape.is_whole(place):
+            found += refusals(Gate, values, place)
+        is_named = all(shape.is_whole((*place, key)) for key in ("metric", "subject"))
+        if is_named and shape.holds(("signals",)):
+            labels = mapping(document, "signals")
+            problem = unknown_number(values["metric"], values["subject"], labels, horizons)
             found += [Problem(place, problem)] if problem else []
     return found
+
+
+def _known_horizons(document: Mapping[str, Any], shape: Shape) -> Sequence[int] | None:
+    """Return the horizons of a document; None if what says them is refused or misspelt."""
+    given = mapping(document, "evaluation")
+    known = [field.name for field in fields(EvaluationOptions)]
+    is_misspelt = (
+        "horizons" in [nearest_name(name, known) for name in given if name not in known]
+        if "evaluation" in document
+        else any(nearest_name(place[0], ("evaluation",)) for place in shape.broken if place)
+    )
+    if not shape.is_whole(("evaluation", "horizons")) or (is_misspelt and "horizons" not in given):
+        return None
+    horizons: Sequence[int] = given.get("horizons", EvaluationOptions().horizons)
+    return horizons
 
 
 def _option_values(document: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,16 +11,17 @@ from plumbline.cli import console
 from plumbline.cli.options import AsJson, ProjectFolder
 from plumbline.core.errors import ParameterError, RecipeError, SourceError
 
-_HOW_TO_SAY = (
-    "what a message below calls `form: wide` is said here as --option form=wide, "
-    "`columns: {close: Price}` as --option columns.close=Price, a rule as --rule conflicts=first, "
-    "`source: csv` as --source csv"
-)
 _PACKED = (".zip", ".7z", ".bz2", ".rar", ".tar", ".tgz", ".xz", ".zst")
 _ADVICE = re.compile(
     r" (asset|columns|conflicts|decimal|delimiter|fields?|form|source"
-    r"|time_(format|label|zone)): "
+    r"|time_(?:format|label|zone)): "
 )
+_HOW_TO_SAY = {
+    "form": "`form: wide` is said here as --option form=wide",
+    "columns": "`columns: {close: Price}` is said here as --option columns.close=Price",
+    "conflicts": "`conflicts: first` is said here as --rule conflicts=first",
+    "source": "`source: csv` is said here as --source csv",
+}
 
 
 def command(
@@ -85,16 +86,14 @@ def command(
                 progress=watcher.step,
             )
         except SourceError as error:
-            if any(_ADVICE.search(problem) for problem in error.problems):
-                console.note(_HOW_TO_SAY)
+            _note_how_to_say(error.problems)
             raise
     opened.codes.save()
     dataset = done.dataset
     warnings = [
         text for told in (large_losses, holes, unadjusted) for text in told(done.quality, dataset)
     ]
-    if any(_ADVICE.search(text) for text in warnings):
-        console.note(_HOW_TO_SAY)
+    _note_how_to_say(warnings)
     for text in warnings:
         console.note(f"warning: {text}")
     data: dict[str, Any] = {
@@ -111,6 +110,12 @@ def command(
         "warnings": warnings,
     }
     console.emit(data, lambda: _text(data), as_json=as_json)
+
+
+def _note_how_to_say(texts: Sequence[str]) -> None:
+    """Tell how the keys of recipes that texts advise are said on the command line."""
+    for key in dict.fromkeys(key for text in texts for key in _ADVICE.findall(text)):
+        console.note(_HOW_TO_SAY.get(key, f"`{key}: …` is said here as --option {key}=…"))
 
 
 def _refuse_bare(options: Sequence[str], rules: Sequence[str]) -> None:

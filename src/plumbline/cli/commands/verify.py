@@ -35,8 +35,8 @@ def command(
 ) -> None:
     """Compute stored blocks again, from scratch, and compare every bit with what is stored.
 
-    Exit code 1 if any differs, or is known to have come out different before. Nothing stored is
-    touched.
+    Exit code 1 if any differs, cannot be compared as a file is damaged, or is known to have come
+    out different before. Nothing stored is touched.
     """
     from plumbline.api import verify
     from plumbline.cli.progress import progress
@@ -48,11 +48,19 @@ def command(
         workspace = find_workspace(recipe, project, overrides, watcher.step)
         found = verify(workspace, options, sample, seed)
     dates = BarDates.of_nodes(workspace.pipeline.nodes)
-    rows = with_dates((vars(v) for v in found.compared), dates)
-    data = {"compared": rows, "left_out": dict(found.left_out), "wrong": len(found.wrong)}
+    data = {
+        "compared": with_dates(map(vars, found.compared), dates),
+        "uncompared": with_dates(map(vars, found.uncompared), dates),
+        "damaged": dict(found.damaged),
+        "left_out": dict(found.left_out),
+        "wrong": len(found.wrong),
+    }
     table = [
-        {"node": v.node, "block": dates.text(v.block), "equal": v.equal, "note": v.note}
-        for v in found.compared
+        {"node": v.node, "block": dates.text(v.block), "equal": equal, "note": v.note}
+        for equal, v in [
+            *((v.equal, v) for v in found.compared),
+            *((None, v) for v in found.uncompared),
+        ]
     ]
     console.emit(data, lambda: f"{console.table(table)}\n{_summary(found)}", as_json=as_json)
     if found.wrong:
@@ -62,10 +70,12 @@ def command(
 
 
 def _problems(found: "Verified", dates: "BarDates") -> list[str]:
-    """Return a sentence on each block that is wrong; a damaged file is one thing, not many."""
-    blocks: dict[str, list[str]] = {}
+    """Return a sentence on each damaged file, whatever stands behind it, and on other blocks."""
+    blocks: dict[str, list[str]] = {told: [] for told in found.damaged.values()}
     for v in found.wrong:
-        blocks.setdefault(v.note, []).append(f"{v.node} [{dates.text(v.block)}]")
+        notes = [found.damaged[path] for path in v.damaged]
+        for note in notes if notes and v.is_stable else [*notes, v.note]:
+            blocks[note] = [*blocks.get(note, []), f"{v.node} [{dates.text(v.block)}]"]
     return [
         first + (f" and {console.counted(len(rest), 'more block')}" if rest else "") + f": {note}"
         for note, (first, *rest) in blocks.items()
@@ -73,17 +83,25 @@ def _problems(found: "Verified", dates: "BarDates") -> list[str]:
 
 
 def _summary(found: "Verified") -> str:
-    """Return how many blocks were compared, how many differ, and which were left out."""
-    compared = console.counted(len(found.compared), "block")
-    damaged = [v.damaged for v in found.compared if v.damaged is not None]
-    differ = sum(not v.equal for v in found.compared) - len(damaged)
-    unstable = sum(not v.is_stable for v in found.compared)
-    line = f"{compared} computed again and compared: "
-    files = console.counted(len(set(damaged)), "damaged file")
-    told = [f"{differ} differ"] if differ else []
-    told += [f"{files} behind {console.counted(len(damaged), 'block')}"] if damaged else []
-    line += ", ".join(told) or "all equal"
+    """Return how many blocks were compared, how many differ or could not be, what was left out."""
+    differ = sum(not v.equal for v in found.compared)
+    unstable = sum(not v.is_stable for v in [*found.compared, *found.uncompared])
+    line = f"{console.counted(len(found.compared), 'block')} computed again and compared"
+    if found.compared:
+        line += f": {differ} differ" if differ else ": all equal"
     if unstable:
         line += f", {unstable} known not to be deterministic"
+    if found.uncompared:
+        line += f"; {len(found.uncompared)} could not be compared: {_causes(found)}"
     left_out = [f"{n} {why}" for why, n in found.left_out.items() if n]
     return f"{line}; left out: {', '.join(left_out)}" if left_out else line
+
+
+def _causes(found: "Verified") -> str:
+    behind = sum(bool(v.damaged) for v in found.uncompared)
+    failed = len(found.uncompared) - behind
+    told = [f"{failed} failed"] if failed else []
+    if behind:
+        files = console.counted(len(found.damaged), "damaged file")
+        told.append(f"{files} behind {console.counted(behind, 'block')}")
+    return ", ".join(told)
