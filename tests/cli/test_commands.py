@@ -190,7 +190,7 @@ def test_why_names_the_fields_that_differ_from_what_was_used_last(capsys, folder
     assert call(["run", "--set", "evaluation.n_quantiles=4", "--set", "model.window=70"]) == 0
     assert call(["run"]) == 0
     out = said(capsys, "plan", "--set", "evaluation.every_bars=5")[1]
-    assert "parameter options: every_bars 1 -> 5\n" in out
+    assert "parameter every_bars: 1 -> 5\n" in out
     assert "n_quantiles" not in out
     out = said(capsys, "plan", "--set", "model.window=50")[1]
     assert "parameter model: window 60 -> 50" in out
@@ -275,7 +275,7 @@ def test_a_folder_that_cannot_be_written_is_named_with_what_to_do(capsys, folder
     assert "study.html" in err
     assert "can be written and has room; what was finished is stored" in err
     (folder / "reports" / "small" / "study.html").rmdir()
-    assert document(capsys, "run")[1]["blocks"] == {"cached": 25}
+    assert document(capsys, "run")[1]["blocks"] == {"cached": 59}
 
 
 def test_a_store_of_results_that_cannot_be_written_is_named_with_what_to_do(capsys, folder):
@@ -655,11 +655,11 @@ def test_ctrl_c_says_what_is_finished_and_that_the_same_command_goes_on(
     monkeypatch.setattr(Session, "_computed", interrupted)
     code, out, err = said(capsys, "run")
     assert (code, out) == (130, "")
-    told = ["3 of 25 blocks stored; the same command goes on from there", "plumbline: interrupted"]
+    told = ["3 of 59 blocks stored; the same command goes on from there", "plumbline: interrupted"]
     assert err.splitlines()[-2:] == told
     monkeypatch.undo()
     code, done = document(capsys, "run", "--project", str(folder), str(folder / "study.yaml"))
-    assert (code, done["blocks"]) == (0, {"cached": 3, "computed": 22})
+    assert (code, done["blocks"]) == (0, {"cached": 3, "computed": 56})
     runs = document(capsys, "runs", "--project", str(folder))[1]
     assert [run["state"] for run in runs] == ["done", "interrupted"]
 
@@ -822,6 +822,6 @@ def test_kernels_are_named_while_they_are_compiled(capsys):
 
 def test_the_sums_of_a_plan_read_as_a_sentence(capsys, folder):
     out = said(capsys, "plan")[1]
-    assert out.splitlines()[-1] == "25 blocks: 25 to compute (12 run, 13 follow)"
+    assert out.splitlines()[-1] == "59 blocks: 59 to compute (21 run, 38 follow)"
     assert call(["run"]) == 0
-    assert said(capsys, "plan")[1] == "25 blocks: 25 cached; nothing to compute\n"
+    assert said(capsys, "plan")[1] == "59 blocks: 59 cached; nothing to compute\n"
