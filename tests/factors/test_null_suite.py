@@ -15,6 +15,7 @@ from plumbline.factors.evaluation import evaluate
 from plumbline.factors.null_suite import NULLS, null_draws, null_table
 from plumbline.factors.options import EvaluationOptions
 from plumbline.factors.ranked import Ranked
+from plumbline.factors.shuffled_nulls import shuffled_draws
 from plumbline.factors.tables import Axes
 from plumbline.kernels import centred_ranks, rank_ic
 from tests.contracts.made_panels import axis
@@ -96,7 +97,7 @@ def test_block_shuffled_is_the_mean_of_rank_ics_of_moved_blocks(seed, horizon):
     some = ranked(signals[:1], forwards[:1])
     draws = null_draws(some, (horizon,), n_draws=4, seed=3)[2, 0, 0]
     rows = np.flatnonzero(np.isfinite(some.ic[0, 0]))
-    length = max(3 * horizon, int(np.ceil(np.sqrt(len(rows)))))
+    length = max(3 * horizon, int(np.ceil(np.sqrt(len(rows)))))  # 83 bars make no 100 blocks
     n_blocks = len(rows) // length
     rows = rows[len(rows) - n_blocks * length :]
     stream = random_stream(3, "block_shuffled", n_blocks)
@@ -108,6 +109,23 @@ def test_block_shuffled_is_the_mean_of_rank_ics_of_moved_blocks(seed, horizon):
                 bar, other = rows[block * length + i], rows[source * length + i]
                 ics.append(rank_ic(signals[:1, None, other], forwards[:1, None, bar])[0, 0, 0])
         assert_allclose(draw, np.mean(ics), atol=2e-4)  # products are rounded to integers
+
+
+def test_a_long_series_has_a_hundred_blocks():
+    some = ranked(*np.random.default_rng(5).standard_normal((2, 1, 20_000, 4)))
+    n_ic = int(np.isfinite(some.ic).sum())
+    draws = shuffled_draws(some, (1,), n_draws=3, seed=1)
+    length = -(-n_ic // 100)
+    assert length > np.sqrt(n_ic)
+    rows = np.flatnonzero(np.isfinite(some.ic[0, 0]))
+    n_blocks = len(rows) // length
+    rows = rows[len(rows) - n_blocks * length :].reshape(n_blocks, length)
+    stream = random_stream(1, "block_shuffled", n_blocks)
+    orders = stream.permuted(np.tile(np.arange(n_blocks), (3, 1)), axis=1)
+    for draw, order in zip(draws[0, 0], orders, strict=True):
+        moved = some.signals[0][rows[order].ravel()]
+        after = some.forwards[0][rows.ravel()]
+        assert_allclose(draw, np.mean(rank_ic(moved[None], after[None])), atol=5e-3)
 
 
 @given(seed=st.integers(0, 2**32 - 1), gaps=st.sampled_from([0.0, 0.1, 0.6]))

@@ -179,7 +179,7 @@ def evaluate(
     Returns
     -------
     The tables of :class:`Evaluation`, signals in the order given. None depends on the other
-    signals. O(S·T·A log A + S·H·T·A·√T).
+    signals. O(S·T·A log A + S·H·T·A).
 
     Raises
     ------

@@ -33,8 +33,8 @@ def null_draws(
     A draw is a mean over the bars that have a rank IC. ``random_ranks`` replaces the signal by
     random ranks on every bar. ``permuted_assets`` hands every asset the signal of another one, the
     same on all bars, so that the signal keeps its autocorrelation. ``block_shuffled`` cuts those
-    bars into blocks of max(3 horizons, √T) and hands a block of forward returns the signal of
-    another block; the last blocks are whole, a rest at the start stays out.
+    bars into blocks of max(3 horizons, √T, T/100) and hands a block of forward returns the signal
+    of another block; the last blocks are whole, a rest at the start stays out.
 
     Parameters
     ----------

@@ -1,5 +1,6 @@
 """Rank ICs by chance where time changes places: blocks of bars of a signal are moved."""
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -10,6 +11,7 @@ from plumbline.core.random import random_stream
 from plumbline.factors.ranked import Ranked, unit_ranks
 
 _LEAST_BLOCKS = 8
+_MOST_BLOCKS = 100
 _HORIZONS_A_BLOCK = 3
 _EXACT_BITS = 52  # sums of integers below 2**53 are exact in any order
 _MOST_FLOAT32 = 2**24  # counts up to here are exact in float32
@@ -26,8 +28,8 @@ def shuffled_draws(
 
     Returns
     -------
-    NaN with fewer than 8 blocks. At most O(S·H·A·T^1.5); products are rounded to integers whose
-    sums are exact, so that bits do not depend on threads.
+    NaN with fewer than 8 blocks. O(S·H·A·T·N) for N blocks, at most 100; products are rounded to
+    integers whose sums are exact, so that bits do not depend on threads.
     """
     draws = np.empty((len(ranked.signals), len(horizons), n_draws))
     has_ic = np.isfinite(ranked.ic)
@@ -62,7 +64,9 @@ def _filled(ranks: Float[np.ndarray, "bars assets"], bits: int) -> _Filled:
 
 
 def _block_bars(n_bars: int, horizon: int) -> int:
-    return max(_HORIZONS_A_BLOCK * horizon, int(np.ceil(np.sqrt(n_bars))), 1)
+    """Return the bars of a block: three horizons, √T, and so many that there are at most 100."""
+    shortest = max(math.isqrt(max(n_bars - 1, 0)) + 1, -(-n_bars // _MOST_BLOCKS))
+    return max(_HORIZONS_A_BLOCK * horizon, shortest)
 
 
 def _block_means(
