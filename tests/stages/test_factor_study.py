@@ -379,3 +379,22 @@ def test_a_damaged_segment_ends_a_run_with_what_to_type_and_that_restores_it(fol
     again = run(folder / "study.yaml")
     assert again.result.digests == first.result.digests
     assert computed(folder, again.result.run_id) == set()
+
+
+def test_a_block_of_an_evaluation_is_no_shorter_than_what_it_reads_around_it(folder):
+    def block_bars(*overrides):
+        pipeline = prepare(folder / "study.yaml", overrides=overrides).pipeline
+        stages = {node.name: node.stage for node in pipeline.nodes}
+        names = (
+            "figures:momentum",
+            "nulls:momentum",
+            "changes",
+            "forward_ranks",
+            "signal:momentum",
+        )
+        return [stages[name].partition.bars for name in names]
+
+    own = block_bars()[0]
+    assert block_bars() == [own] * 5
+    longer = block_bars(f"evaluation.horizons=[{own + 1}]")
+    assert longer == [2 * own] * 4 + [own]

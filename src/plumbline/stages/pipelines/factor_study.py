@@ -233,7 +233,7 @@ class _Wiring:
 
     def market_nodes(self, options: EvaluationOptions) -> list[Node]:
         """Return what every signal meets."""
-        size, close = self.full["block_bars"], {"prices": self._prices("close")}
+        size, close = self._block_bars(options), {"prices": self._prices("close")}
         nodes = [Node("changes", MarkChanges(size), close)]
         if self._has_liquidity(options):
             measure = MeasureLiquidity(options.impact_bars, size)
@@ -243,7 +243,7 @@ class _Wiring:
         return nodes
 
     def _evaluation_nodes(self, label: str, options: EvaluationOptions) -> list[Node]:
-        size, has_liquidity = self.full["block_bars"], self._has_liquidity(options)
+        size, has_liquidity = self._block_bars(options), self._has_liquidity(options)
         measure = MeasureSignal(
             options.horizons,
             options.n_quantiles,
@@ -285,6 +285,12 @@ class _Wiring:
         known = dict(self.sectors)
         assets = self.stocks.assets if self.assets is None else self.assets
         return tuple(known.get(asset) for asset in assets)
+
+    def _block_bars(self, options: EvaluationOptions) -> int:
+        """Return bars a block of an evaluation, not fewer than a block reads around it."""
+        size: int = self.full["block_bars"]
+        reach = max(*options.horizons, options.spread_horizon, options.impact_bars)
+        return -(-reach // size) * size
 
     def _has_liquidity(self, options: EvaluationOptions) -> bool:
         return "volume" in self.stocks.fields and bool(options.capitals_usd)
