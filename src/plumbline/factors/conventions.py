@@ -95,8 +95,9 @@ def _chance(o: EvaluationOptions) -> dict[str, str]:
             f"Mean rank IC of {o.n_draws} signals that know nothing, each evaluated on the bars of "
             "the signal itself: random ranks on every bar; the signals of the assets exchanged "
             "once for all bars; blocks of the signal's bars against other blocks of the returns', "
-            "each of three horizons, the root of the number of bars or a hundredth of it, "
-            "whichever is longest; the p-value counts those at least as far from the mean of all as the result, and the "
+            "each of three horizons, the root of their number or a hundredth of it, "
+            "whichever is longest; the p-value counts those at least as far from the mean of all "
+            "as the result, and the "
             f"result as one of them; where values are missing a bar keeps the variance of its "
             f"number of assets; seed {o.seed}."
         ),
