@@ -1,4 +1,4 @@
-"""Sums and members of groups, beside loops over bars and assets."""
+"""Sums and members of groups and sums of trades, beside loops over bars and assets."""
 
 import math
 
@@ -6,9 +6,10 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from numpy.testing import assert_array_equal
+from numpy.testing import assert_allclose, assert_array_equal
 
-from plumbline.kernels.group_sums import as_groups, fill_group_sums, fill_members
+from plumbline.kernels.group_sums import as_groups, fill_group_sums, fill_impact, fill_members
+from plumbline.kernels.inputs import as_input
 
 GROUPS = arrays(
     np.int8, st.tuples(st.integers(0, 9), st.integers(0, 7)), elements=st.integers(0, 3)
@@ -42,3 +43,23 @@ def test_members_who_stayed_are_in_the_group_on_both_bars(groups, lag):
             if now == then and now > 0:
                 expected[t, now - 1] += 1
     assert_array_equal(stayed, expected)
+
+
+@given(seed=st.integers(0, 2**32 - 1), n_bars=st.integers(0, 6), n_assets=st.integers(0, 7))
+def test_trades_in_assets_of_unknown_liquidity_are_in_no_sum(seed, n_bars, n_assets):
+    rng = np.random.default_rng(seed)
+    traded = rng.choice([0.0, 0.25, -0.5, 1e-9], (n_bars, n_assets))
+    steepness = rng.choice([1e-6, 2e-6, np.nan], (n_bars, n_assets))
+    value = np.where(np.isnan(steepness), np.nan, rng.uniform(1e5, 1e9, (n_bars, n_assets)))
+    sums = np.full((4, n_bars), np.nan)
+    fill_impact(*(as_input(x) for x in (traded, steepness, value)), sums)
+    for t in range(n_bars):
+        rows = zip(traded[t], steepness[t], value[t], strict=True)
+        known = [(abs(q), y, v) for q, y, v in rows if q != 0 and y == y]
+        expected = [
+            sum(q**1.5 * y for q, y, _ in known),
+            sum(q for q, _, _ in known),
+            sum(q / v for q, _, v in known),
+            len(known),
+        ]
+        assert_allclose(sums[:, t], expected, rtol=1e-12)

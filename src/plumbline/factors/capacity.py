@@ -11,6 +11,8 @@ from plumbline.factors.liquidity import Liquidity
 from plumbline.factors.options import EvaluationOptions
 from plumbline.factors.spread import SpreadReturns, SpreadSummary, SpreadTrades
 from plumbline.factors.tables import empty_table, table
+from plumbline.kernels.group_sums import fill_impact
+from plumbline.kernels.inputs import as_input
 
 _COLUMNS = (
     *("signal", "capital_usd", "gross_annual", "cost_annual", "impact_annual", "net_annual"),
@@ -69,17 +71,13 @@ def impact_bars(trades: SpreadTrades, liquid: Liquidity, coefficient: float) -> 
     estimation of equity market impact", Risk 18 (2005) 57-62. Bouchaud, "Price impact",
     Encyclopedia of Quantitative Finance (2010).
     """
-    size = np.abs(trades.traded[1:])
-    steepness, value = liquid.steepness[:-1], liquid.value_usd[:-1]
-    is_known = np.isfinite(steepness) & (size > 0)
-    known = np.where(is_known, size, 0.0)
-    paid = known * np.sqrt(known) * np.where(is_known, steepness, 0.0)
-    taken = np.divide(known, value, out=np.zeros_like(known), where=is_known)
-    sums = (coefficient * paid.sum(axis=1), known.sum(axis=1), taken.sum(axis=1))
-    none = np.zeros(min(len(trades.traded), 1))  # the first bar has no close before
-    return ImpactBars(
-        *(np.concatenate([none, x]) for x in (*sums, is_known.sum(axis=1).astype(np.float64)))
-    )
+    n_bars = len(trades.traded)
+    sums = np.zeros((4, max(n_bars - 1, 0)))
+    steepness, value = as_input(liquid.steepness[:-1]), as_input(liquid.value_usd[:-1])
+    fill_impact(as_input(trades.traded[1:]), steepness, value, sums)
+    none = np.zeros((4, min(n_bars, 1)))  # the first bar has no close before
+    paid, known, taken, n_known = np.concatenate([none, sums], axis=1)
+    return ImpactBars(coefficient * paid, known, taken, n_known)
 
 
 def square_root_impact(impact: ImpactBars, spread: SpreadReturns) -> Impact:

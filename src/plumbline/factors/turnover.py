@@ -108,8 +108,9 @@ def rank_autocorrelations(
     (H, T); NaN on the first h bars and where there is none. O(H·T·A).
     """
     found = np.full((len(horizons), len(ranks)), np.nan)
+    panel = ranks.astype(np.float64)[None]
     for row, h in zip(found, horizons, strict=True):
-        row[h:] = pearson_ic(ranks[None, h:], ranks[None, :-h])[0, 0]
+        row[h:] = pearson_ic(panel[:, h:], panel[:, :-h])[0, 0]
     return found
 
 

@@ -1,4 +1,6 @@
-"""Sums and members of the groups of each bar."""
+"""Sums over the assets of each bar: of groups, their members, and of trades."""
+
+import math
 
 import numpy as np
 from jaxtyping import Float, Int8
@@ -60,3 +62,32 @@ def fill_members(
             for asset in range(now.shape[0]):
                 count += (now[asset] == q + 1) & (then[asset] == q + 1)
             stayed[bar, q] = count
+
+
+@compiled
+def fill_impact(
+    traded: Float[np.ndarray, "bars assets"],
+    steepness: Float[np.ndarray, "bars assets"],
+    value_usd: Float[np.ndarray, "bars assets"],
+    sums: Float[np.ndarray, "4 bars"],
+) -> None:
+    """Write sums over the trades whose impact is known, assets added in their order; O(T·A).
+
+    Parameters
+    ----------
+    traded : (T, A) values bought, or sold below 0, of a capital of 1.
+    steepness : (T, A) volatility over the root of the value traded, USD; NaN where unknown.
+    value_usd : (T, A) value traded.
+    sums : (4, T), written: impact of a capital of 1 USD and a coefficient of 1, value, share of the
+        value traded in the asset, and number of the trades.
+    """
+    for bar in range(traded.shape[0]):
+        paid, known, taken, count = 0.0, 0.0, 0.0, 0.0
+        for asset in range(traded.shape[1]):
+            size, slope = abs(traded[bar, asset]), steepness[bar, asset]
+            if size > 0.0 and abs(slope) < np.inf:
+                paid += size * math.sqrt(size) * slope
+                known += size
+                taken += size / value_usd[bar, asset]
+                count += 1.0
+        sums[0, bar], sums[1, bar], sums[2, bar], sums[3, bar] = paid, known, taken, count

@@ -192,13 +192,20 @@ def _warm_recursive() -> None:
 
 def _warm_group_sums() -> None:
     """Sum one bar, and count its members."""
-    from plumbline.kernels.group_sums import as_groups, fill_group_sums, fill_members
+    from plumbline.kernels.group_sums import (
+        as_groups,
+        fill_group_sums,
+        fill_impact,
+        fill_members,
+    )
     from plumbline.kernels.inputs import as_input
 
     groups = as_groups(np.ones((1, 2), dtype=np.int8))
     one, other = np.empty((1, 1)), np.empty((1, 1))
     fill_group_sums(groups, as_input(_panel(1, 2)), one, other)
     fill_members(groups, 1, one)
+    values = as_input(_panel(1, 2))
+    fill_impact(values, values, values, np.empty((4, 1)))
 
 
 def _warm_resampling() -> None:
@@ -230,7 +237,7 @@ _FAMILIES: dict[str, tuple[str, tuple[Callable[[], None], ...]]] = {
     "rolling_pairs": ("correlation of windows", (_warm_rolling_pairs,)),
     "cross_scaling": ("scaling across assets", (_warm_scaling,)),
     "hidden_markov": ("hidden Markov models", (_warm_hidden_markov,)),
-    "group_sums": ("sums over groups", (_warm_group_sums,)),
+    "group_sums": ("sums over assets", (_warm_group_sums,)),
     "resampled_blocks": ("resampling", (_warm_resampling,)),
     "orthogonal": ("orthogonalisation", (_warm_orthogonal,)),
 }
