@@ -39,18 +39,20 @@ def fill_extremes(
     columns = np.empty((2, TILE, longest))
     ends = np.empty((TILE, 2, longest + 1))
     counts = np.empty(longest)
+    n_finite = np.zeros((2, TILE), np.int64)
     for a in range(0, n_assets, TILE):
         width = min(TILE, n_assets - a)
         for number in range(n_blocks(group, window)):
             block = block_at(group, number, window)
             n_tail, n_head = block.head - block.tail, block.stop - block.head
             tails, heads = columns[number % 2], columns[(number + 1) % 2]
+            n_before, n_now = n_finite[number % 2], n_finite[(number + 1) % 2]
             read_columns(x, block.head, a, heads[:width, :n_head])
             rows = slice(block.head, block.stop)
+            for j in range(width):
+                n_now[j] = _blank_infinite(heads[j, :n_head])
             for j in range(0, width, 2):
                 k = min(j + 1, width - 1)
-                _blank_infinite(heads[j, :n_head])
-                _blank_infinite(heads[k, :n_head])
                 _scan_back(tails[j, :n_tail], tails[k, :n_tail], ends[j], ends[k])
                 _scan_on(
                     (heads[j, :n_head], heads[k, :n_head]),
@@ -61,15 +63,22 @@ def fill_extremes(
                 )
             for j in range(width):
                 tail, head = tails[j, :n_tail], heads[j, :n_head]
+                is_full = n_tail + 1 >= window and n_before[j] == n_tail and n_now[j] == n_head
+                if is_full and window >= min_obs:
+                    continue
                 if not count_windows(tail, head, window, counts[:n_head]) or window < min_obs:
                     _hide(lows[rows, a + j], highs[rows, a + j], counts, min_obs)
 
 
 @compiled
-def _blank_infinite(values: Float[np.ndarray, " rows"]) -> None:
-    """Make infinite values NaN, which no comparison takes."""
+def _blank_infinite(values: Float[np.ndarray, " rows"]) -> int:
+    """Make infinite values NaN, which no comparison takes; return how many are finite."""
+    count = 0
     for i in range(values.shape[0]):
-        values[i] = values[i] if np.abs(values[i]) < np.inf else np.nan
+        is_finite = np.abs(values[i]) < np.inf
+        count += is_finite
+        values[i] = values[i] if is_finite else np.nan
+    return count
 
 
 @compiled
