@@ -14,7 +14,7 @@ from plumbline.report.timeplot import TimeAxis
 from plumbline.report.values import COUNT, PERCENT, RATIO, dates, finite, number_text, with_unit
 
 _SHOWN: Final = 40  # assets; the twin has all
-_VOLATILITY: Final = PERCENT._replace(digits=2)  # so that rounded contributions add up
+_VOLATILITY: Final = PERCENT._replace(digits=2)  # parts are small beside the total
 _PARTS: Final = ("lowest", "lower_quartile", "median", "upper_quartile", "highest")
 
 
