@@ -116,3 +116,14 @@ def test_every_model_without_errors_has_no_sentence_on_them_and_no_other_has_non
         returns, factors = whole_panel(8)
         given = factors.select([]) if model.own_factors else factors
         assert bool(model.error_convention) == bool(len(model.beta_errors(returns, given))), name
+
+
+def test_the_error_of_a_portfolio_is_of_its_own_assets_alone():
+    returns, factors = whole_panel()
+    is_held = np.array([True, False, True, False, False])
+    errors = equal_weight_errors(RollingRegression(window=WINDOW), returns, factors, is_held)
+    own = returns["return"][:, is_held].mean(axis=1)
+    _, stderr, _ = oracle.betas(own, factors["return"], WINDOW)
+    assert_allclose([errors["a"], errors["b"]], stderr, rtol=1e-8)
+    nothing = np.zeros(5, dtype=bool)
+    assert not equal_weight_errors(RollingRegression(window=WINDOW), returns, factors, nothing)
