@@ -98,6 +98,21 @@ def test_says_whether_dependent_factors_have_a_fit(model, returns, factors):
     )
 
 
+def test_gives_an_error_of_every_beta_or_of_none(model, returns, factors):
+    errors, fitted = model.beta_errors(returns, factors), model.fit(returns, factors)
+    rule = "standard errors lie on the bars and assets of the returns"
+    assert errors.assets == returns.assets, rule
+    assert_array_equal(errors.bars, returns.bars, err_msg=rule)
+    names = {name.removeprefix("beta_") for name in fitted if name.startswith("beta_")}
+    found = {name.removeprefix("stderr_") for name in errors}
+    assert found in (set(), names), "a model gives an error of every beta or of none"
+    assert bool(found) == bool(model.error_convention), "a model says what its errors are"
+    for name in found:
+        has_error = errors[f"stderr_{name}"] >= 0
+        message = "a beta has an error where there is a fit"
+        assert_array_equal(has_error, np.isfinite(fitted[f"beta_{name}"]), err_msg=message)
+
+
 def test_a_longer_panel_never_changes_earlier_rows(model, returns, factors):
     whole = model.fit(returns, factors)
     for n_bars in (1, 2, model.warm_up, model.warm_up + 1, model.warm_up + 57):

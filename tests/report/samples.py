@@ -9,7 +9,7 @@ import polars as pl
 
 from plumbline.factors.history import ic_by_month, ic_histogram, ic_rolling
 from plumbline.report.study import TABLES, DataOrigin, Provenance, StudyResults
-from tests.report import sheet_samples
+from tests.report import risk_samples, sheet_samples
 
 SIGNALS = ("momentum_12_1", "residual_momentum")
 HORIZONS = (21, 1, 5, 63)
@@ -31,6 +31,7 @@ CONVENTIONS = {
     "universe": "All assets with a price at the bar; no point-in-time membership is known.",
     "returns": "Simple, decimal, close to close.",
     **sheet_samples.CONVENTIONS,
+    **risk_samples.CONVENTIONS,
 }
 
 
@@ -106,6 +107,7 @@ def study(n_bars: int = 2700, seed: int = 1) -> StudyResults:
         "ic_by_month": ic_by_month(by_bar),
         "ic_histogram": ic_histogram(by_bar),
         **sheet_samples.tables(ic, bars, rng),
+        **risk_samples.tables(bars, seed),
         "ic_by_year": _by_year(bars, ic),
         "decay": _decay(ic),
         "quantiles": _quantiles(rng, n_bars),

@@ -70,6 +70,35 @@ def test_the_states_stand_in_a_table(study):
     assert rows.height == n_states
 
 
+def test_shares_and_stays_are_counted_bar_by_bar(study):
+    table = study.tables["regime_summary"]
+    states = study.panel("regimes")["volatility"][:, 0]
+    runs: list[list[float]] = []
+    for state in states:
+        if runs and runs[-1][0] == state:
+            runs[-1][1] += 1
+        elif np.isfinite(state):
+            runs.append([state, 1])
+        else:
+            runs.append([-1, 0])
+    rows = table.filter(regime="volatility").to_dicts()
+    assert [row["state"] for row in rows] == list(Threshold().labels)
+    for place, row in enumerate(rows):
+        lengths = [n for state, n in runs if state == place]
+        assert row["n_bars"] == sum(lengths) > 0
+        assert row["share"] == sum(lengths) / np.isfinite(states).sum()
+        assert (row["n_stays"], row["longest_stay_bars"]) == (len(lengths), max(lengths))
+        assert row["mean_stay_bars"] == sum(lengths) / len(lengths)
+
+
+def test_the_report_shows_the_states_and_how_they_are_told(study):
+    page = study.write_report(study.folder).html.read_text()
+    shown = page[page.index('id="regimes"') :]
+    assert "never smoothed" in shown
+    for row in study.tables["regime_summary"].to_dicts():
+        assert f">{row['n_bars']:,}<" in shown
+
+
 def test_a_regime_leaves_all_but_the_evaluations_alone(folder, study):
     other = prepare(folder / "study.yaml", overrides=["regimes.volatility.upper=0.8"])
     plan = other.project.engine.plan(other.pipeline)

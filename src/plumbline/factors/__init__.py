@@ -6,8 +6,8 @@ evaluation carries the conventions of its figures.
 
 The factor models are found by name in ``plumbline.factors.model.models``, the regimes in
 ``plumbline.factors.regime.regimes``. A name that is also a file's or a folder's (``models``,
-``regimes``, ``factor_returns``, ``forward_returns``, ``risk_decomposition``) is not given here:
-import it from its module.
+``regimes``, ``factor_returns``, ``forward_returns``, ``portfolio_exposures``,
+``risk_decomposition``) is not given here: import it from its module.
 """
 
 from typing import TYPE_CHECKING

@@ -84,6 +84,27 @@ class FactorModel(Plugin, ABC):
         del n_factors  # the default knows nothing of how the model fits
         return LeastBars(fit=1, residual=2)
 
+    @property
+    def error_convention(self) -> str:
+        """Return in a sentence what ``beta_errors`` are; empty if the model gives none."""
+        return ""
+
+    def beta_errors(self, returns: Panel, factors: Panel) -> Panel:
+        """Return the standard errors of the betas of every bar and asset.
+
+        Parameters
+        ----------
+        returns, factors : as for :meth:`fit`.
+
+        Returns
+        -------
+        A panel with the axes of ``returns`` and the field ``stderr_<factor>`` of each factor,
+        dimensionless like a beta, NaN where there is no fit. It has no field, the default, if the
+        model gives none.
+        """
+        del factors  # the default knows nothing of how the model fits
+        return returns.only([])
+
     def reasons(self, fitted: Panel) -> Mapping[str, int]:
         """Return the windows that have no fit, or only part of one, counted by reason.
 

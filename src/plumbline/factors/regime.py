@@ -164,3 +164,43 @@ def state_table(name: str, market: Panel, labels: Sequence[str]) -> "pl.DataFram
         "probability": pl.Series(highest),
     }
     return pl.DataFrame(columns).drop_nulls("state")
+
+
+def state_summary(name: str, market: Panel, labels: Sequence[str]) -> "pl.DataFrame":
+    """Return how often and for how long a market is in each state of a regime.
+
+    A stay is an unbroken run of bars in one state; a bar without a state ends it. Stays that the
+    first or the last bar cuts off count with the bars that they have.
+
+    Parameters
+    ----------
+    name, market, labels : as for :func:`state_table`.
+
+    Returns
+    -------
+    regime, state, n_bars (in the state), share (of the bars with any state, decimal), n_stays,
+    mean_stay_bars, longest_stay_bars; a row for each label, in their order. Share and stays are
+    null where there is none.
+    """
+    import polars as pl
+
+    states = market[name][:, 0]
+    padded = np.concatenate([[np.nan], states, [np.nan]])
+    n_all = int(np.isfinite(states).sum())
+    rows = []
+    for place, label in enumerate(labels):
+        change = np.diff((padded == place).astype(np.int64))
+        stays = np.flatnonzero(change == -1) - np.flatnonzero(change == 1)
+        n_bars, n_stays = int(stays.sum()), len(stays)
+        share = n_bars / n_all if n_all else None
+        mean, longest = (n_bars / n_stays, int(stays.max())) if n_stays else (None, None)
+        rows.append((name, label, n_bars, share, n_stays, mean, longest))
+    schema = {
+        **dict.fromkeys(("regime", "state"), pl.String),
+        "n_bars": pl.Int64,
+        "share": pl.Float64,
+        "n_stays": pl.Int64,
+        "mean_stay_bars": pl.Float64,
+        "longest_stay_bars": pl.Int64,
+    }
+    return pl.DataFrame(rows, schema=schema, orient="row")

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from plumbline.core.errors import ParameterError
 from plumbline.core.panel import Panel
@@ -36,35 +36,60 @@ class _Risk(NamedTuple):
     specific: Float[np.ndarray, " assets"]
 
 
-def exposures(model: Panel) -> pl.DataFrame:
+def exposures(model: Panel, errors: Panel | None = None) -> pl.DataFrame:
     """Return every asset's beta to every factor at the last bar of a model.
 
     Parameters
     ----------
     model : fields ``beta_<factor>`` of a factor model.
+    errors : fields ``stderr_<factor>``, same assets and last bar; see
+        :meth:`plumbline.factors.model.FactorModel.beta_errors`. Default: none.
 
     Returns
     -------
-    bar_close, asset, factor, beta (dimensionless; null without a fit); by asset, then factor. No
-    rows if the model has no bar.
+    bar_close, asset, factor, beta (dimensionless; null without a fit), stderr (of the beta, as the
+    model has it), t (beta over stderr); by asset, then factor. Both are null where the model gives
+    no error, and t where the error is 0. No rows if the model has no bar.
+
+    Raises
+    ------
+    ParameterError
+        If the errors are of other assets or of another last bar.
     """
-    betas = sorted(name for name in model if name.startswith("beta_"))
     last = model.tail(1)
+    if errors is None:
+        errors = last.only([])
+    if errors.assets != model.assets or not np.array_equal(errors.bars[-1:], last.bars):
+        raise ParameterError(
+            f"exposures: errors are {errors!r}, need the assets and the last bar of {model!r}"
+        )
+    given, names = errors.tail(1), sorted(name for name in model if name.startswith("beta_"))
     rows = [
-        (bar, asset, name.removeprefix("beta_"), float(last[name][0, a]))
+        (bar, asset, factor, *_with_t(last[name][0, a], _error(given, factor, a)))
         for bar in last.bars.tolist()
         for a, asset in enumerate(last.assets)
-        for name in betas
+        for name in names
+        for factor in [name.removeprefix("beta_")]
     ]
     schema: dict[str, Any] = {
         "bar_close": pl.Datetime("us"),
         "asset": pl.String,
         "factor": pl.String,
-        "beta": pl.Float64,
+        **dict.fromkeys(("beta", "stderr", "t"), pl.Float64),
     }
     table = pl.DataFrame(rows, schema=schema, orient="row")
     close = pl.col("bar_close").dt.replace_time_zone("UTC")
-    return table.with_columns(close, pl.col("beta").fill_nan(None))
+    return table.with_columns(close, pl.col(pl.Float64).fill_nan(None))
+
+
+def _error(errors: Panel, factor: str, asset: int) -> float:
+    name = f"stderr_{factor}"
+    return float(errors[name][0, asset]) if name in errors else math.nan
+
+
+def _with_t(beta: float, stderr: float) -> tuple[float, float, float]:
+    """Return beta, its standard error and t; NaN for what is missing."""
+    return float(beta), stderr, float(beta) / stderr if stderr > 0 else math.nan
 
 
 def risk_decomposition(
@@ -146,6 +171,26 @@ def risk_decomposition(
     return table.with_columns(pl.col("bar_close").dt.replace_time_zone("UTC"), numbers)
 
 
+def has_risk_estimate(
+    model: Panel, factor_returns: Panel, window: int
+) -> Bool[np.ndarray, " assets"]:
+    """Return the assets with betas and a residual variance at the last bar of a model.
+
+    They are those that :func:`risk_decomposition` does not leave out; its arguments.
+    """
+    require_same_bars(model, factor_returns)
+    if not model.n_bars:
+        return np.zeros(model.n_assets, dtype=bool)
+    return _has_risk(_risk_at_the_end(model, factor_returns, window, None))
+
+
+def _has_risk(risk: _Risk) -> Bool[np.ndarray, " assets"]:
+    has_all: Bool[np.ndarray, " assets"] = np.isfinite(
+        np.column_stack([risk.beta, risk.specific])
+    ).all(axis=1)
+    return has_all
+
+
 def _refuse(
     model: Panel,
     factors: Panel,
@@ -218,7 +263,7 @@ def _rows(
     names: tuple[str, ...], weight: Float[np.ndarray, " assets"], risk: _Risk, periods: float
 ) -> list[tuple[str, float, float, float, float, int, float]]:
     """Return source, exposure, marginal, contribution, share, assets and weight of a portfolio."""
-    has_risk = np.isfinite(risk.beta).all(axis=1) & np.isfinite(risk.specific)
+    has_risk = _has_risk(risk)
     used = np.where(has_risk, weight, 0.0)
     n_assets = int((used != 0).sum())
     size = float(np.abs(weight).sum())

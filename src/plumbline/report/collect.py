@@ -15,6 +15,7 @@ from plumbline.lake.dataset import Dataset
 from plumbline.lake.quality import count_effects, effects, summarise
 from plumbline.ledger.database import Database
 from plumbline.ledger.queries import get_run
+from plumbline.report.model_conventions import study_conventions, study_gaps
 from plumbline.report.study import TABLES, DataOrigin, Provenance, StudyResults
 from plumbline.stages.gates import Verdict
 from plumbline.stages.recipe import Recipe
@@ -38,6 +39,7 @@ _SHOW = {
         *("capacity", "turnover", "rank_autocorrelation"),
     ),
     "universe": (),
+    "factor_fit": ("factor_fit", "exposures", "portfolio_exposures", "risk"),
 }  # tables that lack what a part lacks
 
 
@@ -80,9 +82,10 @@ def collect(inputs: StudyInputs) -> StudyResults:
         title=full["title"],
         recipe=inputs.recipe.text,
         tables=tables,
-        conventions=_conventions(options, full["rolling_bars"]),
+        conventions=_conventions(options, full["rolling_bars"]) | study_conventions(full),
         provenance=_provenance(inputs),
-        unavailable=_unasked(full) | _unavailable(inputs.warnings),
+        unavailable=_unasked(full)
+        | _joined(study_gaps(full, tables), _unavailable(inputs.warnings)),
         headline_horizon_bars=full["headline_horizon_bars"],
         warnings=tuple(warning.text for warning in inputs.warnings),
         gates=inputs.gates,
@@ -133,6 +136,8 @@ def _unasked(full: Mapping[str, Any]) -> dict[str, str]:
         ("universe", full["universe"]["rules"], "no universe.rules, so no asset is kept out"),
         ("ic_by_sector", full["neutralise"]["sectors"], "no neutralise.sectors"),
         ("ic_by_regime", full["regimes"], "no regimes"),
+        ("regimes", full["regimes"], "no regimes"),
+        ("regime_summary", full["regimes"], "no regimes"),
         ("capacity", options["capitals_usd"], "no evaluation.capitals_usd"),
         ("bootstrap", options["n_resamples"], "evaluation.n_resamples 0"),
         ("null_suite", options["n_draws"], "evaluation.n_draws 0"),
@@ -149,6 +154,12 @@ def _unavailable(warnings: tuple[StudyWarning, ...]) -> dict[str, str]:
             if warning.signal:
                 reasons.setdefault(f"{table}.{warning.signal}", []).append(warning.text)
     return {key: "; ".join(texts) for key, texts in reasons.items()}
+
+
+def _joined(*reasons: Mapping[str, str]) -> dict[str, str]:
+    """Return all reasons of each table, those given first first."""
+    keys = dict.fromkeys(key for given in reasons for key in given)
+    return {key: "; ".join(given[key] for given in reasons if key in given) for key in keys}
 
 
 def _provenance(inputs: StudyInputs) -> Provenance:

@@ -105,14 +105,18 @@ def sector_section(results: StudyResults, axis: TimeAxis) -> Section:
 def regime_section(results: StudyResults, axis: TimeAxis) -> Section:
     """Return the IC in each state of each regime."""
     del axis  # every section is called alike
+    return Section("regimes", "Regimes", "IC by regime", regime_figure(results))
+
+
+def regime_figure(results: StudyResults, title: str = "") -> Html:
+    """Return the IC in each state of each regime, under a heading if the part has more."""
     columns = (Column("State", "state"), *_TESTED)
     caption = (
         "Mean rank IC of the bars in a state at the headline horizon, no unit; other horizons are "
         "folded below."
     )
     body = _tested(results, "ic_by_regime", columns, "regime")
-    shown = figure("", body, caption, convention(results, "ic_by_regime"))
-    return Section("regimes", "Regimes", "IC by regime", shown)
+    return figure(title, body, caption, convention(results, "ic_by_regime"))
 
 
 def _tested(results: StudyResults, part: str, columns: tuple[Column, ...], group: str) -> Html:

@@ -4,6 +4,11 @@
 
   const PLOT_HEIGHT = 240;
   const PANEL_HEIGHT = 210;
+  const LEVEL_HEIGHT = 38;
+  const LEVEL_MARGIN = 0.4;
+  const LEVEL_WIDTH = 84;
+  const LEVEL_LETTERS = 12;
+  const BAND_WIDTH = 12;
   const YEAR = 365.25 * 86400;
   const MINUS = "\u2212";
 
@@ -23,6 +28,8 @@
     (Number(value.toFixed(digits)) + 0)
       .toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits })
       .replace("-", MINUS);
+  const shortened = (name) =>
+    name.length > LEVEL_LETTERS ? `${name.slice(0, LEVEL_LETTERS - 1)}…` : name;
   const moment = (seconds) => {
     const text = new Date(seconds * 1000).toISOString();
     return shared.intraday ? text.slice(0, 16).replace("T", " ") : text.slice(0, 10);
@@ -46,7 +53,8 @@
     const ticks = { show: false };
     return {
       width,
-      height: plot.box.closest(".panels") ? PANEL_HEIGHT : PLOT_HEIGHT,
+      height: spec.levels ? 60 + LEVEL_HEIGHT * spec.levels.length
+        : plot.box.closest(".panels") ? PANEL_HEIGHT : PLOT_HEIGHT,
       padding: [10, 6, 0, 0],
       legend: { show: false },
       cursor: {
@@ -59,7 +67,9 @@
       tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC"),
       scales: {
         x: { time: true, range: () => plot.span },
-        y: { range: (_, low, high) => uPlot.rangeNum(Math.min(low ?? 0, 0), Math.max(high ?? 1, 0), 0.08, true) },
+        y: spec.levels ? { range: [-LEVEL_MARGIN, spec.levels.length - 1 + LEVEL_MARGIN] } : {
+          range: (_, low, high) => uPlot.rangeNum(Math.min(low ?? 0, 0), Math.max(high ?? 1, 0), 0.08, true),
+        },
       },
       axes: [
         {
@@ -71,7 +81,11 @@
             [60, "{HH}:{mm}", "\n{D} {MMM} {YYYY}", null, "\n{D} {MMM}", null, null, null, 1],
           ],
         },
-        {
+        spec.levels ? {
+          ...axis, grid, ticks, size: LEVEL_WIDTH, gap: 6,
+          splits: () => spec.levels.map((_, i) => i),
+          values: () => spec.levels.map((name) => shortened(name)),
+        } : {
           ...axis, grid, ticks, size: 50, space: 34, gap: 6,
           values: (_, marks) => {
             const step = marks.length > 1 ? Math.abs(marks[1] - marks[0]) : 1;
@@ -86,15 +100,34 @@
         ...spec.lines.map((line) => ({
           label: line.label, scale: "y", points: { show: false },
           stroke: () => colour(line.colour),
-          width: line.dashed ? 1.2 : 1.6, dash: line.dashed ? [4, 3] : undefined,
+          paths: spec.levels && bands,
+          width: spec.levels ? BAND_WIDTH : line.dashed ? 1.2 : 1.6, dash: line.dashed ? [4, 3] : undefined,
         })),
       ],
       hooks: {
-        drawAxes: [drawZero],
+        drawAxes: spec.levels ? [] : [drawZero],
         setCursor: [(u) => readOut(plot, u.cursor.idx)],
         setSelect: [(u) => choose(u)],
       },
     };
+  }
+
+  // A level stroke from each bar to the next; the last bar of a run is at least a pixel wide.
+  function bands(u, series, first, last) {
+    const [x, y] = [u.data[0], u.data[series]];
+    const stroke = new Path2D();
+    for (let i = first; i <= last; i += 1) {
+      if (y[i] === null || y[i] === undefined) continue;
+      let end = i;
+      while (end < last && y[end + 1] === y[i]) end += 1;
+      const left = u.valToPos(x[i], "x", true);
+      const right = u.valToPos(x[Math.min(end + 1, last)], "x", true);
+      const at = u.valToPos(y[i], "y", true);
+      stroke.moveTo(left, at);
+      stroke.lineTo(Math.max(right, left + uPlot.pxRatio), at);
+      i = end;
+    }
+    return { stroke, fill: null, clip: null, band: null, gaps: null, flags: 0 };
   }
 
   function drawZero(u) {
@@ -137,7 +170,8 @@
     const unit = spec.unit ? ` ${spec.unit}` : "";
     plot.outputs.forEach((output, i) => {
       const value = at === null ? null : data[i + 1][at] ?? null;
-      const read = value === null ? "n/a" : number(value, spec.digits) + unit;
+      const shown = () => (spec.levels ? spec.levels[value] : number(value, spec.digits) + unit);
+      const read = value === null ? "n/a" : shown();
       output.textContent = at === null ? plot.atRest[i] : read;
     });
     plot.when.textContent = at === null ? "last value" : moment(data[0][at]);

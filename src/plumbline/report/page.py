@@ -12,6 +12,8 @@ from plumbline.report.markup import Html, join, tag
 from plumbline.report.parts import Section
 from plumbline.report.provenance_section import kept_notice, provenance_footer
 from plumbline.report.return_sections import quantile_section, spread_section
+from plumbline.report.risk_section import risk_section
+from plumbline.report.state_section import has_regimes, state_section
 from plumbline.report.study import StudyResults
 from plumbline.report.timeplot import STUDY_SERIES, TimeAxis, time_axis
 from plumbline.report.uncomputed_section import uncomputed_section, warning_list
@@ -24,6 +26,7 @@ _SECTIONS: Final[tuple[Callable[[StudyResults, TimeAxis], Section], ...]] = (
     quantile_section,
     spread_section,
     factor_section,
+    risk_section,
     uncomputed_section,
     coverage_section,
 )
@@ -48,7 +51,7 @@ def study_page(results: StudyResults, sheets: Mapping[str, str] = _NO_SHEETS) ->
     sections = [
         Section("verdict", "Verdict", "What the numbers say", verdict_body(results)),
         comparison_section(results, sheets),
-        *(build(results, axis) for build in _SECTIONS),
+        *(build(results, axis) for build in _sections(results)),
     ]
     sections.append(recipe_section(results, sections))
     page = Document(
@@ -59,6 +62,14 @@ def study_page(results: StudyResults, sheets: Mapping[str, str] = _NO_SHEETS) ->
         provenance_footer(results.provenance, "study.json"),
     )
     return document(page, axis)
+
+
+def _sections(results: StudyResults) -> list[Callable[[StudyResults, TimeAxis], Section]]:
+    """Return the parts of a study's page; regimes follow risk where the study tells any."""
+    shown = list(_SECTIONS)
+    if has_regimes(results):
+        shown.insert(shown.index(risk_section) + 1, state_section)
+    return shown
 
 
 def verdict_body(results: StudyResults) -> Html:

@@ -67,7 +67,21 @@ TABLES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
             *("mean_after", "n_bars"),
         ),
         "signal_correlation": ("signal", "other", "mean_rank_correlation"),
+        "regimes": ("bar_close", "regime", "state"),
+        "regime_summary": (
+            *("regime", "state", "n_bars", "share", "n_stays", "mean_stay_bars"),
+            "longest_stay_bars",
+        ),
         "factor_fit": ("bar_close", "mean_r2", "mean_n_obs", "n_assets"),
+        "exposures": ("bar_close", "asset", "factor", "beta", "stderr", "t"),
+        "portfolio_exposures": (
+            *("bar_close", "portfolio", "factor", "exposure", "stderr", "t", "lowest"),
+            *("lower_quartile", "median", "upper_quartile", "highest", "n_assets"),
+        ),
+        "risk": (
+            *("bar_close", "portfolio", "source", "exposure", "marginal_annual"),
+            *("contribution_annual", "share", "n_assets", "weight_covered"),
+        ),
         "coverage": ("bar_close", "n_assets_priced"),
         "uncomputed": ("part", "signal", "horizon_bars", "reason", "n", "of", "unit"),
         "universe": (
@@ -84,11 +98,16 @@ _OPTIONAL: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {"ic": ("pearson_ic",), "ic_rolling": ("mean_pearson_ic",)}
 )  # results that a recipe keeps from other code may lack them
 
-_OF_NO_SIGNAL: Final = frozenset({"factor_fit", "quality", "quality_examples"})
+_OF_NO_SIGNAL: Final = frozenset(
+    {
+        *("factor_fit", "exposures", "portfolio_exposures", "risk", "regimes", "regime_summary"),
+        *("quality", "quality_examples"),
+    }
+)
 _TEXT: Final = frozenset(
     {
         *("signal", "rule", "action", "asset", "field", "part", "reason", "unit"),
-        *("null", "sector", "regime", "state", "other"),
+        *("null", "sector", "regime", "state", "other", "factor", "portfolio", "source"),
     }
 )
 _TIMES: Final = frozenset(

@@ -81,10 +81,10 @@ def number_cell(value: float | None, style: Style, /, **attributes: str) -> Html
 
 def _cell(row: Row, column: Column, first: bool) -> Html:
     value = row.get(column.key)
-    if column.style is not None and not first:
+    if column.style is not None and not first and not isinstance(value, Html):
         return number_cell(finite(value), column.style)
     text = value if isinstance(value, Html) else MISSING if value is None else str(value)
-    if column.style is not None:
+    if column.style is not None and not isinstance(value, Html):
         text = number_text(finite(value), column.style)
     kind = "num" if column.style else f"text col-{column.key}"
     return tag("th", text, scope="row", class_=kind) if first else tag("td", text, class_=kind)

@@ -18,11 +18,12 @@ from typing import Final, final
 from plumbline.report.axes import digits_for, span_with_zero, ticks
 from plumbline.report.markup import Html, join, json_block, tag
 from plumbline.report.study import StudyResults
-from plumbline.report.values import Style, epoch_seconds, number_text, with_unit
+from plumbline.report.values import MISSING, Style, epoch_seconds, number_text, with_unit
 
 VALUE_BUDGET: Final = 60_000
 _STATIC_POINTS: Final = 220
 _WIDTH, _HEIGHT = 1000, 400
+_MARGIN: Final = 0.4  # of a level, beyond the first and the last
 _DAY: Final = 86_400
 _SPREAD: Final = ("gross_cumulative", "net_cumulative", "drawdown")
 
@@ -33,6 +34,7 @@ STUDY_SERIES: Final[Series] = {
     "ic_rolling": ("mean_ic",),
     "spread": _SPREAD,
     "factor_fit": None,
+    "regimes": ("state",),
     "coverage": None,
 }
 SHEET_SERIES: Final[Series] = {
@@ -110,12 +112,21 @@ class TimePlot:
     table : the table, which gives the bars.
     lines : the series.
     style : digits and unit.
+    levels : names of the values 0, 1, … of series that are one of a few states; such a plot has
+        the names on its scale and draws bands, from a bar to the next. Empty for numbers.
     """
 
     label: str
     table: str
     lines: Sequence[Line]
     style: Style
+    levels: tuple[str, ...] = ()
+
+    def text(self, value: float | None) -> str:
+        """Return a scaled value for the eye, with its unit, or the name of its level."""
+        if self.levels:
+            return MISSING if value is None else self.levels[round(value)]
+        return with_unit(value, self.style._replace(scale=1.0))
 
 
 def time_axis(results: StudyResults, series: Series) -> TimeAxis:
@@ -148,7 +159,7 @@ def time_plot(plot: TimePlot, axis: TimeAxis) -> Html | None:
         _legend(plot, series),
         tag("div", _static(plot, bars, series, axis.intraday), class_="plot-static"),
         json_block(_record(plot, bars, series, axis)),
-        class_="plot",
+        class_="plot levels" if plot.levels else "plot",
         data_label=plot.label,
     )
 
@@ -177,7 +188,9 @@ def _record(
     These are one more than elsewhere on the page; counts stay whole.
     """
     digits = plot.style.digits + 1 if plot.style.digits else 0
+    steps = {"levels": plot.levels} if plot.levels else {}
     return {
+        **steps,
         "at": _deltas([axis.place[bar] for bar in bars]) if len(axis.bars) != len(bars) else "",
         "digits": digits,
         "unit": plot.style.unit if plot.style.unit in {"%", "bps"} else "",
@@ -208,13 +221,12 @@ def _deltas(values: Sequence[int | None]) -> str:
 
 def _legend(plot: TimePlot, series: list[list[float | None]]) -> Html:
     keys = []
-    unscaled = plot.style._replace(scale=1.0)
     for line, values in zip(plot.lines, series, strict=True):
         last = next((v for v in reversed(values) if v is not None), None)
         swatch = tag(
             "i", class_="dash" if line.dashed else "solid", style=f"color:var({line.colour})"
         )
-        value = tag("output", with_unit(last, unscaled))
+        value = tag("output", plot.text(last))
         keys.append(tag("li", tag("button", swatch, line.label, value, type="button", disabled="")))
     return tag("div", tag("ul", *keys), tag("span", "last value", class_="when"), class_="keys")
 
@@ -222,14 +234,14 @@ def _legend(plot: TimePlot, series: list[list[float | None]]) -> Html:
 def _static(
     plot: TimePlot, bars: list[int], series: list[list[float | None]], intraday: bool
 ) -> Html:
-    marks = ticks(*span_with_zero(v for values in series for v in values))
-    low, high = marks[0], marks[-1]
+    marks, low, high = _scale(plot, series)
     style = plot.style._replace(scale=1.0, digits=digits_for(marks))
     labels, grid = [], []
     for mark in marks:
         share = (high - mark) / (high - low)
-        labels.append(tag("span", number_text(mark, style), style=f"top:{share * 100:.1f}%"))
-        zero = "zero" if abs(mark) < 1e-9 * (high - low) else "grid"
+        told = plot.text(mark) if plot.levels else number_text(mark, style)
+        labels.append(tag("span", told, style=f"top:{share * 100:.1f}%"))
+        zero = "zero" if abs(mark) < 1e-9 * (high - low) and not plot.levels else "grid"
         y = f"{share * _HEIGHT:.0f}"
         grid.append(tag("line", x1="0", x2=str(_WIDTH), y1=y, y2=y, class_=zero))
     first, span = bars[0], max(bars[-1] - bars[0], 1)
@@ -241,7 +253,8 @@ def _static(
         drawn = [(x, values[t]) for t, x in points]
         heights = [(x, None if v is None else (high - v) / (high - low)) for x, v in drawn]
         dash = "line dashed" if line.dashed else "line"
-        paths.append(tag("path", d=_path(heights), class_=dash, style=f"stroke:var({line.colour})"))
+        traced = _bands(heights) if plot.levels else _path(heights)
+        paths.append(tag("path", d=traced, class_=dash, style=f"stroke:var({line.colour})"))
     svg = tag(
         "svg",
         *grid,
@@ -256,6 +269,16 @@ def _static(
     return join([scale, svg, tag("div", *ends, class_="x-labels", aria_hidden="true")])
 
 
+def _scale(
+    plot: TimePlot, series: list[list[float | None]]
+) -> tuple[Sequence[float], float, float]:
+    """Return round values of the y axis, its lower and its upper end; levels keep off the ends."""
+    if plot.levels:
+        return range(len(plot.levels)), -_MARGIN, len(plot.levels) - 1 + _MARGIN
+    marks = ticks(*span_with_zero(v for values in series for v in values))
+    return marks, marks[0], marks[-1]
+
+
 def _path(points: Sequence[tuple[int, float | None]]) -> str:
     parts, pen = [], "M"
     for x, share in points:
@@ -267,19 +290,30 @@ def _path(points: Sequence[tuple[int, float | None]]) -> str:
     return "".join(parts)
 
 
+def _bands(points: Sequence[tuple[int, float | None]]) -> str:
+    """Return a level stroke from each point to the next, over runs of equal ones at once."""
+    parts, start = [], 0
+    for i in range(1, len(points)):
+        if i + 1 == len(points) or points[i][1] != points[start][1]:
+            x, share = points[start]
+            if share is not None:
+                parts.append(f"M{x} {share * _HEIGHT:.0f}H{points[i][0]}")
+            start = i
+    return "".join(parts)
+
+
 def _described(
     plot: TimePlot, bars: list[int], series: list[list[float | None]], intraday: bool
 ) -> str:
     """Return the plot in words: span, and least, greatest and last value of each series."""
-    unscaled = plot.style._replace(scale=1.0)
     span = f"{moment_text(bars[0], intraday)} to {moment_text(bars[-1], intraday)}"
     sentences = [f"{plot.label}, {span}."]
     for line, values in zip(plot.lines, series, strict=True):
         there = [v for v in values if v is not None]
-        if there:
-            least, most, last = (
-                with_unit(v, unscaled) for v in (min(there), max(there), there[-1])
-            )
+        if there and plot.levels:
+            sentences.append(f"{line.label}: last {plot.text(there[-1])}.")
+        elif there:
+            least, most, last = (plot.text(v) for v in (min(there), max(there), there[-1]))
             sentences.append(f"{line.label}: between {least} and {most}, last {last}.")
         else:
             sentences.append(f"{line.label}: not available.")

@@ -2,23 +2,27 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, final
+from typing import ClassVar, Final, final
 
 import numpy as np
+from jaxtyping import Bool
 
 from plumbline.core.alignment import conform
 from plumbline.core.panel import Panel
 from plumbline.engine.stage import Stage, Tables
 from plumbline.factors.model import FactorModel
 
+PORTFOLIO: Final = "equal_weight"
+
 
 @final
 @dataclass(frozen=True)
 class DecomposeRisk(Stage):
-    """Tables ``exposures`` and ``risk`` at the last bar; portfolio ``equal_weight`` of all assets.
+    """Tables ``exposures``, ``portfolio_exposures`` and ``risk`` at the last bar.
 
-    The assets of that portfolio are those with a return on the last bar. It has no ``factors``
-    where the model makes its own.
+    The assets of the portfolio ``equal_weight`` are the members of the universe with a return on
+    the last bar; all assets are members where there is no ``universe``. It has no ``factors`` where
+    the model makes its own.
 
     Parameters
     ----------
@@ -31,23 +35,48 @@ class DecomposeRisk(Stage):
     window: int
     periods_per_year: float
     reads: ClassVar[tuple[str, ...]] = ("model", "returns")
-    optional: ClassVar[tuple[str, ...]] = ("factors",)
+    optional: ClassVar[tuple[str, ...]] = ("factors", "universe")
 
     def run(self, inputs: Mapping[str, Panel]) -> Tables:
         """Decompose the last bar."""
-        from plumbline.factors.risk_decomposition import exposures, risk_decomposition
+        import polars as pl
+
+        from plumbline.factors.portfolio_exposures import equal_weight_errors, portfolio_exposures
+        from plumbline.factors.risk_decomposition import (
+            exposures,
+            has_risk_estimate,
+            risk_decomposition,
+        )
 
         fitted = inputs["model"].tail(self.window)
         returns = inputs["returns"].tail(self.window + self.model.warm_up)
         given = conform(inputs["factors"], returns) if "factors" in inputs else returns.select([])
         factors = conform(self.model.factor_returns(returns, given), fitted)
-        has_return = np.isfinite(returns["return"][-1:]).any(axis=0)
-        weight = has_return / max(int(has_return.sum()), 1)
+        is_in = _members(returns, inputs.get("universe"))
         risk = risk_decomposition(
             fitted,
             factors,
-            {"equal_weight": weight},
+            {PORTFOLIO: is_in / max(int(is_in.sum()), 1)},
             window=self.window,
             periods_per_year=self.periods_per_year,
         )
-        return {"exposures": exposures(fitted), "risk": risk}
+        n_bars = self.model.warm_up + 1
+        last, on_last = returns.tail(n_bars), given.tail(n_bars)
+        betas = exposures(fitted, self.model.beta_errors(last, on_last))
+        is_held = is_in & has_risk_estimate(fitted, factors, self.window)
+        errors = equal_weight_errors(self.model, last, on_last, is_held)
+        held = [asset for asset, is_one in zip(fitted.assets, is_held, strict=True) if is_one]
+        of_held = betas.filter(pl.col("asset").is_in(held))
+        return {
+            "exposures": betas,
+            "portfolio_exposures": portfolio_exposures(risk, of_held, errors),
+            "risk": risk,
+        }
+
+
+def _members(returns: Panel, universe: Panel | None) -> Bool[np.ndarray, " assets"]:
+    """Return the members of the universe with a return on the last bar."""
+    is_in: Bool[np.ndarray, " assets"] = np.isfinite(returns["return"][-1:]).any(axis=0)
+    if universe is not None:
+        is_in &= (conform(universe, returns)["member"][-1:] == 1).any(axis=0)
+    return is_in

@@ -11,7 +11,7 @@ from plumbline.engine.stage import Stage, Tables
 @final
 @dataclass(frozen=True)
 class SummariseRegimes(Stage):
-    """Table ``regimes``: the state of each bar and regime, and its probability.
+    """Tables ``regimes``, the state of each bar, and ``regime_summary``, how often and how long.
 
     Parameters
     ----------
@@ -22,11 +22,12 @@ class SummariseRegimes(Stage):
     reads: ClassVar[tuple[str, ...]] = ("regimes",)
 
     def run(self, inputs: Mapping[str, Panel]) -> Tables:
-        """Write all bars; see :func:`plumbline.factors.regime.state_table`."""
+        """Write all bars; see ``state_table`` and ``state_summary`` of the regimes' module."""
         import polars as pl
 
-        from plumbline.factors.regime import state_table
+        from plumbline.factors.regime import state_summary, state_table
 
         panel = inputs["regimes"]
-        tables = [state_table(name, panel, labels) for name, labels in self.labels]
-        return {"regimes": pl.concat(tables)}
+        states = [state_table(name, panel, labels) for name, labels in self.labels]
+        counts = [state_summary(name, panel, labels) for name, labels in self.labels]
+        return {"regimes": pl.concat(states), "regime_summary": pl.concat(counts)}

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import final
+from typing import TYPE_CHECKING, final
 
 import numpy as np
 
@@ -11,6 +11,9 @@ from plumbline.core.errors import ParameterError
 from plumbline.core.panel import Panel
 from plumbline.core.parameters import broken, refuse, require_kinds
 from plumbline.factors.model import FactorModel, LeastBars, require_same_bars, window_reasons
+
+if TYPE_CHECKING:
+    from plumbline.kernels.regression import RollingFit
 
 _LONGEST = 10_000_000  # bars: a minute's bars over 19 years
 
@@ -110,24 +113,27 @@ class RollingRegression(FactorModel):
         least = math.ceil(0.6 * self.window) if self.min_obs is None else self.min_obs
         return max(least, n_factors + 2)
 
+    @property
+    def error_convention(self) -> str:
+        """Return in a sentence what ``beta_errors`` are."""
+        kind = "classical least squares" if self.half_life is None else "weighted least squares"
+        penalty = ", of the penalised estimator" if self.ridge else ""
+        alike = "of one variance" if self.half_life is None else "of variances inverse to weights"
+        return (
+            f"Standard errors are those of {kind}{penalty}: residuals of the last {self.window} "
+            f"bars are taken as uncorrelated over bars and {alike}; no Newey-West correction."
+        )
+
+    def beta_errors(self, returns: Panel, factors: Panel) -> Panel:
+        """Return the standard errors of the betas of every bar and asset."""
+        found = self._rolling(returns, factors, inference=True).stderr
+        of_betas = () if found is None else np.moveaxis(found, 2, 0)[1:]
+        named = zip(factors.assets, of_betas, strict=True)
+        return returns.only([]).with_fields({f"stderr_{name}": errors for name, errors in named})
+
     def fit(self, returns: Panel, factors: Panel) -> Panel:
         """Return alpha, betas, r2, n_obs and the causal residual of every bar and asset."""
-        from plumbline.kernels.regression import RollingOptions, rolling_ols
-
-        y, x = returns["return"], factors["return"]
-        require_same_bars(returns, factors)
-        fit = rolling_ols(
-            y,
-            x,
-            self.window,
-            min_obs=self.min_obs,
-            options=RollingOptions(
-                as_of_lag=self.as_of_lag,
-                ridge=self.ridge,
-                half_life=self.half_life,
-                first_bar=returns.first_bar,
-            ),
-        )
+        fit = self._rolling(returns, factors, inference=False)
         betas = {f"beta_{name}": fit.beta[:, :, k] for k, name in enumerate(factors.assets)}
         fields = {
             "alpha": fit.alpha,
@@ -143,3 +149,18 @@ class RollingRegression(FactorModel):
             known_at=np.maximum(returns.known_at, factors.known_at),
             first_bar=returns.first_bar,
         )
+
+    def _rolling(self, returns: Panel, factors: Panel, *, inference: bool) -> "RollingFit":
+        """Return the regressions of every bar and asset, with standard errors if asked for."""
+        from plumbline.kernels.regression import RollingOptions, rolling_ols
+
+        y, x = returns["return"], factors["return"]
+        require_same_bars(returns, factors)
+        options = RollingOptions(
+            as_of_lag=self.as_of_lag,
+            ridge=self.ridge,
+            half_life=self.half_life,
+            inference=inference,
+            first_bar=returns.first_bar,
+        )
+        return rolling_ols(y, x, self.window, min_obs=self.min_obs, options=options)

@@ -178,11 +178,12 @@ class _Wiring:
             nodes.append(Node("factor_returns", derive, {"prices": prices}))
         if model.needs_factors:
             reads["factors"] = "factor_returns"
+        members = {"universe": "universe"} if self._is_masked else {}
         return [
             *nodes,
             Node(MODEL_NODE, FitFactorModel(model, size), reads),
             Node("factor_fit", SummariseModel(model), {"model": MODEL_NODE}),
-            Node("risk_fit", self._risk(model), {"model": MODEL_NODE, **reads}),
+            Node("risk_fit", self._risk(model), {"model": MODEL_NODE, **reads, **members}),
         ]
 
     def universe_nodes(self, rules: UniverseRules | None) -> list[Node]:
