@@ -15,6 +15,7 @@ from scipy.fft import irfft, rfft
 
 from plumbline.core.random import random_stream
 from plumbline.factors.ranked import Ranked, unit_ranks
+from plumbline.kernels.spectral_sums import add_products
 
 UNIT_BITS = 36
 """Sums count units of 2**-36; those of a span stay below 2**53, exact in any order."""
@@ -202,28 +203,16 @@ def _by_transforms(
             rows = slice(first, first + _ROWS)
             forwards = np.conj(_spectra(ranked.forwards[:, rows][:, :, assets]))
             chance = _spectra(random_ranks[None, rows])[0]
-            some = weight[:, :, rows]
+            some = np.ascontiguousarray(weight[:, :, rows])
             for s in range(n_signals):
-                total[0, s] += _sums(some[s], chance, forwards)
+                add_products(some[s], chance, forwards, total[0, s])
                 signal = _spectra(ranked.signals[s : s + 1, rows][:, :, assets])[0]
-                total[1, s] += _sums(some[s], signal, forwards)
+                add_products(some[s], signal, forwards, total[1, s])
         found.append(irfft(total * 2.0**UNIT_BITS, n_assets, axis=3)[..., order.shifts])
     sums: Int[np.ndarray, "nulls signals horizons draws"] = np.rint(
         np.concatenate(found, axis=3)
     ).astype(np.int64)
     return sums
-
-
-def _sums(
-    weight: Float[np.ndarray, "horizons bars"],
-    signal: Complex[np.ndarray, "bars frequencies"],
-    forwards: Complex[np.ndarray, "horizons bars frequencies"],
-) -> Complex[np.ndarray, "horizons frequencies"]:
-    """Return weighted sums over bars of products of spectra."""
-    total: Complex[np.ndarray, "horizons frequencies"] = np.einsum(
-        "ht,tf,htf->hf", weight, signal, forwards
-    )
-    return total
 
 
 def _spectra(

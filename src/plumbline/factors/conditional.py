@@ -48,7 +48,7 @@ def sector_bars(
     found = SectorBars(np.empty(shape), np.empty(shape))
     for row, sector in enumerate(known):
         columns = np.array([name == sector for name in sectors])
-        some, after = values[:, :, columns], forwards[:, :, columns]
+        some, after = (np.compress(columns, x, axis=2) for x in (values, forwards))
         found.ic[row], found.n_pairs[row] = rank_ic(some, after), pair_counts(some, after)
     return found
 

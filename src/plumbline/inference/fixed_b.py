@@ -17,7 +17,7 @@ Craig, "A new, simple and exact result for calculating the probability of error"
 
 import numpy as np
 from jaxtyping import Float
-from numpy.polynomial.chebyshev import chebval2d
+from numpy.polynomial.chebyshev import chebval
 from numpy.typing import ArrayLike
 from scipy.special import ndtr, ndtri
 
@@ -58,7 +58,8 @@ def fixed_b_p_value(t: ArrayLike, b: ArrayLike) -> Float[np.ndarray, "..."]:
         If a ``b`` lies outside 0 … 1.
     """
     size, share = np.broadcast_arrays(np.abs(np.asarray(t, dtype=np.float64)), _checked(b))
-    p_value: Float[np.ndarray, "..."] = np.asarray(2 * ndtr(-_normal_score(size, share)))
+    score = _normal_score(size, share, _at(share))
+    p_value: Float[np.ndarray, "..."] = np.asarray(2 * ndtr(-score))
     return p_value
 
 
@@ -80,21 +81,30 @@ def fixed_b_critical_value(b: ArrayLike, level: float = 0.05) -> Float[np.ndarra
     share = _checked(b)
     score = -ndtri(level / 2)
     low, high = np.zeros_like(share), np.full_like(share, 64.0)
+    at_share = _at(share)
     for _ in range(_BISECTIONS):
         middle = np.asarray((low + high) / 2)
-        is_below = _normal_score(middle, share) < score
+        is_below = _normal_score(middle, share, at_share) < score
         low, high = np.where(is_below, middle, low), np.where(is_below, high, middle)
     return np.asarray(np.where(np.isnan(share), np.nan, (low + high) / 2))
 
 
+def _at(b: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "terms *shape"]:
+    """Return the fit's polynomials in the statistic at each ``b``."""
+    terms: Float[np.ndarray, "terms *shape"] = chebval(2 * b - 1, _COEFFICIENTS)
+    return terms
+
+
 def _normal_score(
-    c: Float[np.ndarray, "..."], b: Float[np.ndarray, "..."]
-) -> Float[np.ndarray, "..."]:
+    c: Float[np.ndarray, "*shape"],
+    b: Float[np.ndarray, "*shape"],
+    at_b: Float[np.ndarray, "terms *shape"],
+) -> Float[np.ndarray, "*shape"]:
     """Return the z whose normal tail equals the fixed-b tail of ``c`` >= 0."""
     reach = c * np.sqrt(b)
     inside = np.minimum(reach, _LAST)
     mapped = inside / (2 + inside)
-    ratio = chebval2d(2 * b - 1, 2 * mapped * (2 + _LAST) / _LAST - 1, _COEFFICIENTS)
+    ratio = chebval(2 * mapped * (2 + _LAST) / _LAST - 1, at_b, tensor=False)
     # b = 0 is the normal law, which the fit meets to a thousandth only
     score = c * np.where(b == 0, 1.0, np.minimum(ratio, 1.0))
     with np.errstate(invalid="ignore", divide="ignore"):

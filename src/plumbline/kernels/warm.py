@@ -218,6 +218,14 @@ def _warm_resampling() -> None:
     )
 
 
+def _warm_spectral_sums() -> None:
+    """Add a product of spectra."""
+    from plumbline.kernels.spectral_sums import add_products
+
+    spectrum = np.ones((1, 1, 2), dtype=complex)
+    add_products(np.ones((1, 1)), spectrum[0], spectrum, np.zeros((1, 2), dtype=complex))
+
+
 def _panel(*shape: int) -> Float[np.ndarray, "..."]:
     """Return values of no special structure."""
     return np.sin(np.arange(np.prod(shape), dtype=np.float64) ** 2).reshape(shape)
@@ -239,5 +247,6 @@ _FAMILIES: dict[str, tuple[str, tuple[Callable[[], None], ...]]] = {
     "hidden_markov": ("hidden Markov models", (_warm_hidden_markov,)),
     "group_sums": ("sums over assets", (_warm_group_sums,)),
     "resampled_blocks": ("resampling", (_warm_resampling,)),
+    "spectral_sums": ("products of spectra", (_warm_spectral_sums,)),
     "orthogonal": ("orthogonalisation", (_warm_orthogonal,)),
 }
