@@ -62,9 +62,10 @@ def bar_figures(
     -----
     O(S·T·A log A + S·H·T·A).
     """
-    read = signals.values
-    if not market.is_read.all():
-        read = np.where(market.is_read[:, None], read, np.nan)
+    reads_all = bool(market.is_read.all())
+    read = (
+        signals.values if reads_all else np.where(market.is_read[:, None], signals.values, np.nan)
+    )
     ic, linear = rank_ic(read, market.forwards), pearson_ic(read, market.forwards)
     n_pairs = pair_counts(read, market.forwards)
     within = sector_bars(read, market.forwards, sectors)
@@ -72,8 +73,8 @@ def bar_figures(
     figures = []
     for s, value in enumerate(signals.values):
         buckets = quantile_buckets(value, options.n_quantiles)
-        read_buckets = np.where(market.is_read[:, None], buckets, 0).astype(np.int8)
-        grouped = group_returns(read_buckets, market.forwards, options.n_quantiles)
+        formed = buckets if reads_all else buckets * market.is_read[:, None]
+        grouped = group_returns(formed, market.forwards, options.n_quantiles)
         members = group_members(buckets, options.horizons, options.n_quantiles)
         trades = spread_trades(buckets, market.changes, options, market.first_bar)
         spread = spread_bars(trades)
