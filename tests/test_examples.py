@@ -26,7 +26,7 @@ def test_study_in_python(tmp_path):
     assert (tmp_path / "p" / "reports" / "us_equity_126" / "study.json").is_file()
 
 
-@pytest.mark.parametrize("name", ["signals.yaml", "crypto_1h.yaml"])
+@pytest.mark.parametrize("name", ["signals.yaml", "crypto_1h.yaml", "us_equity_600.yaml"])
 def test_a_recipe_of_ten_signals_holds_every_one_that_is_shipped(name):
     recipe = load_recipe(EXAMPLES / name)
     used = [spec["signal"] for spec in recipe.resolved["signals"].values()]

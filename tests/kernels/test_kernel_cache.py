@@ -104,7 +104,7 @@ def test_kernels_are_saved_by_one_process_at_a_time(tmp_path):
         "compile_family('group_sums')\n"
         "print([how == fcntl.LOCK_EX for how, _ in seen], [n for _, n in seen])"
     )
-    assert run(code, PLUMBLINE_CACHE_DIR=str(tmp_path)) == "[True, True] [0, 1]"
+    assert run(code, PLUMBLINE_CACHE_DIR=str(tmp_path)) == "[True, True, True] [0, 1, 2]"
 
 
 def test_every_family_is_compiled_by_what_its_name_says():
