@@ -80,6 +80,7 @@ class CodeDigests:
         self._database = database
         self._syntax: dict[str, Syntax] = {}
         self._stamps: dict[Path, tuple[int, int, str]] = {}
+        self._watched: set[str] = set()  # modules with a stamp
         self._by_roots: dict[frozenset[str], CodeDigest] = {}
         self._edges: dict[tuple[frozenset[str], str], tuple[list[str], Mapping[str, str]]] = {}
         self._with_source: set[type] = set()
@@ -215,6 +216,8 @@ class CodeDigests:
         return self._versioned[library]
 
     def _syntax_of(self, module: str, *, watch: bool = False) -> Syntax:
+        if module in self._watched or (module in self._syntax and not watch):
+            return self._syntax[module]
         path = path_of(module)
         if path is None:
             raise UnhashableError(f"module {module} has no source file")
@@ -233,6 +236,8 @@ class CodeDigests:
             self._syntax[module] = known[content]
             if watch:
                 self._stamps[path] = (found.st_ctime_ns, found.st_size, content)
+        if watch:
+            self._watched.add(module)
         return self._syntax[module]
 
     def _load_known(self) -> dict[str, Syntax]:
