@@ -113,6 +113,14 @@ def whole_tables(options, sectors, n_bars=LONGEST):
     ).tables
 
 
+def blocks_computed(project, result):
+    """Return node -> labels of the blocks that a run computed, as the ledger has them."""
+    blocks = {}
+    for node, block in computed(project, result.run_id):
+        blocks.setdefault(node, set()).add(block)
+    return blocks
+
+
 @pytest.fixture
 def project(tmp_path):
     return create_project(tmp_path / "project")
@@ -136,9 +144,7 @@ def test_added_bars_compute_the_last_blocks_alone_and_give_what_a_whole_run_give
     sectors = sectors_of(world()["prices"])
     project.engine.run(pipeline(OPTIONS, 16, 140, sectors=sectors), Serial())
     longer = project.engine.run(pipeline(OPTIONS, 16, 150, sectors=sectors), Serial())
-    blocks = {}
-    for node, block in computed(project, longer.run_id):
-        blocks.setdefault(node, set()).add(block)
+    blocks = blocks_computed(project, longer)
     # bars 13 to 152 grow to 162: the block of bar 144 gains bars, that of bar 160 is new
     assert blocks["changes"] == blocks["liquidity"] == {"bars 144-159", "bars 160-175"}
     # the block before looks ahead into one that changed, and comes out as it was
@@ -154,9 +160,7 @@ def test_returns_that_follow_reach_back_over_the_edge_of_a_block(project):
     sectors = sectors_of(world()["prices"])
     project.engine.run(pipeline(OPTIONS, 16, 132, sectors=sectors), Serial())
     longer = project.engine.run(pipeline(OPTIONS, 16, 140, sectors=sectors), Serial())
-    blocks = {}
-    for node, block in computed(project, longer.run_id):
-        blocks.setdefault(node, set()).add(block)
+    blocks = blocks_computed(project, longer)
     # bars 13 to 144 grow to 152: returns over 4 bars of the block before bar 144 were cut off
     assert blocks["changes"] == {"bars 144-159"}
     assert blocks["figures"] == blocks["forward_ranks"] == {"bars 128-143", "bars 144-159"}
