@@ -140,6 +140,15 @@ def test_blocks_of_any_size_give_the_bits_of_an_evaluation_of_all_bars(project, 
     assert set(found["ic_by_regime"]["state"]) == set(LABELS)
 
 
+def test_books_that_are_held_longer_than_the_longest_horizon_reach_into_the_block_before(project):
+    options = replace(OPTIONS, horizons=(1,), spread_horizon=9)
+    done = project.engine.run(pipeline(options, 16), Serial())
+    found = project.engine.output(done, "evaluation")
+    expected = whole_tables(options, {})
+    for name in ("spread", "spread_summary", "capacity", "quantile_history", "turnover"):
+        assert found[name].equals(expected[name]), name
+
+
 def test_added_bars_compute_the_last_blocks_alone_and_give_what_a_whole_run_gives(project):
     sectors = sectors_of(world()["prices"])
     project.engine.run(pipeline(OPTIONS, 16, 140, sectors=sectors), Serial())
