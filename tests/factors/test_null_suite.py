@@ -125,7 +125,9 @@ def test_a_long_series_has_a_hundred_blocks():
     for draw, order in zip(draws[0, 0], orders, strict=True):
         moved = some.signals[0][rows[order].ravel()]
         after = some.forwards[0][rows.ravel()]
-        assert_allclose(draw, np.mean(rank_ic(moved[None], after[None])), atol=5e-3)
+        assert_allclose(
+            draw, np.mean(rank_ic(moved[None], after[None])), atol=1e-5
+        )  # a draw is near 4e-3
 
 
 @given(seed=st.integers(0, 2**32 - 1), gaps=st.sampled_from([0.0, 0.1, 0.6]))
