@@ -128,7 +128,11 @@ class Workspace:
 
     def repairs(self) -> list[str]:
         """Return which data sets lack files in the lake, so that their sources were read again."""
-        found = {name: getattr(one, "n_lacking", 0) for name, one in self.prepared.items()}
+        found = {
+            name: one.n_lacking
+            for name, one in self.prepared.items()
+            if isinstance(one, PreparedDataset)
+        }
         return [
             f"{self.datasets[name].name}: {n} of its files in the lake "
             f"{'is' if n == 1 else 'are'} missing or damaged; read again from the source"
