@@ -68,7 +68,6 @@ def world(n_bars=LONGEST, fields=("close", "volume")):
 
 def pipeline(options, size, n_bars=LONGEST, fields=("close", "volume"), sectors=None):
     has_liquidity = "volume" in fields
-    assets = market(3, LONGEST).assets
     known = sectors or {}
     told = (options.horizons, options.n_draws, options.seed)
     measure = MeasureSignal(
@@ -80,8 +79,8 @@ def pipeline(options, size, n_bars=LONGEST, fields=("close", "volume"), sectors=
         tuple(sorted(known.items())),
         size,
     )
-    of_assets = tuple(known.get(asset) for asset in assets)
-    evaluation = EvaluateSignal("one", options, 20, of_assets, (("mood", LABELS),), has_liquidity)
+    named = tuple(sorted(set(known.values())))
+    evaluation = EvaluateSignal("one", options, 20, named, (("mood", LABELS),), has_liquidity)
     prices = {"prices": "prices"}
     ranked = {"signal": "signal", "figures": "figures", "forward_ranks": "forward_ranks"}
     reads = {"figures": "figures", "regimes": "regimes"}
@@ -187,7 +186,7 @@ def test_the_stages_do_without_what_is_optional(project):
 
 def test_figures_come_back_from_their_panel_as_they_were(project):
     sectors = sectors_of(world()["prices"])
-    known = [sectors.get(asset) for asset in world()["prices"].assets]
+    known = sorted(set(sectors.values()))
     done = project.engine.run(pipeline(OPTIONS, 1_000, sectors=sectors), Serial())
     panel = project.engine.output(done, "figures")
     figures = from_panel(panel, OPTIONS, known)

@@ -68,16 +68,19 @@ def known_sectors(sectors: Sequence[str | None]) -> list[str]:
     return sorted({name for name in sectors if name is not None})
 
 
-def figure_names(options: EvaluationOptions, sectors: Sequence[str | None]) -> tuple[str, ...]:
-    """Return the names of the figures of a signal, sorted, as the assets of their panel."""
-    return tuple(name for name, _, _ in _columns(options, len(known_sectors(sectors))))
+def figure_names(options: EvaluationOptions, sectors: Sequence[str]) -> tuple[str, ...]:
+    """Return the names of the figures of a signal, sorted, as the assets of their panel.
+
+    ``sectors`` are those of :func:`known_sectors`, here and below.
+    """
+    return tuple(name for name, _, _ in _columns(options, len(sectors)))
 
 
 def as_panel(
-    figures: BarFigures, like: Panel, options: EvaluationOptions, sectors: Sequence[str | None]
+    figures: BarFigures, like: Panel, options: EvaluationOptions, sectors: Sequence[str]
 ) -> Panel:
     """Return figures as a panel of the field ``figure``, on the bars of another panel."""
-    columns = _columns(options, len(known_sectors(sectors)))
+    columns = _columns(options, len(sectors))
     flat = {field: _by_bar(field, values) for field, values in figures._asdict().items()}
     values = np.empty((like.n_bars, len(columns)))
     for place, (_, field, column) in enumerate(columns):
@@ -88,12 +91,10 @@ def as_panel(
     )
 
 
-def from_panel(
-    panel: Panel, options: EvaluationOptions, sectors: Sequence[str | None]
-) -> BarFigures:
+def from_panel(panel: Panel, options: EvaluationOptions, sectors: Sequence[str]) -> BarFigures:
     """Return the figures that :func:`as_panel` laid out, with the options it was given."""
     values = np.ascontiguousarray(panel[FIELD].T)
-    n_sectors = len(known_sectors(sectors))
+    n_sectors = len(sectors)
     places: dict[str, list[int]] = {field: [] for field in BarFigures._fields}
     for place, (_, field, column) in enumerate(_columns(options, n_sectors)):
         places[field].insert(column, place)

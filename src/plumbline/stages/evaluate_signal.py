@@ -9,7 +9,7 @@ import numpy as np
 from plumbline.core.alignment import conform
 from plumbline.core.panel import Panel
 from plumbline.engine.stage import Stage, Tables
-from plumbline.factors.figure_panel import from_panel, known_sectors
+from plumbline.factors.figure_panel import from_panel
 from plumbline.factors.options import EvaluationOptions
 
 
@@ -25,7 +25,7 @@ class EvaluateSignal(Stage):
     name : how the tables call the signal.
     options : horizons, quantiles, costs and draws.
     rolling_bars : window of the trailing mean of the rank IC.
-    sectors : sector of each asset of the prices, in their order; None for one that has none.
+    sectors : those of the assets of the prices, sorted.
     regimes : pairs of a regime's name and the labels of its states; their numbers are the field of
         that name in the optional input ``regimes``.
     has_liquidity : whether the figures hold the impact of the spread's trades.
@@ -34,7 +34,7 @@ class EvaluateSignal(Stage):
     name: str
     options: EvaluationOptions
     rolling_bars: int
-    sectors: tuple[str | None, ...]
+    sectors: tuple[str, ...]
     regimes: tuple[tuple[str, tuple[str, ...]], ...]
     has_liquidity: bool
     reads: ClassVar[tuple[str, ...]] = ("figures",)
@@ -55,7 +55,7 @@ class EvaluateSignal(Stage):
             figures=[figures],
             draws=self._draws(inputs, figures.ic[None]),
             is_read=(panel.first_bar + np.arange(panel.n_bars)) % every == 0,
-            sectors=known_sectors(self.sectors),
+            sectors=self.sectors,
             has_liquidity=self.has_liquidity,
         )
         numbers = conform(inputs["regimes"], panel) if self.regimes else {}

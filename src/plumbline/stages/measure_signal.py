@@ -7,7 +7,7 @@ from typing import ClassVar, final
 from plumbline.core.alignment import conform
 from plumbline.core.panel import Panel
 from plumbline.engine.stage import Axes, Partition, Stage, TimeBlocks
-from plumbline.factors.figure_panel import as_panel, figure_names
+from plumbline.factors.figure_panel import as_panel, figure_names, known_sectors
 from plumbline.factors.options import EvaluationOptions
 
 
@@ -47,7 +47,7 @@ class MeasureSignal(Stage):
     def axes(self, inputs: Mapping[str, Axes]) -> Axes:
         """Return the bars of the prices, with a figure for an asset."""
         prices = inputs["prices"]
-        names = figure_names(self._options, self._sectors_of(prices.assets))
+        names = figure_names(self._options, known_sectors(self._sectors_of(prices.assets)))
         return Axes(prices.first_bar, prices.end_bar, names)
 
     def run(self, inputs: Mapping[str, Panel]) -> Panel:
@@ -66,7 +66,7 @@ class MeasureSignal(Stage):
         signals = tradable([conform(inputs["signal"], prices)["signal"]], market)
         sectors = self._sectors_of(prices.assets)
         (figures,) = bar_figures(signals, market, sectors, self._options)
-        return as_panel(figures, prices, self._options, sectors)
+        return as_panel(figures, prices, self._options, known_sectors(sectors))
 
     @property
     def _options(self) -> EvaluationOptions:

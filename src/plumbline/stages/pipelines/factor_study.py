@@ -7,6 +7,7 @@ from typing import Any, final
 
 from plumbline.engine.pipeline import DataInput, DataSet, Node, Pipeline
 from plumbline.factors.factor_returns import legs_of
+from plumbline.factors.figure_panel import known_sectors
 from plumbline.factors.model import FactorModel
 from plumbline.factors.options import EvaluationOptions
 from plumbline.features.signal import PART, Signal
@@ -274,18 +275,11 @@ class _Wiring:
             label,
             options,
             self.full["rolling_bars"],
-            self._sectors,
+            tuple(known_sectors([name for _, name in self.sectors])),
             self.states,
             has_liquidity,
         )
         return [*nodes, Node(f"evaluation:{label}", evaluate, reads)]
-
-    @property
-    def _sectors(self) -> tuple[str | None, ...]:
-        """Return the sector of each asset that is traded, in their order."""
-        known = dict(self.sectors)
-        assets = self.stocks.assets if self.assets is None else self.assets
-        return tuple(known.get(asset) for asset in assets)
 
     def _block_bars(self, options: EvaluationOptions) -> int:
         """Return bars a block of an evaluation, not fewer than a block reads around it."""
