@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from plumbline.core.panel import Panel
 from plumbline.factors.options import EvaluationOptions
@@ -61,6 +61,12 @@ _AXES = {
     **dict.fromkeys(("group_sums", "group_counts", "stayed"), "htq"),
     **dict.fromkeys(("n_members", "relative"), "tq"),
 }  # of the fields of BarFigures; the others have bars alone
+
+
+def read_bars(first_bar: int, n_bars: int, every_bars: int) -> Bool[np.ndarray, " bars"]:
+    """Return which bars information coefficients and quantile returns read, by calendar number."""
+    is_read: Bool[np.ndarray, " bars"] = (first_bar + np.arange(n_bars)) % every_bars == 0
+    return is_read
 
 
 def known_sectors(sectors: Sequence[str | None]) -> list[str]:

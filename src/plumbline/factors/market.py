@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from plumbline.core.panel import Panel
+from plumbline.factors.figure_panel import read_bars
 from plumbline.factors.forward_returns import forward_returns
 from plumbline.factors.liquidity import Liquidity, liquidity
 from plumbline.factors.marked_changes import marked_changes
@@ -70,7 +71,7 @@ def market_with(
         is_priced=np.isfinite(prices["close"]),
         forwards=forward_returns(price, options.horizons),
         changes=changes,
-        is_read=(prices.first_bar + np.arange(prices.n_bars)) % options.every_bars == 0,
+        is_read=read_bars(prices.first_bar, prices.n_bars, options.every_bars),
         liquid=liquid,
         first_bar=prices.first_bar,
     )

@@ -9,7 +9,7 @@ import numpy as np
 from plumbline.core.alignment import conform
 from plumbline.core.panel import Panel
 from plumbline.engine.stage import Stage, Tables
-from plumbline.factors.figure_panel import from_panel
+from plumbline.factors.figure_panel import from_panel, read_bars
 from plumbline.factors.options import EvaluationOptions
 
 
@@ -49,12 +49,11 @@ class EvaluateSignal(Stage):
 
         panel: Panel = inputs["figures"]
         figures = from_panel(panel, self.options, self.sectors)
-        every = self.options.every_bars
         measured = Measured(
             axes=Axes([self.name], self.options.horizons, panel.bars),
             figures=[figures],
             draws=self._draws(inputs, figures.ic[None]),
-            is_read=(panel.first_bar + np.arange(panel.n_bars)) % every == 0,
+            is_read=read_bars(panel.first_bar, panel.n_bars, self.options.every_bars),
             sectors=self.sectors,
             has_liquidity=self.has_liquidity,
         )
