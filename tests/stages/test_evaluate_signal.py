@@ -70,15 +70,7 @@ def pipeline(options, size, n_bars=LONGEST, fields=("close", "volume"), sectors=
     has_liquidity = "volume" in fields
     known = sectors or {}
     told = (options.horizons, options.n_draws, options.seed)
-    measure = MeasureSignal(
-        options.horizons,
-        options.n_quantiles,
-        options.spread_horizon,
-        options.every_bars,
-        options.impact,
-        tuple(sorted(known.items())),
-        size,
-    )
+    measure = MeasureSignal.of(options, known, size)
     named = tuple(sorted(set(known.values())))
     evaluation = EvaluateSignal("one", options, 20, named, (("mood", LABELS),), has_liquidity)
     prices = {"prices": "prices"}

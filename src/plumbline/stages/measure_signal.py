@@ -37,6 +37,21 @@ class MeasureSignal(Stage):
     reads: ClassVar[tuple[str, ...]] = ("signal", "prices", "changes")
     optional: ClassVar[tuple[str, ...]] = ("liquidity",)
 
+    @classmethod
+    def of(
+        cls, options: EvaluationOptions, sectors: Mapping[str, str], block_bars: int
+    ) -> "MeasureSignal":
+        """Return the stage of an evaluation; other options of it leave its results as they are."""
+        return cls(
+            horizons=options.horizons,
+            n_quantiles=options.n_quantiles,
+            spread_horizon=options.spread_horizon,
+            every_bars=options.every_bars,
+            impact=options.impact,
+            sectors=tuple(sorted(sectors.items())),
+            block_bars=block_bars,
+        )
+
     @property
     def partition(self) -> Partition:
         """Return blocks of bars with what is before and after that a figure depends on."""

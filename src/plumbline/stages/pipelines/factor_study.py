@@ -246,15 +246,7 @@ class _Wiring:
 
     def _evaluation_nodes(self, label: str, options: EvaluationOptions) -> list[Node]:
         size, has_liquidity = self._block_bars(options), self._has_liquidity(options)
-        measure = MeasureSignal(
-            options.horizons,
-            options.n_quantiles,
-            options.spread_horizon,
-            options.every_bars,
-            options.impact,
-            self.sectors,
-            size,
-        )
+        measure = MeasureSignal.of(options, dict(self.sectors), size)
         signal: dict[str, str | DataInput] = {"signal": self._last(label)}
         market: dict[str, str | DataInput] = {
             "prices": self._prices("close"),
