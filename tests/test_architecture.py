@@ -145,7 +145,9 @@ def parameters_over_budget(module: Module) -> list[str]:
 
 def is_command(module: Module, function: Function) -> bool:
     """Return whether a function's parameters are the options of a command, which typer reads."""
-    return module.name.startswith("plumbline.cli.commands.") and function.name == "command"
+    made_one = {ast.unparse(decorator) for decorator in function.decorator_list}
+    is_one = function.name == "command" or "group.command()" in made_one
+    return module.name.startswith("plumbline.cli.commands.") and is_one
 
 
 def missing_annotations(module: Module) -> list[str]:

@@ -330,7 +330,8 @@ def test_plan_names_the_edited_price(capsys, folder):
     date, _ = edit_price(folder, 2009, "AAPL")
     code, out, _ = said(capsys, "plan")
     assert code == 0
-    assert f"changed close of AAPL in {date[:7]}" in out
+    assert "data stocks: 1 changed value" in out
+    assert f"changed close of AAPL at {date} 21:00" in out
     assert "input prices changed" in out
 
 

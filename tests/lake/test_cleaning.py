@@ -14,7 +14,7 @@ from plumbline.core.calendar import Calendar
 from plumbline.core.errors import SourceError
 from plumbline.lake.cleaning import clean
 from plumbline.lake.cleaning_rules import CleaningRules
-from plumbline.lake.preparation import make_dataset
+from plumbline.lake.preparation import make_dataset, row_numbers
 from plumbline.lake.quality import count_effects, effects, holes, large_losses, summarise
 from plumbline.lake.sources.parquet import Parquet
 from tests.oracles import cleaning as oracle
@@ -124,7 +124,7 @@ def test_a_large_share_of_rows_off_the_calendar_is_warned_of(n_off, is_told):
     on = table("A", range(19), close=range(1, 20))
     off = table("A", [30.5 + day for day in range(n_off)], close=[1] * n_off)
     bars, quality = clean(pl.concat([on, off]), CleaningRules(), DAILY)
-    dataset = replace(make_dataset(bars, DAILY), name="stocks")
+    dataset = replace(make_dataset(bars, DAILY, row_numbers(bars, DAILY)), name="stocks")
     warnings = large_losses(quality, dataset)
     assert bool(warnings) == is_told
     if is_told:
@@ -140,7 +140,7 @@ def test_values_at_the_ends_of_float64_are_cleaned_without_a_warning_of_numpy():
         for positive in (True, False):
             rules = CleaningRules(outliers=outliers, positive_prices=positive)
             bars, _ = clean(frame, rules, DAILY)
-            assert make_dataset(bars, DAILY).n_rows == bars.height
+            assert make_dataset(bars, DAILY, row_numbers(bars, DAILY)).n_rows == bars.height
 
 
 def test_infinities_and_signs_become_missing():
@@ -308,7 +308,7 @@ def test_every_known_issue_of_the_real_stocks_is_found(shared_data):
     gaps = dated.filter((pl.col("rule") == "gap") & (pl.col("value") == 1))
     assert set(missing.rows()) <= set(gaps.select("asset", "date").rows())
     counts = {row["rule"]: row["count"] for row in summarise(quality).iter_rows(named=True)}
-    assert counts == {"gap": 346, "outlier": 39, "ohlc": 2}
+    assert counts == {"gap": 346, "same_bar": 113, "outlier": 39, "ohlc": 2}
 
 
 def test_real_coins_that_died_are_found_frozen(shared_data):
@@ -366,7 +366,7 @@ def test_sessions_on_a_calendar_without_weekends_are_warned_of():
     frame = pl.concat([table(name, sessions, close=[1] * len(sessions)) for name in "AB"])
     frame = frame.with_columns(pl.col("bar_close") + timedelta(days=1))
     bars, quality = clean(frame, CleaningRules(), DAILY)
-    dataset = replace(make_dataset(bars, DAILY), name="stocks")
+    dataset = replace(make_dataset(bars, DAILY, row_numbers(bars, DAILY)), name="stocks")
     assert dataset.may_have_holes
     assert [(r[2], r[4]) for r in found(quality, "no_asset")] == [("Saturday", 5), ("Sunday", 5)]
     (text,) = holes(quality, dataset)
@@ -380,6 +380,6 @@ def test_sessions_on_a_calendar_without_weekends_are_warned_of():
 def test_bars_that_some_asset_has_are_no_holes():
     frame = pl.concat([table("A", [0, 9], close=[1, 2]), table("B", range(1, 9), close=[1] * 8)])
     bars, quality = clean(frame, CleaningRules(), DAILY)
-    dataset = make_dataset(bars, DAILY)
+    dataset = make_dataset(bars, DAILY, row_numbers(bars, DAILY))
     assert dataset.may_have_holes
     assert holes(quality, dataset) == []

@@ -120,6 +120,7 @@ def fused(lake: Lake, fuse: Fuse) -> Iterator[None]:
 @pytest.fixture
 def two_states(bars, tmp_path) -> Path:
     bars.head(100).write_csv(tmp_path / "old.csv")
+    bars.tail(-100).write_csv(tmp_path / "more.csv")
     bars.write_csv(tmp_path / "new.csv")
     return tmp_path
 
@@ -128,24 +129,29 @@ def ingest(lake: Lake, base: Path, name: str):
     return lake.ingest("bars", Csv(name), calendar="24/7", base=base)
 
 
-def run_once(base: Path, number: int, at: int | None, late: bool, want: dict[str, Any]) -> Fuse:
-    lake = open_lake(base / f"lake{number}")
+def append(lake: Lake, base: Path, _name: str):
+    return lake.append("bars", Csv("more.csv"), base=base)
+
+
+def run_once(
+    base: Path, number: int, fuse: Fuse, want: dict[str, Any], change: Callable[..., Any]
+) -> Fuse:
+    lake = open_lake(base / f"lake-{change.__name__}-{number}")
     assert ingest(lake, base, "old.csv").dataset.dataset_id == want["old"].dataset_id
-    fuse = Fuse(at, late)
     crashed = False
     with fused(lake, fuse):
         try:
-            ingest(lake, base, "new.csv")
+            change(lake, base, "new.csv")
         except Crash:
             crashed = True
-    assert crashed == (at is not None)
+    assert crashed == (fuse.at is not None)
     fresh = open_lake(lake.root)
     seen = fresh.dataset("bars")
     assert seen.dataset_id in {want["old"].dataset_id, want["new"].dataset_id}
     state = "old" if seen.dataset_id == want["old"].dataset_id else "new"
     assert fresh.panel(seen) == want[f"{state} panel"]
     assert seen.version == (1 if state == "old" else 2)
-    again = ingest(fresh, base, "new.csv")
+    again = change(fresh, base, "new.csv")
     assert again.dataset.dataset_id == want["new"].dataset_id
     assert again.dataset.version == 2
     assert fresh.panel("bars") == want["new panel"]
@@ -154,24 +160,53 @@ def run_once(base: Path, number: int, at: int | None, late: bool, want: dict[str
     return fuse
 
 
-def test_a_crash_at_any_point_loses_nothing(two_states, record_property):
+@pytest.mark.parametrize("change", [ingest, append])
+def test_a_crash_at_any_point_loses_nothing(two_states, record_property, change):
     reference = open_lake(two_states / "reference")
     want: dict[str, Any] = {}
     for name in ("old", "new"):
-        done = ingest(reference, two_states, f"{name}.csv")
+        done = (ingest if name == "old" else change)(reference, two_states, f"{name}.csv")
         want[name], want[f"{name} panel"] = done.dataset, reference.panel(done.dataset)
     want["quality"] = reference.quality("bars")
-    whole = run_once(two_states, 0, None, False, want)
+    whole = run_once(two_states, 0, Fuse(None, False), want, change)
     assert set(whole.hits) == set(POINTS)
     tried: Counter[str] = Counter()
     for at in range(whole.hits.total()):
         for late in (False, True):
-            fuse = run_once(two_states, 1 + 2 * at + late, at, late, want)
+            fuse = run_once(two_states, 1 + 2 * at + late, Fuse(at, late), want, change)
             tried[list(fuse.hits)[-1]] += 1
     record_property("crash points", dict(whole.hits))
     assert sum(tried.values()) == 2 * whole.hits.total()
     assert whole.hits["write"] == whole.hits["rename"] == 2
     assert whole.hits["fsync"] == 3, whole.hits  # two files and their folder
+
+
+def test_a_crash_in_a_compaction_leaves_each_part_in_its_old_files_or_its_new_one(two_states):
+    rows = pl.read_csv(two_states / "new.csv", try_parse_dates=True).sort("date")
+    for i, part in enumerate(rows.iter_slices(70)):
+        part.write_csv(two_states / f"slice{i}.csv")
+
+    def made(number: int) -> Lake:
+        lake = open_lake(two_states / f"lake{number}")
+        ingest(lake, two_states, "slice0.csv")
+        for i in (1, 2):
+            lake.append("bars", Csv(f"slice{i}.csv"), base=two_states)
+        return lake
+
+    whole, counted = made(0), Fuse(None, False)
+    want = whole.panel("bars")
+    with fused(whole, counted):
+        assert whole.compact("bars").n_parts == 2
+    assert set(counted.hits) == set(POINTS)
+    for at in range(counted.hits.total()):
+        lake, fuse = made(1 + at), Fuse(at, at % 2 == 0)
+        with fused(lake, fuse), pytest.raises(Crash):
+            lake.compact("bars")
+        fresh = open_lake(lake.root)
+        assert fresh.panel("bars") == want
+        fresh.compact("bars")
+        assert fresh.panel("bars") == want
+        assert len(fresh.segment_paths("bars")) == 2
 
 
 KILLED = """
@@ -180,13 +215,13 @@ from pathlib import Path
 from plumbline.lake.opening import open_lake
 from plumbline.lake import segments
 from plumbline.lake.sources.csv import Csv
-from plumbline.lake import catalogue
+from plumbline.lake import versions
 
 base, point = Path(sys.argv[1]), sys.argv[2]
 if point == "segments":
     segments.sync_folder = lambda folder: os._exit(9)
 else:
-    catalogue.add_version = lambda *rest: os._exit(9)
+    versions.add_version = lambda *rest: os._exit(9)
 open_lake(base / "lake").ingest("bars", Csv("new.csv"), calendar="24/7", base=base)
 """
 

@@ -13,11 +13,10 @@ from plumbline.core.calendar import Calendar, grid_of
 from plumbline.core.errors import (
     CalendarError,
     MissingDataError,
-    ParameterError,
     UnknownAssetError,
 )
 from plumbline.lake.cleaning_rules import CleaningRules
-from plumbline.lake.dataset import Dataset, diff
+from plumbline.lake.dataset import Dataset
 from plumbline.lake.preparation import read_clean
 from plumbline.lake.prepared import silent
 from plumbline.lake.sources.csv import Csv
@@ -94,10 +93,12 @@ def test_one_edited_value_changes_one_block(row, field, bit):
     with tempfile.TemporaryDirectory() as name:
         a = dataset_of_frame(bars, Path(name))
         b = dataset_of_frame(edited, Path(name))
-    changed = diff(a, b)
     asset, day = bars[row, "symbol"], np.datetime64(bars[row, "date"])
-    month = (day + 1).astype("datetime64[M]").astype("datetime64[D]").item()  # closes at midnight
-    assert changed.rows() == [(field, asset, month, "changed")]
+    patch = int((day + 1).astype(int)) // 32 - a.patches.first_patch  # a bar closes at midnight
+    differ = np.argwhere((a.patches.digests != b.patches.digests).any(axis=3))
+    assert differ.tolist() == [[a.fields.index(field), patch, a.assets.index(asset)]]
+    n_shared = sum(x.part_id == y.part_id for x, y in zip(a.parts, b.parts, strict=True))
+    assert n_shared == len(a.parts) - 1
     assert a.dataset_id != b.dataset_id
     other = "volume" if field == "close" else "close"
     assert a.digest_of((other,)) == b.digest_of((other,))
@@ -124,28 +125,26 @@ def test_the_id_depends_on_the_calendar_and_every_name(tmp_path):
     assert len(ids) == 6
 
 
-def test_months_appended_leave_every_older_digest(bars, tmp_path):
+def test_bars_appended_leave_every_older_digest(bars, tmp_path):
     old = dataset_of_frame(bars.filter(pl.col("date") < pl.date(2024, 1, 1)), tmp_path)
     new = dataset_of_frame(bars, tmp_path)
-    december = int(old.patches.month_bars[2]) - 1
-    assert old.digest_of(last_bar=december) == new.digest_of(last_bar=december)
+    before = old.last_bar // 32 * 32 - 1  # the last bar of the last patch that is full
+    assert old.digest_of(last_bar=before) == new.digest_of(last_bar=before)
     assert old.digest_of() != new.digest_of()
-    changes = diff(old, new)
-    assert changes["month"].unique().dt.to_string("%Y-%m").to_list() == ["2024-01"]
-    assert set(changes["change"]) <= {"added", "changed"}
 
 
-def test_digest_of_reads_whole_months_of_what_is_asked_for(bars, tmp_path):
+def test_digest_of_reads_whole_patches_of_what_is_asked_for(bars, tmp_path):
     data = dataset_of_frame(bars, tmp_path)
-    first, second = (int(n) for n in data.patches.month_bars[:2])
+    first = data.first_bar
+    second = (first // 32 + 1) * 32
     assert data.digest_of(first_bar=first, last_bar=first) == data.digest_of(last_bar=second - 1)
     assert data.digest_of(first_bar=first - 99, last_bar=first) == data.digest_of(last_bar=first)
     assert data.digest_of(last_bar=second) != data.digest_of(last_bar=second - 1)
-    assert data.digest_of(("volume", "close")) == data.digest_of() == data.dataset_id
+    assert data.digest_of(("volume", "close")) == data.digest_of()
     assert data.digest_of(assets=["BBB", "AAA"]) == data.digest_of(assets=["AAA", "BBB"])
     assert data.digest_of(assets=["AAA"]) != data.digest_of(assets=["BBB"])
-    empty = data.digest_of(last_bar=first - 1)
-    assert empty == data.digest_of(first_bar=data.last_bar + 1)
+    empty = data.digest_of(last_bar=first // 32 * 32 - 1)
+    assert empty == data.digest_of(first_bar=(data.last_bar // 32 + 1) * 32)
 
 
 def test_unknown_names_are_answered_with_the_nearest(bars, tmp_path):
@@ -158,30 +157,22 @@ def test_unknown_names_are_answered_with_the_nearest(bars, tmp_path):
         data.closes(data.first_bar - 1, data.last_bar)
 
 
-def test_datasets_on_two_calendars_do_not_compare(bars, tmp_path):
-    a = dataset_of_frame(bars, tmp_path)
-    times = pl.col("date").cast(pl.Datetime("us"))
-    b = dataset_of_frame(bars.with_columns(times), tmp_path, HOURLY)
-    with pytest.raises(ParameterError, match="no common patches"):
-        diff(a, b)
-
-
 def test_patches_match_a_digest_made_value_by_value(bars, tmp_path):
     from blake3 import blake3
 
     data = dataset_of_frame(bars, tmp_path)
     for field in ("close", "volume"):
         for column, asset in enumerate(data.assets):
-            for month in range(data.patches.digests.shape[1]):
+            for patch in range(data.patches.digests.shape[1]):
                 content = b""
                 for day, symbol, value in bars.select("date", "symbol", field).sort("date").rows():
                     close = np.datetime64(day) + 1
-                    at = close.astype("datetime64[M]").astype(int) - data.patches.first_month
-                    if symbol == asset and at == month and value is not None:
+                    at = int(close.astype(int)) // 32 - data.patches.first_patch
+                    if symbol == asset and at == patch and value is not None:
                         stamp = close.astype("datetime64[us]").astype("<i8")
                         content += stamp.tobytes() + np.float64(value).tobytes()
                 want = blake3(content).digest(16) if content else bytes(16)
-                place = data.fields.index(field), month, column
+                place = data.fields.index(field), patch, column
                 assert data.patches.digests[place].tobytes() == want
 
 

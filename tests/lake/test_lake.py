@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import time
-from datetime import UTC
+from datetime import UTC, date
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +21,6 @@ from plumbline.core.errors import (
 )
 from plumbline.lake import lake as lake_module
 from plumbline.lake.cleaning_rules import CleaningRules
-from plumbline.lake.dataset import diff
 from plumbline.lake.fingerprint import FileState
 from plumbline.lake.lake import Lake
 from plumbline.lake.opening import open_lake
@@ -104,13 +103,15 @@ def test_duckdb_and_polars_read_the_segments_without_us(lake, base):
     assert relation.aggregate("count(*)").fetchall() == [(want.height,)]
 
 
-def test_daily_segments_are_years_and_finer_ones_months(lake, base, bars):
+def test_segments_are_cut_at_fixed_calendar_numbers(lake, base, bars):
     ingest(lake, base)
-    assert len(lake.segment_paths("bars")) == 2
+    days = [pl.read_parquet(path)["bar_close"].dt.date() for path in lake.segment_paths("bars")]
+    spans = [(day.min() - date(1970, 1, 1), day.max() - date(1970, 1, 1)) for day in days]
+    assert [(first.days // 256, last.days // 256) for first, last in spans] == [(76, 76), (77, 77)]
     hourly = bars.with_columns(pl.col("date").cast(pl.Datetime("us")))
     hourly.write_parquet(base / "hourly.parquet")
     lake.ingest("hourly", Parquet("hourly.parquet"), calendar="24/7 1h", base=base)
-    assert len(lake.segment_paths("hourly")) == 3
+    assert len(lake.segment_paths("hourly")) == 1
 
 
 def test_the_same_content_again_writes_nothing(lake, base, bars):
@@ -209,7 +210,9 @@ def test_versions_are_kept_and_can_be_compared(lake, base, bars, monkeypatch):
     assert lake.dataset("bars") == second.dataset
     assert lake.dataset("bars", 1) == first
     assert lake.dataset(first.dataset_id).dataset_id == first.dataset_id
-    assert diff(first, second.dataset).height == 1
+    assert lake.diff(first, second.dataset).select("field", "after", "change").rows() == [
+        ("close", 77.0, "changed")
+    ]
     assert len(files(lake)) == 3  # the other year's segment is shared
     rows = lake.datasets()
     assert [(r["name"], r["version"], r["created"].tzinfo) for r in rows] == [
@@ -229,7 +232,8 @@ def test_preparing_shows_the_change_and_writes_nothing(lake, base, bars):
     prepared = lake.prepare("bars", Csv("bars.csv"), calendar="24/7", base=base)
     assert (files(lake), lake.datasets()) == before
     assert prepared.dataset.version == 0
-    changes = diff(first, prepared.dataset)
+    changes = lake.diff(first, prepared)
+    assert set(changes["change"]) == {"removed"}
     assert set(changes["field"]) <= {"close", "volume"}
     assert set(changes["asset"]) == {"C Ä'"}
     done = lake.commit(prepared)
@@ -247,7 +251,7 @@ def test_known_files_are_not_parsed_again(lake, base, monkeypatch):
     assert not ingest(lake, base).created
     fresh = open_lake(lake.root)
     prepared = fresh.prepare("bars", Csv("bars.csv"), calendar="24/7", base=base)
-    assert prepared.bars is None
+    assert prepared.rows is None
     assert prepared.dataset == fresh.dataset("bars")
 
 
@@ -264,7 +268,7 @@ def test_other_rules_calendar_source_or_code_parse_again(lake, base, change):
     reader = Lake(lake.root, lake.database, code="other") if change == "code" else lake
     options = {**same, **other}
     prepared = reader.prepare("bars", options.pop("source"), base=base, **options)
-    assert (prepared.bars is None) == (change == "calendar")  # another spelling of the same one
+    assert (prepared.rows is None) == (change == "calendar")  # another spelling of the same one
     assert prepared.dataset.dataset_id == lake.dataset("bars").dataset_id
 
 

@@ -20,7 +20,7 @@ source = sources["csv"]("p.csv")
 prepared = lake.prepare("p", source, calendar="XNYS", base=Path(sys.argv[2]))
 data = prepared.dataset
 digests = [data.digest_of(("close",), None, data.first_bar, data.first_bar)]
-print(json.dumps([prepared.bars is None, digests, sorted(sys.modules)]))
+print(json.dumps([prepared.rows is None, digests, sorted(sys.modules)]))
 """
 
 

@@ -45,7 +45,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, recipe or name, 3 a gate of the rec
 
 
 def build() -> typer.Typer:
-    """Return the application: one command for each file in ``cli/commands``."""
+    """Return the application: one command, or group of them, for each file in ``cli/commands``."""
     app = typer.Typer(
         help=_HELP,
         rich_markup_mode=None,
@@ -56,7 +56,10 @@ def build() -> typer.Typer:
     app.callback()(_root)
     for name in command_names():
         module = import_module(f"plumbline.cli.commands.{name}")
-        app.command(name)(module.command)
+        if hasattr(module, "group"):
+            app.add_typer(module.group, name=name)
+        else:
+            app.command(name)(module.command)
     return app
 
 

@@ -7,7 +7,7 @@ begins: blocks of bars, and the window sums inside rolling kernels, are anchored
 import warnings
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import final
+from typing import NamedTuple, final
 
 import numpy as np
 from jaxtyping import Bool, Int
@@ -85,6 +85,11 @@ class Calendar:
                 f"{self.name} has sessions 0 … {len(sessions.closes) - 1}, not {first} … {last}"
             )
         return sessions.closes[first : last + 1].copy()
+
+    def sessions(self, first: int, last: int) -> "Sessions":
+        """Return when the sessions numbered ``first`` … ``last`` of an exchange begin and end."""
+        found = self._first_sessions(last + 1)
+        return Sessions(*(getattr(found, name)[first : last + 1] for name in Sessions._fields))
 
     def numbers(self, closes: np.ndarray) -> Int[np.ndarray, " bars"]:
         """Return the number of each close time.
@@ -180,11 +185,23 @@ def bars_a_year(name: str, frequency: str) -> float:
     return 365.0 * _MINUTES["1d"] / _MINUTES[frequency]
 
 
+class Sessions(NamedTuple):
+    """When sessions begin, pause and end, UTC; NaT where one has no break."""
+
+    opens: np.ndarray
+    break_starts: np.ndarray
+    break_ends: np.ndarray
+    closes: np.ndarray
+
+
 @final
 @dataclass(frozen=True)
 class _Sessions:
     dates: np.ndarray
     closes: np.ndarray
+    opens: np.ndarray
+    break_starts: np.ndarray
+    break_ends: np.ndarray
 
 
 @lru_cache(maxsize=32)
@@ -204,11 +221,11 @@ def _sessions(name: str, last_year: int) -> _Sessions:
         raise CalendarError(
             f"exchange_calendars cannot lay out {name} from {start} to {end}: {error}"
         ) from error
-    closes = calendar.closes
-    return _Sessions(
-        dates=calendar.sessions.to_numpy().astype("datetime64[D]"),
-        closes=closes.dt.tz_convert(None).to_numpy().astype("datetime64[us]"),
-    )
+    moments = {
+        name: getattr(calendar, name).dt.tz_convert(None).to_numpy().astype("datetime64[us]")
+        for name in Sessions._fields
+    }
+    return _Sessions(calendar.sessions.to_numpy().astype("datetime64[D]"), **moments)
 
 
 @lru_cache(maxsize=32)

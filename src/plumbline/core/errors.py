@@ -15,6 +15,7 @@
   * SourceError          files that cannot be read as bars, every problem listed
   * RecipeError          a recipe that cannot be run, every problem listed; also a ValueError
   * ProjectError         no project here, or one that this version cannot open
+  * StaleVersionError    a data set that another process has changed meanwhile
   * CorruptEntryError    a stored file whose bits differ from its digest
   * StageError           a stage failed while it ran; also a RuntimeError
     * WorkerLostError    the process of a block ended before the block did
@@ -138,6 +139,10 @@ class RecipeError(_ProblemsError, ValueError):
 
 class ProjectError(PlumblineError):
     """No project here, or one that this version cannot open."""
+
+
+class StaleVersionError(PlumblineError):
+    """A data set that another process has changed meanwhile; nothing was written."""
 
 
 class CorruptEntryError(PlumblineError):

@@ -1,22 +1,19 @@
 """The panel: named fields of float64 arrays over one axis of bars and one of assets."""
 
 import itertools
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 
 from plumbline.core.digest import digest
 from plumbline.core.errors import MissingDataError, ParameterError, UnknownAssetError, nearest_names
+from plumbline.core.moments import moment_of
 
 if TYPE_CHECKING:
     from plumbline.core.calendar import Calendar
 
 _SHOWN = 3  # assets that a panel names when it shows itself
-_PERIOD = re.compile(r"\d{4}(-\d{2}){0,2}")  # a year, a month or a day
-_MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}[T ]")  # a day and a time
 
 
 @final
@@ -142,11 +139,13 @@ class Panel(Mapping[str, np.ndarray]):
         first, last : ISO text, datetime or datetime64 (UTC), or None for no limit. A date without
             a time means its first moment as ``first`` and its last as ``last``.
         """
-        start = 0 if first is None else int(np.searchsorted(self.bars, _bound(first, late=False)))
+        start = (
+            0 if first is None else int(np.searchsorted(self.bars, moment_of(first, late=False)))
+        )
         stop = (
             self.n_bars
             if last is None
-            else int(np.searchsorted(self.bars, _bound(last, late=True), side="right"))
+            else int(np.searchsorted(self.bars, moment_of(last, late=True), side="right"))
         )
         return self.rows(start, max(start, stop))
 
@@ -367,22 +366,3 @@ def _field_problems(panel: Panel) -> list[str]:
             if panel[name].shape != panel.shape
         ),
     ]
-
-
-def _bound(value: Any, *, late: bool) -> np.datetime64:
-    try:
-        if isinstance(value, str) and _MOMENT.match(value):
-            value = datetime.fromisoformat(value)
-        elif isinstance(value, str) and not _PERIOD.fullmatch(value):
-            raise ValueError(value)
-        if isinstance(value, datetime) and value.tzinfo is not None:
-            value = value.astimezone(UTC).replace(tzinfo=None)
-        moment = np.datetime64(value)
-    except (TypeError, ValueError) as error:
-        raise ParameterError(f"{value!r} is not a time such as 2024-01-31") from error
-    if np.isnat(moment):
-        raise ParameterError(f"{value!r} is not a time such as 2024-01-31")
-    if late and np.datetime_data(moment.dtype)[0] in ("Y", "M", "W", "D"):
-        moment = (moment + 1).astype("datetime64[us]") - np.timedelta64(1, "us")
-    exact: np.datetime64 = moment.astype("datetime64[us]")
-    return exact

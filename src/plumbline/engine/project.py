@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from plumbline.lake.lake import Lake
     from plumbline.lake.source import Source
 
-FORMAT = "2"
+FORMAT = "3"
 
 
 @final

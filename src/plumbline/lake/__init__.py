@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from plumbline.lake.cleaning import clean as clean
     from plumbline.lake.cleaning_rules import CleaningRules as CleaningRules
     from plumbline.lake.dataset import Dataset as Dataset
-    from plumbline.lake.dataset import diff as diff
     from plumbline.lake.lake import Lake as Lake
     from plumbline.lake.opening import open_lake as open_lake
     from plumbline.lake.prepared import Ingested as Ingested
@@ -30,7 +29,6 @@ _EXPORTS = {
     "PreparedDataset": "prepared",
     "Source": "source",
     "clean": "cleaning",
-    "diff": "dataset",
     "open_lake": "opening",
 }
 

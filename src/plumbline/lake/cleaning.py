@@ -14,6 +14,7 @@ from plumbline.lake.row_rules import (
     report_vanished,
     sort_rows,
     strip_names,
+    stripped_names,
 )
 from plumbline.lake.value_rules import (
     check_ohlc,
@@ -21,6 +22,7 @@ from plumbline.lake.value_rules import (
     drop_negative_volumes,
     drop_nonpositive_prices,
     drop_out_of_range,
+    find_empty_bars,
     find_frozen_tails,
     find_gaps,
     find_outliers,
@@ -60,20 +62,44 @@ def clean(
     Cost: a sort, and a few passes over each field.
     """
     findings: list[pl.DataFrame] = []
+    bars = arranged(frame, rules, calendar, findings)
+    bars = drop_unsaid(bars, findings)
+    find_empty_bars(bars, calendar, findings)
+    bars = judged(bars, rules, calendar, findings)
+    report_vanished(stripped_names(frame), bars, findings)
+    return bars, report(findings)
+
+
+def arranged(
+    frame: pl.DataFrame, rules: CleaningRules, calendar: Calendar, findings: list[pl.DataFrame]
+) -> pl.DataFrame:
+    """Apply the rules about rows: each bar of an asset once, on the calendar, in order.
+
+    Arguments as for :func:`clean`; what is found is appended to ``findings``.
+    """
     fields = sorted(set(frame.columns) - {"bar_close", "asset"})
     bars = strip_names(frame.select("bar_close", "asset", *fields), findings)
-    assets = bars["asset"].unique()
     bars = drop_off_calendar(bars, calendar, rules.max_off_calendar, findings)
     bars = sort_rows(bars, findings)
-    bars = merge_duplicates(bars, rules.conflicts, findings)
-    bars = drop_unsaid(bars, findings)
+    return merge_duplicates(bars, rules.conflicts, findings)
+
+
+def judged(
+    bars: pl.DataFrame, rules: CleaningRules, calendar: Calendar, findings: list[pl.DataFrame]
+) -> pl.DataFrame:
+    """Apply the rules about values to arranged bars; rows of which nothing is left are dropped.
+
+    What they say of a row depends on the rows right before and after it of its asset, and on the
+    asset's last rows with the same close, and on no other.
+    """
+    fields = sorted(set(bars.columns) - {"bar_close", "asset"})
+    if not bars.height:
+        return bars.with_columns(pl.col("asset").cast(pl.String))
     find_gaps(bars, calendar, findings)
     for rule in _value_rules(rules, fields):
         bars = rule(bars, findings)
     has_value = pl.any_horizontal(pl.col(name).is_not_null() for name in fields)
-    bars = bars.filter(has_value).with_columns(pl.col("asset").cast(pl.String))
-    report_vanished(assets, bars, findings)
-    return bars, report(findings)
+    return bars.filter(has_value).with_columns(pl.col("asset").cast(pl.String))
 
 
 _Rule = Callable[[pl.DataFrame, list[pl.DataFrame]], pl.DataFrame]

@@ -1,18 +1,22 @@
-"""A dataset: what it holds, under which digest, and how two of them differ."""
+"""A dataset: what it holds, and under which digest."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, final
+from functools import cached_property
+from typing import final
 
 import numpy as np
 
 from plumbline.core.calendar import ALWAYS_OPEN, Calendar
-from plumbline.core.errors import CalendarError, MissingDataError, ParameterError
+from plumbline.core.digest import digest
+from plumbline.core.errors import (
+    CalendarError,
+    MissingDataError,
+    UnknownAssetError,
+    nearest_names,
+)
+from plumbline.lake.parts import DigestsOf, Part, joined_patches
 from plumbline.lake.patches import Patches
-
-if TYPE_CHECKING:
-    import polars
-
 
 LARGE_HOLES = 0.1  # share of bars without any asset above which the calendar may be wrong
 
@@ -24,15 +28,15 @@ class Dataset:
 
     Parameters
     ----------
-    dataset_id : 64 hex digits, the Merkle root over all logical patches, their names, and the
-        calendar. Equal content has an equal id, whatever files it came from.
+    dataset_id : 64 hex digits, the Merkle root over calendar, names, parts and their patches.
+        Equal content has an equal id, whatever files it came from.
     name : name it was asked for by; empty if by its id.
     version : number of this content under the name, from 1; 0 before it is committed.
     calendar_name, frequency : the grid.
-    first_bar, last_bar : calendar numbers of the first and last bar that hold a value.
-    n_rows : number of (bar, asset) pairs that hold a value.
-    patches : digests of the logical patches.
+    fields, assets : sorted names.
+    parts : its bars in runs of calendar numbers, in order of time, at least one.
     session_closes : (T,) closes of the grid from the first to the last bar; None on 24/7.
+    digests_of : returns the digests of the patches of parts, by their ids.
     """
 
     dataset_id: str
@@ -40,21 +44,37 @@ class Dataset:
     version: int
     calendar_name: str
     frequency: str
-    first_bar: int
-    last_bar: int
-    n_rows: int
-    patches: Patches = field(compare=False, repr=False)
+    fields: tuple[str, ...]
+    assets: tuple[str, ...]
+    parts: tuple[Part, ...] = field(repr=False)
     session_closes: np.ndarray | None = field(compare=False, repr=False)
+    digests_of: DigestsOf = field(compare=False, repr=False)
 
     @property
-    def fields(self) -> tuple[str, ...]:
-        """Return the names of the fields, sorted."""
-        return self.patches.fields
+    def first_bar(self) -> int:
+        """Return the calendar number of the first bar that holds a value."""
+        return self.parts[0].first_bar
 
     @property
-    def assets(self) -> tuple[str, ...]:
-        """Return the names of the assets, sorted."""
-        return self.patches.assets
+    def last_bar(self) -> int:
+        """Return the calendar number of the last bar that holds a value."""
+        return self.parts[-1].last_bar
+
+    @property
+    def n_rows(self) -> int:
+        """Return the number of (bar, asset) pairs that hold a value."""
+        return sum(part.n_rows for part in self.parts)
+
+    @property
+    def grid(self) -> tuple[str, str]:
+        """Return name and frequency of the calendar."""
+        return self.calendar_name, self.frequency
+
+    @cached_property
+    def patches(self) -> Patches:
+        """Return the digests of all patches."""
+        digests = self.digests_of([part.part_id for part in self.parts])
+        return joined_patches(self.grid, (self.fields, self.assets), self.parts, digests)
 
     @property
     def calendar(self) -> Calendar:
@@ -70,6 +90,22 @@ class Dataset:
     def may_have_holes(self) -> bool:
         """Return whether, as far as counts tell, many bars may hold no asset."""
         return self.n_rows < (1 - LARGE_HOLES) * self.n_bars * len(self.assets)
+
+    def require(self, fields: Sequence[str], assets: Sequence[str]) -> None:
+        """Refuse names that the dataset lacks.
+
+        Raises
+        ------
+        UnknownAssetError, MissingDataError
+            If an asset or a field is not there; all such are named, and the nearest.
+        """
+        missing = [name for name in fields if name not in self.fields]
+        if missing:
+            hints = "; ".join(f"{name!r} ({nearest_names(name, self.fields)})" for name in missing)
+            raise MissingDataError(f"the dataset has no field {hints}")
+        unknown = sorted(set(assets).difference(self.assets))
+        if unknown:
+            raise UnknownAssetError([name for name in assets if name in unknown], self.assets)
 
     def closes(self, first_bar: int | None = None, last_bar: int | None = None) -> np.ndarray:
         """Return the UTC close times of bars of the dataset, both ends included.
@@ -113,64 +149,19 @@ class Dataset:
         first_bar: int | None = None,
         last_bar: int | None = None,
     ) -> str:
-        """Return the digest of the patches that a reader touches; see :meth:`Patches.digest_of`."""
+        """Return the digest of the patches that a reader touches; see :meth:`Patches.digest_of`.
+
+        Raises
+        ------
+        UnknownAssetError, MissingDataError
+            If an asset or a field is not there.
+        """
+        self.require(fields or (), assets or ())
         return self.patches.digest_of(fields, assets, first_bar, last_bar)
 
 
-def diff(a: Dataset, b: Dataset) -> "polars.DataFrame":
-    """Return the patches in which two datasets differ.
-
-    Parameters
-    ----------
-    a, b : datasets on one calendar, ``a`` the earlier.
-
-    Returns
-    -------
-    ``field asset month change``, sorted; month is the first day of a UTC month, change is
-    ``added``, ``removed`` or ``changed``, as seen from ``a``.
-
-    Raises
-    ------
-    ParameterError
-        If the calendars differ.
-    """
-    import polars as pl
-
-    if a.patches.grid != b.patches.grid:
-        raise ParameterError(
-            f"datasets on {a.patches.grid} and {b.patches.grid} have no common patches"
-        )
-    fields = sorted({*a.fields, *b.fields})
-    assets = sorted({*a.assets, *b.assets})
-    first = min(a.patches.first_month, b.patches.first_month)
-    ends = [d.patches.first_month + d.patches.digests.shape[1] for d in (a, b)]
-    shape = (len(fields), max(ends) - first, len(assets))
-    before, after = (_laid_out(d.patches, fields, assets, first, shape) for d in (a, b))
-    where = np.nonzero((before != after).any(axis=3))
-    had, has = before[where].any(axis=1), after[where].any(axis=1)
-    months = (first + where[1]).astype("datetime64[M]").astype("datetime64[D]")
-    change = np.where(~had, "added", np.where(~has, "removed", "changed"))
-    table = {
-        "field": pl.Series([fields[i] for i in where[0]], dtype=pl.String),
-        "asset": pl.Series([assets[i] for i in where[2]], dtype=pl.String),
-        "month": pl.Series(months, dtype=pl.Date),
-        "change": pl.Series(change.tolist(), dtype=pl.String),
-    }
-    return pl.DataFrame(table).sort("field", "asset", "month")
-
-
-def _laid_out(
-    patches: Patches,
-    fields: Sequence[str],
-    assets: Sequence[str],
-    first_month: int,
-    shape: tuple[int, int, int],
-) -> np.ndarray:
-    out = np.zeros((*shape, patches.digests.shape[3]), dtype=np.uint8)
-    rows = [fields.index(name) for name in patches.fields]
-    place = {name: i for i, name in enumerate(assets)}
-    columns = [place[name] for name in patches.assets]
-    start = patches.first_month - first_month
-    months = range(start, start + patches.digests.shape[1])
-    out[np.ix_(rows, months, columns)] = patches.digests
-    return out
+def dataset_id_of(
+    grid: tuple[str, str], fields: Sequence[str], assets: Sequence[str], parts: Sequence[Part]
+) -> str:
+    """Return the digest that names a dataset: over calendar, names, and the ids of its parts."""
+    return digest(("dataset", grid, tuple(fields), tuple(assets), [part.part_id for part in parts]))

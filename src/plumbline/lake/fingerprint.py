@@ -4,6 +4,7 @@ import json
 import os
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import NamedTuple
 
@@ -97,7 +98,12 @@ def list_files(paths: Sequence[Path], base: Path, known: Mapping[str, FileState]
         pairs.append((path_name(path, base), state.digest))
     if problems:
         raise SourceError(f"files below {base}", problems)
-    return Listing(digest(("source", sorted(pairs))), states, fresh)
+    return Listing(files_digest(dict(pairs)), states, fresh)
+
+
+def files_digest(files: Mapping[str, str]) -> str:
+    """Return the digest over the sorted pairs of file names and digests of contents."""
+    return digest(("source", sorted(files.items())))
 
 
 def ingest_key(
@@ -148,7 +154,20 @@ def refuse_moved_files(listing: Listing) -> None:
         raise SourceError("files that do not hold still", problems)
 
 
-def describe(source: Source, base: Path, listing: Listing) -> str:
-    """Return who and what a source is, as JSON text: kind, fields, and each file's digest."""
+def describe(source: Source, base: Path, listing: Listing, rules: CleaningRules) -> str:
+    """Return what a source is, as JSON text: kind, fields, each file's digest, cleaning rules."""
     files = {path_name(Path(name), base.absolute()): s.digest for name, s in listing.states.items()}
-    return json.dumps({"source": repr(source), "digest": listing.digest, "files": files})
+    note = {"source": repr(source), "digest": listing.digest, "files": files}
+    return json.dumps(note | {"rules": asdict(rules)})
+
+
+def noted_rules(note: str) -> CleaningRules | None:
+    """Return the cleaning rules in the description of an ingest, or None if it names none."""
+    given = json.loads(note).get("rules")
+    return None if given is None else CleaningRules(**given)
+
+
+def noted_files(note: str) -> dict[str, str]:
+    """Return name and digest of the files in the description of an ingest."""
+    files: dict[str, str] = json.loads(note).get("files", {})
+    return files

@@ -1,32 +1,30 @@
 """The lake of a project: ingest sources, name datasets, read panels."""
 
-import re
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
-from plumbline.core.arguments import Argument, require
+import numpy as np
+
 from plumbline.core.calendar import Calendar, grid_of
-from plumbline.core.errors import CorruptEntryError, MissingDataError, ParameterError, ProjectError
+from plumbline.core.errors import MissingDataError, ParameterError
+from plumbline.core.moments import moment_of
 from plumbline.core.panel import Panel
-from plumbline.core.settings import current_time
-from plumbline.lake import catalogue
+from plumbline.lake import ingesting, versions
 from plumbline.lake.cleaning_rules import CleaningRules
 from plumbline.lake.dataset import Dataset
-from plumbline.lake.fingerprint import Listing, describe, ingest_key, list_files, refuse_moved_files
+from plumbline.lake.ingesting import Request
 from plumbline.lake.prepared import Ingested, PreparedDataset, Progress, named, report_of
-from plumbline.lake.segments import lacking, restorable, set_aside, verified_paths, write_segments
 from plumbline.lake.selection import names_in, refuse_wrong
 from plumbline.lake.source import Source
-from plumbline.ledger.database import Database, open_database
+from plumbline.lake.store import Store
+from plumbline.ledger.database import Database
 
 if TYPE_CHECKING:
     import polars
 
-DATABASE = "plumbline.db"
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]{0,99}")
-_DIGEST = re.compile(r"[0-9a-f]{64}")
+    from plumbline.lake.compaction import Compacted
 
 
 @final
@@ -58,34 +56,34 @@ class Lake:
     """
 
     def __init__(self, root: Path, database: Database | None, code: str = "") -> None:
-        self.root = Path(root)
-        self._database = database
-        self.code = code
+        self.store = Store(root, database, code)
 
     def __repr__(self) -> str:
         return f"Lake({str(self.root)!r})"
 
     @property
-    def database(self) -> Database:
-        """Return the metadata database.
+    def root(self) -> Path:
+        """Return the folder."""
+        return self.store.root
 
-        Raises
-        ------
-        MissingDataError
-            If nothing was ever stored here.
-        """
-        if self._database is None:
-            store = self.root / ".plumbline"
-            hint = f"; did you mean {store}?" if store.is_dir() else ""
-            raise MissingDataError(
-                f"there is no lake in {self.root}; the first ingest makes it{hint}"
-            )
-        return self._database
+    @property
+    def code(self) -> str:
+        """Return the digest of the code that reads and cleans."""
+        return self.store.code
+
+    @property
+    def database(self) -> Database:
+        """Return the metadata database; MissingDataError if nothing was ever stored here."""
+        return self.store.database
 
     @property
     def segment_folder(self) -> Path:
         """Return the folder of the Parquet files."""
-        return self.root / "segments"
+        return self.store.segment_folder
+
+    def make(self) -> None:
+        """Make the lake if it is not there."""
+        self.store.make()
 
     def ingest(
         self,
@@ -119,27 +117,62 @@ class Lake:
         ------
         SourceError
             If anything in the files is wrong; every problem is listed and nothing is stored.
+
+        Notes
+        -----
+        Files that lie beside those of the newest version, and hold what came after them, are read
+        alone, and their rows are added; what comes of it is what reading all files gives.
         """
-        prepared = self.prepare(
-            name, source, calendar=calendar, rules=rules, base=base, progress=progress
+        request = Request(
+            name, source, grid_of(calendar), rules or CleaningRules(), Path(base or ""), progress
         )
-        damaged = self.set_damaged_aside(prepared.dataset.dataset_id)
-        if damaged and prepared.bars is None:
-            prepared = self.prepare(
-                name, source, calendar=calendar, rules=rules, base=base, progress=progress
-            )
-        return replace(self.commit(prepared, progress), healed=damaged)
+        return ingesting.ingest(self.store, request)
+
+    def append(
+        self,
+        name: str,
+        source: Source,
+        *,
+        corrects: bool = False,
+        base: Path | None = None,
+        progress: Progress | None = None,
+    ) -> Ingested:
+        """Add the rows of a source to a data set, on its calendar and by its cleaning rules.
+
+        The data set is then what cleaning all its rows together gives. Rows that are there
+        already change nothing; without any other there is no new version.
+
+        Parameters
+        ----------
+        name : data set that is there.
+        source, base, progress : as for :meth:`ingest`.
+        corrects : whether a value takes the place of another that is there of its bar and asset;
+            else they conflict, and nothing is stored.
+
+        Raises
+        ------
+        SourceError
+            If anything in the files is wrong, or rows conflict; every problem is listed.
+        UnknownNameError
+            If there is no such data set.
+        StaleVersionError
+            If another process changed the data set meanwhile; nothing is stored.
+
+        Notes
+        -----
+        Cost: that of the parts of the data set around the new rows, whatever its size.
+        """
+        from plumbline.lake.appending import append, request_like
+
+        request = request_like(self.store, name, source, Path(base or ""), progress)
+        return append(self.store, request, corrects=corrects)
 
     def set_damaged_aside(self, dataset_id: str) -> int:
         """Rename damaged segments of a dataset, if there are any; return how many it lacks.
 
         What lacks a segment is read from its source by the next ingest, or run of a recipe.
         """
-        if self._database is None:
-            return 0
-        with self.database.read() as connection:
-            segments = catalogue.get_segments(connection, dataset_id)
-        return len(set_aside(self.segment_folder, segments))
+        return self.store.set_damaged_aside(dataset_id)
 
     def prepare(
         self,
@@ -152,96 +185,56 @@ class Lake:
         progress: Progress | None = None,
     ) -> PreparedDataset:
         """Do all of :meth:`ingest` but the writing; files that are recognised are not read."""
-        example = "a source, such as plumbline.lake.source.sources['csv']('prices.csv')"
-        require(
-            Argument("name", name, isinstance(name, str), "text"),
-            Argument("source", source, isinstance(source, Source), example),
+        request = Request(
+            name, source, grid_of(calendar), rules or CleaningRules(), Path(base or ""), progress
         )
-        if not _NAME.fullmatch(name) or _DIGEST.fullmatch(name):
-            raise ParameterError(
-                f"name {name!r} must be 1 … 100 letters, digits, '_', '.' or '-', and no digest"
-            )
-        base, rules, grid = Path(base or ""), rules or CleaningRules(), grid_of(calendar)
-        listing = self.source_listing(source, base)
-        key = ingest_key(listing.digest, source, rules, grid, self.code)
-        note = describe(source, base, listing)
-        known = self._recall(name, key)
-        if known is not None:
-            return PreparedDataset(known[0], note, key, known[1], None)
-        from plumbline.lake.preparation import read_clean
-
-        made = read_clean(source, base, Calendar(*grid), rules, named(progress, name))
-        refuse_moved_files(listing)
-        dataset = replace(made.dataset, name=name, version=self._version_of(name, made.dataset))
-        n_lacking = self._n_lacking(dataset.dataset_id, read=False)
-        return PreparedDataset(dataset, note, key, made.quality, made.bars, n_lacking)
+        return ingesting.prepare(self.store, request)
 
     def commit(self, prepared: PreparedDataset, progress: Progress | None = None) -> Ingested:
-        """Store what was prepared.
-
-        Segments become durable first; then one transaction writes all rows. A crash before it
-        ends leaves the catalogue as it was, and at most files that nothing refers to.
-        """
-        self.make()
-        dataset = prepared.dataset
-        segments = None
-        if prepared.bars is not None and not self._is_stored(dataset.dataset_id):
-            told = named(progress, dataset.name)
-            segments = write_segments(self.segment_folder, prepared.bars, dataset.frequency, told)
-        created = current_time()
-        with self.database.begin() as connection:
-            if segments is not None:
-                catalogue.add_dataset(connection, dataset, segments)
-            version, is_new = catalogue.name_dataset(connection, dataset, prepared.source, created)
-            ingest = catalogue.Ingest(
-                dataset.name,
-                version,
-                prepared.key,
-                dataset.dataset_id,
-                prepared.source,
-                prepared.quality_bytes,
-            )
-            catalogue.remember_ingest(connection, ingest, created)
-        return Ingested(replace(dataset, version=version), is_new, prepared.quality_bytes)
-
-    def source_listing(self, source: Source, base: Path) -> Listing:
-        """Return a source's files and their digest; files known from before are not read."""
-        paths = source.files(base)
-        if self._database is None:
-            return list_files(paths, base, {})
-        with self.database.read() as connection:
-            known = catalogue.get_files(connection, [str(path.absolute()) for path in paths])
-        listing = list_files(paths, base, known)
-        settled = {k: s for k, s in listing.fresh.items() if s.is_settled and known.get(k) != s}
-        if settled and not self._database.is_read_only:
-            with self.database.begin() as connection:
-                catalogue.put_files(connection, settled)
-        return listing
+        """Store what was prepared, all at once."""
+        return ingesting.commit(self.store, prepared, progress)
 
     def source_digest(self, source: Source, base: Path | None = None) -> str:
         """Return the digest over the sorted pairs of a source's file names and contents."""
-        return self.source_listing(source, Path(base or "")).digest
+        return self.store.source_listing(source, Path(base or "")).digest
 
-    def dataset(self, name_or_id: str, version: int | None = None) -> Dataset:
-        """Return a dataset by its name, the latest version unless one is given, or by its id.
+    def dataset(
+        self,
+        name_or_id: str,
+        version: int | None = None,
+        as_of: str | datetime | np.datetime64 | None = None,
+    ) -> Dataset:
+        """Return a dataset by its name or by its id.
+
+        Parameters
+        ----------
+        name_or_id : name, or 64 hex digits.
+        version : of a name; default: the latest.
+        as_of : moment, UTC, as ISO text or a time: the version that the name meant then; a day
+            alone means its end.
 
         Raises
         ------
         UnknownNameError
             If there is none; the nearest name is given.
+        ParameterError
+            If both a version and a moment are given, or one of them is none.
         """
         refuse_wrong(name_or_id)
-        with self.database.read() as connection:
-            if _DIGEST.fullmatch(name_or_id):
-                found = catalogue.get_dataset(connection, name_or_id, "", 0)
-                if found is not None:
-                    return found
-            return catalogue.named_dataset(connection, name_or_id, version)
+        if as_of is None:
+            return self.store.dataset(name_or_id, version)
+        if version is not None:
+            raise ParameterError(f"version={version} and as_of={as_of}: give one of them")
+        moment = moment_of(as_of, late=True).astype(datetime)
+        return self.store.dataset(name_or_id, as_of=moment)
 
-    def datasets(self) -> list[dict[str, Any]]:
-        """Return all versions of all names: name, version, dataset_id, created, source, span."""
+    def datasets(self, name: str | None = None) -> list[dict[str, Any]]:
+        """Return all versions of all names, or of one.
+
+        Each has name, version, dataset_id, created, source, calendar and extent.
+        """
         with self.database.read() as connection:
-            return catalogue.list_versions(connection)
+            return versions.list_versions(connection, name)
 
     def quality(self, dataset: Dataset | str, version: int | None = None) -> "polars.DataFrame":
         """Return what cleaning found in the newest ingest that gave a dataset.
@@ -253,12 +246,86 @@ class Lake:
         """
         found = self._dataset_of(dataset, version)
         with self.database.read() as connection:
-            content = catalogue.get_quality(connection, found)
+            content = versions.get_quality(connection, found)
         if content is None:
             raise MissingDataError(
                 f"dataset {found.name or found.dataset_id[:12]!r} has no quality report"
             )
         return report_of(content)
+
+    def diff(self, a: Dataset | str, b: "Dataset | str | PreparedDataset") -> "polars.DataFrame":
+        """Return the values in which two datasets differ.
+
+        Parameters
+        ----------
+        a : the earlier dataset, its name, or its id.
+        b : the later one; also one that is prepared and not stored.
+
+        Returns
+        -------
+        ``asset bar_close field before after change``, sorted by bar, asset and field; null is
+        missing, and ``change`` is added, removed or changed, as seen from ``a``.
+
+        Raises
+        ------
+        ParameterError
+            If their calendars differ.
+
+        Notes
+        -----
+        Cost: reading and joining the parts that they do not share.
+        """
+        from plumbline.lake.differences import differences, prepared_rows, stored_rows
+
+        before = self._dataset_of(a)
+        if isinstance(b, PreparedDataset):
+            after, read = b.dataset, prepared_rows(self.store, b)
+        else:
+            after = self._dataset_of(b)
+            read = stored_rows(self.store, after)
+        return differences(before, after, stored_rows(self.store, before), read)
+
+    def compact(self, dataset: Dataset | str, progress: Progress | None = None) -> "Compacted":
+        """Write the parts of a dataset that lie in several files as one each; no id changes.
+
+        See :func:`plumbline.lake.compaction.compact`.
+        """
+        from plumbline.lake.compaction import compact
+
+        found = self._dataset_of(dataset)
+        return compact(self.store, found, named(progress, found.name))
+
+    def resample(
+        self,
+        dataset: Dataset | str,
+        targets: Mapping[str, Calendar | str],
+        how: Mapping[str, str] | None = None,
+        progress: Progress | None = None,
+    ) -> dict[str, Ingested]:
+        """Store coarser bars of a data set, from one scan of it, one data set a target.
+
+        Parameters
+        ----------
+        dataset : base bars of 24/7, its name, or its id.
+        targets : name of a data set -> its calendar, such as ``24/7 1h`` or ``XNYS``.
+        how, progress : see :func:`plumbline.lake.derived.store_resampled`.
+        """
+        from plumbline.lake.derived import store_resampled
+
+        found = self._dataset_of(dataset)
+        return store_resampled(self.store, found, targets, how or {}, progress)
+
+    def export_delta(
+        self, dataset: Dataset | str, folder: Path | str, progress: Progress | None = None
+    ) -> int | None:
+        """Write a dataset as the newest version of a Delta Lake table; return its number.
+
+        See :func:`plumbline.lake.delta.export_delta`.
+        """
+        from plumbline.lake.delta import export_delta
+
+        found = self._dataset_of(dataset)
+        return export_delta(self.store, found, Path(folder), named(progress, found.name))
 
     def panel(
         self,
@@ -297,22 +364,20 @@ class Lake:
         found = self._dataset_of(dataset)
         names = found.fields if fields is None else tuple(dict.fromkeys(names_in(fields)))
         chosen = found.assets if assets is None else tuple(sorted(set(names_in(assets))))
-        found.patches.field_rows(names)
-        found.patches.asset_columns(chosen)
-        first, last = found.span(first_bar, last_bar)
-        start, stop = found.closes(first, first)[0], found.closes(last, last)[0]
-        paths = self._paths(found, int(start.astype("int64")), int(stop.astype("int64")))
-        return load_panel(paths, found, names, chosen, (first, last))
+        found.require(names, chosen)
+        span = found.span(first_bar, last_bar)
+        return load_panel(self.store.paths(found, span), found, names, chosen, span)
 
     def scan(self, dataset: Dataset | str) -> "polars.LazyFrame":
         """Return a polars query over the segments: bar_close, asset, then one column a field."""
-        import polars as pl
+        from plumbline.lake.scan import scan_segments
 
-        return pl.scan_parquet(self.segment_paths(dataset), glob=False)
+        found = self._dataset_of(dataset)
+        return scan_segments(self.store.paths(found), found.fields)
 
     def segment_paths(self, dataset: Dataset | str) -> list[Path]:
         """Return the Parquet files of a dataset in order of time, checked."""
-        return self._paths(self._dataset_of(dataset))
+        return self.store.paths(self._dataset_of(dataset))
 
     def duckdb(self, dataset: Dataset | str, connection: Any = None) -> Any:
         """Return a DuckDB relation over the segments."""
@@ -322,73 +387,3 @@ class Lake:
 
     def _dataset_of(self, dataset: Dataset | str, version: int | None = None) -> Dataset:
         return dataset if isinstance(dataset, Dataset) else self.dataset(dataset, version)
-
-    def _paths(
-        self, dataset: Dataset, start: int | None = None, stop: int | None = None
-    ) -> list[Path]:
-        with self.database.read() as connection:
-            segments = catalogue.get_segments(connection, dataset.dataset_id)
-        chosen = [
-            segment.digest
-            for segment in segments
-            if (start is None or segment.last_close >= start)
-            and (stop is None or segment.first_close <= stop)
-        ]
-        try:
-            return verified_paths(self.segment_folder, chosen)
-        except CorruptEntryError as error:
-            names = {v["name"] for v in self.datasets() if v["dataset_id"] == dataset.dataset_id}
-            known = " or ".join(sorted(names)) or dataset.dataset_id[:12]
-            raise restorable(error, known) from None
-
-    def make(self) -> None:
-        """Make the lake if it is not there.
-
-        Raises
-        ------
-        ProjectError
-            If its folder cannot be made.
-        """
-        if self._database is not None:
-            return
-        try:
-            self.segment_folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise ProjectError(f"the lake {self.root} cannot be made: {error.strerror}") from error
-        database = open_database(self.root / DATABASE)
-        catalogue.create_missing(database)
-        self._database = database
-
-    def _recall(self, name: str, key: str) -> tuple[Dataset, bytes] | None:
-        if self._database is None:
-            return None
-        with self.database.read() as connection:
-            known = catalogue.recall_ingest(connection, key)
-            if known is None:
-                return None
-            segments = catalogue.get_segments(connection, known[0])
-            if lacking(self.segment_folder, segments, read=False):
-                return None
-            latest = catalogue.find_version(connection, name)
-            version = latest[1] if latest is not None and latest[0] == known[0] else 0
-            dataset = catalogue.get_dataset(connection, known[0], name, version)
-        return None if dataset is None else (dataset, known[1])
-
-    def _version_of(self, name: str, dataset: Dataset) -> int:
-        if self._database is None:
-            return 0
-        with self.database.read() as connection:
-            latest = catalogue.find_version(connection, name)
-        return latest[1] if latest is not None and latest[0] == dataset.dataset_id else 0
-
-    def _is_stored(self, dataset_id: str) -> bool:
-        with self.database.read() as connection:
-            is_known = catalogue.has_dataset(connection, dataset_id)
-        return is_known and not self._n_lacking(dataset_id, read=True)
-
-    def _n_lacking(self, dataset_id: str, *, read: bool) -> int:
-        if self._database is None:
-            return 0
-        with self.database.read() as connection:
-            segments = catalogue.get_segments(connection, dataset_id)
-        return len(lacking(self.segment_folder, segments, read=read))

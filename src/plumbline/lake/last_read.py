@@ -3,7 +3,7 @@
 import json
 
 from plumbline.core.calendar import Calendar, grid_of
-from plumbline.lake import catalogue
+from plumbline.lake import catalogue, versions
 from plumbline.lake.cleaning_rules import CleaningRules
 from plumbline.lake.fingerprint import ingest_key
 from plumbline.lake.lake import Lake
@@ -28,14 +28,16 @@ def last_read(
     """
     grid = grid_of(calendar)
     with lake.database.read() as connection:
-        newest = catalogue.find_version(connection, name)
-        for ingest in catalogue.list_ingests(connection, name):
+        newest = versions.find_version(connection, name)
+        for ingest in versions.list_ingests(connection, name):
             files = json.loads(ingest.source)["digest"]
             if ingest.key != ingest_key(files, source, rules, grid, lake.code):
                 continue
             if newest != (ingest.dataset_id, ingest.version):
                 return None
-            found = catalogue.get_dataset(connection, ingest.dataset_id, name, ingest.version)
+            found = catalogue.get_dataset(
+                connection, lake.database, ingest.dataset_id, (name, ingest.version)
+            )
             if found is None:
                 return None
             return PreparedDataset(found, ingest.source, ingest.key, ingest.quality, None)

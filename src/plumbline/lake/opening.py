@@ -4,7 +4,8 @@ from pathlib import Path
 
 from plumbline.core.arguments import Argument, require
 from plumbline.lake import catalogue
-from plumbline.lake.lake import DATABASE, Lake
+from plumbline.lake.lake import Lake
+from plumbline.lake.store import DATABASE
 from plumbline.ledger.database import Database, open_database
 
 

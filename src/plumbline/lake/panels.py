@@ -10,6 +10,7 @@ from jaxtyping import Int
 from plumbline.core.calendar import Calendar
 from plumbline.core.panel import Panel
 from plumbline.lake.dataset import Dataset
+from plumbline.lake.scan import scan_segments
 
 
 def load_panel(
@@ -35,7 +36,7 @@ def load_panel(
     first, last = span
     closes = dataset.closes(first, last)
     shape = (len(closes), len(assets))
-    table = pl.scan_parquet(paths, glob=False).select("bar_close", "asset", *fields)
+    table = scan_segments(paths, fields)
     if len(assets) < len(dataset.assets):
         table = table.filter(pl.col("asset").is_in(list(assets)))
     limits = pl.Series(closes[[0, -1]]).dt.replace_time_zone("UTC")

@@ -1,19 +1,19 @@
 """From a source to a clean dataset in memory."""
 
-import io
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import polars as pl
+from jaxtyping import Int
 
 from plumbline.core.calendar import ALWAYS_OPEN, Calendar
 from plumbline.core.errors import SourceError
 from plumbline.lake.cleaning import clean
 from plumbline.lake.cleaning_rules import CleaningRules
-from plumbline.lake.dataset import Dataset
-from plumbline.lake.patches import make_patches
-from plumbline.lake.prepared import Progress
+from plumbline.lake.dataset import Dataset, dataset_id_of
+from plumbline.lake.parts import DigestsOf, Part, make_parts, part_bars
+from plumbline.lake.prepared import Progress, Rows, report_bytes
 from plumbline.lake.problem_text import listed
 from plumbline.lake.quality import report, summarise
 from plumbline.lake.row_rules import ConflictError
@@ -21,10 +21,10 @@ from plumbline.lake.source import Source
 
 
 class Made(NamedTuple):
-    """A dataset in memory, its clean bars, and its quality report as Parquet."""
+    """A dataset in memory, its rows, and its quality report as Parquet."""
 
     dataset: Dataset
-    bars: pl.DataFrame
+    rows: Rows
     quality: bytes
 
 
@@ -57,9 +57,10 @@ def read_clean(
             f"bars of {', '.join(path.name for path in files[:5])}", [_why_none(quality)]
         )
     progress("clean", rows, rows)
-    buffer = io.BytesIO()
-    report([*findings, quality]).write_parquet(buffer, compression="zstd")
-    return Made(make_dataset(bars, calendar), bars, buffer.getvalue())
+    numbers = row_numbers(bars, calendar)
+    dataset = make_dataset(bars, calendar, numbers)
+    rows_of = Rows(cut_by_part(bars, numbers, calendar.frequency))
+    return Made(dataset, rows_of, report_bytes(report([*findings, quality])))
 
 
 def _why_none(quality: pl.DataFrame) -> str:
@@ -68,28 +69,51 @@ def _why_none(quality: pl.DataFrame) -> str:
     return f"no bar is left after cleaning ({', '.join(found)}): no value of {listed(assets, 10)}"
 
 
-def make_dataset(bars: pl.DataFrame, calendar: Calendar) -> Dataset:
+def row_numbers(bars: pl.DataFrame, calendar: Calendar) -> Int[np.ndarray, " rows"]:
+    """Return the calendar number of the bar of each row."""
+    stamps = bars["bar_close"].dt.replace_time_zone(None)
+    times = stamps.unique().sort().to_numpy()
+    return calendar.numbers(times)[np.searchsorted(times, stamps.to_numpy())]
+
+
+def make_dataset(
+    bars: pl.DataFrame, calendar: Calendar, numbers: Int[np.ndarray, " rows"]
+) -> Dataset:
     """Return the unnamed dataset of clean bars.
 
     Parameters
     ----------
     bars : as :func:`plumbline.lake.cleaning.clean` returns them, at least one row.
     calendar : the grid.
+    numbers : calendar number of each row.
     """
-    stamps = bars["bar_close"].dt.replace_time_zone(None)
-    ends = np.array([stamps.min(), stamps.max()], dtype="datetime64[us]")
-    first, last = (int(number) for number in calendar.numbers(ends))
-    closes = calendar.closes(first, last)
-    patches = make_patches(bars, (calendar.name, calendar.frequency), first, closes)
-    return Dataset(
-        patches.digest_of(),
-        "",
-        0,
-        calendar.name,
-        calendar.frequency,
-        first,
-        last,
-        bars.height,
-        patches,
-        None if calendar.name == ALWAYS_OPEN else closes,
-    )
+    grid = (calendar.name, calendar.frequency)
+    made = make_parts(bars, grid, numbers)
+    digests = {part.part_id: matrix for part, matrix in made.items()}
+    fields = tuple(sorted(set(bars.columns) - {"bar_close", "asset"}))
+    assets = tuple(sorted(bars["asset"].unique().to_list()))
+    return assembled(calendar, (fields, assets), tuple(made), lambda _wanted: digests)
+
+
+def assembled(
+    calendar: Calendar,
+    names: tuple[tuple[str, ...], tuple[str, ...]],
+    parts: tuple[Part, ...],
+    digests_of: DigestsOf,
+) -> Dataset:
+    """Return the unnamed dataset of parts; ``names`` are its fields and its assets."""
+    grid = (calendar.name, calendar.frequency)
+    closes = None
+    if calendar.name != ALWAYS_OPEN:
+        closes = calendar.closes(parts[0].first_bar, parts[-1].last_bar)
+    dataset_id = dataset_id_of(grid, *names, parts)
+    return Dataset(dataset_id, "", 0, *grid, *names, parts, closes, digests_of)
+
+
+def cut_by_part(
+    bars: pl.DataFrame, numbers: Int[np.ndarray, " rows"], frequency: str
+) -> dict[int, pl.DataFrame]:
+    """Return the rows of each part by its number, in the order that they have."""
+    place = pl.Series("part", numbers // part_bars(frequency))
+    cut = bars.with_columns(place).partition_by("part", as_dict=True, include_key=False)
+    return {int(key[0]): rows for key, rows in cut.items()}

@@ -1,7 +1,7 @@
 """What an ingest is about to write, and what it gave."""
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, final
 
@@ -10,7 +10,26 @@ from plumbline.lake.dataset import Dataset
 if TYPE_CHECKING:
     import polars
 
+    from plumbline.lake.segments import Segment
+
 Progress = Callable[[str, int, int], None]
+
+
+@final
+@dataclass(frozen=True)
+class Rows:
+    """The rows that a dataset has and the lake may lack.
+
+    Parameters
+    ----------
+    by_part : number of a part -> its rows to write, sorted by asset, then bar.
+    kept : number of a part -> segments of an earlier version that hold its other rows.
+    base_id : dataset that the rows were added to; None if they are all that there is.
+    """
+
+    by_part: "Mapping[int, polars.DataFrame]" = field(repr=False)
+    kept: "Mapping[int, tuple[Segment, ...]]" = field(default_factory=dict, repr=False)
+    base_id: str | None = None
 
 
 @final
@@ -24,7 +43,7 @@ class PreparedDataset:
     source : description of the source, as JSON text.
     key : digest of the files, the source, the rules, the calendar and the code.
     quality_bytes : the quality report, as Parquet.
-    bars : clean bars; None if the files were recognised and not read.
+    rows : what may have to be written; None if the files were recognised and not read.
     n_lacking : segments that the lake holds of it in the catalogue and not, or not whole, on disk;
         they are written again.
     """
@@ -33,7 +52,7 @@ class PreparedDataset:
     source: str = field(repr=False)
     key: str
     quality_bytes: bytes = field(repr=False)
-    bars: "polars.DataFrame | None" = field(repr=False)
+    rows: Rows | None = field(repr=False)
     n_lacking: int = 0
 
     @property
@@ -71,6 +90,13 @@ def report_of(content: bytes) -> "polars.DataFrame":
     import polars as pl
 
     return pl.read_parquet(io.BytesIO(content))
+
+
+def report_bytes(quality: "polars.DataFrame") -> bytes:
+    """Return a quality report as Parquet."""
+    buffer = io.BytesIO()
+    quality.write_parquet(buffer, compression="zstd")
+    return buffer.getvalue()
 
 
 def named(progress: Progress | None, name: str) -> Progress:

@@ -67,6 +67,16 @@ def report(findings: Sequence[pl.DataFrame]) -> pl.DataFrame:
     return joined.sort("rule", "asset", "bar_close", "field", "value", nulls_last=True)
 
 
+def with_columns_counted(findings: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """Join findings of several readings; the files in which a column was met are counted once."""
+    joined = report(findings)
+    is_column = pl.col("asset").is_null() & pl.col("bar_close").is_null()
+    counted = joined.filter(is_column).group_by(
+        "asset", "bar_close", "field", "rule", "action", maintain_order=True
+    )
+    return report([joined.filter(~is_column), counted.agg(pl.col("value").sum())])
+
+
 def effects(quality: pl.DataFrame) -> pl.DataFrame:
     """Return the report with ``effect``: dropped (the row), changed (a value) or noted."""
     action = pl.col("action")

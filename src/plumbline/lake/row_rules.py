@@ -1,6 +1,6 @@
 """Rules about rows: on the calendar, in order, each bar of an asset once."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Literal, final
 
@@ -12,6 +12,7 @@ from plumbline.lake.quality import finding
 
 _KEYS = ("asset", "bar_close")
 _LISTED = 1000
+_CORRECTING = "; to take the new values in place of those that are there, say so: --correct"
 _ADVICE = "; mend the files, or take one of the rows with the rule conflicts: first (or last)"
 
 
@@ -25,15 +26,19 @@ class ConflictError(SourceError):
         those that differ.
     texts : what the rows of each say.
     count : how many such bars there are.
+    advice : what can be done.
     """
 
-    def __init__(self, rows: pl.DataFrame, texts: Sequence[str], count: int) -> None:
+    def __init__(
+        self, rows: pl.DataFrame, texts: Sequence[str], count: int, advice: str = _ADVICE
+    ) -> None:
         self.rows = rows
         self.texts = tuple(texts)
         self.count = count
+        self.advice = advice
         more = [f"{count - len(texts)} more bars like these"] if count > len(texts) else []
         problems = [*texts, *more]
-        problems[-1] += _ADVICE
+        problems[-1] += advice
         super().__init__("bars that conflict", problems)
 
     def placed(self, places: Sequence[Sequence[str]]) -> "ConflictError":
@@ -42,7 +47,7 @@ class ConflictError(SourceError):
             f"{text} ({'; '.join(found)})" if found else text
             for text, found in zip(self.texts, places, strict=True)
         ]
-        return ConflictError(self.rows, texts, self.count)
+        return ConflictError(self.rows, texts, self.count, self.advice)
 
 
 def strip_names(bars: pl.DataFrame, findings: list[pl.DataFrame]) -> pl.DataFrame:
@@ -58,6 +63,11 @@ def strip_names(bars: pl.DataFrame, findings: list[pl.DataFrame]) -> pl.DataFram
     counts = rows.agg(pl.col("bar_close").min(), pl.len().alias("rows")).with_columns(stripped)
     findings.append(finding(counts, "name_space", "stripped", None, pl.col("rows")))
     return bars.with_columns(stripped)
+
+
+def stripped_names(bars: pl.DataFrame) -> pl.Series:
+    """Return the asset names without white space around them, each once."""
+    return bars["asset"].unique().str.strip_chars().unique()
 
 
 def report_vanished(before: pl.Series, bars: pl.DataFrame, findings: list[pl.DataFrame]) -> None:
@@ -173,6 +183,45 @@ def merge_duplicates(
     merged = groups.agg(*(t.alias(n) for n, t in zip(fields, take, strict=True)))
     once = bars.filter(~(same | same.shift(-1)).fill_null(value=False))
     return pl.concat([once, merged.select(once.columns)]).sort(*_KEYS)
+
+
+def refuse_other_values(
+    rows: pl.DataFrame, pairs: Mapping[str, tuple[str, str]], differs: Mapping[str, pl.Expr]
+) -> None:
+    """Refuse new values that differ from those that are there.
+
+    Parameters
+    ----------
+    rows : ``asset``, ``bar_close`` and values.
+    pairs : field -> columns of the new value and of the one that is there.
+    differs : field -> whether they differ.
+
+    Raises
+    ------
+    ConflictError
+        If some differ; the bars and values are listed.
+    """
+    is_other = pl.any_horizontal(*differs.values()) if differs else pl.lit(value=False)
+    clashing = rows.with_columns(e.alias(f"?{n}") for n, e in differs.items()).filter(is_other)
+    if not clashing.height:
+        return
+    shown = clashing.sort(*_KEYS).head(_LISTED)
+    texts, fields = [], []
+    for row in shown.iter_rows(named=True):
+        wrong = [name for name in pairs if row[f"?{name}"]]
+        said = "; ".join(
+            f"{name}: {_told(row[pairs[name][1]])} or {_told(row[pairs[name][0]])}"
+            for name in wrong
+        )
+        at = _moment(row["bar_close"])
+        texts.append(f"conflicting rows of {row['asset']}, bar closing {at}: {said}")
+        fields.append(wrong)
+    listed = shown.select(_KEYS).with_columns(pl.Series("fields", fields, pl.List(pl.String)))
+    raise ConflictError(listed, texts, clashing.height, _CORRECTING)
+
+
+def _told(value: float | None) -> str:
+    return "nan" if value is None else str(value)
 
 
 def _report_duplicates(

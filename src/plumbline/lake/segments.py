@@ -1,7 +1,7 @@
 """Segments: Parquet files named by the digest of their bytes, written once, checked when read."""
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, final
@@ -21,7 +21,7 @@ _verified: set[tuple[str, int, int, int]] = set()  # path, size, time, inode see
 @final
 @dataclass(frozen=True)
 class Segment:
-    """One Parquet file of a dataset: a calendar year of daily bars, or a month of finer ones.
+    """One Parquet file of a part of a dataset; a part may lie in several until it is compacted.
 
     Parameters
     ----------
@@ -43,36 +43,19 @@ def segment_path(folder: Path, digest: str) -> Path:
     return folder / f"{digest}.parquet"
 
 
-def encode_segments(bars: "polars.DataFrame", frequency: str) -> Iterator[tuple[Segment, bytes]]:
-    """Yield each segment of clean bars with its bytes, in order of time.
+def encode_segment(rows: "polars.DataFrame") -> tuple[Segment, bytes]:
+    """Return a segment of clean bars and its bytes.
 
     Parameters
     ----------
-    bars : bar_close, asset and fields, sorted by asset, then bar.
-    frequency : of the grid; decides if a segment is a year or a month.
+    rows : bar_close, asset and fields, sorted by asset, then bar.
     """
-    import polars as pl
-
-    period = pl.col("bar_close").dt.truncate("1y" if frequency == "1d" else "1mo")
-    parts = bars.with_columns(period.alias("period")).partition_by(
-        "period", as_dict=True, include_key=False, maintain_order=True
-    )
-    for key in sorted(parts):
-        part = parts[key]
-        buffer = io.BytesIO()
-        part.write_parquet(buffer, compression="zstd", statistics=True)
-        content = buffer.getvalue()
-        stamps = part["bar_close"].cast(pl.Int64).to_numpy()
-        yield (
-            Segment(
-                digest_bytes(content),
-                int(stamps.min()),
-                int(stamps.max()),
-                part.height,
-                len(content),
-            ),
-            content,
-        )
+    buffer = io.BytesIO()
+    rows.write_parquet(buffer, compression="zstd", statistics=True)
+    content = buffer.getvalue()
+    stamps = rows["bar_close"].dt.epoch("us")
+    first, last = int(stamps.min()), int(stamps.max())  # type: ignore[arg-type]  # whole numbers
+    return Segment(digest_bytes(content), first, last, rows.height, len(content)), content
 
 
 def put_segment(folder: Path, digest: str, content: bytes) -> bool:
@@ -140,19 +123,26 @@ def _verify(path: Path, digest: str) -> None:
 
 
 def write_segments(
-    folder: Path, bars: "polars.DataFrame", frequency: str, progress: Progress
-) -> list[Segment]:
-    """Write bars as segments that last; return them in order of time."""
+    folder: Path, parts: "Mapping[int, polars.DataFrame]", progress: Progress
+) -> dict[int, Segment]:
+    """Write the rows of parts as segments that last; return each part's segment.
+
+    Parameters
+    ----------
+    folder : of the segments.
+    parts : number of a part -> rows to write of it, sorted by asset, then bar.
+    progress : told of the rows written.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    segments = []
-    done = 0
-    for segment, content in encode_segments(bars, frequency):
-        put_segment(folder, segment.digest, content)
-        segments.append(segment)
-        done += segment.n_rows
-        progress("write", done, bars.height)
+    total, done = sum(rows.height for rows in parts.values()), 0
+    made = {}
+    for number in sorted(parts):
+        made[number], content = encode_segment(parts[number])
+        put_segment(folder, made[number].digest, content)
+        done += parts[number].height
+        progress("write", done, total)
     sync_folder(folder)
-    return segments
+    return made
 
 
 def restorable(error: CorruptEntryError, dataset: str) -> CorruptEntryError:

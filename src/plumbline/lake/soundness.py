@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple, final
 
 from plumbline.core.errors import ParameterError
-from plumbline.lake import catalogue
+from plumbline.lake import catalogue, versions
 from plumbline.lake.lake import Lake
 from plumbline.lake.segments import lacking, segment_path, set_aside
 
@@ -94,7 +94,7 @@ def _forget(lake: Lake, name: str, numbers: Sequence[int]) -> int:
         unused = [
             digest
             for number in numbers
-            for digest in catalogue.remove_version(connection, name, number)
+            for digest in versions.remove_version(connection, name, number)
         ]
     paths = [segment_path(lake.segment_folder, digest) for digest in unused]
     held = [path for path in paths if path.exists()]

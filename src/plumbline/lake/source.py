@@ -1,7 +1,7 @@
 """What a source is: it yields bars from somewhere and never writes."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -59,6 +59,14 @@ class Source(Plugin, ABC):
         SourceError
             If anything cannot be read; every problem of every file is listed.
         """
+
+    def only(self, files: Sequence[Path]) -> "Source | None":  # noqa: ARG002  # of others
+        """Return the source that reads some of its files alone, or None if it reads all or none.
+
+        Where there is one, files that are added are read without those that are known, as long as
+        their rows lie behind.
+        """
+        return None
 
     @abstractmethod
     def places(self, base: Path, calendar: Calendar, wanted: "polars.DataFrame") -> list[list[str]]:

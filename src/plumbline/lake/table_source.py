@@ -76,6 +76,10 @@ class TableSource(Source):
         """Return the files that the paths find."""
         return find_files(self.paths, base)
 
+    def only(self, files: Sequence[Path]) -> "TableSource":
+        """Return the source that reads some of its files alone."""
+        return dataclasses.replace(self, paths=[str(path.absolute()) for path in files])
+
     def bars(
         self, base: Path, calendar: Calendar, findings: "list[polars.DataFrame]"
     ) -> "list[polars.DataFrame]":

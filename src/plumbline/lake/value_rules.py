@@ -1,6 +1,6 @@
 """Rules about values: signs, wrong ticks, impossible bars, frozen tails, and gaps."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import numpy as np
@@ -88,14 +88,13 @@ def find_outliers(
     findings : list that the report's rows are appended to.
     """
     hits = {name: _outlier_mask(bars, name, tolerance) for name in prices}
-    is_wrong = np.logical_or.reduce(list(hits.values()))
-    if not is_wrong.any():
+    if not any(mask.any() for mask in hits.values()):
         return bars
     for name, mask in hits.items():
         rows = bars.filter(pl.Series(mask))
         done = "missing" if action == "missing" else "flagged"
         findings.append(finding(rows, "outlier", done, name, pl.col(name)))
-    return _without_prices(bars, prices, is_wrong) if action == "missing" else bars
+    return _without_prices(bars, prices, hits, findings) if action == "missing" else bars
 
 
 def _outlier_mask(bars: pl.DataFrame, name: str, tolerance: float) -> np.ndarray:
@@ -127,20 +126,27 @@ def check_ohlc(
     if len(others) < 2 or not {"high", "low"} & set(others):
         return bars
     done = "missing" if action == "missing" else "flagged"
-    is_wrong = np.zeros(bars.height, dtype=bool)
+    hits: dict[str, np.ndarray] = {}
     bounds = (("high", pl.max_horizontal(others)), ("low", pl.min_horizontal(others)))
     for name, bound in bounds:
         if name not in others:
             continue
         mask = bars.select((pl.col(name) != bound).fill_null(value=False)).to_series().to_numpy()
         findings.append(finding(bars.filter(pl.Series(mask)), "ohlc", done, name, pl.col(name)))
-        is_wrong |= mask
-    return _without_prices(bars, prices, is_wrong) if action == "missing" else bars
+        hits[name] = mask
+    return _without_prices(bars, prices, hits, findings) if action == "missing" else bars
 
 
 def _without_prices(
-    bars: pl.DataFrame, prices: Sequence[str], is_wrong: np.ndarray
+    bars: pl.DataFrame, prices: Sequence[str], hits: Mapping[str, np.ndarray], findings: Findings
 ) -> pl.DataFrame:
+    """Blank all prices of the bars in which one is wrong; report those that are not wrong too."""
+    is_wrong = np.logical_or.reduce(list(hits.values()))
+    rows = bars.filter(pl.Series(is_wrong))
+    for name in prices:
+        itself = hits[name][is_wrong] if name in hits else np.zeros(rows.height, dtype=bool)
+        others = rows.filter(pl.Series(~itself) & rows[name].is_not_null())
+        findings.append(finding(others, "same_bar", "missing", name, pl.col(name)))
     keep = pl.lit(pl.Series(~is_wrong))
     return bars.with_columns(pl.when(keep).then(name).alias(name) for name in prices)
 
@@ -183,13 +189,9 @@ def find_frozen_tails(
 def find_gaps(bars: pl.DataFrame, calendar: Calendar, findings: Findings) -> None:
     """Report grid bars that are missing inside an asset's own span; nothing is filled.
 
-    One row a run of missing bars, at its first one, with its length as value. If no asset has a
-    value on more than a tenth of the bars, one row a weekday besides, with the number of such bars.
+    One row a run of missing bars, at its first one, with its length as value.
     """
-    closes = bars["bar_close"].dt.replace_time_zone(None)
-    times = closes.unique().sort().to_numpy()
-    numbers = calendar.numbers(times)[np.searchsorted(times, closes.to_numpy())]
-    _find_empty_bars(np.unique(numbers), calendar, findings)
+    numbers = _numbers(bars, calendar)
     codes = bars["asset"].to_physical().to_numpy()
     jump = np.diff(numbers)
     at = np.flatnonzero((jump > 1) & (codes[1:] == codes[:-1]))
@@ -204,15 +206,15 @@ def find_gaps(bars: pl.DataFrame, calendar: Calendar, findings: Findings) -> Non
     findings.append(finding(runs, "gap", "marked", None, pl.col("missing")))
 
 
-def _find_empty_bars(
-    present: Int[np.ndarray, " bars"], calendar: Calendar, findings: Findings
-) -> None:
-    """Report by weekday on how many bars no asset has a value, if they are many.
+def _numbers(bars: pl.DataFrame, calendar: Calendar) -> Int[np.ndarray, " rows"]:
+    closes = bars["bar_close"].dt.replace_time_zone(None)
+    times = closes.unique().sort().to_numpy()
+    return calendar.numbers(times)[np.searchsorted(times, closes.to_numpy())]
 
-    Parameters
-    ----------
-    present : calendar numbers of the bars with a value, sorted, each once.
-    """
+
+def find_empty_bars(bars: pl.DataFrame, calendar: Calendar, findings: Findings) -> None:
+    """Report on how many bars no asset has a value, by weekday, if they are over a tenth of all."""
+    present = np.unique(_numbers(bars, calendar))
     n_grid = int(present[-1] - present[0]) + 1 if present.size else 0
     if n_grid - present.size <= LARGE_HOLES * n_grid:
         return

@@ -10,9 +10,9 @@ from plumbline.core.digest import digest
 from plumbline.engine.run import RunResult
 from plumbline.factors.conventions import conventions
 from plumbline.factors.options import EvaluationOptions
-from plumbline.lake.catalogue import list_versions
 from plumbline.lake.dataset import Dataset
 from plumbline.lake.quality import count_effects, effects, summarise
+from plumbline.lake.versions import list_versions
 from plumbline.ledger.database import Database
 from plumbline.ledger.queries import get_run
 from plumbline.report.model_conventions import study_conventions, study_gaps

@@ -25,12 +25,15 @@ class DataSpec:
     calendar : the grid, such as ``XNYS`` or ``24/7 1h``.
     rules : how it is cleaned.
     dataset : name in the lake.
+    version, as_of : without a source: which version, or the one that the name meant at a time.
     """
 
     source: Source | None
     calendar: str
     rules: CleaningRules
     dataset: str
+    version: int | None = None
+    as_of: str | None = None
 
 
 Place = tuple[str, ...]

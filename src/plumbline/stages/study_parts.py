@@ -96,7 +96,7 @@ def data_spec(name: str, spec: Mapping[str, Any]) -> DataSpec:
     rules = made(CleaningRules, spec.get("rules") or {}, f"data.{name}.rules")
     dataset = str(spec.get("dataset", name))
     if "source" not in spec:
-        return DataSpec(None, "", rules, dataset)
+        return DataSpec(None, "", rules, dataset, spec.get("version"), spec.get("as_of"))
     source = made(sources[spec["source"]], _source_values(spec), f"data.{name}")
     return DataSpec(source, str(spec["calendar"]), rules, dataset)
 
@@ -105,7 +105,8 @@ def resolved_data(name: str, spec: Mapping[str, Any]) -> dict[str, Any]:
     """Return an entry of the section ``data`` with every default."""
     found = data_spec(name, spec)
     if found.source is None:
-        return {"dataset": found.dataset}
+        own = {"dataset": found.dataset, "version": found.version, "as_of": found.as_of}
+        return {key: value for key, value in own.items() if value is not None}
     own = {"dataset": found.dataset, "source": spec["source"], "calendar": found.calendar}
     return {**own, **filled(found.source), "rules": filled(found.rules)}
 

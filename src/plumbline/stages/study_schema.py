@@ -109,7 +109,8 @@ def _data_schema(data: Mapping[str, Any]) -> tuple[dict[str, Any], list[Problem]
             known = {key: part for key, part in own.items() if schema or key != "source"}
             properties[name] = _extended(schema, known, "calendar")
         else:
-            properties[name] = _closed(own, "dataset")
+            which = {"version": {"type": "integer", "minimum": 1}, "as_of": {"type": "string"}}
+            properties[name] = _closed(own | which, "dataset")
     schema = {"type": "object", "minProperties": 1, "properties": properties}
     return schema | {"additionalProperties": {"type": "object"}}, problems
 

@@ -119,7 +119,7 @@ class Workspace:
     def losses(self) -> list[str]:
         """Return what cleaning dropped in such numbers that data are lost, of files just read."""
         prepared = (p for p in self.prepared.values() if isinstance(p, PreparedDataset))
-        read = [found for found in prepared if found.bars is not None]
+        read = [found for found in prepared if found.rows is not None]
         if not read:  # spares an import
             return []
         from plumbline.lake.quality import large_losses
@@ -141,25 +141,25 @@ class Workspace:
         ]
 
     def changes(self) -> "dict[str, pl.DataFrame]":
-        """Return, by data set, the patches in which changed files differ from the last version.
+        """Return, by data set, the values in which it differs from the last version of its name.
 
-        Versions on two calendars have no common patches: see :meth:`regridded`.
+        Versions on two calendars have no bars in common: see :meth:`regridded`.
         """
-        from plumbline.lake.dataset import diff
-
-        return {
-            name: diff(before, dataset)
-            for name, (before, dataset) in self._versions().items()
-            if before.dataset_id != dataset.dataset_id
-            and before.patches.grid == dataset.patches.grid
-        }
+        lake = self.project.lake
+        found = {}
+        for name, (before, dataset) in self._versions().items():
+            if before.dataset_id != dataset.dataset_id and before.grid == dataset.grid:
+                prepared = self.prepared[name]
+                is_prepared = isinstance(prepared, PreparedDataset)
+                found[name] = lake.diff(before, prepared if is_prepared else dataset)
+        return found
 
     def regridded(self) -> dict[str, str]:
         """Return, by data set, which other calendar the last version of its name lies on."""
         return {
-            name: " -> ".join(" ".join(one.patches.grid) for one in (before, dataset))
+            name: " -> ".join(" ".join(one.grid) for one in (before, dataset))
             for name, (before, dataset) in self._versions().items()
-            if before.patches.grid != dataset.patches.grid
+            if before.grid != dataset.grid
         }
 
     def _versions(self) -> dict[str, tuple[Dataset, Dataset]]:
@@ -214,10 +214,10 @@ def prepare(
             else:
                 prepared[name] = _last_read(opened, spec, lost)
                 absent[name] = "; ".join(lost.problems)
-        except (CalendarError, MissingDataError, SourceError) as error:
+        except (CalendarError, MissingDataError, ParameterError, SourceError) as error:
             found = error.problems if isinstance(error, SourceError) else (str(error),)
             problems += [f"data.{name}: {problem}" for problem in found]
-            is_recipes_fault &= isinstance(error, UnknownNameError)
+            is_recipes_fault &= isinstance(error, (ParameterError, UnknownNameError))
     if problems:
         kind = RecipeError if is_recipes_fault else SourceError
         raise kind(f"data of {loaded.origin.subject}", problems)
@@ -245,7 +245,7 @@ def _prepared(
     project: Project, recipe: Recipe, spec: DataSpec, reading: Progress | None
 ) -> PreparedDataset | Dataset:
     if spec.source is None:
-        return project.lake.dataset(spec.dataset)
+        return project.lake.dataset(spec.dataset, spec.version, spec.as_of)
     return project.lake_for(spec.source).prepare(
         spec.dataset,
         spec.source,

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
     from plumbline.engine.plan import Plan
 
+_LISTED = 1000  # values that a document lists
+
 
 def command(
     recipe: RecipePath = None,
@@ -48,6 +50,7 @@ def command(
 def _data(plan: "Plan", changes: "dict[str, pl.DataFrame]") -> dict[str, Any]:
     from plumbline.engine.bar_dates import BarDates, with_dates
     from plumbline.engine.plan_text import state_counts
+    from plumbline.lake.differences import summary
 
     dates = BarDates.of_nodes(d.task.node for d in plan.decisions)
     blocks: list[dict[str, Any]] = [
@@ -58,21 +61,17 @@ def _data(plan: "Plan", changes: "dict[str, pl.DataFrame]") -> dict[str, Any]:
     return {
         "counts": state_counts(plan),
         "expected_seconds": plan.expected_seconds,
-        "data_changes": {name: table.to_dicts() for name, table in changes.items()},
+        "data_changes": {
+            name: {**summary(table), "values": table.head(_LISTED).to_dicts()}
+            for name, table in changes.items()
+        },
         "blocks": with_dates(blocks, dates),
     }
 
 
 def _text(plan: "Plan", changes: "dict[str, pl.DataFrame]", show_all: bool) -> str:
+    from plumbline.cli.difference_text import difference_lines
     from plumbline.engine.plan_text import plan_text
 
-    lines = []
-    for name, table in changes.items():
-        months = console.counted(table.height, "month")
-        lines.append(f"data {name}: {months} of a field of an asset changed")
-        for row in table.head(10).to_dicts():
-            month = f"{row['month']:%Y-%m}"
-            lines.append(f"  {row['change']} {row['field']} of {row['asset']} in {month}")
-        if table.height > 10:
-            lines.append(f"  … {table.height - 10} more")
+    lines = [line for name, table in changes.items() for line in difference_lines(name, table)]
     return "\n".join([*lines, plan_text(plan, show_all=show_all)])
