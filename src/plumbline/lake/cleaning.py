@@ -70,8 +70,10 @@ def clean(
     find_gaps(bars, calendar, findings)
     for rule in _value_rules(rules, fields):
         bars = rule(bars, findings)
-    has_value = pl.any_horizontal(pl.col(name).is_not_null() for name in fields)
-    bars = bars.filter(has_value).with_columns(pl.col("asset").cast(pl.String))
+    is_empty = pl.all_horizontal(pl.col(name).is_null() for name in fields)
+    if bars.select(is_empty.any()).item():
+        bars = bars.filter(~is_empty)
+    bars = bars.with_columns(pl.col("asset").cast(pl.String))
     report_vanished(assets, bars, findings)
     return bars, report(findings)
 
