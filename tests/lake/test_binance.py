@@ -403,9 +403,13 @@ def test_an_archive_that_is_no_plain_month_is_refused(lake, write, tmp_path, con
             gzipped(text(rows(300)))[:-40],
             "cannot be read: the file is cut off: its gzip has no end",
         ),
-        (b"no gzip", "cannot be read: Error -3"),
+        (b"no gzip", "cannot be read: the file is no gzip: other bytes stand in it"),
         (gzipped("0" * 5_000_000), "packed bytes hold more than 1048576 of text"),
-        (gzipped(text(rows(3))) + b"rest", "cannot be read: Error -3"),
+        (gzipped(text(rows(3))) + b"rest", "is no gzip: other bytes stand behind its gzip"),
+        (
+            gzipped(text(rows(3)))[:-8] + b"\0" * 8,
+            "the file is damaged: Error -6 Incorrect checksum",
+        ),
     ],
 )
 def test_a_gzip_that_is_cut_off_or_swells_is_refused(lake, write, tmp_path, content, problem):

@@ -6,10 +6,13 @@ import zlib
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
+from isal import igzip_lib, isal_zlib
+
 LARGEST = 1 << 30  # bytes of text in one file; a month of bars of a second has 0.4e9
 RATIO = 200  # text over packed bytes; text of prices packs to a third or a tenth
 _ALWAYS = 1 << 20  # bytes of text that are unpacked at any ratio
-_GZIP = 31  # how zlib is told that a header of gzip comes first
+_GZIP = 31  # how the library is told that a header of gzip comes first
+_GZIP_MARK = b"\x1f\x8b"
 _ENCRYPTED = 0x1
 
 
@@ -29,7 +32,7 @@ def unpacked(path: Path, name: str, problems: list[str]) -> bytes | None:
         if ending == ".gz":
             return gunzipped(data)
         return _only_member(data, path, name, problems) if ending == ".zip" else data
-    except (OSError, EOFError, zlib.error, ValueError, zipfile.BadZipFile) as error:
+    except (OSError, zlib.error, ValueError, zipfile.BadZipFile) as error:
         problems.append(f"{name}: cannot be read: {error}")
         return None
 
@@ -39,22 +42,26 @@ def gunzipped(data: bytes) -> bytes:
 
     Raises
     ------
-    EOFError, zlib.error
-        If they are cut off, or no gzip.
     ValueError
-        If they hold more than :func:`allowed`.
+        If they are cut off, damaged, no gzip, or hold more than :func:`allowed`.
     """
     most = allowed(len(data))
     parts: list[bytes] = []
     rest, size = data, 0
     while rest:
-        unpacker = zlib.decompressobj(_GZIP)
-        parts.append(unpacker.decompress(rest, most - size + 1))
+        if not rest.startswith(_GZIP_MARK):
+            where = "behind its gzip" if parts else "in it"
+            raise ValueError(f"the file is no gzip: other bytes stand {where}; fetch it again")
+        unpacker = isal_zlib.decompressobj(_GZIP)
+        try:
+            parts.append(unpacker.decompress(rest, most - size + 1))
+        except igzip_lib.IsalError as error:
+            raise ValueError(f"the file is damaged: {error}; fetch it again") from error
         size += len(parts[-1])
         if size > most:
             raise ValueError(_too_large(len(data), most))
         if not unpacker.eof:
-            raise EOFError("the file is cut off: its gzip has no end; fetch it again")
+            raise ValueError("the file is cut off: its gzip has no end; fetch it again")
         rest = unpacker.unused_data.lstrip(b"\0")  # some writers fill their last block
     return parts[0] if len(parts) == 1 else b"".join(parts)
 
