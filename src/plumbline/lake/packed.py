@@ -55,7 +55,7 @@ def gunzipped(data: bytes) -> bytes:
         unpacker = isal_zlib.decompressobj(_GZIP)
         try:
             parts.append(unpacker.decompress(rest, most - size + 1))
-        except igzip_lib.IsalError as error:
+        except igzip_lib.IsalError as error:  # type: ignore[misc]  # its stub gives it no base
             raise ValueError(f"the file is damaged: {error}; fetch it again") from error
         size += len(parts[-1])
         if size > most:
