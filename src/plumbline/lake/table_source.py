@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from plumbline.core.calendar import Calendar
@@ -38,8 +38,8 @@ class TableSource(Source):
     fields : long form: the field or fields to take; default: all other columns, whose names are
         lowered and joined by underscores (``Adj Close`` is ``adj_close``).
     field : wide form: the field that the cells hold; ``{stem}`` is the name of the file without
-        the endings that say its format: ``.csv .tsv .txt .parquet .pq``, and ``.gz`` or ``.zip``
-        behind them. ``BRK.B.csv.gz`` has the stem ``BRK.B``.
+        the endings that say its format: ``.csv .tsv .txt .parquet .pq .arrow .feather .ipc``, and
+        ``.gz`` or ``.zip`` behind them. ``BRK.B.csv.gz`` has the stem ``BRK.B``.
     asset : long form without an asset column: the asset of the whole file; may hold ``{stem}``.
     time_label : what a time stamp marks: the ``close`` of a bar, its ``open`` (24/7 only), or
         the ``session`` whose date it falls on. A column of dates always marks sessions.
@@ -63,6 +63,8 @@ class TableSource(Source):
     time_zone: str = "UTC"
     time_format: str = "iso"
 
+    endings: ClassVar[tuple[str, ...]] = ()  # of the files that a folder stands for, if it may
+
     def __post_init__(self) -> None:
         object.__setattr__(self, "paths", names_in(self.paths))
         object.__setattr__(self, "columns", dict(self.columns))
@@ -74,7 +76,7 @@ class TableSource(Source):
 
     def files(self, base: Path) -> tuple[Path, ...]:
         """Return the files that the paths find."""
-        return find_files(self.paths, base)
+        return find_files(self.paths, base, self.endings)
 
     def bars(
         self, base: Path, calendar: Calendar, findings: "list[polars.DataFrame]"
