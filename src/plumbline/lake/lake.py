@@ -14,6 +14,7 @@ from plumbline.core.settings import current_time
 from plumbline.lake import catalogue
 from plumbline.lake.cleaning_rules import CleaningRules
 from plumbline.lake.dataset import Dataset
+from plumbline.lake.fetched import fetched
 from plumbline.lake.fingerprint import Listing, describe, ingest_key, list_files, refuse_moved_files
 from plumbline.lake.prepared import Ingested, PreparedDataset, Progress, named, report_of
 from plumbline.lake.segments import lacking, restorable, set_aside, verified_paths, write_segments
@@ -162,16 +163,17 @@ class Lake:
                 f"name {name!r} must be 1 … 100 letters, digits, '_', '.' or '-', and no digest"
             )
         base, rules, grid = Path(base or ""), rules or CleaningRules(), grid_of(calendar)
-        listing = self.source_listing(source, base)
-        key = ingest_key(listing.digest, source, rules, grid, self.code)
-        note = describe(source, base, listing)
-        known = self._recall(name, key)
-        if known is not None:
-            return PreparedDataset(known[0], note, key, known[1], None)
-        from plumbline.lake.preparation import read_clean
+        with fetched(source, base, grid, self.root, self._database) as base:
+            listing = self.source_listing(source, base)
+            key = ingest_key(listing.digest, source, rules, grid, self.code)
+            note = describe(source, base, listing)
+            known = self._recall(name, key)
+            if known is not None:
+                return PreparedDataset(known[0], note, key, known[1], None)
+            from plumbline.lake.preparation import read_clean
 
-        made = read_clean(source, base, Calendar(*grid), rules, named(progress, name))
-        refuse_moved_files(listing)
+            made = read_clean(source, base, Calendar(*grid), rules, named(progress, name))
+            refuse_moved_files(listing)
         dataset = replace(made.dataset, name=name, version=self._version_of(name, made.dataset))
         n_lacking = self._n_lacking(dataset.dataset_id, read=False)
         return PreparedDataset(dataset, note, key, made.quality, made.bars, n_lacking)

@@ -1,5 +1,6 @@
 """Read files into the lake."""
 
+import dataclasses
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,11 +13,17 @@ from plumbline.cli.options import AsJson, ProjectFolder
 from plumbline.core.errors import ParameterError, RecipeError, SourceError
 
 _PACKED = (".zip", ".7z", ".bz2", ".rar", ".tar", ".tgz", ".xz", ".zst")
+_ENDINGS = {
+    "parquet": (".parquet", ".pq"),
+    "csv": (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz"),
+    "arrow": (".arrow", ".feather", ".ipc"),
+}
 _ADVICE = re.compile(
-    r" (asset|columns|conflicts|decimal|delimiter|fields?|form|source"
+    r" (asset|calendar|columns|conflicts|decimal|delimiter|fields?|form|interval|odd_closes|source"
     r"|time_(?:format|label|zone)): "
 )
 _HOW_TO_SAY = {
+    "calendar": "`calendar: '24/7 1h'` is said here as --calendar '24/7 1h'",
     "form": "`form: wide` is said here as --option form=wide",
     "columns": "`columns: {close: Price}` is said here as --option columns.close=Price",
     "conflicts": "`conflicts: first` is said here as --rule conflicts=first",
@@ -26,14 +33,17 @@ _HOW_TO_SAY = {
 
 def command(
     name: Annotated[str, typer.Argument(help="Name of the data set.")],
-    files: Annotated[list[str], typer.Argument(help="Files, or patterns in quotes.")],
+    files: Annotated[
+        list[str] | None,
+        typer.Argument(help="Files, folders, or patterns in quotes; none of remote sources."),
+    ] = None,
     calendar: Annotated[
         str | None,
         typer.Option("--calendar", help="Grid of bars: XNYS, '24/7 1h' ... Default: 24/7."),
     ] = None,
     source: Annotated[
         str | None,
-        typer.Option("--source", help="csv or parquet. Default: by the files' ending."),
+        typer.Option("--source", help="csv, binance ... Default: by the files' endings and names."),
     ] = None,
     options: Annotated[
         list[str] | None,
@@ -50,10 +60,11 @@ def command(
     project: ProjectFolder = None,
     as_json: AsJson = False,
 ) -> None:
-    """Read price files into the lake: checked, cleaned by stated rules, stored by content.
+    """Read bars into the lake: checked, cleaned by stated rules, stored by content.
 
-    Files that cannot be read as bars are refused with every problem listed, and then nothing is
-    stored. The same content gives the same data set, whatever the files are called.
+    They come from files, or from a source across a network, as with --source ccxt. What cannot be
+    read as bars is refused with every problem listed, and then nothing is stored. The same content
+    gives the same data set, whatever the files are called.
     """
     from plumbline.cli.progress import progress
     from plumbline.cli.workspace import find_project
@@ -64,9 +75,11 @@ def command(
     from plumbline.stages.recipe import parse_overrides
     from plumbline.stages.validation import made
 
-    kind = source or _kind_of(files)
+    kind = source or _kind_of(files or [])
     _refuse_bare(options or (), rules or ())
-    parameters = {"paths": files, **parse_overrides(options or ())}
+    _refuse_files(kind, sources[kind], files or [])
+    given = {"paths": files} if files else {}
+    parameters = {**given, **parse_overrides(options or ())}
     chosen = parse_overrides(rules or ())
     _refuse_wrong((sources[kind], parameters, "--option"), (CleaningRules, chosen, "--rule"))
     reader = made(sources[kind], parameters, kind)
@@ -144,28 +157,79 @@ def _refuse_wrong(*wanted: tuple[type, Mapping[str, Any], str]) -> None:
         raise RecipeError("command line", problems)
 
 
-def _kind_of(files: list[str]) -> str:
-    folders = [f for f in files if Path(f).is_dir()]
-    if folders:
-        told = [f"{f!r} is a folder; give a pattern such as '{f}/*.csv'" for f in folders]
-        raise ParameterError("\n".join(told))
-    packed = [f for f in files if f.lower().endswith((*_PACKED, ".tar.gz"))]
-    if packed:
+def _refuse_files(kind: str, source: type, files: list[str]) -> None:
+    """Refuse files of a source that reads none, and a source of files without any."""
+    takes_files = "paths" in {field.name for field in dataclasses.fields(source)}
+    if takes_files and not files:
+        raise ParameterError(f"--source {kind} reads files; name some behind the data set's name")
+    if files and not takes_files:
         raise ParameterError(
-            "\n".join(
-                f"{f!r} is a packed file; unpack it (gzip is read, with a name as in .csv.gz)"
-                for f in packed
-            )
+            f"--source {kind} reads no files, so {', '.join(map(repr, files))} mean nothing; say "
+            f"what it reads with --option, as told by docs/sources.md"
         )
-    endings = {"".join(Path(f).suffixes[-2:]).lower() for f in files}
-    if all(e.endswith((".parquet", ".pq")) for e in endings):
-        return "parquet"
-    if all(e.endswith((".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz")) for e in endings):
-        return "csv"
+
+
+def _kind_of(files: list[str]) -> str:
+    """Return the source that reads files, told by their endings and names."""
+    if not files:
+        raise ParameterError(
+            "name files, or a source across a network: --source ccxt or --source sql"
+        )
+    problems: list[str] = []
+    found = {name: _kind_of_one(name, problems) for file in files for name in _names_of(file)}
+    if problems:
+        raise ParameterError("\n".join(problems))
+    kinds = sorted(set(found.values()))
+    if len(kinds) == 1:
+        return kinds[0]
+    told = "; ".join(f"{k}: {next(n for n in found if found[n] == k)!r}" for k in kinds)
     raise ParameterError(
-        f"cannot tell from the endings {sorted(endings)} how to read the files; "
-        "say --source csv or --source parquet"
+        f"the files are of several sources ({told}); ingest those of one at a time, or say --source"
     )
+
+
+def _names_of(file: str) -> list[str]:
+    """Return the files that a pattern finds, as they tell more than the pattern does."""
+    from plumbline.lake.source import find_files
+
+    try:
+        return [str(path) for path in find_files([file], Path())]
+    except SourceError:  # said again, with all others, when the files are read
+        return [file]
+
+
+def _kind_of_one(file: str, problems: list[str]) -> str:
+    """Return the source of a file; append why it cannot be told."""
+    from plumbline.lake.archive_source import ArchiveSource, stem_of
+    from plumbline.lake.source import sources
+    from plumbline.stages.validation import made
+
+    name = Path(file).name.lower()
+    if Path(file).is_dir():
+        problems.append(
+            f"{file!r} is a folder; give a pattern such as '{file}/*.csv', or say what it holds: "
+            "--source binance, mark_price, funding, yahoo or arrow"
+        )
+        return ""
+    if name.endswith((".csv", ".csv.gz", ".zip")):
+        for kind in ("funding", "binance"):
+            archive = made(sources[kind], {"paths": file}, kind)
+            if isinstance(archive, ArchiveSource) and archive.asset_in(stem_of(file)) is not None:
+                return kind
+    if name.endswith((*_PACKED, ".tar.gz")):
+        problems.append(
+            f"{file!r} is a packed file; unpack it (gzip is read, with a name as in .csv.gz)"
+        )
+        return ""
+    for kind, endings in _ENDINGS.items():
+        if name.endswith(endings):
+            return kind
+    ending = "".join(Path(file).suffixes[-2:]).lower()
+    problems.append(
+        f"cannot tell from the ending {ending!r} how to read {file!r}; say --source csv or "
+        "--source parquet"
+    )
+    return ""
 
 
 def _text(data: dict[str, Any]) -> str:
