@@ -82,6 +82,7 @@ def test_many_rows_come_in_portions_and_are_the_same_bars(lake, tmp_path):
         "INSERT INTO prices VALUES ('2024-01-05', 'A', 1) RETURNING day, ticker, price",
         "DROP TABLE prices",
         "CREATE TABLE more (a)",
+        "CREATE TEMP TABLE more (a)",
     ],
 )
 def test_nothing_can_be_written(lake, prices, tmp_path, query):

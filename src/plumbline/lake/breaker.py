@@ -109,9 +109,9 @@ class Breaker:
             self._become(replace(self.state, failures=0))
 
     def failed(self, error: str) -> None:
-        """Count a failure; open at the fifth in a row, or at the first of a half-open breaker."""
+        """Count a failure; open at the fifth in a row, so at the first of a half-open breaker."""
         counted = replace(self.state, failures=self.state.failures + 1, last_error=error)
-        if self.state.state == "half_open" or counted.failures >= FAILURES:
+        if counted.failures >= FAILURES:
             counted = replace(counted, state="open", since=self._clock())
         self._become(counted)
 
