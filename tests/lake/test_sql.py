@@ -110,6 +110,26 @@ def test_what_a_query_gives_is_held_to_the_rules_of_tables(lake, prices, tmp_pat
     assert any(problem in told for told in problems), problems
 
 
+def test_per_cent_signs_and_colons_of_a_query_mean_themselves(lake, prices, tmp_path):
+    query = (
+        "SELECT strftime('%Y-%m-%d', day || ' 10:30') AS date, ticker AS symbol, price AS close, "
+        "length(':name x::y') AS size FROM prices WHERE ticker LIKE 'A%' ORDER BY day"
+    )
+    lake.ingest("x", Sql(URL, query), calendar="XNYS", base=tmp_path)
+    assert lake.dataset("x").assets == ("A",)
+    assert set(lake.panel("x")["size"][:, 0]) == {10.0}
+
+
+def test_rows_that_break_off_are_told_and_nothing_is_ingested(lake, prices, tmp_path):
+    query = (
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 70000) SELECT "
+        "i AS time, 'A' AS symbol, CASE i WHEN 60000 THEN abs(-9223372036854775807 - 1) ELSE i END "
+        "AS close FROM n"
+    )
+    (problem,) = refused(lake, Sql(URL, query, time_format="s"), tmp_path, "24/7 1m")
+    assert problem == "the rows broke off: integer overflow; run again"
+
+
 def test_conflicting_rows_are_named_with_their_place(lake, prices, tmp_path):
     prices.execute("INSERT INTO prices VALUES ('2024-01-02', 'A', 99)")
     prices.commit()
