@@ -1,10 +1,14 @@
 """Ingesting files and showing data sets: what cleaning found, and what messages advise."""
 
 import json
+import sqlite3
 
 import pytest
 
 from plumbline.cli.app import call
+from plumbline.lake.breaker import Breaker
+from plumbline.ledger.database import open_database
+from tests.lake.made_klines import rows, text, zipped
 
 SESSIONS = "date,symbol,close\n" + "".join(f"2024-01-0{day},AAA,{day}\n" for day in (2, 3, 4, 5))
 WEEKEND = "".join(f"2024-01-{day:02},AAA,9\n" for day in (6, 7, 13))
@@ -146,3 +150,83 @@ def test_the_version_in_use_is_forgotten_with_its_data_set_only(capsys, folder):
     code, out, _ = said(capsys, "data", "x", "--forget", "all")
     assert (code, out) == (0, "x with all its versions is forgotten; 1 file removed\n")
     assert said(capsys, "data", "x")[0] == 2
+
+
+def test_the_source_is_told_by_endings_and_names(capsys, folder):
+    (folder / "BTCUSDT-5m-2020-03.csv").write_text(text(rows(3)))
+    (folder / "BTCUSDT-5m-2020-04.zip").write_bytes(
+        zipped(("BTCUSDT-5m-2020-04.csv", text(rows(3))))
+    )
+    grid = ("--calendar", "24/7 5m", "--json")
+    for files in (["BTCUSDT-5m-2020-03.csv"], ["BTC*"], ["BTCUSDT-5m-2020-04.zip"]):
+        code, out, _ = said(capsys, "ingest", "x", *files, *grid)
+        assert (code, json.loads(out)["assets"], len(json.loads(out)["fields"])) == (0, 1, 9)
+    (folder / "BTCUSDT-fundingRate-2020-03.csv").write_text(
+        "calc_time,funding_interval_hours,last_funding_rate\n1583020800000,8,0.0001\n"
+    )
+    words = ("ingest", "r", "BTCUSDT-fund*", "--calendar", "24/7 8h", "--json")
+    code, out, _ = said(capsys, *words)
+    assert (code, json.loads(out)["fields"]) == (0, ["funding_interval_hours", "funding_rate"])
+    code, _, err = said(capsys, "ingest", "x", "*.csv", *grid)
+    assert code == 2
+    assert "of several sources (binance: 'BTCUSDT-5m-2020-03.csv'; funding: 'BTCUSDT-f" in err
+
+
+def test_a_folder_is_taken_where_the_source_says_so(capsys, folder):
+    (folder / "in").mkdir()
+    (folder / "in" / "BTCUSDT-5m-2020-03.csv").write_text(text(rows(3)))
+    code, _, err = said(capsys, "ingest", "x", "in")
+    assert code == 2
+    assert "or say what it holds: --source binance, mark_price, funding, yahoo or arrow" in err
+    words = ("ingest", "x", "in", "--source", "binance", "--json")
+    code, _, err = said(capsys, *words)
+    assert code == 1
+    assert "holds bars of 5m, the calendar has bars of 1d; say calendar: '24/7 5m'" in err
+    assert "is said here as --calendar '24/7 1h'" in err
+    assert said(capsys, *words, "--calendar", "24/7 5m")[0] == 0
+
+
+def test_a_source_without_files_needs_none_and_another_some(capsys, folder):
+    connection = sqlite3.connect(folder / "prices.db")
+    connection.execute("CREATE TABLE p (date TEXT, symbol TEXT, close REAL)")
+    connection.execute("INSERT INTO p VALUES ('2024-01-02', 'A', 1.5)")
+    connection.commit()
+    connection.close()
+    options = ("--option", "url=sqlite:///prices.db", "--option", "query=SELECT * FROM p")
+    words = ("ingest", "x", "--source", "sql", *options, *XNYS)
+    code, out, _ = said(capsys, *words, "--json")
+    assert (code, json.loads(out)["rows"]) == (0, 1)
+    code, _, err = said(capsys, "ingest", "x", "a.csv", *words[2:])
+    assert code == 2
+    assert "--source sql reads no files, so 'a.csv' mean nothing" in err
+    code, _, err = said(capsys, "ingest", "x", "--source", "csv")
+    assert code == 2
+    assert "--source csv reads files; name some behind the data set's name" in err
+    code, _, err = said(capsys, "ingest", "x")
+    assert code == 2
+    assert "name files, or a source across a network" in err
+
+
+def test_a_password_on_the_command_line_is_refused_and_not_repeated(capsys, folder):
+    url = "postgresql://reader:hunter2@localhost/prices"
+    options = ("--option", f"url={url}", "--option", "query=SELECT 1")
+    code, out, err = said(capsys, "ingest", "x", "--source", "sql", *options, "--json")
+    assert code == 2
+    assert "in plain letters" in out
+    assert "hunter2" not in out + err
+
+
+def test_doctor_tells_the_last_state_of_remote_sources(capsys, folder):
+    database = open_database(folder / ".plumbline" / "plumbline.db")
+    assert said(capsys, "doctor")[0] == 0
+    breaker = Breaker("ccxt binance", database)
+    breaker.failed("RequestTimeout: no answer")
+    code, out, _ = said(capsys, "doctor")
+    assert code == 0
+    assert "ok     ccxt binance: closed since " in out
+    assert "UTC, 1 failure in a row, the last: RequestTimeout: no answer" in out
+    for _ in range(4):
+        breaker.failed("RequestTimeout: no answer")
+    code, out, _ = said(capsys, "doctor")
+    assert code == 1
+    assert "WRONG  ccxt binance: open since " in out

@@ -7,7 +7,7 @@ from plumbline.core.calendar import Calendar
 from plumbline.core.errors import CalendarError
 
 XNYS = Calendar("XNYS")
-MINUTES = {"1m": 1, "5m": 5, "15m": 15, "30m": 30, "1h": 60, "4h": 240, "1d": 1440}
+MINUTES = {"1m": 1, "5m": 5, "15m": 15, "30m": 30, "1h": 60, "4h": 240, "8h": 480, "1d": 1440}
 
 
 def times(*texts: str) -> np.ndarray:
@@ -204,3 +204,12 @@ def test_an_unknown_name_is_answered_with_the_nearest(name, frequency, message):
 def test_a_calendar_that_the_library_cannot_lay_out_says_so():
     with pytest.raises(CalendarError, match="exchange_calendars cannot lay out XTAE"):
         Calendar("XTAE").numbers(times("2017-11-09T15:25"))
+
+
+def test_bars_of_eight_hours_close_when_most_futures_are_funded():
+    grid = Calendar("24/7", "8h")
+    numbers, on_grid = grid.locate(
+        times("2024-03-10T00:00", "2024-03-10T08:00", "2024-03-10T16:00", "2024-03-10T12:00")
+    )
+    assert on_grid.tolist() == [True, True, True, False]
+    assert np.diff(numbers[:3]).tolist() == [1, 1]

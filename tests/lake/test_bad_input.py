@@ -3,7 +3,6 @@
 import gzip
 import zipfile
 from datetime import date
-from pathlib import Path
 
 import polars as pl
 import pytest
@@ -12,22 +11,9 @@ from plumbline.core.errors import ParameterError, SourceError
 from plumbline.lake.cleaning_rules import CleaningRules
 from plumbline.lake.sources.csv import Csv
 from plumbline.lake.sources.parquet import Parquet
+from tests.lake.refusals import refused
 
 GOOD = "date,symbol,close\n2024-01-01,AAA,1\n2024-01-02,AAA,2\n"
-
-
-def state(lake) -> tuple[object, ...]:
-    files = sorted((p.name, p.stat().st_size) for p in lake.segment_folder.iterdir())
-    return files, lake.datasets()
-
-
-def refused(lake, source, base: Path, calendar: str = "24/7") -> tuple[str, ...]:
-    """Return the problems of a refused ingest, after checking that it left nothing behind."""
-    before = state(lake)
-    with pytest.raises(SourceError) as caught:
-        lake.ingest("bad", source, calendar=calendar, base=base)
-    assert state(lake) == before
-    return caught.value.problems
 
 
 def test_text_dates_outside_1900_to_2099_are_told_with_three_examples(lake, write, tmp_path):

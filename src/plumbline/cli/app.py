@@ -22,7 +22,19 @@ from plumbline.core.errors import (
 )
 from plumbline.engine.interruption import is_interrupted
 
-ORDER = ("init", "demo", "ingest", "data", "plan", "run", "explain", "verify", "runs", "report")
+ORDER = (
+    "init",
+    "demo",
+    "ingest",
+    "append",
+    "data",
+    "plan",
+    "run",
+    "explain",
+    "verify",
+    "runs",
+    "report",
+)
 
 DONE, FAILED, USAGE, GATE = 0, 1, 2, 3
 

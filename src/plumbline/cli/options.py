@@ -42,3 +42,22 @@ Workers = Annotated[
     int | None,
     typer.Option("--workers", min=1, help="Worker processes. Default: PLUMBLINE_WORKERS."),
 ]
+SourceFiles = Annotated[
+    list[str] | None,
+    typer.Argument(
+        help="Files, folders, or patterns in quotes; none of remote sources.", show_default=False
+    ),
+]
+SourceKind = Annotated[
+    str | None,
+    typer.Option("--source", help="csv, binance ... Default: by the files' endings and names."),
+]
+SourceOptions = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--option",
+        metavar="KEY=VALUE",
+        help="Parameter of the source, such as form=wide or columns.bar=Date.",
+        show_default=False,
+    ),
+]

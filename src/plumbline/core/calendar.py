@@ -18,7 +18,7 @@ from plumbline.core.errors import CalendarError, UnknownCalendarError, nearest_n
 ALWAYS_OPEN = "24/7"
 EPOCH = np.datetime64("1960-01-01")  # sessions are counted from here, or from the first on record
 _HORIZON = np.datetime64("2259-12-31")  # nanoseconds of the calendar library end in 2262
-_MINUTES = {"1m": 1, "5m": 5, "15m": 15, "30m": 30, "1h": 60, "4h": 240, "1d": 1440}
+_MINUTES = {"1m": 1, "5m": 5, "15m": 15, "30m": 30, "1h": 60, "4h": 240, "8h": 480, "1d": 1440}
 
 
 @final
@@ -30,7 +30,7 @@ class Calendar:
     ----------
     name : ``24/7``, or an exchange's ISO code known to ``exchange_calendars``, such as ``XNYS``.
         Another name that the library has for it, such as ``NYSE``, becomes that code.
-    frequency : ``1m 5m 15m 30m 1h 4h 1d`` for 24/7, where a day ends at 00:00 UTC;
+    frequency : ``1m 5m 15m 30m 1h 4h 8h 1d`` for 24/7, where a day ends at 00:00 UTC;
         ``1d`` for an exchange, where a bar is a session and closes with it.
 
     Raises

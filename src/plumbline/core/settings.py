@@ -101,6 +101,20 @@ def arithmetic_switches() -> dict[str, str]:
     return found
 
 
+def named_variable(name: str) -> str:
+    """Return a variable that the user names, such as one that holds a password.
+
+    Raises
+    ------
+    ParameterError
+        If it is not set.
+    """
+    value = os.environ.get(name)
+    if value is None:
+        raise ParameterError(f"the environment variable {name} is not set")
+    return value
+
+
 def clock_time() -> datetime:
     """Return the clock's time in UTC, without a zone: for the age of stored things alone."""
     return datetime.now(UTC).replace(tzinfo=None)

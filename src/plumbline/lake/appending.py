@@ -15,7 +15,7 @@ from plumbline.lake.dataset import Dataset
 from plumbline.lake.differences import stored_rows
 from plumbline.lake.extension import Base, arranged_rows, extend, only_adds
 from plumbline.lake.fingerprint import describe, ingest_key, noted_rules, refuse_moved_files
-from plumbline.lake.ingesting import Request, commit, numbered
+from plumbline.lake.ingesting import Request, commit, fetched_request, numbered
 from plumbline.lake.prepared import (
     Ingested,
     PreparedDataset,
@@ -85,6 +85,11 @@ def append(store: Store, request: Request, *, corrects: bool) -> Ingested:
     StaleVersionError
         If other processes changed the data set each time that this one was about to.
     """
+    with fetched_request(store, request) as here:
+        return _appended(store, here, corrects=corrects)
+
+
+def _appended(store: Store, request: Request, *, corrects: bool) -> Ingested:
     source, base = request.source, request.base
     listing = store.source_listing(source, base)
     how = (request.rules, Calendar(*request.grid))

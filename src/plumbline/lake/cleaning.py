@@ -98,8 +98,10 @@ def judged(
     find_gaps(bars, calendar, findings)
     for rule in _value_rules(rules, fields):
         bars = rule(bars, findings)
-    has_value = pl.any_horizontal(pl.col(name).is_not_null() for name in fields)
-    return bars.filter(has_value).with_columns(pl.col("asset").cast(pl.String))
+    is_empty = pl.all_horizontal(pl.col(name).is_null() for name in fields)
+    if bars.select(is_empty.any()).item():
+        bars = bars.filter(~is_empty)
+    return bars.with_columns(pl.col("asset").cast(pl.String))
 
 
 _Rule = Callable[[pl.DataFrame, list[pl.DataFrame]], pl.DataFrame]

@@ -12,7 +12,7 @@ from plumbline.lake.problem_text import listed
 
 if TYPE_CHECKING:
     from plumbline.lake.raw_table import RawTable
-    from plumbline.lake.table_source import TableSource
+    from plumbline.lake.tabular_source import TabularSource
 
 _UNNAMED = re.compile(r"|Unnamed: \d+|__index_level_\d+__")  # as pandas writes an index
 _VALUE = re.compile(r"^\s*[+-]?(\d[\d.,:eE+/TZ -]*|\d{4}-\d{2}-\d{2}.*)\s*$")
@@ -38,7 +38,7 @@ class Roles:
     notes: dict[str, str] = field(default_factory=dict)
 
 
-def find_roles(table: "RawTable", source: "TableSource", problems: list[str]) -> Roles | None:
+def find_roles(table: "RawTable", source: "TabularSource", problems: list[str]) -> Roles | None:
     """Return the role of each column, or None; append what is wrong.
 
     Parameters
@@ -84,7 +84,7 @@ def _one_of(
     word: str,
     usual: Sequence[str],
     header: Sequence[str],
-    source: "TableSource",
+    source: "TabularSource",
     name: str,
     problems: list[str],
 ) -> str | None:
@@ -134,7 +134,7 @@ def _row_numbers(table: "RawTable", bar: str, problems: list[str]) -> dict[str, 
     return notes
 
 
-def _no_fields(columns: Sequence[str], source: "TableSource") -> dict[str, str]:
+def _no_fields(columns: Sequence[str], source: "TabularSource") -> dict[str, str]:
     """Return the columns of a long table that are no field: unnamed, or of a name given away."""
     notes = {}
     for column in columns:
@@ -159,7 +159,7 @@ def _wide_values(
 def _long_values(
     header: Sequence[str],
     taken: tuple[str | None, str | None],
-    source: "TableSource",
+    source: "TabularSource",
     name: str,
     problems: list[str],
 ) -> dict[str, str]:

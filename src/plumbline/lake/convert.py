@@ -12,7 +12,7 @@ from plumbline.lake.problem_text import FileProblem
 from plumbline.lake.raw_table import RawTable
 
 if TYPE_CHECKING:
-    from plumbline.lake.table_source import TableSource
+    from plumbline.lake.tabular_source import TabularSource
 
 _MISSING = ["", "na", "n/a", "nan", "none", "null", "-"]
 _SAFE_DIGITS = 15  # any decimal of so many digits comes back from float64 as it was
@@ -95,7 +95,7 @@ def _refuse_inexact(table: RawTable, column: str, is_bad: pl.Series, problems: l
 
 
 def to_closes(
-    table: RawTable, column: str, source: "TableSource", calendar: Calendar, problems: list[str]
+    table: RawTable, column: str, source: "TabularSource", calendar: Calendar, problems: list[str]
 ) -> pl.Series:
     """Return a column of times as closing times of bars, microseconds UTC.
 
@@ -169,7 +169,7 @@ def _told_mixed(table: RawTable, column: str, zone: str, problems: list[str]) ->
     return is_date | is_moment
 
 
-def _allowed(source: "TableSource", *, is_text: bool) -> str:
+def _allowed(source: "TabularSource", *, is_text: bool) -> str:
     if not is_text and source.time_format == "iso":
         return f"has no one moment in {source.time_zone}"
     if source.time_format == "iso":
@@ -199,7 +199,7 @@ def _closes_of_sessions(
     return joined["close"].dt.replace_time_zone("UTC")
 
 
-def _times(table: RawTable, column: str, source: "TableSource", problems: list[str]) -> pl.Series:
+def _times(table: RawTable, column: str, source: "TabularSource", problems: list[str]) -> pl.Series:
     """Return dates, or naive UTC times in microseconds; null where a cell is neither."""
     cells = table.frame[column]
     dtype = cells.dtype
@@ -226,7 +226,7 @@ def _within_record(times: pl.Series) -> pl.Series:
 
 
 def _in_microseconds(
-    table: RawTable, column: str, source: "TableSource", problems: list[str]
+    table: RawTable, column: str, source: "TabularSource", problems: list[str]
 ) -> pl.Series:
     cells = table.frame[column]
     times = cells.dt.cast_time_unit("us")
@@ -256,7 +256,7 @@ def _from_epoch(cells: pl.Series, unit: str) -> pl.Series:
     return micro.alias(cells.name).cast(pl.Datetime("us"))
 
 
-def _times_of_text(text: pl.Series, source: "TableSource") -> pl.Series:
+def _times_of_text(text: pl.Series, source: "TabularSource") -> pl.Series:
     if source.time_format != "iso":
         if any(code in source.time_format for code in ("%H", "%I", "%T", "%R")):
             times = text.str.to_datetime(source.time_format, time_unit="us", strict=False)

@@ -1,10 +1,8 @@
 """Delimited text into a table of cells, every broken line named."""
 
 import csv
-import gzip
 import io
 import re
-import zlib
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +13,7 @@ import polars as pl
 from jaxtyping import Int
 
 from plumbline.lake.content import why_no_text
+from plumbline.lake.packed import gunzipped
 from plumbline.lake.problem_text import FileProblem
 from plumbline.lake.raw_table import RawTable
 
@@ -34,6 +33,21 @@ class _Lines(NamedTuple):
     line: Int[np.ndarray, " records"]
 
 
+class Marks(NamedTuple):
+    """How the cells of a text are written.
+
+    Parameters
+    ----------
+    delimiter : mark between cells; None takes the one of ``, ; tab |`` that the header has most of.
+    decimal : decimal mark of its numbers.
+    header : names of the columns of a text that has none; None if its first line holds them.
+    """
+
+    delimiter: str | None = None
+    decimal: str = "."
+    header: tuple[str, ...] | None = None
+
+
 def read_delimited(
     path: Path, name: str, delimiter: str | None, decimal: str, problems: list[str]
 ) -> RawTable | None:
@@ -43,21 +57,39 @@ def read_delimited(
     ----------
     path : a file, UTF-8, plain or ``.gz``; the first line that is not blank is the header.
     name : how messages call it.
-    delimiter : mark between cells; None takes the one of ``, ; tab |`` that the header has most of.
-    decimal : decimal mark of its numbers.
+    delimiter, decimal : see :class:`Marks`.
     problems : list that problems are appended to. Lines with too many or too few cells are
         named and left out, so that the rest can be checked too.
     """
-    data = _content(path, name, problems)
-    if data is None:
+    try:
+        data = path.read_bytes()
+        if path.suffix.lower() == ".gz":
+            data = gunzipped(data)
+    except (OSError, ValueError) as error:
+        problems.append(f"{name}: cannot be read: {error}")
         return None
+    text = checked_text(data, name, problems)
+    return None if text is None else cells_of(text, name, Marks(delimiter, decimal), problems)
+
+
+def cells_of(data: bytes, name: str, marks: Marks, problems: list[str]) -> RawTable | None:
+    """Return the cells of a text that :func:`checked_text` let pass, all as text, or None.
+
+    Parameters
+    ----------
+    data : the text.
+    name, problems : as in :func:`read_delimited`.
+    marks : how its cells are written.
+    """
     first = data.lstrip(b"\r\n").split(b"\n", 1)[0].decode()
-    mark = delimiter or max(DELIMITERS, key=first.count)
+    mark = marks.delimiter or max(DELIMITERS, key=first.count)
     lines = _lines(data, mark)
     if lines is None:
         problems.append(f"{name}: a quotation mark is opened and never closed")
         return None
-    names = _header(data[lines.start[0] : lines.stop[0]].decode(), mark, name, problems)
+    names: Sequence[str] | None = marks.header
+    if names is None:
+        names = _header(data[lines.start[0] : lines.stop[0]].decode(), mark, name, problems)
     if names is None:
         return None
     header = [column.strip() for column in names]
@@ -65,30 +97,36 @@ def read_delimited(
     if twice:
         problems.append(f"{name}: columns stand twice: {', '.join(map(repr, twice))}")
         return None
-    is_good = lines.cells == len(header)
-    kept = _Lines(*(part[1:][is_good[1:]] for part in lines))
-    if lines.start.size == 1:
+    rows = lines if marks.header is not None else _Lines(*(part[1:] for part in lines))
+    if not rows.start.size:
         problems.append(f"{name}: the file is empty: it has a header and no row")
         return None
-    wrong = _width_problems(lines, len(header), mark, name)
+    wrong = _width_problems(rows, mark, name, (len(header), marks.header is None))
     if (wrong or len(header) == 1) and (other := _other_delimiter(data, mark)) is not None:
         problems.append(f"{name}: cells end with {other!r}, not {mark!r}: say delimiter: {other!r}")
         return None
     problems.extend(wrong)
+    kept = _Lines(*(part[rows.cells == len(header)] for part in rows))
     if not kept.start.size:
         return None
-    try:
-        frame = _cells(_body(data, lines, kept), header, mark)
-    except pl.exceptions.PolarsError as error:
-        problems.append(f"{name}: cannot be read as delimited text: {error}; check its quotes")
-        return None
-    if frame.height != kept.start.size:
+    padded = {own: raw for own, raw in zip(header, names, strict=True) if own != raw}
+    frame = _frame(_body(data, rows, kept), header, mark, name, problems)
+    if frame is not None and frame.height != kept.start.size:
         problems.append(
             f"{name}: {kept.start.size} lines gave {frame.height} rows; check its quotes"
         )
         return None
-    padded = {own: raw for own, raw in zip(header, names, strict=True) if own != raw}
-    return RawTable(name, frame, kept.line, decimal, padded)
+    return None if frame is None else RawTable(name, frame, kept.line, marks.decimal, padded)
+
+
+def _frame(
+    body: bytes, header: Sequence[str], mark: str, name: str, problems: list[str]
+) -> pl.DataFrame | None:
+    try:
+        return _cells(body, header, mark)
+    except pl.exceptions.PolarsError as error:
+        problems.append(f"{name}: cannot be read as delimited text: {error}; check its quotes")
+        return None
 
 
 def _header(line: str, delimiter: str, name: str, problems: list[str]) -> list[str] | None:
@@ -108,14 +146,15 @@ def _other_delimiter(data: bytes, mark: str) -> str | None:
     return None
 
 
-def _content(path: Path, name: str, problems: list[str]) -> bytes | None:
-    try:
-        data = path.read_bytes()
-        if path.suffix.lower() == ".gz":
-            data = gzip.decompress(data)
-    except (OSError, EOFError, zlib.error) as error:
-        problems.append(f"{name}: cannot be read: {error}")
-        return None
+def checked_text(data: bytes, name: str, problems: list[str]) -> bytes | None:
+    """Return UTF-8 text without its byte order mark, or None; append what else it is.
+
+    Parameters
+    ----------
+    data : bytes of a file.
+    name : how messages call it.
+    problems : list that problems are appended to.
+    """
     if other := why_no_text(data[:4]):
         problems.append(f"{name}: {other}")
         return None
@@ -173,18 +212,24 @@ def _lines(data: bytes, delimiter: str) -> _Lines | None:
     return _Lines(start[is_text], stop[is_text], cells[is_text], line[is_text])
 
 
-def _width_problems(lines: _Lines, width: int, mark: str, name: str) -> list[str]:
+def _width_problems(lines: _Lines, mark: str, name: str, wanted: tuple[int, bool]) -> list[str]:
+    """Return which lines have another number of cells than wanted, which a header may have said."""
+    width, is_said = wanted
+    rule = f"the header has {width}" if is_said else f"a line has {width}"
     wrong = np.flatnonzero(lines.cells != width)
     advice = ""
     if (lines.cells[wrong] > width).any():
         advice = f'; a cell that holds {mark!r} stands in quotes, as "1{mark}5"'
-    if wrong.size > max(_FEW, lines.cells.size // 2) and np.unique(lines.cells[wrong]).size == 1:
+    if (
+        wrong.size > max(_FEW, (lines.cells.size + 1) // 2)
+        and np.unique(lines.cells[wrong]).size == 1
+    ):
         first = wrong[0]
-        count = f"{wrong.size} of {lines.cells.size - 1} lines, such as line {lines.line[first]},"
-        fault = f" have {lines.cells[first]} cells; the header has {width}{advice}"
+        count = f"{wrong.size} of {lines.cells.size} lines, such as line {lines.line[first]},"
+        fault = f" have {lines.cells[first]} cells; {rule}{advice}"
         return [FileProblem(f"{name}: ", count, fault)]
     shown = [
-        f"{name}, line {lines.line[i]}: {lines.cells[i]} cells, the header has {width}{advice}"
+        f"{name}, line {lines.line[i]}: {lines.cells[i]} cells, {rule}{advice}"
         for i in wrong[:_SHOWN]
     ]
     if wrong.size > _SHOWN:
@@ -193,7 +238,7 @@ def _width_problems(lines: _Lines, width: int, mark: str, name: str) -> list[str
 
 
 def _body(data: bytes, lines: _Lines, kept: _Lines) -> bytes:
-    is_whole = kept.start.size == lines.start.size - 1
+    is_whole = kept.start.size == lines.start.size
     is_dense = np.array_equal(kept.stop[:-1] + 1, kept.start[1:])
     if is_whole and is_dense:
         return data[kept.start[0] : kept.stop[-1]]

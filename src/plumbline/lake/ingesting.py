@@ -1,6 +1,8 @@
 """From a source to a version of a name: read, clean, compare, store at once."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, final
@@ -12,6 +14,7 @@ from plumbline.core.settings import current_time
 from plumbline.lake import catalogue, versions
 from plumbline.lake.cleaning_rules import CleaningRules
 from plumbline.lake.dataset import Dataset
+from plumbline.lake.fetched import fetched
 from plumbline.lake.fingerprint import (
     Listing,
     describe,
@@ -78,6 +81,19 @@ def ingest(store: Store, request: Request) -> Ingested:
 
 def prepare(store: Store, request: Request) -> PreparedDataset:
     """Do all of :func:`ingest` but the writing; files that are recognised are not read."""
+    with fetched_request(store, request) as here:
+        return _prepared(store, here)
+
+
+@contextmanager
+def fetched_request(store: Store, request: Request) -> Iterator[Request]:
+    """Fetch what a remote source gives; its files stand still meanwhile."""
+    database = store.database if store.exists else None
+    with fetched(request.source, request.base, request.grid, store.root, database) as base:
+        yield replace(request, base=base)
+
+
+def _prepared(store: Store, request: Request) -> PreparedDataset:
     source, base, rules, grid = request.source, request.base, request.rules, request.grid
     listing = store.source_listing(source, base)
     key = ingest_key(listing.digest, source, rules, grid, store.code)

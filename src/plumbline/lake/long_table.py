@@ -13,12 +13,12 @@ from plumbline.lake.raw_table import RawTable
 from plumbline.lake.stem import STEM, filled_stem
 
 if TYPE_CHECKING:
-    from plumbline.lake.table_source import TableSource
+    from plumbline.lake.tabular_source import TabularSource
 
 
 def long_table(
     table: RawTable,
-    source: "TableSource",
+    source: "TabularSource",
     calendar: Calendar,
     problems: list[str],
     notes: Counter[tuple[str, str]],
@@ -60,7 +60,7 @@ def long_table(
 
 
 def _numbers(
-    table: RawTable, roles: Roles, source: "TableSource", problems: list[str]
+    table: RawTable, roles: Roles, source: "TabularSource", problems: list[str]
 ) -> dict[str, pl.Series]:
     before = len(problems)
     columns = roles.values.items()
@@ -96,7 +96,7 @@ def _long_after_all(table: RawTable, roles: Roles, closes: pl.Series) -> list[st
 
 
 def asset_names(
-    table: RawTable, roles: Roles, source: "TableSource", problems: list[str]
+    table: RawTable, roles: Roles, source: "TabularSource", problems: list[str]
 ) -> pl.Series:
     """Return the asset of each row of a long table; append what is no name."""
     if roles.asset is None:

@@ -12,11 +12,11 @@ from plumbline.lake.raw_table import RawTable
 from plumbline.lake.stem import filled_stem
 
 if TYPE_CHECKING:
-    from plumbline.lake.table_source import TableSource
+    from plumbline.lake.tabular_source import TabularSource
 
 
 def places_in(
-    table: RawTable, source: "TableSource", calendar: Calendar, wanted: pl.DataFrame
+    table: RawTable, source: "TabularSource", calendar: Calendar, wanted: pl.DataFrame
 ) -> list[tuple[int, str]]:
     """Return pairs of a row of ``wanted`` and a place of its values, in the file's order.
 

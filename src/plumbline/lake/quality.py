@@ -11,6 +11,7 @@ LARGE_LOSS = 0.05  # share of the rows off the calendar above which it is more t
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _COLUMN_ACTIONS = {
     "name_taken": "left_out",
+    "not_taken": "left_out",
     "unadjusted_close": "flagged",
     "unnamed_column": "left_out",
 }
@@ -51,8 +52,8 @@ def column_findings(files: Mapping[tuple[str, str], int]) -> pl.DataFrame:
 
     Parameters
     ----------
-    files : rule and name of a column -> number of files in which that was found: ``name_taken``
-        and ``unnamed_column`` are left out, ``unadjusted_close`` is noted.
+    files : rule and name of a column -> number of files in which that was found: ``name_taken``,
+        ``not_taken`` and ``unnamed_column`` are left out, ``unadjusted_close`` is noted.
     """
     rows = [
         {"field": column, "rule": rule, "action": _COLUMN_ACTIONS[rule], "value": float(count)}

@@ -129,6 +129,8 @@ def sort_rows(bars: pl.DataFrame, findings: list[pl.DataFrame]) -> pl.DataFrame:
     """
     names = sorted(bars["asset"].unique().to_list())
     coded = bars.with_columns(pl.col("asset").cast(pl.Enum(names)))
+    if _is_sorted(coded):
+        return coded
     ordered = coded.sort(*_KEYS, maintain_order=True)
     late = (
         coded.lazy()
@@ -145,6 +147,14 @@ def sort_rows(bars: pl.DataFrame, findings: list[pl.DataFrame]) -> pl.DataFrame:
     if late.height:
         findings.append(finding(late, "unsorted", "sorted", None, pl.col("rows")))
     return ordered
+
+
+def _is_sorted(bars: pl.DataFrame) -> bool:
+    """Return whether rows stand in order of asset, then bar."""
+    codes = bars["asset"].to_physical().to_numpy()
+    stamps = bars["bar_close"].to_physical().to_numpy()
+    is_next = (codes[1:] == codes[:-1]) & (stamps[1:] >= stamps[:-1])
+    return bool(((codes[1:] > codes[:-1]) | is_next).all())
 
 
 def merge_duplicates(

@@ -89,10 +89,17 @@ class Source(Plugin, ABC):
 sources: Room[Source] = Room("plumbline.lake.sources", Source)
 
 
-def find_files(paths: Iterable[str], base: Path) -> tuple[Path, ...]:
+def find_files(paths: Iterable[str], base: Path, endings: tuple[str, ...] = ()) -> tuple[Path, ...]:
     """Return the files that names and glob patterns find below a folder, sorted, each once.
 
     A name that is a file is that file, also if it holds ``*``, ``?`` or ``[``.
+
+    Parameters
+    ----------
+    paths : names and patterns.
+    base : folder that they start from.
+    endings : endings, in small letters, of the files that a folder stands for, those in folders
+        below it included; without any a folder is refused. Hidden files are passed over.
 
     Raises
     ------
@@ -103,7 +110,11 @@ def find_files(paths: Iterable[str], base: Path) -> tuple[Path, ...]:
     found: set[Path] = set()
     problems: list[str] = []
     for pattern in paths:
-        if not _is_pattern(pattern) or (base / pattern).is_file():
+        if endings and (base / pattern).is_dir():
+            matches = _below(base / pattern, endings)
+            if not matches:
+                problems.append(f"the folder {pattern!r} holds no file that ends {_or(endings)}")
+        elif not _is_pattern(pattern) or (base / pattern).is_file():
             matches = [base / pattern]
             problems.extend(_name_problems(pattern, base))
         else:
@@ -112,6 +123,21 @@ def find_files(paths: Iterable[str], base: Path) -> tuple[Path, ...]:
     if problems:
         raise SourceError(f"files below {base}", problems)
     return tuple(sorted(found, key=lambda path: path_name(path, base)))
+
+
+def _below(folder: Path, endings: tuple[str, ...]) -> list[Path]:
+    """Return the files of a folder and those below it that have one of some endings."""
+    return [
+        path
+        for path in sorted(folder.rglob("*"))
+        if path.name.lower().endswith(endings)
+        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+        and path.is_file()
+    ]
+
+
+def _or(words: Sequence[str]) -> str:
+    return f"{', '.join(words[:-1])} or {words[-1]}" if len(words) > 1 else "".join(words)
 
 
 def path_name(path: Path, base: Path) -> str:

@@ -1,51 +1,26 @@
-"""Sources that are files of tables: what CSV and Parquet share."""
+"""Sources that are files of tables: what CSV, Parquet and Arrow share."""
 
-import dataclasses
 from abc import abstractmethod
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from typing import TYPE_CHECKING, ClassVar
 
-from plumbline.core.calendar import Calendar
-from plumbline.core.errors import ParameterError, SourceError, nearest_names
-from plumbline.lake.problem_text import told_once
 from plumbline.lake.selection import names_in
-from plumbline.lake.source import Source, find_files, path_name
+from plumbline.lake.source import find_files, path_name
+from plumbline.lake.tabular_source import TabularSource
 
 if TYPE_CHECKING:
-    import polars
-
     from plumbline.lake.raw_table import RawTable
-
-_FORMS = ("long", "wide")
-_TIME_LABELS = ("close", "open", "session")
 
 
 @dataclass(frozen=True)
-class TableSource(Source):
-    """Files of tables in long form (a row a bar and asset) or wide (a row a bar).
+class TableSource(TabularSource):
+    """Files of tables.
 
     Parameters
     ----------
     paths : files or glob patterns, relative to the base folder; one text or several.
-    form : ``long`` or ``wide``, which has one column an asset and one field a file.
-    columns : our word -> column of the file: ``bar`` (the time), ``asset``, or a field's name.
-        Usual names (``date``, ``timestamp``, ``symbol``, ``ticker`` …) are found by themselves.
-        A column that would have a field's name by itself is left out when another is given it.
-    fields : long form: the field or fields to take; default: all other columns, whose names are
-        lowered and joined by underscores (``Adj Close`` is ``adj_close``).
-    field : wide form: the field that the cells hold; ``{stem}`` is the name of the file without
-        the endings that say its format: ``.csv .tsv .txt .parquet .pq``, and ``.gz`` or ``.zip``
-        behind them. ``BRK.B.csv.gz`` has the stem ``BRK.B``.
-    asset : long form without an asset column: the asset of the whole file; may hold ``{stem}``.
-    time_label : what a time stamp marks: the ``close`` of a bar, its ``open`` (24/7 only), or
-        the ``session`` whose date it falls on. A column of dates always marks sessions.
-    time_zone : zone of time stamps that name none, such as ``America/New_York``.
-    time_format : ``iso``; ``s ms us ns`` for counts since 1970; or a pattern such as
-        ``%d/%m/%Y``.
 
     Raises
     ------
@@ -54,66 +29,30 @@ class TableSource(Source):
     """
 
     paths: str | Sequence[str]
-    form: Literal["long", "wide"] = "long"
-    columns: Mapping[str, str] = dataclasses.field(default_factory=dict)
-    fields: str | Sequence[str] | None = None
-    field: str = "close"
-    asset: str | None = None
-    time_label: Literal["close", "open", "session"] = "close"
-    time_zone: str = "UTC"
-    time_format: str = "iso"
+
+    endings: ClassVar[tuple[str, ...]] = ()  # of the files that a folder stands for, if it may
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "paths", names_in(self.paths))
-        object.__setattr__(self, "columns", dict(self.columns))
-        if self.fields is not None:
-            object.__setattr__(self, "fields", names_in(self.fields))
-        problems = self._parameter_problems()
-        if problems:
-            raise ParameterError("; ".join(problems))
+        TabularSource.__post_init__(self)
 
     def files(self, base: Path) -> tuple[Path, ...]:
         """Return the files that the paths find."""
-        return find_files(self.paths, base)
+        return find_files(self.paths, base, self.endings)
 
     def only(self, files: Sequence[Path]) -> "TableSource":
         """Return the source that reads some of its files alone."""
-        return dataclasses.replace(self, paths=[str(path.absolute()) for path in files])
+        return replace(self, paths=[str(path.absolute()) for path in files])
 
-    def bars(
-        self, base: Path, calendar: Calendar, findings: "list[polars.DataFrame]"
-    ) -> "list[polars.DataFrame]":
-        """Read all files; see :meth:`Source.bars`."""
-        from plumbline.lake.long_table import long_table, without_named_twice
-        from plumbline.lake.quality import column_findings
-
-        paths = {path_name(path, base): path for path in self.files(base)}
-        told: list[tuple[str, str]] = []
-        notes: Counter[tuple[str, str]] = Counter()
-        frames = []
-        for name, path in paths.items():
-            problems: list[str] = []
-            table = self.table(path, name, problems)
-            frame = None if table is None else long_table(table, self, calendar, problems, notes)
-            told += [(name, problem) for problem in problems]
-            if frame is not None:
-                frames.append(frame)
-        if told:
-            raise SourceError(f"{type(self).__name__} files below {base}", told_once(told))
-        findings.append(column_findings(notes))
-        return without_named_twice(frames) if self.form == "wide" else frames
-
-    def places(self, base: Path, calendar: Calendar, wanted: "polars.DataFrame") -> list[list[str]]:
-        """Return the file and line of each value; see :meth:`Source.places`."""
-        from plumbline.lake.places import places_in
-
-        found: list[list[str]] = [[] for _ in range(wanted.height)]
+    def tables(self, base: Path) -> "Iterator[tuple[str, RawTable | None, list[str]]]":
+        """Yield the table of each file; see :meth:`TabularSource.tables`."""
         for path in self.files(base):
-            table = self.table(path, path_name(path, base), [])
-            if table is not None:
-                for row, place in places_in(table, self, calendar, wanted):
-                    found[row].append(place)
-        return found
+            name, problems = path_name(path, base), list[str]()
+            yield name, self.table(path, name, problems), problems
+
+    def subject(self, base: Path) -> str:
+        """Return what messages call all of it."""
+        return f"{type(self).__name__} files below {base}"
 
     @abstractmethod
     def table(self, path: Path, name: str, problems: list[str]) -> "RawTable | None":
@@ -126,24 +65,7 @@ class TableSource(Source):
         problems : list that problems are appended to.
         """
 
-    def _parameter_problems(self) -> list[str]:
-        problems = []
+    def _place_problems(self) -> list[str]:
         if not self.paths or not all(self.paths):
-            problems.append("paths must name at least one file or pattern")
-        if self.form not in _FORMS:
-            problems.append(f"form={self.form!r}: {nearest_names(self.form, _FORMS)}")
-        if self.time_label not in _TIME_LABELS:
-            hint = nearest_names(self.time_label, _TIME_LABELS)
-            problems.append(f"time_label={self.time_label!r}: {hint}")
-        try:
-            ZoneInfo(self.time_zone)
-        except (ZoneInfoNotFoundError, ValueError, OSError):
-            problems.append(f"time_zone={self.time_zone!r} is no zone such as 'America/New_York'")
-        if self.time_format not in ("iso", "s", "ms", "us", "ns") and "%" not in self.time_format:
-            problems.append(
-                f"time_format={self.time_format!r} is none of iso, s, ms, us, ns and no pattern "
-                "such as '%d/%m/%Y'"
-            )
-        if self.form == "wide" and not self.field:
-            problems.append("a wide table needs the name of its field")
-        return problems
+            return ["paths must name at least one file or pattern"]
+        return []

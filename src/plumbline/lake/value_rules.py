@@ -13,6 +13,7 @@ from plumbline.lake.quality import WEEKDAYS, finding
 
 Findings = list[pl.DataFrame]
 _LARGEST = 1e50
+_ROUNDING = 1e-9  # share by which a quotient and a difference of logarithms may differ
 
 
 def drop_infinite(bars: pl.DataFrame, fields: Sequence[str], findings: Findings) -> pl.DataFrame:
@@ -99,19 +100,22 @@ def find_outliers(
 
 def _outlier_mask(bars: pl.DataFrame, name: str, tolerance: float) -> np.ndarray:
     values = bars[name].to_numpy()
-    codes = bars["asset"].to_physical().to_numpy()
     mask = np.zeros(values.size, dtype=bool)
     if values.size < 3:
         return mask
+    nearness = np.log10(1 + tolerance)
     with np.errstate(divide="ignore", invalid="ignore"):  # a price of 0 or less has no scale
-        scale = np.log10(values)
-        up, down = scale[1:-1] - scale[:-2], scale[1:-1] - scale[2:]
+        jump = values[1:-1] / values[:-2]
+        least = 10 ** (1 - nearness) * (1 - _ROUNDING)
+        at = np.flatnonzero((jump >= least) | (jump <= 1 / least)) + 1  # rare, and logarithms cost
+        before, here, after = (np.log10(values[at + shift]) for shift in (-1, 0, 1))
+        up, down = here - before, here - after
         factor = np.rint(up)
         to_factor = np.maximum(np.abs(up - factor), np.abs(down - factor))
-    is_same_asset = codes[:-2] == codes[2:]
+    codes = bars["asset"].to_physical().to_numpy()
+    is_same_asset = codes[at - 1] == codes[at + 1]
     is_factor = (np.abs(factor) == 1) | (np.abs(factor) == 2)
-    is_near = to_factor <= np.log10(1 + tolerance)
-    mask[1:-1] = is_same_asset & is_factor & is_near
+    mask[at] = is_same_asset & is_factor & (to_factor <= nearness)
     return mask
 
 
@@ -214,7 +218,8 @@ def _numbers(bars: pl.DataFrame, calendar: Calendar) -> Int[np.ndarray, " rows"]
 
 def find_empty_bars(bars: pl.DataFrame, calendar: Calendar, findings: Findings) -> None:
     """Report on how many bars no asset has a value, by weekday, if they are over a tenth of all."""
-    present = np.unique(_numbers(bars, calendar))
+    times = bars["bar_close"].unique().sort().dt.replace_time_zone(None)
+    present = calendar.numbers(times.to_numpy())
     n_grid = int(present[-1] - present[0]) + 1 if present.size else 0
     if n_grid - present.size <= LARGE_HOLES * n_grid:
         return

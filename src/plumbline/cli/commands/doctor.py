@@ -1,13 +1,16 @@
 """Check the installation and the project."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from plumbline.cli import console
 from plumbline.cli.options import AsJson, ProjectFolder
 from plumbline.core.errors import ProjectError, RunError
+
+if TYPE_CHECKING:
+    from plumbline.engine.project import Project
 
 
 def command(
@@ -66,7 +69,24 @@ def _checks(project: Path | None, *, deep: bool) -> list[dict[str, Any]]:
         opened = find_project(project)
     except ProjectError as error:
         return [{"name": "project", "ok": False, "found": str(error), "problems": ()}]
-    return [vars(check) for check in checks_of(opened, deep=deep)]
+    checks = checks_of(opened, deep=deep)
+    return [*map(vars, checks), *(_remote_sources(opened) if checks[0].ok else [])]
+
+
+def _remote_sources(project: "Project") -> list[dict[str, Any]]:
+    """Return the last state of each source across a network; one that is not asked is wrong."""
+    from plumbline.lake.breaker import breaker_states
+
+    found = []
+    for breaker in breaker_states(project.database):
+        told = f"{breaker.state.replace('_', ' ')} since {breaker.since:%Y-%m-%d %H:%M:%S} UTC"
+        if breaker.failures:
+            times = console.counted(breaker.failures, "failure")
+            told += f", {times} in a row, the last: {breaker.last_error}"
+        is_ok = breaker.state == "closed"
+        row = {"name": breaker.source, "ok": is_ok, "found": told, "problems": ()}
+        found.append(row)
+    return found
 
 
 def _text(facts: dict[str, Any], checks: list[dict[str, Any]]) -> str:

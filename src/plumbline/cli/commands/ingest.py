@@ -1,48 +1,24 @@
-"""Read files into the lake."""
+"""Read bars into the lake."""
 
-import re
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from plumbline.cli import console
-from plumbline.cli.options import AsJson, ProjectFolder
-from plumbline.core.errors import ParameterError, RecipeError, SourceError
-
-_PACKED = (".zip", ".7z", ".bz2", ".rar", ".tar", ".tgz", ".xz", ".zst")
-_ADVICE = re.compile(
-    r" (asset|columns|conflicts|decimal|delimiter|fields?|form|source"
-    r"|time_(?:format|label|zone)): "
-)
-_HOW_TO_SAY = {
-    "form": "`form: wide` is said here as --option form=wide",
-    "columns": "`columns: {close: Price}` is said here as --option columns.close=Price",
-    "conflicts": "`conflicts: first` is said here as --rule conflicts=first",
-    "source": "`source: csv` is said here as --source csv",
-}
+from plumbline.cli.options import AsJson, ProjectFolder, SourceFiles, SourceKind, SourceOptions
+from plumbline.core.errors import SourceError
 
 
 def command(
     name: Annotated[str, typer.Argument(help="Name of the data set.")],
-    files: Annotated[list[str], typer.Argument(help="Files, or patterns in quotes.")],
+    files: SourceFiles = None,
     calendar: Annotated[
         str | None,
         typer.Option("--calendar", help="Grid of bars: XNYS, '24/7 1h' ... Default: 24/7."),
     ] = None,
-    source: Annotated[
-        str | None,
-        typer.Option("--source", help="csv or parquet. Default: by the files' ending."),
-    ] = None,
-    options: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--option",
-            metavar="KEY=VALUE",
-            help="Parameter of the source, such as form=wide or columns.bar=Date.",
-        ),
-    ] = None,
+    source: SourceKind = None,
+    options: SourceOptions = None,
     rules: Annotated[
         list[str] | None,
         typer.Option("--rule", metavar="KEY=VALUE", help="Cleaning rule, such as ohlc=missing."),
@@ -50,27 +26,19 @@ def command(
     project: ProjectFolder = None,
     as_json: AsJson = False,
 ) -> None:
-    """Read price files into the lake: checked, cleaned by stated rules, stored by content.
+    """Read bars into the lake: checked, cleaned by stated rules, stored by content.
 
-    Files that cannot be read as bars are refused with every problem listed, and then nothing is
-    stored. The same content gives the same data set, whatever the files are called.
+    They come from files, or from a source across a network, as with --source ccxt. What cannot be
+    read as bars is refused with every problem listed, and then nothing is stored. The same content
+    gives the same data set, whatever the files are called.
     """
+    from plumbline.cli.ingested_text import tell_ingested
     from plumbline.cli.progress import progress
+    from plumbline.cli.source_words import named_source, note_how_to_say
     from plumbline.cli.workspace import find_project
     from plumbline.core.calendar import ALWAYS_OPEN
-    from plumbline.lake.cleaning_rules import CleaningRules
-    from plumbline.lake.quality import holes, large_losses, summarise, unadjusted
-    from plumbline.lake.source import sources
-    from plumbline.stages.recipe import parse_overrides
-    from plumbline.stages.validation import made
 
-    kind = source or _kind_of(files)
-    _refuse_bare(options or (), rules or ())
-    parameters = {"paths": files, **parse_overrides(options or ())}
-    chosen = parse_overrides(rules or ())
-    _refuse_wrong((sources[kind], parameters, "--option"), (CleaningRules, chosen, "--rule"))
-    reader = made(sources[kind], parameters, kind)
-    cleaning = made(CleaningRules, chosen, "rules")
+    reader, cleaning = named_source(files, source, options, rules)
     opened = find_project(project)
     if calendar is None:
         calendar = ALWAYS_OPEN
@@ -86,98 +54,7 @@ def command(
                 progress=watcher.step,
             )
         except SourceError as error:
-            _note_how_to_say(error.problems)
+            note_how_to_say(error.problems)
             raise
     opened.codes.save()
-    dataset = done.dataset
-    warnings = [
-        text for told in (large_losses, holes, unadjusted) for text in told(done.quality, dataset)
-    ]
-    _note_how_to_say(warnings)
-    for text in warnings:
-        console.note(f"warning: {text}")
-    data: dict[str, Any] = {
-        "name": dataset.name,
-        "version": dataset.version,
-        "dataset_id": dataset.dataset_id,
-        "created": done.created,
-        "rows": dataset.n_rows,
-        "assets": len(dataset.assets),
-        "fields": list(dataset.fields),
-        "healed": done.healed,
-        "calendar": f"{dataset.calendar_name} {dataset.frequency}",
-        "quality": summarise(done.quality).to_dicts(),
-        "warnings": warnings,
-    }
-    console.emit(data, lambda: _text(data), as_json=as_json)
-
-
-def _note_how_to_say(texts: Sequence[str]) -> None:
-    """Tell how the keys of recipes that texts advise are said on the command line."""
-    for key in dict.fromkeys(key for text in texts for key in _ADVICE.findall(text)):
-        console.note(_HOW_TO_SAY.get(key, f"`{key}: …` is said here as --option {key}=…"))
-
-
-def _refuse_bare(options: Sequence[str], rules: Sequence[str]) -> None:
-    """Refuse what is no ``key=value``, with an example of its own kind."""
-    wanted = [("--option", "form=wide", options), ("--rule", "conflicts=first", rules)]
-    problems = [
-        f"{option} {word!r} must read key=value, such as {example}"
-        for option, example, words in wanted
-        for word in words
-        if not ("=" in word and word.partition("=")[0].strip())
-    ]
-    if problems:
-        raise RecipeError("command line", problems)
-
-
-def _refuse_wrong(*wanted: tuple[type, Mapping[str, Any], str]) -> None:
-    from plumbline.stages.departures import departures
-    from plumbline.stages.validation import refusals, schema_of
-
-    problems = [
-        f"{' '.join([option, *problem.place])}: {problem.text}"
-        for cls, values, option in wanted
-        for problem in departures(schema_of(cls), values) or refusals(cls, values, ())
-    ]
-    if problems:
-        raise RecipeError("command line", problems)
-
-
-def _kind_of(files: list[str]) -> str:
-    folders = [f for f in files if Path(f).is_dir()]
-    if folders:
-        told = [f"{f!r} is a folder; give a pattern such as '{f}/*.csv'" for f in folders]
-        raise ParameterError("\n".join(told))
-    packed = [f for f in files if f.lower().endswith((*_PACKED, ".tar.gz"))]
-    if packed:
-        raise ParameterError(
-            "\n".join(
-                f"{f!r} is a packed file; unpack it (gzip is read, with a name as in .csv.gz)"
-                for f in packed
-            )
-        )
-    endings = {"".join(Path(f).suffixes[-2:]).lower() for f in files}
-    if all(e.endswith((".parquet", ".pq")) for e in endings):
-        return "parquet"
-    if all(e.endswith((".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz")) for e in endings):
-        return "csv"
-    raise ParameterError(
-        f"cannot tell from the endings {sorted(endings)} how to read the files; "
-        "say --source csv or --source parquet"
-    )
-
-
-def _text(data: dict[str, Any]) -> str:
-    state = "stored" if data["created"] else "was there already"
-    if data["healed"]:
-        state += f", {console.counted(data['healed'], 'damaged file')} of it written again"
-    head = (
-        f"{data['name']} version {data['version']} {state}: {data['rows']} rows, "
-        f"{data['assets']} assets, fields {', '.join(data['fields'])}, "
-        f"calendar {data['calendar']}\n"
-        f"id {data['dataset_id']}"
-    )
-    if not data["quality"]:
-        return f"{head}\nquality: cleaning found nothing in {data['name']}"
-    return f"{head}\nquality report:\n{console.table(data['quality'])}"
+    tell_ingested(done, as_json=as_json)
