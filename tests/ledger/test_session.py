@@ -9,7 +9,7 @@ from sqlalchemy import select, update
 
 from plumbline.core.errors import MissingDataError
 from plumbline.engine.executors.serial import Serial
-from plumbline.engine.project import Project, create_project, open_project
+from plumbline.engine.project import Project, create_project
 from plumbline.engine.run import RunOptions
 from plumbline.ledger.models import Artefact, Lineage, Run
 from plumbline.ledger.processes import is_dead, this_process
@@ -28,7 +28,7 @@ from tests.engine.pipelines import BLOCKS, study
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Project:
+def project(tmp_path: Path, each_database: str) -> Project:
     return create_project(tmp_path)
 
 
@@ -165,13 +165,6 @@ def test_only_a_run_of_the_same_recipe_on_the_same_results_told_the_same(project
     assert run_that_told_the_same(project.database, other.run_id, "code") is None
     anew = project.engine.run(study(), Serial(), RunOptions(use_cache=False))
     assert run_that_told_the_same(project.database, anew.run_id, "code") is None
-
-
-def test_a_project_without_the_newest_tables_gets_them(project: Project) -> None:
-    with project.database.begin() as connection:
-        connection.exec_driver_sql("DROP TABLE warnings")
-    again = open_project(project.root)
-    assert warnings_of_run(again.database, "any") == []
 
 
 def test_a_frozen_clock_leaves_the_order_of_runs(

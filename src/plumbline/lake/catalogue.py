@@ -20,7 +20,6 @@ from sqlalchemy import (
     delete,
     func,
     insert,
-    inspect,
     select,
 )
 
@@ -30,6 +29,7 @@ from plumbline.lake.dataset import Dataset
 from plumbline.lake.fingerprint import FileState
 from plumbline.lake.patches import DIGEST_BYTES, Patches
 from plumbline.lake.segments import Segment
+from plumbline.ledger.columns import words
 from plumbline.ledger.database import Base, Database
 
 _ID = String(64)
@@ -69,7 +69,7 @@ dataset_segments = Table(  # which files hold a dataset, in order of time
 versions = Table(  # what a name meant, from when
     "lake_versions",
     Base.metadata,
-    Column("name", String(200), primary_key=True),
+    Column("name", words(200), primary_key=True),
     Column("version", Integer, primary_key=True),
     Column("dataset_id", ForeignKey(datasets.c.dataset_id), nullable=False),
     Column("created", DateTime(timezone=True), nullable=False),
@@ -78,7 +78,7 @@ versions = Table(  # what a name meant, from when
 ingests = Table(  # which source, read by which rules and code, gave which version of a name
     "lake_ingests",
     Base.metadata,
-    Column("name", String(200), primary_key=True),
+    Column("name", words(200), primary_key=True),
     Column("version", Integer, primary_key=True),
     Column("key", _ID, primary_key=True, index=True),
     Column("dataset_id", ForeignKey(datasets.c.dataset_id), nullable=False, index=True),
@@ -123,8 +123,7 @@ class Ingest(NamedTuple):
 
 def create_missing(database: Database) -> None:
     """Create the catalogue's tables if they are not there; a look costs no lock."""
-    if not inspect(database.engine).has_table(files.name):
-        database.create_tables()
+    database.create_tables()
 
 
 def add_dataset(connection: Connection, dataset: Dataset, parts: Iterable[Segment]) -> None:

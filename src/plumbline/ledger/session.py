@@ -12,7 +12,7 @@ from typing import Any, final
 from sqlalchemy import Connection, Table, bindparam, func, select, update
 
 from plumbline.core.settings import clock_time, current_time, read_settings
-from plumbline.ledger.database import Base, Database, insert_absent, insert_or_replace
+from plumbline.ledger.database import Base, Database
 from plumbline.ledger.models import (
     NONDETERMINISTIC,
     Artefact,
@@ -27,6 +27,7 @@ from plumbline.ledger.models import (
 )
 from plumbline.ledger.processes import this_process
 from plumbline.ledger.queries import present_states
+from plumbline.ledger.rows import insert_absent, insert_or_replace
 
 _BOUND_VALUES = 500  # SQLite binds a limited number of values
 
