@@ -2,7 +2,7 @@
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -54,3 +54,17 @@ def each_database(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatc
         server: Server = request.getfixturevalue("postgres")
         monkeypatch.setenv("PLUMBLINE_DATABASE", server.fresh())
     return kind
+
+
+@pytest.fixture
+def another_database(
+    request: pytest.FixtureRequest, each_database: str, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[], None]:
+    """Return what gives the next project of a test on both databases a place of its own."""
+
+    def switch() -> None:
+        if each_database == "postgresql":
+            server: Server = request.getfixturevalue("postgres")
+            monkeypatch.setenv("PLUMBLINE_DATABASE", server.fresh())
+
+    return switch

@@ -218,6 +218,20 @@ def _open_on_server(address: Address) -> Database:
     return database
 
 
+def quick_check(database: Database, patience_ms: int) -> str:
+    """Return ``ok`` if a database is whole, as far as it tells, and can be written; else why not.
+
+    Parameters
+    ----------
+    patience_ms : how long another writer is waited for, milliseconds.
+    """
+    with database.read() as connection:
+        if not database.is_on_server:
+            return sqlite.quick_check(connection, patience_ms)
+        connection.rollback()
+        return postgresql.quick_check(connection, database.turn, patience_ms)
+
+
 def _ping(connection: Connection) -> None:
     try:
         connection.exec_driver_sql("SELECT 1")

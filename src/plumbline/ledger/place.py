@@ -13,9 +13,15 @@ from typing import Any, final
 from sqlalchemy import delete, insert, select
 
 from plumbline.core.address import Address, parse_address
-from plumbline.core.errors import ParameterError, ProjectError
+from plumbline.core.errors import ParameterError, PlumblineError, ProjectError
 from plumbline.core.settings import read_settings
-from plumbline.ledger.database import START_AGAIN, Database, open_database
+from plumbline.ledger.database import (
+    REFUSALS,
+    START_AGAIN,
+    Database,
+    open_database,
+    refusal,
+)
 from plumbline.ledger.models import ProjectMark
 from plumbline.ledger.schema import bring_up_to_date, revision_of, revisions
 
@@ -143,15 +149,23 @@ def write_record(store: Path, place: Place, put: Callable[[Path, Path], object])
 def take_place(place: Place, store: Path) -> Database:
     """Make the tables of a project in the database that it has chosen, and mark them as its own.
 
+    If that fails, the folder names no database, as before.
+
     Raises
     ------
     ProjectError
         If the database cannot be opened, or its schema belongs to another project.
     """
-    database = open_database(place.address)
-    database.create_tables()
-    mark(database, place.project, store)
-    _require_own(database, place.project)
+    try:
+        database = open_database(place.address)
+        database.create_tables()
+        mark(database, place.project, store)
+        _require_own(database, place.project)
+    except (PlumblineError, *REFUSALS) as error:
+        (store / RECORD).unlink(missing_ok=True)  # so that another may be named
+        if isinstance(error, PlumblineError):
+            raise
+        raise ProjectError(f"{place.address} cannot be used: {refusal(error)}") from error
     return database
 
 

@@ -157,4 +157,4 @@ def is_lost(error: Exception) -> bool:
 def advice(text: str) -> str:
     """Return what to do about what the server or its client says."""
     found = (told for words, told in _ADVICE if any(word in text for word in words))
-    return next(found, "see the log of the server; then: plumbline doctor")
+    return next(found, "see the log of the server")

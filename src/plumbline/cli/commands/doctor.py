@@ -9,6 +9,12 @@ from plumbline.cli import console
 from plumbline.cli.options import AsJson, ProjectFolder
 from plumbline.core.errors import ProjectError, RunError
 
+_UNSET = {
+    "database": "a file in each project",
+    "now": "the machine's clock",
+    "slow_query_ms": "nothing is logged",
+}
+
 
 def command(
     deep: Annotated[
@@ -33,7 +39,7 @@ def command(
         **machine(),
         "kernels": f"compiled: {compiled or 'none yet'}; in {cache_folder()}",
         "settings": {
-            name: "the machine's clock" if value is None else str(value)
+            name: _UNSET[name] if value is None else str(value)
             for name, value in vars(settings).items()
         },
     }
