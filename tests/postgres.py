@@ -23,7 +23,7 @@ UNPRIVILEGED = "nobody"  # the server refuses to run as root
 SETTINGS = {
     "fsync": "off",  # the machine does not crash while tests run; clients and servers do
     "full_page_writes": "off",
-    "synchronous_commit": "off",
+    "synchronous_commit": "off",  # what Plumbline does not leave to the server
     "shared_buffers": "32MB",
     "max_connections": "60",
     "listen_addresses": "127.0.0.1",

@@ -17,6 +17,7 @@ _LEAST_VERSION = (13, 0)
 _CONNECTIONS = 2  # that a process keeps open; a thread more opens one and closes it again
 _MORE_CONNECTIONS = 8
 _SESSION = {
+    "synchronous_commit": "on",  # a server that is set to less forgets what it said is committed
     "timezone": "UTC",  # times are written and read in it
     "lock_timeout": f"{_WAIT_SECONDS}s",
     "tcp_keepalives_idle": "30",  # a host that vanished holds the lock for a minute at most

@@ -1,5 +1,6 @@
 """Writing to the ledger: a run begins, blocks are committed with their results, a run ends."""
 
+import math
 import os
 import platform
 import uuid
@@ -140,7 +141,7 @@ class Ledger:
                 "block": c.block,
                 "key": c.key,
                 "state": c.state,
-                "reason": c.reason,
+                "reason": _storable(c.reason),
                 "finished": now,
                 "seconds": c.seconds,
                 "peak_bytes": c.peak_bytes,
@@ -187,7 +188,7 @@ class Ledger:
         code : digest of the code that took them from the results.
         """
         rows = [
-            {"run_id": run_id, "name": name, "subject": subject, "value": value}
+            {"run_id": run_id, "name": name, "subject": subject, "value": _number(value)}
             for (name, subject), value in metrics.items()
         ]
         told = [
@@ -251,9 +252,28 @@ def _different_from_before(
 
 
 def _insert_mishaps(connection: Connection, run_id: str, mishaps: Sequence[Mishap]) -> None:
-    rows = [{"run_id": run_id, "at": _now(), **vars(mishap)} for mishap in mishaps]
+    rows = [
+        {
+            "run_id": run_id,
+            "at": _now(),
+            **vars(mishap),
+            "message": _storable(mishap.message),
+            "trace": _storable(mishap.trace),
+        }
+        for mishap in mishaps
+    ]
     if rows:
         connection.execute(_table(FailureRecord).insert(), rows)
+
+
+def _storable(text: str) -> str:
+    """Return a text as both databases take it: PostgreSQL holds no zero character."""
+    return text.replace("\0", "\\0")
+
+
+def _number(value: float | None) -> float | None:
+    """Return a number as both databases give it back: SQLite has no NaN and makes it NULL."""
+    return None if value is None or math.isnan(value) else value
 
 
 def _table(model: type[Base]) -> Table:
