@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+KEEP = "from tests.postgres import keep; keep()"
 USER = "plumbline"
 UNPRIVILEGED = "nobody"  # the server refuses to run as root
 SETTINGS = {
@@ -36,13 +37,17 @@ class Server:
 
     Parameters
     ----------
+    settings : of the server, in place of those for tests.
+
+    Attributes
+    ----------
     url : of its database, without a schema, over a socket that asks for no password.
     network : of the same, over the network, where users need one.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, **settings: str) -> None:
         self._keeper = subprocess.Popen(
-            [sys.executable, "-c", "from tests.postgres import keep; keep()"],
+            [sys.executable, "-c", KEEP, json.dumps({**SETTINGS, **settings})],
             cwd=REPOSITORY,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -122,6 +127,12 @@ def keep() -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def settings() -> dict[str, str]:
+    """Return the settings that the keeper was started with."""
+    given: dict[str, str] = json.loads(sys.argv[1])
+    return given
+
+
 def _say(**words: str) -> None:
     print(json.dumps(words), flush=True)
 
@@ -154,7 +165,7 @@ def _init(programs: Path, data: Path, run_as: dict[str, Any]) -> None:
 def _start(
     programs: Path, folder: Path, port: int, run_as: dict[str, Any]
 ) -> "subprocess.Popen[bytes]":
-    options = [word for name, value in SETTINGS.items() for word in ("-c", f"{name}={value}")]
+    options = [word for name, value in settings().items() for word in ("-c", f"{name}={value}")]
     place = ["-D", folder / "data", "-k", folder, "-p", str(port)]
     null = subprocess.DEVNULL
     process = subprocess.Popen(
