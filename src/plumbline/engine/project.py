@@ -92,7 +92,7 @@ def create_project(root: Path, address: Address | None = None) -> Project:
     mark = store / "format"
     if mark.exists():
         _require_place(store, address)
-        return open_project(root)
+        return open_project(root, address)
     address = address or read_settings().database
     place = read_place(store) if address is None else choose_place(store, address)
     if place is None:
@@ -102,7 +102,7 @@ def create_project(root: Path, address: Address | None = None) -> Project:
     draft = store / f".format-{uuid.uuid4().hex}"
     draft.write_text(FORMAT + "\n")
     draft.replace(mark)  # at once, so that nobody reads half of it
-    return open_project(root)
+    return open_project(root, address)
 
 
 def _require_place(store: Path, address: Address | None) -> None:
@@ -115,8 +115,12 @@ def _require_place(store: Path, address: Address | None) -> None:
         )
 
 
-def open_project(folder: Path) -> Project:
+def open_project(folder: Path, address: Address | None = None) -> Project:
     """Open the project of a folder, or of the nearest folder above that has one.
+
+    Parameters
+    ----------
+    address : of its database on a server, where the caller knows the password.
 
     Raises
     ------
@@ -150,6 +154,6 @@ def open_project(folder: Path) -> Project:
     if read_place(store) is None and not (path.is_file() and path.stat().st_size):
         state = "is empty" if path.is_file() else "is not there"  # it is older than the mark
         raise ProjectError(f"{path} {state}, though the project was made; {START_AGAIN}")
-    database = open_place(store)
+    database = open_place(store, address)
     database.create_tables()  # what versions before this one did not have of them
     return Project(root, database)

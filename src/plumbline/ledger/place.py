@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, final
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import insert, select
 
 from plumbline.core.address import Address, parse_address
 from plumbline.core.errors import ParameterError, PlumblineError, ProjectError
@@ -44,11 +44,12 @@ class Place:
     project: str
 
 
-def read_place(store: Path) -> Place | None:
+def read_place(store: Path, given: Address | None = None) -> Place | None:
     """Return the place that a project's folder names, or None: its database is a file there.
 
-    The password comes from ``PLUMBLINE_DATABASE`` where that names the same database; else the
-    client of PostgreSQL finds it, in ``PGPASSWORD`` or a passfile.
+    The password comes from an address that is given and names the same database, or from
+    ``PLUMBLINE_DATABASE`` likewise; else the client of PostgreSQL finds it, in ``PGPASSWORD`` or a
+    passfile.
 
     Raises
     ------
@@ -67,26 +68,26 @@ def read_place(store: Path) -> Place | None:
             'it from a backup, or write it: {"url": "postgresql://…", "project": "…"} with the id '
             "that the table project of that database holds"
         ) from error
-    return Place(with_password(address), project)
+    return Place(with_password(address, given), project)
 
 
-def with_password(address: Address) -> Address:
-    """Return an address with the password of the setting, if that names the same database."""
-    given = read_settings().database
-    if address.password is None and given == address:
-        return given
+def with_password(address: Address, given: Address | None = None) -> Address:
+    """Return an address with a password: what is given or the setting, if that is the same."""
+    for other in (address, given, read_settings().database):
+        if other == address and other.password is not None:
+            return other
     return address
 
 
-def open_place(store: Path) -> Database:
-    """Open the database of a project's folder, or of a lake's.
+def open_place(store: Path, given: Address | None = None) -> Database:
+    """Open the database of a project's folder, or of a lake's; ``given`` as for its place.
 
     Raises
     ------
     ProjectError
         If it cannot be opened, or belongs to another project.
     """
-    place = read_place(store)
+    place = read_place(store, given)
     if place is None:
         return open_database(store / FILE)
     database = open_database(place.address)
@@ -117,7 +118,7 @@ def choose_place(store: Path, address: Address) -> Place:
             f"{store / FILE} is there, of a creation that was cut short: remove it, or leave the "
             "database on a server out"
         )
-    given = Place(address, uuid.uuid4().hex)
+    given = Place(address, new_project())
     write_record(store, given, os.link)
     chosen = read_place(store) or given
     if chosen.address != address:
@@ -126,6 +127,11 @@ def choose_place(store: Path, address: Address) -> Place:
             "type: plumbline migrate --to URL"
         )
     return replace(chosen, address=address)  # with its password
+
+
+def new_project() -> str:
+    """Return the number of a new project."""
+    return uuid.uuid4().hex
 
 
 def write_record(store: Path, place: Place, put: Callable[[Path, Path], object]) -> None:
@@ -175,12 +181,6 @@ def mark(database: Database, project: str, store: Path) -> None:
     with database.begin() as connection:
         if connection.execute(select(ProjectMark.id)).first() is None:
             connection.execute(insert(ProjectMark), [row])
-
-
-def unmark(database: Database) -> None:
-    """Write that a database belongs to no project."""
-    with database.begin() as connection:
-        connection.execute(delete(ProjectMark))
 
 
 def _require_own(database: Database, project: str) -> None:

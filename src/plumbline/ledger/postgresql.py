@@ -4,7 +4,7 @@ import hashlib
 from importlib.util import find_spec
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine
+from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import OperationalError
 
 from plumbline.core.address import Address
@@ -18,7 +18,6 @@ _CONNECTIONS = 2  # that a process keeps open; a thread more opens one and close
 _MORE_CONNECTIONS = 8
 _SESSION = {
     "synchronous_commit": "on",  # a server that is set to less forgets what it said is committed
-    "timezone": "UTC",  # times are written and read in it
     "lock_timeout": f"{_WAIT_SECONDS}s",
     "tcp_keepalives_idle": "30",  # a host that vanished holds the lock for a minute at most
     "tcp_keepalives_interval": "10",
@@ -59,6 +58,14 @@ _ADVICE = (
             "the schema, or make the schema with its name as owner"
         ),
     ),
+    (('database "', 'role "'), "create it, or correct the URL"),
+    (
+        ("does not exist",),
+        (
+            "it may have been moved or dropped: see what .plumbline/database names, and give the "
+            "command again"
+        ),
+    ),
     (("No space left", "disk full"), "make room on the server's disk, and give the command again"),
     (
         ("terminat", "closed", "SSL", "reset by peer", "Broken pipe", "lost", "EOF"),
@@ -91,15 +98,24 @@ def postgresql_engine(address: Address) -> Engine:
     words = [address.options.get("options", ""), *(f"-c{k}={v}" for k, v in session.items())]
     connect: dict[str, Any] = {
         "application_name": "plumbline",
+        "client_encoding": "utf8",
         "connect_timeout": _CONNECT_SECONDS,
         **address.options,
         "options": " ".join(filter(None, words)),
     }
     if address.password is not None:
         connect["password"] = address.password
-    return create_engine(
+    engine = create_engine(
         url, connect_args=connect, pool_size=_CONNECTIONS, max_overflow=_MORE_CONNECTIONS
     )
+    event.listen(engine, "connect", _keep_utc)
+    return engine
+
+
+def _keep_utc(connection: Any, _record: Any) -> None:
+    """Have times written and read in UTC; as an option it would yield to PGTZ."""
+    connection.execute("SET timezone TO 'UTC'")
+    connection.commit()
 
 
 def turn_at(schema: str) -> str:
@@ -135,6 +151,11 @@ def make_schema(connection: Connection, schema: str) -> None:
     query = f"SELECT to_regnamespace('{schema}') IS NULL"  # its name is letters, digits and _
     if connection.exec_driver_sql(query).scalar_one():
         connection.exec_driver_sql(f'CREATE SCHEMA "{schema}"')
+
+
+def rename_schema(connection: Connection, schema: str, name: str) -> None:
+    """Give the schema of a project another name: who has the project open finds no table more."""
+    connection.exec_driver_sql(f'ALTER SCHEMA "{schema}" RENAME TO "{name}"')
 
 
 def quick_check(connection: Connection, turn: str, patience_ms: int) -> str:

@@ -41,6 +41,8 @@ def look(connection: Connection) -> None:
 
 def advice(text: str) -> str | None:
     """Return what to do about what SQLite says, or None where its file is lost."""
+    if "was moved" in text:
+        return "give the command again"
     if "locked" in text:
         return "another process holds it: let that end, or end it, and give the command again"
     if "readonly" in text or "unable to open" in text or "full" in text:
@@ -56,6 +58,31 @@ def quick_check(connection: Connection, patience_ms: int) -> str:
     connection.exec_driver_sql("DELETE FROM runs WHERE 0")
     connection.exec_driver_sql("ROLLBACK")
     return found
+
+
+def refuse_writes(connection: Connection, reason: str) -> None:
+    """Have every table refuse new rows, whoever has the file open; inside a transaction."""
+    names = connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'table'")
+    for name in names.scalars().all():
+        connection.exec_driver_sql(
+            f'CREATE TRIGGER "refuse_{name}" BEFORE INSERT ON "{name}" '
+            f"BEGIN SELECT RAISE(ABORT, '{reason}'); END"
+        )
+
+
+def is_retired(path: Path) -> bool:
+    """Return whether a file refuses new rows and nobody has it open with pages in its log."""
+    log = path.with_name(f"{path.name}-wal")
+    if log.exists() and log.stat().st_size:
+        return False
+    query = "SELECT count(*) FROM sqlite_master WHERE type = 'trigger' AND name = 'refuse_runs'"
+    connection = sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True)
+    try:
+        return bool(connection.execute(query).fetchone()[0])
+    except sqlite3.DatabaseError:  # it is none
+        return False
+    finally:
+        connection.close()
 
 
 def _prepare_reading(connection: Any, _record: Any) -> None:
