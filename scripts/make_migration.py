@@ -85,7 +85,7 @@ def main() -> None:
     }
     path = FOLDER / "versions" / f"{revision}_{name}.py"
     path.write_text(TEXT.format(**words), encoding="utf-8")
-    print(f"wrote {path}; read it, give its sentence, and run: pytest tests/ledger -k migration")
+    print(f"wrote {path}; read it, give its sentence, and run: pytest tests/ledger/test_schema.py")
 
 
 if __name__ == "__main__":

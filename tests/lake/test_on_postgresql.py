@@ -11,6 +11,7 @@ import pytest
 from plumbline.core.address import parse_address
 from plumbline.engine.project import Project, create_project
 from plumbline.lake.opening import open_lake
+from plumbline.lake.soundness import forget_version
 from plumbline.lake.sources.csv import Csv
 from tests.postgres import Server
 
@@ -27,7 +28,7 @@ def ingested(project: Project, base: Path) -> Any:
     for file in ("old.csv", "new.csv", "new.csv"):
         for name in NAMES:
             lake.ingest(name, Csv(file), calendar="24/7", base=base)
-    lake.forget("a", 1)
+    forget_version(lake, "a", 1)
     rows = [{k: v for k, v in row.items() if k != "created"} for row in lake.datasets()]
     assert all(str(row["created"].tzinfo) in ("UTC", "+00:00") for row in lake.datasets())
     quality = [lake.quality(name).to_dicts() for name in NAMES]
@@ -50,6 +51,7 @@ INGESTER = """
 import sys
 from pathlib import Path
 from plumbline.lake.opening import open_lake
+from plumbline.lake.soundness import forget_version
 from plumbline.lake.sources.csv import Csv
 
 base, names = Path(sys.argv[1]), sys.argv[2:]
