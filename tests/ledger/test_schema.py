@@ -3,24 +3,29 @@
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
+from alembic import op
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import inspect, select
+from sqlalchemy import String, inspect, select
 
 import plumbline.lake.catalogue  # noqa: F401  # it declares tables
-from plumbline.core.address import Address
+from plumbline.core.address import Address, parse_address
 from plumbline.core.errors import ParameterError, ProjectError
 from plumbline.core.settings import read_settings
 from plumbline.engine.executors.serial import Serial
 from plumbline.engine.project import Project, create_project, open_project
+from plumbline.ledger import schema
 from plumbline.ledger.database import Base, Database, open_database
 from plumbline.ledger.models import ProjectMark
 from plumbline.ledger.queries import list_runs, warnings_of_run
 from plumbline.ledger.schema import FOLDER, change_to, revision_of, revisions
 from tests.engine.pipelines import BLOCKS, study
+from tests.postgres import Server
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 OLDEST, NEWEST = revisions()[0], revisions()[-1]
@@ -149,6 +154,47 @@ def test_a_migration_that_fails_leaves_the_tables_as_they_were(
         change_to(project.database, NEWEST)
     assert revision(project.database) == OLDEST
     assert (content(project.database), indexes(project.database)) == (before, there)
+
+
+def test_a_table_that_is_built_anew_keeps_the_rows_that_refer_to_it(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    change_to(project.database, OLDEST)
+    before = content(project.database)
+    module = schema._module
+
+    def rebuilding(script: Any, number: str) -> Any:
+        def upgrade() -> None:
+            module(script, number).upgrade()
+            with op.batch_alter_table("artefacts", recreate="auto") as batch:
+                batch.alter_column("n_bytes", type_=sa.BigInteger())  # SQLite: a table anew
+
+        return SimpleNamespace(upgrade=upgrade)
+
+    monkeypatch.setattr(schema, "_module", rebuilding)
+    change_to(project.database, NEWEST)
+    assert len(before["lineage"]) > 0
+    assert content(project.database) == before
+
+
+def test_text_is_sorted_by_code_points_and_never_too_long_on_a_server(
+    postgres: Server, tmp_path: Path
+) -> None:
+    made = create_project(tmp_path, parse_address(postgres.fresh()))
+    query = (
+        "SELECT table_name, column_name, collation_name, character_maximum_length FROM "
+        "information_schema.columns WHERE table_schema = current_schema()"
+    )
+    with made.database.read() as connection:
+        found = {(t, c): (o, n) for t, c, o, n in connection.exec_driver_sql(query)}
+    own = [
+        (table.name, column.name)
+        for table in Base.metadata.tables.values()
+        for column in table.columns
+        if isinstance(column.type, String) and column.type._variant_mapping
+    ]
+    assert len(own) > 30
+    assert {found[place] for place in own} == {("C", None)}
 
 
 def test_rows_that_refer_to_nothing_stop_a_migration_of_a_file(tmp_path: Path) -> None:
