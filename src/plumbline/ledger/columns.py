@@ -1,7 +1,6 @@
 """Types of columns that mean the same on SQLite and on PostgreSQL."""
 
-from sqlalchemy import BigInteger, Integer, String
-from sqlalchemy.dialects.postgresql import VARCHAR
+from sqlalchemy import VARCHAR, BigInteger, Integer, String
 
 
 def words(length: int) -> String:
