@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo dev test format docs bench clean help
+.PHONY: demo dev test format docs migration bench clean help
 
 help:
 	@echo "make demo    set up and run the example study on the data in examples/"
@@ -13,6 +13,7 @@ help:
 	@echo "make bench   set up and measure against the peers (half an hour)"
 	@echo "make format  format the code"
 	@echo "make docs    write the pages of signals and models from their docstrings"
+	@echo "make migration name='add timings'   write the step from the tables as they are to the code's"
 	@echo "make clean   remove the environment and the demo project"
 
 demo: $(VENV)/.installed
@@ -34,6 +35,11 @@ format: $(VENV)/.dev
 
 docs: $(VENV)/.installed
 	$(BIN)/python docs/make_pages.py
+
+migration: $(VENV)/.dev
+	$(BIN)/python scripts/make_migration.py $(name)
+	$(BIN)/ruff check --quiet --fix src/plumbline/ledger/migrations
+	$(BIN)/ruff format --quiet src/plumbline/ledger/migrations
 
 bench: $(VENV)/.bench
 	$(BIN)/python -m benchmarks

@@ -2,6 +2,7 @@
 
 import os
 import signal
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import HealthCheck, settings
 from jaxtyping import install_import_hook
 
 from tests import type_check
+from tests.postgres import Server
 
 install_import_hook("plumbline", f"{type_check.__name__}.checked")
 
@@ -34,3 +36,35 @@ def shared_data() -> Path:
     if not SHARED_DATA.is_dir():
         pytest.skip(f"no market data at {SHARED_DATA}; set PLUMBLINE_TEST_DATA")
     return SHARED_DATA
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Server]:
+    """Return a PostgreSQL server; it starts in half a second and stops with the tests."""
+    server = Server()
+    yield server
+    server.close()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def each_database(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Run a test on both databases: the first project it makes, here or in a child, lies there."""
+    kind = str(request.param)
+    if kind == "postgresql":
+        server: Server = request.getfixturevalue("postgres")
+        monkeypatch.setenv("PLUMBLINE_DATABASE", server.fresh())
+    return kind
+
+
+@pytest.fixture
+def another_database(
+    request: pytest.FixtureRequest, each_database: str, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[], None]:
+    """Return what gives the next project of a test on both databases a place of its own."""
+
+    def switch() -> None:
+        if each_database == "postgresql":
+            server: Server = request.getfixturevalue("postgres")
+            monkeypatch.setenv("PLUMBLINE_DATABASE", server.fresh())
+
+    return switch

@@ -117,7 +117,9 @@ def lines_over_budget(module: Module) -> list[str]:
 
 
 def bodies_over_budget(module: Module) -> list[str]:
-    found = []
+    found: list[str] = []
+    if ".migrations.versions." in module.name:  # a migration is a list of tables and columns
+        return found
     for function, _ in module.functions():
         body = statements_after_docstring(function.body)
         n_lines = (body[-1].end_lineno or 0) - body[0].lineno + 1 if body else 0

@@ -47,7 +47,7 @@ STUDY: dict[str, Any] = {
     "factors": {"data": "stocks", "definitions": {"market": "A"}},
     "signals": {"momentum": {}},
 }
-IMPORTED_AS = {"pyyaml": "yaml", "alphalens-reloaded": "alphalens"}
+IMPORTED_AS = {"pyyaml": "yaml", "alphalens-reloaded": "alphalens", "psycopg[binary]": "psycopg"}
 
 
 def rooms() -> dict[str, tuple[str, str]]:

@@ -81,6 +81,7 @@ def test_the_commands_are_those_promised():
             "runs",
             "report",
             "doctor",
+            "migrate",
         ]
     )
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from plumbline.core import settings
+from plumbline.core.address import Address
 from plumbline.core.errors import ParameterError
 from plumbline.core.settings import (
     ENVIRONMENT,
@@ -24,6 +25,11 @@ def bare_environment(monkeypatch):
 EXAMPLES = {
     "PLUMBLINE_CACHE_DIR": ("/somewhere/kernels", "cache_dir", Path("/somewhere/kernels")),
     "PLUMBLINE_CACHE_BYTES": ("5e9", "cache_bytes", 5_000_000_000),
+    "PLUMBLINE_DATABASE": (
+        "postgresql://me@h/d",
+        "database",
+        Address("me", "h", None, "d"),
+    ),
     "PLUMBLINE_EXECUTOR": ("processes", "executor", "processes"),
     "PLUMBLINE_NOW": (
         "2024-01-31T21:00:00Z",
@@ -31,6 +37,7 @@ EXAMPLES = {
         datetime(2024, 1, 31, 21, tzinfo=UTC),
     ),
     "PLUMBLINE_OWNER": ("ada", "owner", "ada"),
+    "PLUMBLINE_SLOW_QUERY_MS": ("200", "slow_query_ms", 200),
     "PLUMBLINE_WORKERS": ("3", "workers", 3),
 }
 

@@ -19,6 +19,7 @@ from typing import Any
 from sqlalchemy import Engine as Database
 from sqlalchemy import event, select
 
+from plumbline.core.address import parse_address
 from plumbline.engine import code_digest, session
 from plumbline.engine.executors.processes import Processes
 from plumbline.engine.executors.serial import Serial
@@ -27,6 +28,7 @@ from plumbline.engine.pipeline import Node, Pipeline
 from plumbline.engine.project import Project, create_project
 from plumbline.engine.run import RunOptions
 from plumbline.engine.watcher import Silent
+from plumbline.ledger.database import quick_check
 from plumbline.ledger.models import Artefact, Run, TaskRecord
 from plumbline.ledger.queries import tasks_of_run
 from tests.engine.toys import Prices, Returns, Sluggish, Summary, Wealth
@@ -158,29 +160,36 @@ def digests_of(
     return [[node, block, digest] for (node, block), digest in sorted(result.digests.items())]
 
 
+def made(folder: Path) -> Project:
+    """Make or open a project; where a server is named, each has a schema of its own there."""
+    server = os.environ.get("PLUMBLINE_TEST_SERVER")
+    schema = f"crash_{folder.parent.name}_{folder.name}".lower().replace("-", "_")
+    return create_project(folder, parse_address(f"{server}&schema={schema}") if server else None)
+
+
 def counted(folder: Path) -> Any:
     points = Points(None)
     points.install()
-    return [digests_of(create_project(folder), small()), points.hits]
+    return [digests_of(made(folder), small()), points.hits]
 
 
 def crashed(folder: Path, kill_at: int) -> Any:
     Points(kill_at).install()
-    return digests_of(create_project(folder), small())
+    return digests_of(made(folder), small())
 
 
 def recovered(folder: Path, pipeline: Pipeline) -> dict[str, Any]:
     """Run again after a crash, and say what the ledger knew before and after."""
-    project = create_project(folder)
+    project = made(folder)
+    check = quick_check(project.database, 3000)
     with project.database.read() as connection:
-        check = connection.exec_driver_sql("PRAGMA quick_check").scalar_one()
         query = select(TaskRecord.node, TaskRecord.block).where(TaskRecord.state == "computed")
         finished = [list(row) for row in connection.execute(query)]
     sound = all(check.ok for check in checks_of(project, deep=True))
     result = project.engine.run(pipeline, Serial())
     tasks = tasks_of_run(project.database, result.run_id)
     with project.database.read() as connection:
-        rows = connection.execute(select(Run.state).order_by(Run.started)).scalars().all()
+        rows = connection.execute(select(Run.state).order_by(Run.number)).scalars().all()
         n_results = len(connection.execute(select(Artefact.key)).all())
     return {
         "check": check,
@@ -233,7 +242,7 @@ def at_random(folder: Path, count: int, seed: int) -> Any:
     """Kill runs when some blocks are done and a random time has passed since the last of them."""
 
     def run(place: Path, pipe: int) -> Any:
-        return digests_of(create_project(place), slow(), Processes(2), Bell(pipe))
+        return digests_of(made(place), slow(), Processes(2), Bell(pipe))
 
     bell, ringer = os.pipe()
     digests = forked(lambda: run(folder / "undisturbed", ringer))[1]
@@ -268,9 +277,9 @@ def warm_up(folder: Path) -> None:
     assert plumbline.lake.lake
     assert pl.__version__
     code_digest.parse = lru_cache(code_digest.parse)  # type: ignore[assignment]  # for the children
-    assert create_project(folder).lake
+    assert made(folder).lake
     for node in (*small().nodes, *slow().nodes):
-        create_project(folder).codes.of(node.stage)
+        made(folder).codes.of(node.stage)
 
 
 def main() -> None:

@@ -13,6 +13,8 @@ from plumbline.ledger.models import Artefact, Run
 from tests.engine.pipelines import BLOCKS, computed, last_run, study
 from tests.engine.toys import Prices
 
+pytestmark = pytest.mark.usefixtures("each_database")
+
 HOURS = 3600.0
 
 

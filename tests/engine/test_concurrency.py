@@ -16,6 +16,8 @@ from plumbline.ledger.queries import get_run, list_runs
 from tests.engine.interrupted import waiting
 from tests.engine.pipelines import BLOCKS, computed, last_run, study
 
+pytestmark = pytest.mark.usefixtures("each_database")
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 START = "from tests.engine.interrupted import main; main()"
 

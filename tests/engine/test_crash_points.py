@@ -1,4 +1,5 @@
 import json
+import os
 import subprocess
 import sys
 from collections import Counter
@@ -12,11 +13,16 @@ SERVER = "from tests.engine.crash_server import main; main()"
 KINDS = {"write", "flush", "fsync", "rename", "statement", "commit"}
 
 
-@pytest.fixture(scope="module")
-def report(tmp_path_factory: pytest.TempPathFactory) -> Any:
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def report(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    environment = dict(os.environ)
+    if request.param == "postgresql":
+        environment["PLUMBLINE_TEST_SERVER"] = request.getfixturevalue("postgres").url
     folder = tmp_path_factory.mktemp("crashes")
     command = [sys.executable, "-c", SERVER, str(folder), "points"]
-    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 

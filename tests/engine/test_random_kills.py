@@ -13,11 +13,13 @@ KILLS = 20
 MARK = f"random-kills-of-{os.getpid()}"
 
 
-@pytest.fixture(scope="module")
-def report(tmp_path_factory: pytest.TempPathFactory) -> Any:
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def report(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Any:
     folder = tmp_path_factory.mktemp("kills")
     command = [sys.executable, "-c", SERVER, str(folder), str(KILLS), "7"]
     environment = {**os.environ, "PLUMBLINE_TEST_MARK": MARK}
+    if request.param == "postgresql":
+        environment["PLUMBLINE_TEST_SERVER"] = request.getfixturevalue("postgres").url
     done = subprocess.run(
         command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False
     )

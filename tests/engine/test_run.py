@@ -1,3 +1,5 @@
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
@@ -10,6 +12,8 @@ from plumbline.engine.run import RunOptions
 from plumbline.ledger.queries import get_run, list_runs, tasks_of_run
 from tests.engine.pipelines import BLOCKS, computed, in_state, states, study
 from tests.engine.toys import ASSETS, Prices, Rounded, Summary
+
+pytestmark = pytest.mark.usefixtures("each_database")
 
 WEALTH = {place for place in BLOCKS if place[0] == "wealth"}
 
@@ -25,11 +29,12 @@ def test_a_run_computes_every_block_once_and_a_second_run_none(project: Project)
 
 @pytest.mark.parametrize("workers", [2, 4])
 def test_processes_give_the_bits_of_serial_and_compute_the_same_blocks(
-    project: Project, tmp_path, workers: int
+    project: Project, tmp_path, another_database: Callable[[], None], workers: int
 ) -> None:
     from plumbline.engine.project import create_project
 
     alone = project.engine.run(study(), Serial())
+    another_database()
     other = create_project(tmp_path / "other")
     shared = other.engine.run(study(), Processes(workers))
     assert shared.digests == alone.digests
@@ -74,13 +79,14 @@ def test_an_input_computed_to_equal_content_ends_the_wave(project: Project) -> N
 
 
 def test_a_longer_series_equals_a_full_run_and_computes_only_what_its_bars_reach(
-    project: Project, tmp_path
+    project: Project, tmp_path, another_database: Callable[[], None]
 ) -> None:
     from plumbline.engine.project import create_project
 
     project.engine.run(study(), Serial())
     longer = study(Prices(n_bars=120))
     grown = project.engine.run(longer, Serial())
+    another_database()
     full = create_project(tmp_path / "other").engine.run(longer, Serial())
     assert grown.digests == full.digests
     done = computed(project, grown.run_id)

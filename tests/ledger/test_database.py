@@ -6,14 +6,23 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.exc import OperationalError
 
+from plumbline.core.address import Address
 from plumbline.core.errors import ProjectError
-from plumbline.ledger.database import Database, insert_absent, insert_or_replace, open_database
+from plumbline.core.settings import read_settings
+from plumbline.ledger.database import Database, open_database
 from plumbline.ledger.models import Metric, Run, SourceFile
+from plumbline.ledger.rows import insert_absent, insert_or_replace
+from plumbline.ledger.schema import revision_of, revisions
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Database:
-    found = open_database(tmp_path / "ledger.db")
+def place(tmp_path: Path, each_database: str) -> Path | Address:
+    return read_settings().database or tmp_path / "ledger.db"
+
+
+@pytest.fixture
+def database(place: Path | Address) -> Database:
+    found = open_database(place)
     found.create_tables()
     return found
 
@@ -59,7 +68,9 @@ def test_a_transaction_that_fails_leaves_nothing(database: Database) -> None:
 
 
 @pytest.mark.parametrize("held", [False, True])
-def test_a_held_connection_reads_and_writes_like_any_other(database: Database, held: bool) -> None:
+def test_a_held_connection_reads_and_writes_like_any_other(
+    database: Database, place: Path | Address, held: bool
+) -> None:
     from contextlib import nullcontext
 
     with database.hold() if held else nullcontext():
@@ -73,10 +84,7 @@ def test_a_held_connection_reads_and_writes_like_any_other(database: Database, h
             insert_and_fail(database, "c")
         with database.hold():
             assert set(contents(database)) == {"a", "b"}
-        assert set(contents(open_database(Path(database.url.removeprefix("sqlite:///"))))) == {
-            "a",
-            "b",
-        }
+        assert set(contents(open_database(place))) == {"a", "b"}
     assert set(contents(database)) == {"a", "b"}
 
 
@@ -94,7 +102,8 @@ def test_writers_of_many_threads_queue(database: Database) -> None:
     assert len(contents(database)) == 60
 
 
-def test_sqlite_waits_syncs_and_checks_keys(database: Database) -> None:
+def test_sqlite_waits_syncs_and_checks_keys(tmp_path: Path) -> None:
+    database = open_database(tmp_path / "ledger.db")
     with database.read() as connection:
         found = {
             name: connection.exec_driver_sql(f"PRAGMA {name}").scalar_one()
@@ -128,7 +137,8 @@ def refuse_to_write(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         patched.setattr(os, "access", lambda *_: False)
         reader = open_database(path)
     assert reader.is_read_only
-    assert reader.has_tables()
+    with reader.read() as connection:
+        assert revision_of(connection) == revisions()[-1]
     with pytest.raises(OperationalError, match="readonly"), reader.begin() as connection:
         connection.exec_driver_sql("DELETE FROM runs")
 

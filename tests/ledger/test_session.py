@@ -9,7 +9,7 @@ from sqlalchemy import select, update
 
 from plumbline.core.errors import MissingDataError
 from plumbline.engine.executors.serial import Serial
-from plumbline.engine.project import Project, create_project, open_project
+from plumbline.engine.project import Project, create_project
 from plumbline.engine.run import RunOptions
 from plumbline.ledger.models import Artefact, Lineage, Run
 from plumbline.ledger.processes import is_dead, this_process
@@ -28,7 +28,7 @@ from tests.engine.pipelines import BLOCKS, study
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Project:
+def project(tmp_path: Path, each_database: str) -> Project:
     return create_project(tmp_path)
 
 
@@ -143,6 +143,40 @@ def test_metrics_are_kept_by_name_and_subject(project: Project) -> None:
     ]
 
 
+def test_what_one_database_cannot_hold_is_the_same_in_both(project: Project) -> None:
+    run_id = start(project)
+    metrics = {("ic", "a"): float("nan"), ("ic", "b"): float("inf"), ("ic", "B"): 5e-324}
+    project.engine.ledger.record_findings(run_id, metrics, [], "code")
+    found = metrics_of_run(project.database, run_id)
+    assert [(m["subject"], m["value"]) for m in found] == [
+        ("B", 5e-324),  # in the order of code points, whatever the server's language
+        ("a", None),
+        ("b", float("inf")),
+    ]
+    long, zero = "n" * 500, "a zero \0 character"
+    project.engine.ledger.record_mishap(run_id, Mishap(long, long, 1, "k", zero, zero))
+    block = Completion(long, long, None, "computed", zero, peak_bytes=2**40)
+    project.engine.ledger.commit(run_id, [block], {})
+    (failure,) = failures_of_run(project.database, run_id)
+    assert (failure["node"], failure["message"]) == (long, "a zero \\0 character")
+    (task,) = tasks_of_run(project.database, run_id)
+    assert (task["node"], task["peak_bytes"]) == (long, 2**40)
+    assert task["reason"] == failure["trace"] == "a zero \\0 character"
+
+
+def test_many_metrics_arrive_as_few_do_and_those_that_are_there_stay(project: Project) -> None:
+    run_id = start(project)
+    few = {("ic", "a\tb\\c"): 1.0, ("ic", "none"): None}
+    project.engine.ledger.record_findings(run_id, few, [], "code")
+    many = {("ic", f"s{i}"): i / 7 for i in range(3000)} | dict.fromkeys(few, 9.0)
+    project.engine.ledger.record_findings(run_id, many, [], "code")
+    project.engine.ledger.record_findings(run_id, many, [], "code")  # by the same connection
+    found = {
+        (m["name"], m["subject"]): m["value"] for m in metrics_of_run(project.database, run_id)
+    }
+    assert found == many | few
+
+
 def test_warnings_are_kept_in_their_order(project: Project) -> None:
     run_id = start(project)
     told = [("summary", "b", "no rank IC"), ("data", "", "short"), ("summary", "a", "no rank IC")]
@@ -165,13 +199,6 @@ def test_only_a_run_of_the_same_recipe_on_the_same_results_told_the_same(project
     assert run_that_told_the_same(project.database, other.run_id, "code") is None
     anew = project.engine.run(study(), Serial(), RunOptions(use_cache=False))
     assert run_that_told_the_same(project.database, anew.run_id, "code") is None
-
-
-def test_a_project_without_the_newest_tables_gets_them(project: Project) -> None:
-    with project.database.begin() as connection:
-        connection.exec_driver_sql("DROP TABLE warnings")
-    again = open_project(project.root)
-    assert warnings_of_run(again.database, "any") == []
 
 
 def test_a_frozen_clock_leaves_the_order_of_runs(

@@ -139,11 +139,12 @@ def _is_usage(error: Exception, *, as_json: bool) -> bool:
 
 def _is_database(error: Exception, *, as_json: bool) -> bool:
     """Show what the metadata database refused: it is full, damaged, or not to be written."""
-    cause = getattr(error, "orig", None)
-    if cause is None:
+    if getattr(error, "orig", None) is None:
         return False
-    advice = "see that the disk has room and .plumbline can be written; then: plumbline doctor"
-    console.fail(PlumblineError(f"the project's database: {cause}; {advice}"), as_json=as_json)
+    from plumbline.ledger.database import refusal
+
+    told = f"the project's database: {refusal(error)}; then: plumbline doctor"
+    console.fail(PlumblineError(told), as_json=as_json)
     return True
 
 

@@ -7,14 +7,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import final
 
+from plumbline.core.address import Address, parse_address
 from plumbline.core.errors import ParameterError
 
 ENVIRONMENT = {
     "PLUMBLINE_CACHE_DIR": "folder for compiled kernels; default: the user's cache folder",
     "PLUMBLINE_CACHE_BYTES": "size that stored results of a project may reach; default 20e9",
+    "PLUMBLINE_DATABASE": "URL of a PostgreSQL database for new projects; default: a SQLite file",
     "PLUMBLINE_EXECUTOR": "executor of `plumbline run`: serial or processes; default serial",
     "PLUMBLINE_NOW": "ISO time that replaces the clock wherever a time stamp enters a result",
     "PLUMBLINE_OWNER": "name written to the ledger as owner of a run; default: the login name",
+    "PLUMBLINE_SLOW_QUERY_MS": "milliseconds from which on a statement is logged; default: none is",
     "PLUMBLINE_WORKERS": "worker processes of the executor `processes`; default: all cores",
 }
 
@@ -45,17 +48,21 @@ class Settings:
     ----------
     cache_dir : folder for compiled kernels, shared by all projects of a user.
     cache_bytes : size that the stored results of one project may reach, bytes.
+    database : where new projects have their database, or None for a file of their own.
     executor : name of the executor.
     now : fixed time, or None for the clock.
     owner : who runs.
+    slow_query_ms : time from which on a statement of the database is logged, or None for no log.
     workers : number of worker processes.
     """
 
     cache_dir: Path
     cache_bytes: int
+    database: Address | None
     executor: str
     now: datetime | None
     owner: str
+    slow_query_ms: int | None
     workers: int
 
 
@@ -77,14 +84,18 @@ def read_settings() -> Settings:
     cache_bytes = _positive("PLUMBLINE_CACHE_BYTES", 20_000_000_000, problems)
     workers = _positive("PLUMBLINE_WORKERS", os.cpu_count() or 1, problems)
     now = _moment("PLUMBLINE_NOW", problems)
+    database = _database("PLUMBLINE_DATABASE", problems)
+    slow_query_ms = _slow_query_ms("PLUMBLINE_SLOW_QUERY_MS", problems)
     if problems:
         raise ParameterError("; ".join(problems))
     return Settings(
         cache_dir=_cache_dir(),
         cache_bytes=cache_bytes,
+        database=database,
         executor=os.environ.get("PLUMBLINE_EXECUTOR", "serial"),
         now=now,
         owner=os.environ.get("PLUMBLINE_OWNER") or _login(),
+        slow_query_ms=slow_query_ms,
         workers=workers,
     )
 
@@ -167,6 +178,21 @@ def _positive(name: str, default: int, problems: list[str]) -> int:
         problems.append(f"{name}={text!r} is not a whole number of at least 1")
         return default
     return int(value)
+
+
+def _slow_query_ms(name: str, problems: list[str]) -> int | None:
+    return _positive(name, 1, problems) if os.environ.get(name) is not None else None
+
+
+def _database(name: str, problems: list[str]) -> Address | None:
+    text = os.environ.get(name)
+    if not text:
+        return None
+    try:
+        return parse_address(text)
+    except ParameterError as error:
+        problems.append(f"{name}: {error}")
+        return None
 
 
 def _moment(name: str, problems: list[str]) -> datetime | None:

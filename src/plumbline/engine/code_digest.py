@@ -35,8 +35,9 @@ from plumbline.engine.imports import (
     path_of,
     versions_of,
 )
-from plumbline.ledger.database import Database, insert_absent
+from plumbline.ledger.database import Database
 from plumbline.ledger.models import SourceFile
+from plumbline.ledger.rows import insert_absent
 
 _MACHINERY = ("engine", "lake", "ledger", "report", "cli", "web")
 _NO_NUMBERS = ("plumbline.core.errors", "plumbline.core.settings")  # raise or configure only

@@ -12,7 +12,7 @@ from plumbline.engine.objects import names_in
 from plumbline.engine.project import Project
 from plumbline.engine.root import project_option
 from plumbline.lake.soundness import Lacking, lacking_versions
-from plumbline.ledger.database import REFUSALS, refusal
+from plumbline.ledger.database import REFUSALS, quick_check, refusal
 from plumbline.ledger.models import Artefact
 from plumbline.ledger.queries import keys_of_newest_runs, unstable_blocks
 
@@ -57,18 +57,12 @@ def checks_of(project: Project, *, deep: bool = False) -> list[Check]:
 
 
 def _database(project: Project) -> Check:
-    if project.database.engine.dialect.name != "sqlite":
-        return Check("database", ok=True, found=project.database.engine.dialect.name)
     try:
-        with project.database.read() as connection:
-            found = str(connection.exec_driver_sql("PRAGMA quick_check").scalar_one())
-            connection.exec_driver_sql(f"PRAGMA busy_timeout = {_PATIENCE_MS}")
-            connection.exec_driver_sql("BEGIN IMMEDIATE")  # what every command that writes needs
-            connection.exec_driver_sql("DELETE FROM runs WHERE 0")
-            connection.exec_driver_sql("ROLLBACK")
+        found = quick_check(project.database, _PATIENCE_MS)
     except REFUSALS as error:
         return Check("database", ok=False, found=refusal(error))
-    return Check("database", ok=found == "ok", found=found)
+    told = f"{found}, {project.database.url}" if project.database.is_on_server else found
+    return Check("database", ok=found == "ok", found=told)
 
 
 def _determinism(project: Project) -> Check:

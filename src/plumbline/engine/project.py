@@ -6,13 +6,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, final
 
-from plumbline.core.errors import ProjectError
+from plumbline.core.address import Address
+from plumbline.core.errors import ParameterError, ProjectError
+from plumbline.core.settings import read_settings
 from plumbline.engine.cache import Cache
 from plumbline.engine.code_digest import CodeDigests
 from plumbline.engine.objects import ObjectStore
 from plumbline.engine.root import STORE, project_root, projects_below
 from plumbline.engine.run import Engine
 from plumbline.ledger.database import START_AGAIN, Database, open_database
+from plumbline.ledger.place import FILE, choose_place, open_place, read_place, take_place
 from plumbline.ledger.session import Ledger
 
 if TYPE_CHECKING:
@@ -30,7 +33,7 @@ class Project:
     Parameters
     ----------
     root : the folder; paths in recipes start from the recipe's own folder, not from here.
-    database : lake catalogue, cache index and ledger, in one file, so that they commit together.
+    database : lake catalogue, cache index and ledger, in one, so that they commit together.
     """
 
     root: Path
@@ -66,24 +69,58 @@ class Project:
         return Engine(Cache(self.database, objects), Ledger(self.database), self.codes)
 
 
-def create_project(root: Path) -> Project:
-    """Make a folder a project; one that is there already is opened."""
+def create_project(root: Path, address: Address | None = None) -> Project:
+    """Make a folder a project; one that is there already is opened.
+
+    Parameters
+    ----------
+    address : where a new project has its database; default: what ``PLUMBLINE_DATABASE`` says, else
+        a SQLite file in the folder.
+
+    Raises
+    ------
+    ParameterError
+        If the project is there and uses another database.
+    ProjectError
+        If folder or database cannot be made or used.
+    """
     store = root / STORE
     try:
         store.mkdir(parents=True, exist_ok=True)
     except (OSError, FileExistsError) as error:
         raise ProjectError(f"cannot create {store}: {error}") from error
     mark = store / "format"
-    if not mark.exists():
-        open_database(store / "plumbline.db").create_tables()
-        draft = store / f".format-{uuid.uuid4().hex}"
-        draft.write_text(FORMAT + "\n")
-        draft.replace(mark)  # at once, so that nobody reads half of it
-    return open_project(root)
+    if mark.exists():
+        _require_place(store, address)
+        return open_project(root, address)
+    address = address or read_settings().database
+    place = read_place(store) if address is None else choose_place(store, address)
+    if place is None:
+        open_database(store / FILE).create_tables()
+    else:
+        take_place(place, store)  # whose folder names it by now, so that a creation can go on
+    draft = store / f".format-{uuid.uuid4().hex}"
+    draft.write_text(FORMAT + "\n")
+    draft.replace(mark)  # at once, so that nobody reads half of it
+    return open_project(root, address)
 
 
-def open_project(folder: Path) -> Project:
+def _require_place(store: Path, address: Address | None) -> None:
+    place = read_place(store)
+    if address is not None and address != (None if place is None else place.address):
+        here = f"the file {store / FILE}" if place is None else str(place.address)
+        raise ParameterError(
+            f"the project in {store.parent} uses {here}, not {address}; to move it, type: "
+            "plumbline migrate --to URL"
+        )
+
+
+def open_project(folder: Path, address: Address | None = None) -> Project:
     """Open the project of a folder, or of the nearest folder above that has one.
+
+    Parameters
+    ----------
+    address : of its database on a server, where the caller knows the password.
 
     Raises
     ------
@@ -112,11 +149,11 @@ def open_project(folder: Path) -> Project:
             f"{root / STORE} has format {found!r}; this version of Plumbline reads {FORMAT!r}: "
             f"move it away and type `plumbline init {root}`; data are read, results computed again"
         )
-    path = root / STORE / "plumbline.db"
-    if not (path.is_file() and path.stat().st_size):  # it was made before the format's mark
-        state = "is empty" if path.is_file() else "is not there"
+    store = root / STORE
+    path = store / FILE
+    if read_place(store) is None and not (path.is_file() and path.stat().st_size):
+        state = "is empty" if path.is_file() else "is not there"  # it is older than the mark
         raise ProjectError(f"{path} {state}, though the project was made; {START_AGAIN}")
-    database = open_database(path)
-    if not database.has_tables():  # made by a version that did not have all of them
-        database.create_tables()
+    database = open_place(store, address)
+    database.create_tables()  # what versions before this one did not have of them
     return Project(root, database)

@@ -9,37 +9,16 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Literal, final
 
-from sqlalchemy import (
-    Column,
-    Connection,
-    DateTime,
-    Integer,
-    String,
-    Table,
-    Text,
-    delete,
-    insert,
-    inspect,
-    select,
-)
+from sqlalchemy import delete, insert, select
 
 from plumbline.core.settings import clock_time
-from plumbline.ledger.database import Base, Database
+from plumbline.lake.tables import breakers
+from plumbline.ledger.database import Database
 
 FAILURES = 5
 """Failures in a row after which a breaker opens."""
 COOLDOWN = timedelta(seconds=60)
 """How long an open breaker lets no call pass."""
-
-breakers = Table(  # the last state of the breaker of each remote source
-    "lake_breakers",
-    Base.metadata,
-    Column("source", String(200), primary_key=True),
-    Column("state", String(10), nullable=False),
-    Column("failures", Integer, nullable=False),
-    Column("last_error", Text, nullable=False),
-    Column("since", DateTime(timezone=True), nullable=False),
-)
 
 
 @final
@@ -120,7 +99,6 @@ class Breaker:
         if self._database is None or self._database.is_read_only:
             return
         with self._database.begin() as connection:
-            _ensure(connection)
             connection.execute(delete(breakers).where(breakers.c.source == state.source))
             row = {**vars(state), "since": state.since.replace(tzinfo=UTC)}
             connection.execute(insert(breakers), [row])
@@ -128,7 +106,7 @@ class Breaker:
 
 def breaker_states(database: Database | None) -> list[BreakerState]:
     """Return the last state of every breaker that a database knows, by name of its source."""
-    if database is None or not inspect(database.engine).has_table(breakers.name):
+    if database is None:
         return []
     with database.read() as connection:
         rows = connection.execute(select(breakers).order_by(breakers.c.source)).all()
@@ -140,8 +118,3 @@ def breaker_states(database: Database | None) -> list[BreakerState]:
 
 def _naive(moment: datetime) -> datetime:
     return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
-
-
-def _ensure(connection: Connection) -> None:
-    """Make the table in a database that is older than it."""
-    breakers.create(connection, checkfirst=True)

@@ -7,13 +7,13 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, Table, delete, insert, inspect, select
+from sqlalchemy import Connection, Table, delete, insert, select
 
 from plumbline.lake.dataset import Dataset
 from plumbline.lake.parts import Digests, DigestsOf, Part
 from plumbline.lake.patches import DIGEST_BYTES, part_patches
 from plumbline.lake.segments import Segment
-from plumbline.lake.tables import dataset_parts, datasets, files, part_segments, parts, segments
+from plumbline.lake.tables import dataset_parts, datasets, part_segments, parts, segments
 from plumbline.ledger.database import Database
 
 _BOUND_VALUES = 500  # SQLite binds a limited number of values
@@ -30,8 +30,7 @@ _HEAD = (
 
 def create_missing(database: Database) -> None:
     """Create the catalogue's tables if they are not there; a look costs no lock."""
-    if not inspect(database.engine).has_table(files.name):
-        database.create_tables()
+    database.create_tables()
 
 
 def add_dataset(connection: Connection, dataset: Dataset) -> None:

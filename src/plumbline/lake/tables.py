@@ -13,6 +13,7 @@ from sqlalchemy import (
     Text,
 )
 
+from plumbline.ledger.columns import words
 from plumbline.ledger.database import Base
 
 _ID = String(64)
@@ -68,7 +69,7 @@ part_segments = Table(  # which files hold a part; compaction changes that, and 
 versions = Table(  # what a name meant, from when
     "lake_versions",
     Base.metadata,
-    Column("name", String(200), primary_key=True),
+    Column("name", words(200), primary_key=True),
     Column("version", Integer, primary_key=True),
     Column("dataset_id", ForeignKey(datasets.c.dataset_id), nullable=False, index=True),
     Column("created", DateTime(timezone=True), nullable=False),
@@ -78,7 +79,7 @@ versions = Table(  # what a name meant, from when
 ingests = Table(  # which source, read by which rules and code, gave which version of a name
     "lake_ingests",
     Base.metadata,
-    Column("name", String(200), primary_key=True),
+    Column("name", words(200), primary_key=True),
     Column("version", Integer, primary_key=True),
     Column("key", _ID, primary_key=True, index=True),
     Column("dataset_id", ForeignKey(datasets.c.dataset_id), nullable=False, index=True),
@@ -98,4 +99,13 @@ files = Table(  # states of source files when their contents were digested
     Column("seen_ns", BigInteger, nullable=False),
     Column("inode", BigInteger, nullable=False),
     Column("digest", _ID, nullable=False),
+)
+breakers = Table(  # the last state of the breaker of each remote source
+    "lake_breakers",
+    Base.metadata,
+    Column("source", words(200), primary_key=True),
+    Column("state", String(10), nullable=False),
+    Column("failures", Integer, nullable=False),
+    Column("last_error", Text, nullable=False),
+    Column("since", DateTime(timezone=True), nullable=False),
 )

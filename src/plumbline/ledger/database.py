@@ -4,20 +4,25 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+import weakref
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, final
-from urllib.parse import quote
+from typing import Any, TypeVar, final
 
-from sqlalchemy import Connection, Engine, create_engine, event, inspect, or_
+from sqlalchemy import Connection
+from sqlalchemy.engine import RootTransaction
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.orm import DeclarativeBase
-from sqlalchemy.pool import NullPool
 
+from plumbline.core.address import Address
 from plumbline.core.errors import ProjectError
+from plumbline.core.settings import read_settings
+from plumbline.ledger import postgresql, sqlite
+from plumbline.ledger.slow_statements import log_slow_statements
 
-_BUSY_SECONDS = 60.0
+_BACK_SECONDS = 30.0  # that a server which was reached before is waited for, as while it restarts
+_PAUSE_SECONDS = 0.1
 START_AGAIN = (
     "restore it from a backup; without one move .plumbline away and begin with `plumbline init`: "
     "data are read and results computed again, the history of runs is lost"
@@ -26,6 +31,8 @@ START_AGAIN = (
 REFUSALS = (DatabaseError, sqlite3.DatabaseError)
 """What a database raises that cannot be used; the second kind while a connection is opened."""
 
+T = TypeVar("T")
+
 
 class Base(DeclarativeBase):
     """Registry of all tables; each room declares its own beside the code that writes them."""
@@ -33,36 +40,55 @@ class Base(DeclarativeBase):
 
 @final
 class Database:
-    """A metadata database.
+    """A metadata database: a SQLite file, or a schema of a PostgreSQL database.
 
-    SQLite runs in WAL mode: readers never wait, and a writer waits up to a minute for another.
-    Every transaction takes the write lock when it begins, so that two processes on one project
-    queue instead of failing half-way.
+    Readers never wait. Every transaction that writes waits for its turn when it begins, up to a
+    minute, so that two processes on one project queue instead of failing half-way.
+
+    A connection to a server that is lost between transactions is opened again, for half a minute
+    if need be; what was begun and not committed is an error. A process that was forked opens
+    connections of its own.
 
     Parameters
     ----------
-    url : SQLAlchemy URL, such as ``sqlite:////path/plumbline.db``.
+    place : URL of a SQLite file, such as ``sqlite:////path/plumbline.db``, or an address.
     is_read_only : whether it cannot be written; a transaction that writes is refused.
     """
 
-    def __init__(self, url: str, *, is_read_only: bool = False) -> None:
-        self.url = url
+    def __init__(self, place: str | Address, *, is_read_only: bool = False) -> None:
+        self.url = str(place)
         self.is_read_only = is_read_only
-        self.engine = _engine(url, is_read_only=is_read_only)
+        self.schema = place.schema if isinstance(place, Address) else None
+        if isinstance(place, Address):
+            self.engine = postgresql.postgresql_engine(place)
+            self.turn = postgresql.turn_at(place.schema)
+        else:
+            self.engine = sqlite.sqlite_engine(place, is_read_only=is_read_only)
+            self.turn = sqlite.TURN
+        log_slow_statements(self.engine, read_settings().slow_query_ms)
         self._held = threading.local()
+        self._lost_at: float | None = None
+        self._was_reached = False
+        _open.add(self)
+        weakref.finalize(self, self.engine.dispose)
+
+    @property
+    def is_on_server(self) -> bool:
+        """Return whether a server keeps it, which can come and go."""
+        return self.schema is not None
 
     @contextmanager
     def begin(self) -> Iterator[Connection]:
         """Open a transaction that writes: committed at the end, rolled back on an error."""
-        with self._connection() as connection, connection.begin():
-            if connection.dialect.name == "sqlite":
-                connection.exec_driver_sql("BEGIN IMMEDIATE")
+        with self._connection() as connection, self._patiently(lambda: self._begun(connection)):
             yield connection
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """Open a connection for reading; each statement sees what is committed by then."""
         with self._connection() as connection:
+            if self.is_on_server:
+                self._patiently(lambda: _ping(connection))
             yield connection
 
     @contextmanager
@@ -71,7 +97,7 @@ class Database:
         if self._idle() is not None:
             yield
             return
-        with self.engine.connect() as connection:
+        with self._patiently(self.engine.connect) as connection:
             self._held.connection = connection
             try:
                 yield
@@ -82,7 +108,7 @@ class Database:
     def _connection(self) -> Iterator[Connection]:
         held = self._idle()
         if held is None:
-            with self.engine.connect() as connection:
+            with self._patiently(self.engine.connect) as connection:
                 yield connection
             return
         try:
@@ -95,135 +121,129 @@ class Database:
         connection: Connection | None = getattr(self._held, "connection", None)
         return None if connection is None or connection.in_transaction() else connection
 
+    def _begun(self, connection: Connection) -> RootTransaction:
+        transaction = connection.begin()
+        try:
+            connection.exec_driver_sql(self.turn)
+        except BaseException:
+            transaction.close()
+            raise
+        return transaction
+
+    def _patiently(self, act: Callable[[], T]) -> T:
+        """Return what an act gives, done again while a server that was reached before is away.
+
+        Of one outage only the first to meet it waits: what fails after it fails at once.
+        """
+        while True:
+            try:
+                result = act()
+            except DatabaseError as error:
+                if not (self.is_on_server and self._was_reached and postgresql.is_lost(error)):
+                    raise
+                self._lost_at = self._lost_at or time.monotonic()
+                if time.monotonic() > self._lost_at + _BACK_SECONDS:
+                    raise
+                time.sleep(_PAUSE_SECONDS)
+            else:
+                self._was_reached, self._lost_at = True, None
+                return result
+
+    def forked(self) -> list[Any]:
+        """Forget what belongs to the parent process; return it, to be kept and never used."""
+        of_the_parent = [self.engine.pool, self._held]
+        self.engine.dispose(close=False)
+        self._held = threading.local()
+        return of_the_parent
+
     def create_tables(self) -> None:
-        """Create the tables that are missing."""
-        with self.begin() as connection:
-            Base.metadata.create_all(connection)
+        """Bring the tables to the form of this version; where they have it, nothing is locked.
 
-    def has_tables(self) -> bool:
-        """Return whether every table is there; a look takes no lock."""
-        return set(Base.metadata.tables) <= set(inspect(self.engine).get_table_names())
+        Raises
+        ------
+        ProjectError
+            If a newer version made them, or they are of an older one and cannot be written.
+        """
+        from plumbline.ledger.schema import bring_up_to_date
+
+        bring_up_to_date(self)
 
 
-def open_database(path: Path) -> Database:
-    """Open the SQLite file of a project; the folder must exist.
+_open: "weakref.WeakSet[Database]" = weakref.WeakSet()
+_of_the_parent: list[Any] = []
 
-    Where file or folder cannot be written, it is opened for reading.
+
+def _after_fork() -> None:
+    for database in list(_open):
+        _of_the_parent.extend(database.forked())
+
+
+os.register_at_fork(after_in_child=_after_fork)
+
+
+def open_database(place: Path | Address) -> Database:
+    """Open the SQLite file of a project, whose folder must exist, or a database on a server.
+
+    Where it cannot be written, it is opened for reading.
 
     Raises
     ------
     ProjectError
-        If the file is no database or cannot be opened; it says what to do.
+        If it is no database or cannot be opened; it says what to do.
+    MissingExtraError
+        If the library for PostgreSQL is not installed.
     """
-    database = _database(path)
+    if isinstance(place, Address):
+        return _open_on_server(place)
+    url, is_read_only = sqlite.sqlite_url(place)
+    database = Database(url, is_read_only=is_read_only)
     try:
         with database.read() as connection:
-            connection.exec_driver_sql("SELECT count(*) FROM sqlite_master")
+            sqlite.look(connection)
     except REFUSALS as error:
-        raise ProjectError(f"{path} cannot be opened as a database: {refusal(error)}") from error
+        raise ProjectError(f"{place} cannot be opened as a database: {refusal(error)}") from error
     return database
 
 
-def _database(path: Path) -> Database:
-    if not path.exists() or all(os.access(p, os.W_OK) for p in (path, path.parent)):
-        return Database(f"sqlite:///{quote(str(path))}")
-    log = path.with_name(f"{path.name}-wal")
-    is_settled = not log.exists() or log.stat().st_size == 0  # else its pages count too
-    mode = "immutable=1" if is_settled else "mode=ro"
-    place = quote(quote(str(path)))  # SQLAlchemy takes one layer off, SQLite the other
-    return Database(f"sqlite:///file:{place}?{mode}&uri=true", is_read_only=True)
+def _open_on_server(address: Address) -> Database:
+    database = Database(address)
+    try:
+        with database.read() as connection:
+            problem = postgresql.look(connection)
+            database.is_read_only = postgresql.can_only_read(connection)
+    except REFUSALS as error:
+        raise ProjectError(f"{address} cannot be opened: {refusal(error)}") from error
+    if problem is not None:
+        raise ProjectError(f"{address} cannot be used: {problem}")
+    return database
+
+
+def quick_check(database: Database, patience_ms: int) -> str:
+    """Return ``ok`` if a database is whole, as far as it tells, and can be written; else why not.
+
+    Parameters
+    ----------
+    patience_ms : how long another writer is waited for, milliseconds.
+    """
+    with database.read() as connection:
+        if not database.is_on_server:
+            return sqlite.quick_check(connection, patience_ms)
+        connection.rollback()
+        return postgresql.quick_check(connection, database.turn, patience_ms)
+
+
+def _ping(connection: Connection) -> None:
+    try:
+        connection.exec_driver_sql("SELECT 1")
+    except DatabaseError:
+        connection.rollback()  # so that the next try opens a connection anew
+        raise
 
 
 def refusal(error: Exception) -> str:
     """Return what the database said when it refused, and what to do about it."""
-    text = str(getattr(error, "orig", error))
-    return f"{text}; {_advice(text)}"
-
-
-def _advice(text: str) -> str:
-    if "locked" in text:
-        return "another process holds it: let that end, or end it, and give the command again"
-    if "readonly" in text or "unable to open" in text or "full" in text:
-        return "see that its folder and its files can be written and the disk has room"
-    return START_AGAIN
-
-
-def insert_absent(
-    connection: Connection, model: type[Base], rows: Sequence[Mapping[str, Any]]
-) -> None:
-    """Insert rows, leaving out those whose key is there already."""
-    if rows:
-        connection.execute(_insert(connection, model).on_conflict_do_nothing(), list(rows))
-
-
-def insert_or_replace(
-    connection: Connection,
-    model: type[Base],
-    rows: Sequence[Mapping[str, Any]],
-    unless_equal: Sequence[str] = (),
-) -> None:
-    """Insert rows; one whose key is there already takes the place of the earlier row.
-
-    Parameters
-    ----------
-    unless_equal : columns; a row that agrees in all with the earlier one leaves it as it is.
-    """
-    if not rows:
-        return
-    table = Base.metadata.tables[model.__tablename__]
-    statement = _insert(connection, model)
-    keys = [column.name for column in table.primary_key.columns]
-    names = [column.name for column in table.columns]
-    values = {name: statement.excluded[name] for name in names if name not in keys}
-    differs = None
-    if unless_equal:
-        differs = or_(*(table.c[name] != statement.excluded[name] for name in unless_equal))
-    statement = statement.on_conflict_do_update(index_elements=keys, set_=values, where=differs)
-    connection.execute(statement, list(rows))
-
-
-def _insert(connection: Connection, model: type[Base]) -> Any:
-    table = Base.metadata.tables[model.__tablename__]
-    if connection.dialect.name == "postgresql":
-        from sqlalchemy.dialects.postgresql import insert as insert_postgresql
-
-        return insert_postgresql(table)
-    from sqlalchemy.dialects.sqlite import insert as insert_sqlite
-
-    return insert_sqlite(table)
-
-
-def _engine(url: str, *, is_read_only: bool) -> Engine:
-    engine = create_engine(url, poolclass=NullPool if url.startswith("sqlite") else None)
-    if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", _prepare_reading if is_read_only else _prepare_sqlite)
-    return engine
-
-
-def _prepare_reading(connection: Any, _record: Any) -> None:
-    connection.isolation_level = None
-    connection.execute("PRAGMA query_only = ON")
-
-
-def _begin_wal(cursor: sqlite3.Cursor) -> None:
-    """Set the journal's mode; SQLite does not wait for its turn by itself where that changes it."""
-    until = time.monotonic() + _BUSY_SECONDS
-    while True:
-        try:
-            cursor.execute("PRAGMA journal_mode = WAL")
-        except sqlite3.OperationalError as error:
-            if "locked" not in str(error) or time.monotonic() > until:
-                raise
-            time.sleep(0.01)
-        else:
-            return
-
-
-def _prepare_sqlite(connection: Any, _record: Any) -> None:
-    connection.isolation_level = None  # transactions begin where Database.begin says
-    cursor = connection.cursor()
-    cursor.execute(f"PRAGMA busy_timeout = {int(_BUSY_SECONDS * 1000)}")
-    _begin_wal(cursor)
-    cursor.execute("PRAGMA synchronous = FULL")
-    cursor.execute("PRAGMA foreign_keys = ON")
-    cursor.close()
+    cause = getattr(error, "orig", None) or error
+    text = " ".join(str(cause).split())
+    if isinstance(cause, sqlite3.Error):
+        return f"{text}; {sqlite.advice(text) or START_AGAIN}"
+    return f"{text}; {postgresql.advice(text)}"

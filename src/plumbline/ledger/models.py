@@ -3,9 +3,10 @@
 from datetime import datetime
 from typing import final
 
-from sqlalchemy import JSON, DateTime, Float, ForeignKey, Index, Integer, String, Text
+from sqlalchemy import JSON, DateTime, Float, ForeignKey, Index, Integer, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from plumbline.ledger.columns import large_integer, words
 from plumbline.ledger.database import Base
 
 NONDETERMINISTIC = "Nondeterministic"
@@ -21,19 +22,24 @@ class Run(Base):
     """
 
     __tablename__ = "runs"
+    __table_args__ = (
+        Index("runs_by_state", "state"),
+        Index("runs_by_pipeline", "pipeline", "number"),
+        Index("runs_by_recipe", "recipe_digest", "number"),
+    )
 
-    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    id: Mapped[str] = mapped_column(words(32), primary_key=True)
     number: Mapped[int] = mapped_column(Integer, unique=True)
-    pipeline: Mapped[str] = mapped_column(String(200), index=True)
-    state: Mapped[str] = mapped_column(String(16))
-    owner: Mapped[str] = mapped_column(String(200))
+    pipeline: Mapped[str] = mapped_column(words(200))
+    state: Mapped[str] = mapped_column(words(16))
+    owner: Mapped[str] = mapped_column(words(200))
     started: Mapped[datetime] = mapped_column(DateTime, index=True)
     finished: Mapped[datetime | None] = mapped_column(DateTime)
     recipe: Mapped[str] = mapped_column(Text)
-    recipe_digest: Mapped[str] = mapped_column(String(64))
-    executor: Mapped[str] = mapped_column(String(200))
+    recipe_digest: Mapped[str] = mapped_column(words(64))
+    executor: Mapped[str] = mapped_column(words(200))
     machine: Mapped[dict[str, object]] = mapped_column(JSON)
-    process: Mapped[str] = mapped_column(String(200))
+    process: Mapped[str] = mapped_column(words(200))
 
 
 @final
@@ -41,18 +47,21 @@ class TaskRecord(Base):
     """What a run did with one block of one stage: computed, cached, kept, failed or blocked."""
 
     __tablename__ = "tasks"
-    __table_args__ = (Index("tasks_by_place", "node", "block"),)
+    __table_args__ = (
+        Index("tasks_by_place", "node", "block"),
+        Index("tasks_by_state", "run_id", "state"),
+    )
 
     run_id: Mapped[str] = mapped_column(ForeignKey("runs.id"), primary_key=True)
-    node: Mapped[str] = mapped_column(String(200), primary_key=True)
-    block: Mapped[str] = mapped_column(String(64), primary_key=True)
-    key: Mapped[str | None] = mapped_column(String(64), index=True)
-    state: Mapped[str] = mapped_column(String(16))
+    node: Mapped[str] = mapped_column(words(200), primary_key=True)
+    block: Mapped[str] = mapped_column(words(64), primary_key=True)
+    key: Mapped[str | None] = mapped_column(words(64), index=True)
+    state: Mapped[str] = mapped_column(words(16))
     reason: Mapped[str] = mapped_column(Text)
     finished: Mapped[datetime] = mapped_column(DateTime)
     seconds: Mapped[float | None] = mapped_column(Float)
-    peak_bytes: Mapped[int | None] = mapped_column(Integer)
-    worker: Mapped[str | None] = mapped_column(String(200))
+    peak_bytes: Mapped[int | None] = mapped_column(large_integer())
+    worker: Mapped[str | None] = mapped_column(words(200))
 
 
 @final
@@ -67,10 +76,10 @@ class FailureRecord(Base):
 
     id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)
     run_id: Mapped[str] = mapped_column(ForeignKey("runs.id"), index=True)
-    node: Mapped[str] = mapped_column(String(200))
-    block: Mapped[str] = mapped_column(String(64))
+    node: Mapped[str] = mapped_column(words(200))
+    block: Mapped[str] = mapped_column(words(64))
     attempt: Mapped[int] = mapped_column(Integer)
-    kind: Mapped[str] = mapped_column(String(200))
+    kind: Mapped[str] = mapped_column(words(200))
     message: Mapped[str] = mapped_column(Text)
     trace: Mapped[str] = mapped_column(Text)
     at: Mapped[datetime] = mapped_column(DateTime)
@@ -86,14 +95,14 @@ class Artefact(Base):
     __tablename__ = "artefacts"
     __table_args__ = (Index("artefacts_by_place", "pipeline", "node", "block"),)
 
-    key: Mapped[str] = mapped_column(String(64), primary_key=True)
-    basis: Mapped[str] = mapped_column(String(64), index=True)
-    digest: Mapped[str] = mapped_column(String(64), index=True)
+    key: Mapped[str] = mapped_column(words(64), primary_key=True)
+    basis: Mapped[str] = mapped_column(words(64), index=True)
+    digest: Mapped[str] = mapped_column(words(64), index=True)
     manifest: Mapped[str] = mapped_column(Text)
-    n_bytes: Mapped[int] = mapped_column(Integer)
-    pipeline: Mapped[str] = mapped_column(String(200))
-    node: Mapped[str] = mapped_column(String(200))
-    block: Mapped[str] = mapped_column(String(64))
+    n_bytes: Mapped[int] = mapped_column(large_integer())
+    pipeline: Mapped[str] = mapped_column(words(200))
+    node: Mapped[str] = mapped_column(words(200))
+    block: Mapped[str] = mapped_column(words(64))
     parts: Mapped[str] = mapped_column(Text)
     run_id: Mapped[str] = mapped_column(ForeignKey("runs.id"))
     created: Mapped[datetime] = mapped_column(DateTime)
@@ -110,9 +119,9 @@ class Lineage(Base):
         ForeignKey("artefacts.key", ondelete="CASCADE"), primary_key=True
     )
     position: Mapped[int] = mapped_column(Integer, primary_key=True)
-    name: Mapped[str] = mapped_column(String(200))
-    dataset_id: Mapped[str | None] = mapped_column(String(64))
-    digest: Mapped[str] = mapped_column(String(64), index=True)
+    name: Mapped[str] = mapped_column(words(200))
+    dataset_id: Mapped[str | None] = mapped_column(words(64))
+    digest: Mapped[str] = mapped_column(words(64), index=True)
 
 
 @final
@@ -122,8 +131,8 @@ class Metric(Base):
     __tablename__ = "metrics"
 
     run_id: Mapped[str] = mapped_column(ForeignKey("runs.id"), primary_key=True)
-    name: Mapped[str] = mapped_column(String(200), primary_key=True)
-    subject: Mapped[str] = mapped_column(String(200), primary_key=True)
+    name: Mapped[str] = mapped_column(words(200), primary_key=True)
+    subject: Mapped[str] = mapped_column(words(200), primary_key=True)
     value: Mapped[float | None] = mapped_column(Float)
 
 
@@ -134,7 +143,7 @@ class FindingsRecord(Base):
     __tablename__ = "findings"
 
     run_id: Mapped[str] = mapped_column(ForeignKey("runs.id"), primary_key=True)
-    code: Mapped[str] = mapped_column(String(64))
+    code: Mapped[str] = mapped_column(words(64))
 
 
 @final
@@ -145,8 +154,8 @@ class WarningRecord(Base):
 
     run_id: Mapped[str] = mapped_column(ForeignKey("runs.id"), primary_key=True)
     position: Mapped[int] = mapped_column(Integer, primary_key=True)
-    part: Mapped[str] = mapped_column(String(200))
-    subject: Mapped[str] = mapped_column(String(200))
+    part: Mapped[str] = mapped_column(words(200))
+    subject: Mapped[str] = mapped_column(words(200))
     text: Mapped[str] = mapped_column(Text)
 
 
@@ -156,7 +165,7 @@ class CodeRecord(Base):
 
     __tablename__ = "codes"
 
-    digest: Mapped[str] = mapped_column(String(64), primary_key=True)
+    digest: Mapped[str] = mapped_column(words(64), primary_key=True)
     files: Mapped[dict[str, str]] = mapped_column(JSON)
     libraries: Mapped[dict[str, str]] = mapped_column(JSON)
 
@@ -167,7 +176,17 @@ class SourceFile(Base):
 
     __tablename__ = "source_files"
 
-    content: Mapped[str] = mapped_column(String(64), primary_key=True)
-    python: Mapped[str] = mapped_column(String(16), primary_key=True)
-    syntax: Mapped[str] = mapped_column(String(64))
+    content: Mapped[str] = mapped_column(words(64), primary_key=True)
+    python: Mapped[str] = mapped_column(words(16), primary_key=True)
+    syntax: Mapped[str] = mapped_column(words(64))
     imports: Mapped[str] = mapped_column(Text)
+
+
+@final
+class ProjectMark(Base):
+    """Which project a database on a server belongs to: one row at most."""
+
+    __tablename__ = "project"
+
+    id: Mapped[str] = mapped_column(words(32), primary_key=True)
+    place: Mapped[str] = mapped_column(Text)

@@ -4,8 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Connection, and_, func, select
-from sqlalchemy.orm import aliased
+from sqlalchemy import Connection, func, select
 
 from plumbline.core.errors import UnknownNameError, nearest_names
 from plumbline.core.settings import current_time
@@ -23,19 +22,15 @@ from plumbline.ledger.models import (
 )
 from plumbline.ledger.processes import present_state
 
+_ALIKE = 20  # runs of one recipe; a run that found all its results is most often like the last
+
 
 def present_states(connection: Connection) -> dict[str, str]:
     """Return what each run that is recorded as running is by now: running, killed or unknown."""
     latest = (
-        select(TaskRecord.run_id, func.max(TaskRecord.finished).label("at"))
-        .group_by(TaskRecord.run_id)
-        .subquery()
+        select(func.max(TaskRecord.finished)).where(TaskRecord.run_id == Run.id).scalar_subquery()
     )
-    query = (
-        select(Run.id, Run.process, Run.started, latest.c.at)
-        .outerjoin(latest, latest.c.run_id == Run.id)
-        .where(Run.state == "running")
-    )
+    query = select(Run.id, Run.process, Run.started, latest).where(Run.state == "running")
     now = current_time().replace(tzinfo=None)
     return {
         run_id: present_state(process, now - max(started, at or started))
@@ -127,7 +122,8 @@ def get_run(database: Database, run_id: str) -> dict[str, Any]:
 
 def tasks_of_run(database: Database, run_id: str) -> list[dict[str, Any]]:
     """Return what a run did with each block, in the order of completion."""
-    query = select(TaskRecord).where(TaskRecord.run_id == run_id).order_by(TaskRecord.finished)
+    query = select(TaskRecord).where(TaskRecord.run_id == run_id)
+    query = query.order_by(TaskRecord.finished, TaskRecord.node, TaskRecord.block)
     with database.read() as connection:
         return [dict(row._mapping) for row in connection.execute(query)]
 
@@ -170,34 +166,32 @@ def run_that_told_the_same(database: Database, run_id: str, code: str) -> str | 
     """Return the latest run before whose numbers and warnings hold for a run too, or None.
 
     That is one of the same recipe on the same results, read by the same code; the run in question
-    found all of them: what a run computes itself it has to read.
+    found all of them: what a run computes itself it has to read. Only the newest runs are asked.
 
     Parameters
     ----------
     run_id : a finished run.
     code : digest of the code that takes numbers and warnings from results.
     """
-    mine, theirs = aliased(TaskRecord), aliased(TaskRecord)
-    this, other = aliased(Run), aliased(Run)
-    tasks = select(mine.node).where(mine.run_id == run_id)
-    same_result = and_(mine.node == theirs.node, mine.block == theirs.block, mine.key == theirs.key)
+    tasks = select(TaskRecord.node, TaskRecord.block, TaskRecord.key, TaskRecord.state)
     told = select(FindingsRecord.run_id).where(FindingsRecord.code == code)
+    recipe = select(Run.recipe_digest).where(Run.id == run_id).scalar_subquery()
+    alike = (
+        select(Run.id)
+        .where(Run.recipe_digest == recipe, Run.id != run_id, Run.id.in_(told))
+        .order_by(Run.number.desc())
+        .limit(_ALIKE)
+    )
     with database.read() as connection:
-        n_tasks = len(connection.execute(tasks).all())
-        if connection.execute(tasks.where(mine.state == "computed").limit(1)).first():
+        mine = connection.execute(tasks.where(TaskRecord.run_id == run_id)).all()
+        if not mine or any(task.state == "computed" or task.key is None for task in mine):
             return None
-        query = (
-            select(other.id)
-            .join(this, and_(this.id == run_id, this.recipe_digest == other.recipe_digest))
-            .join(theirs, theirs.run_id == other.id)
-            .join(mine, and_(mine.run_id == run_id, same_result))
-            .where(other.id != run_id, other.id.in_(told))
-            .group_by(other.id)
-            .having(func.count() == n_tasks)
-            .order_by(other.number.desc())
-            .limit(1)
-        )
-        return connection.execute(query).scalar()
+        wanted = {(task.node, task.block, task.key) for task in mine}
+        for other in connection.execute(alike).scalars().all():
+            found = connection.execute(tasks.where(TaskRecord.run_id == other)).all()
+            if wanted <= {(task.node, task.block, task.key) for task in found}:
+                return other
+    return None
 
 
 def run_that_used(

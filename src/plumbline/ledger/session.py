@@ -1,5 +1,6 @@
 """Writing to the ledger: a run begins, blocks are committed with their results, a run ends."""
 
+import math
 import os
 import platform
 import uuid
@@ -12,7 +13,7 @@ from typing import Any, final
 from sqlalchemy import Connection, Table, bindparam, func, select, update
 
 from plumbline.core.settings import clock_time, current_time, read_settings
-from plumbline.ledger.database import Base, Database, insert_absent, insert_or_replace
+from plumbline.ledger.database import Base, Database
 from plumbline.ledger.models import (
     NONDETERMINISTIC,
     Artefact,
@@ -27,6 +28,7 @@ from plumbline.ledger.models import (
 )
 from plumbline.ledger.processes import this_process
 from plumbline.ledger.queries import present_states
+from plumbline.ledger.rows import insert_absent, insert_or_replace
 
 _BOUND_VALUES = 500  # SQLite binds a limited number of values
 
@@ -139,7 +141,7 @@ class Ledger:
                 "block": c.block,
                 "key": c.key,
                 "state": c.state,
-                "reason": c.reason,
+                "reason": _storable(c.reason),
                 "finished": now,
                 "seconds": c.seconds,
                 "peak_bytes": c.peak_bytes,
@@ -186,7 +188,7 @@ class Ledger:
         code : digest of the code that took them from the results.
         """
         rows = [
-            {"run_id": run_id, "name": name, "subject": subject, "value": value}
+            {"run_id": run_id, "name": name, "subject": subject, "value": _number(value)}
             for (name, subject), value in metrics.items()
         ]
         told = [
@@ -250,9 +252,28 @@ def _different_from_before(
 
 
 def _insert_mishaps(connection: Connection, run_id: str, mishaps: Sequence[Mishap]) -> None:
-    rows = [{"run_id": run_id, "at": _now(), **vars(mishap)} for mishap in mishaps]
+    rows = [
+        {
+            "run_id": run_id,
+            "at": _now(),
+            **vars(mishap),
+            "message": _storable(mishap.message),
+            "trace": _storable(mishap.trace),
+        }
+        for mishap in mishaps
+    ]
     if rows:
         connection.execute(_table(FailureRecord).insert(), rows)
+
+
+def _storable(text: str) -> str:
+    """Return a text as both databases take it: PostgreSQL holds no zero character."""
+    return text.replace("\0", "\\0")
+
+
+def _number(value: float | None) -> float | None:
+    """Return a number as both databases give it back: SQLite has no NaN and makes it NULL."""
+    return None if value is None or math.isnan(value) else value
 
 
 def _table(model: type[Base]) -> Table:

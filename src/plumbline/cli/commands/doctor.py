@@ -12,6 +12,12 @@ from plumbline.core.errors import ProjectError, RunError
 if TYPE_CHECKING:
     from plumbline.engine.project import Project
 
+_UNSET = {
+    "database": "a file in each project",
+    "now": "the machine's clock",
+    "slow_query_ms": "nothing is logged",
+}
+
 
 def command(
     deep: Annotated[
@@ -36,7 +42,7 @@ def command(
         **machine(),
         "kernels": f"compiled: {compiled or 'none yet'}; in {cache_folder()}",
         "settings": {
-            name: "the machine's clock" if value is None else str(value)
+            name: _UNSET[name] if value is None else str(value)
             for name, value in vars(settings).items()
         },
     }
