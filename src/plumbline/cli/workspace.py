@@ -11,6 +11,7 @@ from plumbline.cli.progress import ProgressWatcher
 from plumbline.core.errors import ParameterError, ProjectError
 from plumbline.core.settings import read_settings
 from plumbline.engine.project import Project, open_project
+from plumbline.engine.retries import Retries
 from plumbline.lake.prepared import Progress
 from plumbline.stages.recipe import load_recipe, recipes_in
 from plumbline.stages.workspace import Workspace, prepare
@@ -53,7 +54,13 @@ def find_workspace(
 
 
 def run_options(
-    watcher: ProgressWatcher, executor: str | None, workers: int | None, *, use_cache: bool = True
+    watcher: ProgressWatcher,
+    executor: str | None,
+    workers: int | None,
+    *,
+    use_cache: bool = True,
+    attempts: int | None = None,
+    time_limit: float | None = None,
 ) -> Options:
     """Return how to run, as the command says; an executor that is not there is refused here.
 
@@ -62,6 +69,7 @@ def run_options(
     cores = os.cpu_count() or 1
     if workers is not None and workers > cores:
         console.note(f"{workers} workers share {counted(cores, 'core')}: no faster than {cores}")
-    options = Options(executor, workers, watcher, use_cache, watcher.compiling)
+    retries = Retries(attempts=attempts or Retries.attempts, time_limit=time_limit)
+    options = Options(executor, workers, watcher, use_cache, watcher.compiling, retries)
     options.make_executor()
     return options

@@ -17,7 +17,9 @@
   * ProjectError         no project here, or one that this version cannot open
   * CorruptEntryError    a stored file whose bits differ from its digest
   * StageError           a stage failed while it ran; also a RuntimeError
-    * WorkerLostError    the process of a block ended before the block did
+    * TransientError     a failure that may pass: the block is tried again
+      * WorkerLostError  the process of a block ended before the block did
+      * TimeLimitError   a block took longer than it may
   * RunError             a run ended with failed blocks, every one listed
   * GateError            a declared gate said no
 """
@@ -158,8 +160,16 @@ class StageError(PlumblineError, RuntimeError):
         super().__init__(message)
 
 
-class WorkerLostError(StageError):
+class TransientError(StageError):
+    """A failure that may pass; a stage that raises it has its block tried again."""
+
+
+class WorkerLostError(TransientError):
     """The process of a block, or of a compiler, ended before its work: a crash, or no memory."""
+
+
+class TimeLimitError(TransientError):
+    """A block took longer than its time limit, and was ended."""
 
 
 class RunError(_ProblemsError):

@@ -17,8 +17,14 @@ class Pool(Protocol):
     def submit(self, work: Work) -> None:
         """Accept a block."""
 
-    def finished(self) -> Iterator[tuple[Work, Outcome | Exception]]:
-        """Wait for at least one accepted block to end, and yield all that did."""
+    def finished(self, seconds: float | None = None) -> Iterator[tuple[Work, Outcome | Exception]]:
+        """Wait for at least one accepted block to end, and yield all that did.
+
+        Parameters
+        ----------
+        seconds : how long to wait; None for as long as it takes. An executor that computes while
+            it waits finishes the block that it is at.
+        """
 
 
 @dataclass(frozen=True)

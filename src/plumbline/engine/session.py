@@ -1,68 +1,29 @@
 """One run in progress: which blocks are done, which wait, which were lost."""
 
-import json
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
-from typing import Any, final
+from typing import final
 
-from plumbline.core.errors import CorruptEntryError, PlumblineError, StageError, WorkerLostError
+from plumbline.core.errors import CorruptEntryError, PlumblineError, StageError
 from plumbline.engine.blocks import Task
+from plumbline.engine.books import Books, artefact_of, lineage_of
 from plumbline.engine.cache import Cache, Entry
-from plumbline.engine.code_digest import CodeDigest, CodeDigests
+from plumbline.engine.code_digest import CodeDigests
 from plumbline.engine.executor import Executor, Pool
 from plumbline.engine.objects import names_in
 from plumbline.engine.plan import Decision, Plan, Planner, State
+from plumbline.engine.retries import Delayed, Retries
+from plumbline.engine.transient import may_pass
 from plumbline.engine.watcher import Watcher
 from plumbline.engine.wiring import work_of
-from plumbline.engine.work import Outcome
+from plumbline.engine.work import Outcome, Work
 from plumbline.ledger.session import Completion, Ledger, Mishap
 
 _COMMIT_SECONDS = 0.1  # of computing or of time, that finished blocks may wait to share a commit
-_ATTEMPTS = 2  # of a block whose process was lost
 _REPLANS = 20  # damaged results found one after the other before the run gives up
-
-
-@final
-@dataclass
-class Books:
-    """What a run knows so far of each task."""
-
-    entries: dict[int, Entry] = field(default_factory=dict)
-    outputs: dict[int, str] = field(default_factory=dict)
-    end_states: dict[int, str | None] = field(default_factory=dict)
-    states: dict[int, str] = field(default_factory=dict)
-    attempts: dict[int, int] = field(default_factory=dict)
-    problems: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
-    buffer: list[Completion] = field(default_factory=list)
-    codes: dict[str, CodeDigest] = field(default_factory=dict)
-    used: set[str] = field(default_factory=set)
-    own: set[str] = field(default_factory=set)
-    unsaved: float = 0.0
-    flushed: float = 0.0
-
-    def settle(self, number: int, entry: Entry, state: str) -> None:
-        """Note a task's result."""
-        self.entries[number] = entry
-        self.outputs[number] = entry.digest
-        self.end_states[number] = entry.state_digest
-        self.states[number] = state
-
-    def told_problems(self) -> list[str]:
-        """Return a sentence for each problem, with the blocks that have it."""
-        return [
-            f"{node} [{block}]{_and_more(len(rest))}: {what}"
-            for what, ((node, block), *rest) in self.problems.items()
-        ]
-
-    def reopen(self) -> None:
-        """Forget what is known of results, but not which blocks this run computed."""
-        self.entries.clear()
-        self.outputs.clear()
-        self.end_states.clear()
-        self.problems.clear()
-        self.states = {n: s for n, s in self.states.items() if s == "computed"}
 
 
 @final
@@ -81,6 +42,7 @@ class Tools:
     executor: Executor
     watcher: Watcher
     prepare: Callable[[Plan], None]
+    retries: Retries = field(default_factory=Retries)
 
 
 @final
@@ -154,6 +116,7 @@ class Session:
     def _work_through(self, ready: list[Decision], planner: Planner, pool: Pool) -> None:
         running: dict[int, Decision] = {}
         waiting = list(reversed(ready))
+        delayed = Delayed()
         while waiting or running:
             while waiting:
                 decision = waiting.pop()
@@ -161,16 +124,36 @@ class Session:
                     self._settle(decision)
                 else:
                     running[decision.task.number] = decision
-                    pool.submit(work_of(decision.task, self.tasks, self.books.entries, self._root))
+                    pool.submit(self._work_of(decision.task))
+            for work in delayed.due():
+                pool.submit(work)
             self._flush()
-            for work, outcome in pool.finished() if running else ():
-                decision = running.pop(work.number)
+            for work, outcome in self._ended(pool, len(running), delayed):
+                decision = running[work.number]
                 if isinstance(outcome, Outcome):
                     self._computed(decision, outcome)
                     waiting += self._now_ready(decision.task, planner)
-                elif self._failed(decision, outcome):
-                    running[work.number] = decision
-                    pool.submit(work)
+                elif self._is_tried_again(work, decision, outcome):
+                    delayed.add(work, self.tools.retries.wait(work.place, self._attempts(work)))
+                    continue
+                del running[work.number]
+
+    def _work_of(self, task: Task) -> Work:
+        work = work_of(task, self.tasks, self.books.entries, self._root)
+        return replace(work, seconds=self.tools.retries.limit_of(work))
+
+    def _ended(
+        self, pool: Pool, n_running: int, delayed: Delayed
+    ) -> Iterator[tuple[Work, Outcome | Exception]]:
+        """Yield what has ended, or nothing when a block that waits is due before anything ends."""
+        if n_running > len(delayed):
+            yield from pool.finished(delayed.seconds)
+        elif delayed:
+            self._flush(force=True)
+            time.sleep(delayed.seconds or 0.0)
+
+    def _attempts(self, work: Work) -> int:
+        return self.books.attempts.get(work.number, 0)
 
     def _now_ready(self, task: Task, planner: Planner) -> list[Decision]:
         """Return decisions on the blocks whose last unknown input this was, settling hits."""
@@ -222,8 +205,8 @@ class Session:
                 key=digest or None,
                 state="computed",
                 reason=decision.reason,
-                artefact=_artefact(self.pipeline, decision, outcome),
-                lineage=_lineage(decision),
+                artefact=artefact_of(self.pipeline, decision, outcome),
+                lineage=lineage_of(decision),
                 seconds=outcome.seconds,
                 peak_bytes=outcome.peak_bytes,
                 worker=outcome.worker,
@@ -231,19 +214,19 @@ class Session:
         )
         self.tools.watcher.finished(task, "computed", outcome.seconds)
 
-    def _failed(self, decision: Decision, error: Exception) -> bool:
-        """Record a failed attempt; return whether to try again."""
+    def _is_tried_again(self, work: Work, decision: Decision, error: Exception) -> bool:
+        """Record a failed attempt; return whether to try again, else give the block up."""
         task = decision.task
-        attempt = self.books.attempts.get(task.number, 0) + 1
+        attempt = self._attempts(work) + 1
         self.books.attempts[task.number] = attempt
         if isinstance(error, CorruptEntryError) and self._holders(error.digest):
             self._heal(task, error)
         self._record(task, attempt, error)
-        if isinstance(error, WorkerLostError) and attempt < _ATTEMPTS:
+        if may_pass(error) and attempt < self.tools.retries.attempts_of(work):
             return True
         if not isinstance(error, PlumblineError):
             raise error
-        self._give_up(task, str(error))
+        self._give_up(task, _mishap(task, attempt, error))
         return False
 
     def _check_results(self) -> None:
@@ -263,9 +246,9 @@ class Session:
                 self._heal(self.tasks[number], error)
 
     def _record(self, task: Task, attempt: int, error: Exception) -> None:
-        trace = getattr(error, "trace", "")
-        mishap = Mishap(*task.place, attempt, type(error).__name__, str(error), trace)
-        self.tools.ledger.record_mishap(self.run_id, mishap)
+        mishap = _mishap(task, attempt, error)
+        act = partial(self.tools.ledger.record_mishap, self.run_id, mishap)
+        self.tools.retries.call("record", act)
 
     def _holders(self, file: str) -> list[Task]:
         """Return the blocks whose result, as far as this run knows, holds a file."""
@@ -294,11 +277,11 @@ class Session:
             self.tools.cache.forget(found.digest, self.tools.ledger)
         raise _ReplanError
 
-    def _give_up(self, task: Task, message: str) -> None:
+    def _give_up(self, task: Task, last: Mishap) -> None:
         node, block = task.place
-        what = message.removeprefix(f"{node} [{block}]: ")
+        what = last.message.removeprefix(f"{node} [{block}]: ")
         self.books.problems.setdefault(what, []).append(task.place)
-        self._close(task, "failed", message)
+        self._close(task, "failed", last.message, last)
         waiting = list(self._readers[task.number])
         while waiting:
             reader = self.tasks[waiting.pop()]
@@ -306,9 +289,9 @@ class Session:
                 self._close(reader, "blocked", f"its input {task.node.name} failed")
                 waiting += self._readers[reader.number]
 
-    def _close(self, task: Task, state: str, reason: str) -> None:
+    def _close(self, task: Task, state: str, reason: str, death: Mishap | None = None) -> None:
         self.books.states[task.number] = state
-        self.books.buffer.append(Completion(*task.place, None, state, reason))
+        self.books.buffer.append(Completion(*task.place, None, state, reason, death=death))
         self.tools.watcher.finished(task, state, None)
 
     def _flush(self, *, force: bool = False) -> None:
@@ -316,7 +299,8 @@ class Session:
         waited = max(books.unsaved, time.monotonic() - books.flushed)
         if books.buffer and (force or waited > _COMMIT_SECONDS):
             self.tools.codes.refuse_moved_files()
-            for mishap in self.tools.ledger.commit(self.run_id, books.buffer, books.codes):
+            act = partial(self.tools.ledger.commit, self.run_id, books.buffer, books.codes)
+            for mishap in self.tools.retries.call("commit", act):
                 self.tools.watcher.differed(mishap.node, mishap.block, mishap.message)
             books.buffer.clear()
             books.codes.clear()
@@ -328,8 +312,9 @@ class Session:
         return self.tools.cache.objects.root
 
 
-def _and_more(count: int) -> str:
-    return f" and {count} more block{'' if count == 1 else 's'}" if count else ""
+def _mishap(task: Task, attempt: int, error: Exception) -> Mishap:
+    trace = getattr(error, "trace", "")
+    return Mishap(*task.place, attempt, type(error).__name__, str(error), trace)
 
 
 def _readers(tasks: Sequence[Task]) -> list[list[int]]:
@@ -348,36 +333,3 @@ def _unknown_inputs(plan: Plan) -> dict[int, int]:
         for d in plan.decisions
         if d.state is State.FOLLOWS
     }
-
-
-def _artefact(pipeline: str, decision: Decision, outcome: Outcome) -> Mapping[str, Any] | None:
-    key = decision.key
-    if key is None:
-        return None
-    node, block = decision.task.place
-    return {
-        "key": key.digest,
-        "basis": key.basis,
-        "digest": outcome.stored.digest,
-        "manifest": json.dumps(outcome.stored.manifest),
-        "n_bytes": outcome.stored.n_bytes,
-        "pipeline": pipeline,
-        "node": node,
-        "block": block,
-        "parts": json.dumps(key.parts),
-    }
-
-
-def _lineage(decision: Decision) -> list[Mapping[str, Any]]:
-    if decision.key is None:
-        return []
-    return [
-        {
-            "key": decision.key.digest,
-            "position": position,
-            "name": name,
-            "dataset_id": dataset_id,
-            "digest": digest,
-        }
-        for position, (name, dataset_id, digest) in enumerate(decision.key.inputs)
-    ]

@@ -11,12 +11,19 @@ from typing import Any, final
 
 import numpy as np
 
-from plumbline.core.errors import CorruptEntryError, ParameterError, StageError, place_of
+from plumbline.core.errors import (
+    CorruptEntryError,
+    ParameterError,
+    StageError,
+    TransientError,
+    place_of,
+)
 from plumbline.core.panel import Panel, concat_assets, concat_bars
 from plumbline.engine.blocks import Block, Selection
 from plumbline.engine.objects import Manifest, ObjectStore, Stored
 from plumbline.engine.pipeline import PanelReader
 from plumbline.engine.stage import Scan, Stage, Step, Tables, Value
+from plumbline.engine.transient import may_pass
 
 
 @final
@@ -53,7 +60,10 @@ class Load:
 @final
 @dataclass(frozen=True)
 class Work:
-    """All that a worker needs to compute one block; small, whatever the size of the data."""
+    """All that a worker needs to compute one block; small, whatever the size of the data.
+
+    ``seconds`` is the time limit of the attempt, ``memory_bytes`` what it is expected to take.
+    """
 
     number: int
     place: tuple[str, str]
@@ -63,6 +73,8 @@ class Work:
     objects: Path
     target: Path
     state: Manifest | None = None
+    seconds: float | None = None
+    memory_bytes: int | None = None
 
 
 @final
@@ -85,6 +97,8 @@ def perform(work: Work) -> Outcome:
         If a stored input is damaged.
     StageError
         If the stage fails, or returns something else than it declares; the trace is in it.
+    TransientError
+        If it failed by something that may pass.
     """
     started = time.perf_counter()
     try:
@@ -96,7 +110,8 @@ def perform(work: Work) -> Outcome:
         if not isinstance(error, StageError):
             kind = type(error).__name__
             message = f"{work.place[0]} [{work.place[1]}]: {kind}: {error} [{place_of(error)}]"
-        raise StageError(message, traceback.format_exc()) from error
+        told = TransientError if may_pass(error) else StageError
+        raise told(message, traceback.format_exc()) from error
     return Outcome(stored, time.perf_counter() - started, _peak_bytes(), f"process {os.getpid()}")
 
 

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import final
 
-from sqlalchemy import JSON, DateTime, Float, ForeignKey, Index, Integer, String, Text
+from sqlalchemy import JSON, BigInteger, DateTime, Float, ForeignKey, Index, Integer, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from plumbline.ledger.database import Base
@@ -51,7 +51,7 @@ class TaskRecord(Base):
     reason: Mapped[str] = mapped_column(Text)
     finished: Mapped[datetime] = mapped_column(DateTime)
     seconds: Mapped[float | None] = mapped_column(Float)
-    peak_bytes: Mapped[int | None] = mapped_column(Integer)
+    peak_bytes: Mapped[int | None] = mapped_column(BigInteger)
     worker: Mapped[str | None] = mapped_column(String(200))
 
 
@@ -74,6 +74,37 @@ class FailureRecord(Base):
     message: Mapped[str] = mapped_column(Text)
     trace: Mapped[str] = mapped_column(Text)
     at: Mapped[datetime] = mapped_column(DateTime)
+
+
+@final
+class DeadLetter(Base):
+    """A block that a run gave up after its last attempt, with the cause of that attempt."""
+
+    __tablename__ = "dead_letters"
+
+    run_id: Mapped[str] = mapped_column(ForeignKey("runs.id"), primary_key=True)
+    node: Mapped[str] = mapped_column(String(200), primary_key=True)
+    block: Mapped[str] = mapped_column(String(64), primary_key=True)
+    attempts: Mapped[int] = mapped_column(Integer)
+    kind: Mapped[str] = mapped_column(String(200))
+    message: Mapped[str] = mapped_column(Text)
+    trace: Mapped[str] = mapped_column(Text)
+    at: Mapped[datetime] = mapped_column(DateTime)
+
+
+@final
+class RunOrigin(Base):
+    """Where a run came from: the folder of its recipe, and the run that it tries again.
+
+    ``base`` is the folder that the recipe's paths start from, as seen from the project's if
+    it lies there, else absolute.
+    """
+
+    __tablename__ = "run_origins"
+
+    run_id: Mapped[str] = mapped_column(ForeignKey("runs.id"), primary_key=True)
+    base: Mapped[str] = mapped_column(Text)
+    retried: Mapped[str | None] = mapped_column(ForeignKey("runs.id"))
 
 
 @final

@@ -17,11 +17,13 @@ from plumbline.ledger.models import (
     NONDETERMINISTIC,
     Artefact,
     CodeRecord,
+    DeadLetter,
     FailureRecord,
     FindingsRecord,
     Lineage,
     Metric,
     Run,
+    RunOrigin,
     TaskRecord,
     WarningRecord,
 )
@@ -45,6 +47,7 @@ class Completion:
     artefact : columns of the result's row, or None if there is nothing new to store.
     lineage : rows of its inputs.
     seconds, peak_bytes, worker : how it went, if it ran.
+    death : its last attempt, if the run gave it up.
     """
 
     node: str
@@ -57,6 +60,7 @@ class Completion:
     seconds: float | None = None
     peak_bytes: int | None = None
     worker: str | None = None
+    death: "Mishap | None" = None
 
 
 @final
@@ -83,8 +87,21 @@ class Ledger:
     def __init__(self, database: Database) -> None:
         self.database = database
 
-    def start_run(self, pipeline: str, recipe: str, recipe_digest: str, executor: str) -> str:
-        """Open a run and return its id; runs that go on no more are closed."""
+    def start_run(
+        self,
+        pipeline: str,
+        recipe: str,
+        recipe_digest: str,
+        executor: str,
+        origin: tuple[str, str | None] | None = None,
+    ) -> str:
+        """Open a run and return its id; runs that go on no more are closed.
+
+        Parameters
+        ----------
+        pipeline, recipe, recipe_digest, executor : what is run, and where.
+        origin : folder of the recipe, and the run that this one tries again, where that is known.
+        """
         run_id = f"{current_time():%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:6]}"
         row = {
             "id": run_id,
@@ -102,6 +119,9 @@ class Ledger:
             _close_lost(connection)
             last = connection.execute(select(func.max(Run.number))).scalar() or 0
             connection.execute(_table(Run).insert(), row | {"number": last + 1})
+            if origin is not None:
+                known = {"run_id": run_id, "base": origin[0], "retried": origin[1]}
+                connection.execute(_table(RunOrigin).insert(), known)
         return run_id
 
     def finish_run(self, run_id: str, state: str) -> None:
@@ -127,6 +147,7 @@ class Ledger:
         result of this run in place of the earlier one.
         """
         now, clock = _now(), clock_time()
+        dead = [_dead_row(run_id, c.death, now) for c in completions if c.death is not None]
         results = [c for c in completions if c.artefact is not None]
         artefacts = [
             {**(c.artefact or {}), "run_id": run_id, "created": clock, "used": clock}
@@ -154,6 +175,7 @@ class Ledger:
             insert_or_replace(connection, Artefact, artefacts, unless_equal=("digest", "manifest"))
             insert_absent(connection, Lineage, [row for c in results for row in c.lineage])
             insert_or_replace(connection, TaskRecord, tasks)
+            insert_or_replace(connection, DeadLetter, dead)
         return different
 
     def touch(self, keys: Sequence[str]) -> None:
@@ -253,6 +275,11 @@ def _insert_mishaps(connection: Connection, run_id: str, mishaps: Sequence[Misha
     rows = [{"run_id": run_id, "at": _now(), **vars(mishap)} for mishap in mishaps]
     if rows:
         connection.execute(_table(FailureRecord).insert(), rows)
+
+
+def _dead_row(run_id: str, last: Mishap, now: datetime) -> dict[str, Any]:
+    row = {name: value for name, value in vars(last).items() if name != "attempt"}
+    return {"run_id": run_id, **row, "attempts": last.attempt, "at": now}
 
 
 def _table(model: type[Base]) -> Table:

@@ -9,6 +9,7 @@ from plumbline.core.arguments import Argument, is_count, require
 from plumbline.core.errors import ParameterError, UnknownPluginError
 from plumbline.core.settings import read_settings
 from plumbline.engine.executor import Executor, executors
+from plumbline.engine.retries import Retries
 from plumbline.engine.watcher import Silent, Watcher
 from plumbline.lake.prepared import Progress
 
@@ -33,6 +34,8 @@ class Options:
     use_cache : False computes everything again.
     compiling : called while kernels compile with what, how many are done, how many there are;
         default: one line on standard error. None says nothing.
+    retries : how often a block is tried whose failure may pass, how long it waits in between, and
+        how long it may take.
     """
 
     executor: str | None = None
@@ -40,6 +43,7 @@ class Options:
     watcher: Watcher = field(default_factory=Silent)
     use_cache: bool = True
     compiling: Progress | None = say_compiling
+    retries: Retries = field(default_factory=Retries)
 
     def __post_init__(self) -> None:
         is_name = isinstance(self.executor, str | None)
@@ -55,6 +59,12 @@ class Options:
                 "use_cache", self.use_cache, isinstance(self.use_cache, bool), "True or False"
             ),
             Argument("compiling", self.compiling, is_call, "a function to call, or None"),
+            Argument(
+                "retries",
+                self.retries,
+                isinstance(self.retries, Retries),
+                "Retries, as plumbline.Retries(attempts=5)",
+            ),
         )
 
     def make_executor(self) -> Executor:
@@ -73,6 +83,11 @@ class Options:
         if self.workers is not None and name != "processes":
             raise ParameterError(
                 f"workers={self.workers} needs the executor 'processes', not {name!r}"
+            )
+        if self.retries.time_limit is not None and name == "serial":
+            raise ParameterError(
+                f"time_limit={self.retries.time_limit:g} needs the executor 'processes': 'serial' "
+                "computes in this process and cannot end a block"
             )
         try:
             chosen = executors[name]

@@ -6,10 +6,12 @@ import typer
 
 from plumbline.cli.options import (
     AsJson,
+    Attempts,
     ExecutorName,
     Overrides,
     ProjectFolder,
     RecipePath,
+    TimeLimit,
     Workers,
 )
 
@@ -23,6 +25,8 @@ def command(
     no_cache: Annotated[
         bool, typer.Option("--no-cache", help="Compute everything again, and store it.")
     ] = False,
+    attempts: Attempts = None,
+    time_limit: TimeLimit = None,
     as_json: AsJson = False,
 ) -> None:
     """Run a recipe: compute what is missing, then write its report.
@@ -37,7 +41,14 @@ def command(
     from plumbline.report.publish import publish
 
     with progress(quiet=as_json) as watcher:
-        options = run_options(watcher, executor, workers, use_cache=not no_cache)
+        options = run_options(
+            watcher,
+            executor,
+            workers,
+            use_cache=not no_cache,
+            attempts=attempts,
+            time_limit=time_limit,
+        )
         workspace = find_workspace(recipe, project, overrides, watcher.step)
         before_run(workspace)
         study = run_workspace(workspace, options)

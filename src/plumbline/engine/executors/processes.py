@@ -10,10 +10,16 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import get_context
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Any, final
 
-from plumbline.core.errors import ParameterError, PlumblineError, StageError, WorkerLostError
+from plumbline.core.errors import (
+    ParameterError,
+    PlumblineError,
+    StageError,
+    TimeLimitError,
+    WorkerLostError,
+)
 from plumbline.engine.executor import Executor, Pool
 from plumbline.engine.work import Outcome, Work, perform
 
@@ -82,7 +88,7 @@ class _Pool:
         """Start the waiting blocks that fit into memory, in the order they came."""
         waiting, self._waiting = self._waiting, []
         for work, content in waiting:
-            needed = work.stage.resources.memory_bytes or 0
+            needed = work.memory_bytes or 0
             reserved = sum(self._reserved.values())
             if needed and reserved and reserved + needed > self._memory_bytes:
                 self._waiting.append((work, content))
@@ -94,13 +100,15 @@ class _Pool:
         if not self._pool.active:  # all its processes were killed from outside
             self.kill()
             self._pool = _started(self._workers)
-        seconds = work.stage.resources.seconds
         call = [content, work.place]
-        future = self._pool.schedule(perform_pickled, args=call, timeout=seconds)
+        future = self._pool.schedule(perform_pickled, args=call, timeout=work.seconds)
         future.add_done_callback(lambda done: self._done.put((work, done)))
 
-    def finished(self) -> Iterator[tuple[Work, Outcome | Exception]]:
-        ended = [self._done.get()]
+    def finished(self, seconds: float | None = None) -> Iterator[tuple[Work, Outcome | Exception]]:
+        try:
+            ended = [self._done.get(timeout=seconds)]
+        except Empty:
+            return
         while not self._done.empty():
             ended.append(self._done.get())
         for work, _ in ended:
@@ -169,7 +177,7 @@ def _outcome(future: Any, work: Work) -> Outcome | Exception:
     if isinstance(error, PlumblineError):
         return error
     if isinstance(error, TimeoutError):
-        return StageError(f"{where}: over its time limit of {work.stage.resources.seconds} s")
+        return TimeLimitError(f"{where}: over its time limit of {work.seconds:g} s")
     if isinstance(error, ProcessExpired):
         return WorkerLostError(f"{where}: its process ended with exit code {error.exitcode}")
     if isinstance(error, BrokenProcessPool):
