@@ -245,7 +245,7 @@ def run_workspace(workspace: Workspace, options: Options) -> Study:
     recipe = workspace.recipe
     engine = workspace.project.engine
     result = engine.run(pipeline, options.make_executor(), _run_options(workspace, options))
-    engine.cache.trim(read_settings().cache_bytes, engine.ledger)
+    engine.cache.trim(read_settings().cache_bytes)
     known = tuple(known_warning(text) for text in warnings)
     found = record_findings(engine, result, recipe.resolved, known)
     gates = judged(recipe.kind.gates(recipe.document), found.metrics)

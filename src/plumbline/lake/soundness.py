@@ -1,7 +1,10 @@
 """Versions of data sets that lack files, and taking away those that nothing can restore."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple, final
+
+from sqlalchemy import select
 
 from plumbline.core.errors import ParameterError
 from plumbline.lake import catalogue
@@ -45,6 +48,18 @@ def lacking_versions(lake: Lake, *, deep: bool) -> list[Lacking]:
             is_newest = version == newest[name]
             found.append(Lacking(name, version, len(wrong), len(segments), is_newest))
     return found
+
+
+def unnamed_segments(lake: Lake) -> list[Path]:
+    """Return the segment files that no version of a data set names: a killed ingest leaves them.
+
+    One that is being written is named only when all of its data set are there, so that a young
+    file may be about to be named.
+    """
+    found = list(lake.segment_folder.glob("*.parquet"))  # before names: what is named later counts
+    with lake.database.read() as connection:
+        named = set(connection.scalars(select(catalogue.segments.c.digest)))
+    return [path for path in found if path.stem not in named]
 
 
 def forget_version(lake: Lake, name: str, version: int) -> int:

@@ -108,6 +108,16 @@ class RunOrigin(Base):
 
 
 @final
+class KeptRun(Base):
+    """A run whose results stay, whatever is cleared away."""
+
+    __tablename__ = "kept_runs"
+
+    run_id: Mapped[str] = mapped_column(ForeignKey("runs.id"), primary_key=True)
+    since: Mapped[datetime] = mapped_column(DateTime)
+
+
+@final
 class Artefact(Base):
     """A stored result: its key, what the key was made of, and where its bits are.
 

@@ -16,6 +16,7 @@ from plumbline.ledger.models import (
     DeadLetter,
     FailureRecord,
     FindingsRecord,
+    KeptRun,
     Lineage,
     Metric,
     Run,
@@ -165,6 +166,13 @@ def runs_with_dead_letters(database: Database) -> list[str]:
     """Return the runs that gave blocks up, the newest first."""
     dead = select(DeadLetter.run_id).distinct()
     query = select(Run.id).where(Run.id.in_(dead)).order_by(Run.number.desc())
+    with database.read() as connection:
+        return list(connection.execute(query).scalars())
+
+
+def kept_runs(database: Database) -> list[str]:
+    """Return the runs whose results stay for ever, the newest first."""
+    query = select(Run.id).join(KeptRun, KeptRun.run_id == Run.id).order_by(Run.number.desc())
     with database.read() as connection:
         return list(connection.execute(query).scalars())
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from importlib.metadata import version
 from typing import Any, final
 
-from sqlalchemy import Connection, Table, bindparam, func, select, update
+from sqlalchemy import Connection, Table, bindparam, delete, func, select, update
 
 from plumbline.core.settings import clock_time, current_time, read_settings
 from plumbline.ledger.database import Base, Database, insert_absent, insert_or_replace
@@ -20,6 +20,7 @@ from plumbline.ledger.models import (
     DeadLetter,
     FailureRecord,
     FindingsRecord,
+    KeptRun,
     Lineage,
     Metric,
     Run,
@@ -186,6 +187,14 @@ class Ledger:
         statement = table.update().where(table.c.key == bindparam("this")).values(used=clock_time())
         with self.database.begin() as connection:
             connection.execute(statement, [{"this": key} for key in keys])
+
+    def keep_run(self, run_id: str, *, is_kept: bool) -> None:
+        """Note that the results of a run stay, or that they need not any more."""
+        with self.database.begin() as connection:
+            if is_kept:
+                insert_absent(connection, KeptRun, [{"run_id": run_id, "since": _now()}])
+            else:
+                connection.execute(delete(KeptRun).where(KeptRun.run_id == run_id))
 
     def record_mishap(self, run_id: str, mishap: Mishap) -> None:
         """Write one failed attempt or damaged result."""

@@ -44,6 +44,14 @@ def command(
     failures: Annotated[
         bool, typer.Option("--failures", help="Show the blocks that the run gave up, and why.")
     ] = False,
+    keep: Annotated[
+        bool | None,
+        typer.Option(
+            "--keep/--unkeep",
+            help="Keep the results of the run, whatever `plumbline gc` clears; or no more.",
+            show_default=False,
+        ),
+    ] = None,
     executor: ExecutorName = None,
     workers: Workers = None,
     attempts: Attempts = None,
@@ -68,8 +76,12 @@ def command(
             "`plumbline runs retry` alone"
         )
     opened = find_project(project)
+    if run is None and keep is not None:
+        raise ParameterError("--keep and --unkeep need the run before them, or 'last'")
     if run is None:
         _list(opened, limit, as_json=as_json)
+    elif keep is not None:
+        _keep(opened, run, is_kept=keep, as_json=as_json)
     elif recipe:
         _recipe(opened, run, as_json=as_json)
     elif failures:
@@ -91,6 +103,16 @@ def _recipe(project: "Project", run: str, *, as_json: bool) -> None:
 
     text = queries.get_run(project.database, run)["recipe"]
     console.emit({"recipe": text}, lambda: text, as_json=as_json)
+
+
+def _keep(project: "Project", run: str, *, is_kept: bool, as_json: bool) -> None:
+    from plumbline.ledger import queries
+
+    run_id = queries.get_run(project.database, run)["id"]
+    project.engine.ledger.keep_run(run_id, is_kept=is_kept)
+    data = {"run": run_id, "kept": is_kept, "all_kept": queries.kept_runs(project.database)}
+    how = "stay, whatever is cleared away" if is_kept else "may be cleared away"
+    console.emit(data, lambda: f"results of run {run_id} {how}", as_json=as_json)
 
 
 def _found(project: "Project", run: str) -> dict[str, Any]:
