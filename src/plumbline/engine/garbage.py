@@ -154,7 +154,7 @@ def left_over_folders(store: Path) -> list[File]:
 
 def half_written(folder: Path) -> list[File]:
     """Return the files below a folder that a killed process left half-written."""
-    found = (path for path in folder.rglob(".*") if path.suffix == ".part" or _is_draft(path))
+    found = (path for path in folder.rglob(".*") if path.suffix == ".part")
     return states_of(path for path in found if path.is_file())
 
 
@@ -173,10 +173,6 @@ def states_of(paths: Iterable[Path]) -> list[File]:
 def remove_folder(path: Path) -> None:
     """Remove a folder; what another process removes meanwhile is gone as well."""
     shutil.rmtree(path, ignore_errors=True)
-
-
-def _is_draft(path: Path) -> bool:
-    return path.name.startswith(".format-")
 
 
 def _unlink(path: Path) -> None:

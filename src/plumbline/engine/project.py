@@ -1,6 +1,5 @@
 """A project: a folder whose ``.plumbline`` holds the lake, the cache and the ledger."""
 
-import uuid
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,6 +11,7 @@ from plumbline.engine.code_digest import CodeDigests
 from plumbline.engine.objects import ObjectStore
 from plumbline.engine.root import STORE, project_root, projects_below
 from plumbline.engine.run import Engine
+from plumbline.lake.durable import make_folder, sync_folder, write_durably
 from plumbline.ledger.database import START_AGAIN, Database, open_database
 from plumbline.ledger.session import Ledger
 
@@ -70,15 +70,14 @@ def create_project(root: Path) -> Project:
     """Make a folder a project; one that is there already is opened."""
     store = root / STORE
     try:
-        store.mkdir(parents=True, exist_ok=True)
+        make_folder(store)
     except (OSError, FileExistsError) as error:
         raise ProjectError(f"cannot create {store}: {error}") from error
     mark = store / "format"
     if not mark.exists():
         open_database(store / "plumbline.db").create_tables()
-        draft = store / f".format-{uuid.uuid4().hex}"
-        draft.write_text(FORMAT + "\n")
-        draft.replace(mark)  # at once, so that nobody reads half of it
+        write_durably(mark, f"{FORMAT}\n".encode())
+        sync_folder(store)
     return open_project(root)
 
 
