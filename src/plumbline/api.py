@@ -300,6 +300,7 @@ def _run_options(workspace: Workspace, options: Options) -> RunOptions:
         compile_first,
         options.retries,
         recipe.base,
+        memory=options.memory or read_settings().memory,
     )
 
 

@@ -389,3 +389,22 @@ class Flaky(Stage):
                 "value": ValueError("planted"),
             }[self.error]
         return inputs["returns"]
+
+
+@final
+@dataclass(frozen=True)
+class Takes(Stage):
+    """Copies its input while it holds memory, in time blocks: so much a bar."""
+
+    bytes_a_bar: int = 1_000_000
+    block_bars: int = 32
+    reads: ClassVar[tuple[str, ...]] = ("returns",)
+
+    @property
+    def partition(self) -> Partition:
+        return TimeBlocks(self.block_bars)
+
+    def run(self, inputs: Mapping[str, Any]) -> Panel:
+        held = np.ones(self.bytes_a_bar * inputs["returns"].n_bars, dtype=np.uint8)
+        assert held[-1] == 1
+        return inputs["returns"]

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from plumbline.cli import console
+from plumbline.core.sizes import shown_bytes
 
 if TYPE_CHECKING:
     from plumbline.engine.bar_dates import BarDates
@@ -63,6 +64,31 @@ def failures_text(run: dict[str, Any], dead: Sequence[dict[str, Any]], dates: "B
         ]
     lines += ["", f"to compute these and what waited for them: plumbline runs retry {run['id']}"]
     return "\n".join(lines)
+
+
+def timings_text(shown: dict[str, Any], dates: "BarDates") -> str:
+    """Return where the time of a run went: a line for each node, then for each worker."""
+    wall = shown["seconds"]
+    lines = head_lines(shown["run"])
+    if not shown["nodes"]:
+        return "\n".join([*lines, "", "it computed nothing"])
+    nodes = [
+        {
+            "node": row["node"],
+            "blocks": row["blocks"],
+            "seconds": row["seconds"],
+            "share": "-" if row["share"] is None else f"{row['share']:.0%}",
+            "median": row["median"],
+            "slowest": row["slowest"],
+            "peak": "-" if row["peak_bytes"] is None else shown_bytes(row["peak_bytes"]),
+            "slowest block": dates.text(row["slowest_block"]),
+        }
+        for row in shown["nodes"]
+    ]
+    computing = sum(row["seconds"] for row in shown["nodes"])
+    took = "the clock stood still" if wall is None else f"took {wall:.1f} s"
+    lines += ["", console.table(nodes), "", console.table(shown["workers"]), ""]
+    return "\n".join([*lines, f"computing {computing:.1f} s in all; the run {took}"])
 
 
 def _line(run: dict[str, Any]) -> dict[str, Any]:

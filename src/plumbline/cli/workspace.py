@@ -10,6 +10,7 @@ from plumbline.cli.console import counted
 from plumbline.cli.progress import ProgressWatcher
 from plumbline.core.errors import ParameterError, ProjectError
 from plumbline.core.settings import read_settings
+from plumbline.core.sizes import bytes_of
 from plumbline.engine.project import Project, open_project
 from plumbline.engine.retries import Retries
 from plumbline.lake.prepared import Progress
@@ -61,6 +62,7 @@ def run_options(
     use_cache: bool = True,
     attempts: int | None = None,
     time_limit: float | None = None,
+    memory: str | None = None,
 ) -> Options:
     """Return how to run, as the command says; an executor that is not there is refused here.
 
@@ -70,6 +72,7 @@ def run_options(
     if workers is not None and workers > cores:
         console.note(f"{workers} workers share {counted(cores, 'core')}: no faster than {cores}")
     retries = Retries(attempts=attempts or Retries.attempts, time_limit=time_limit)
-    options = Options(executor, workers, watcher, use_cache, watcher.compiling, retries)
+    limit = None if memory is None else bytes_of("--memory", memory)
+    options = Options(executor, workers, watcher, use_cache, watcher.compiling, retries, limit)
     options.make_executor()
     return options

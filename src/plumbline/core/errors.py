@@ -19,7 +19,9 @@
   * StageError           a stage failed while it ran; also a RuntimeError
     * TransientError     a failure that may pass: the block is tried again
       * WorkerLostError  the process of a block ended before the block did
+        * OutOfMemoryError  the system killed it, as memory ran out
       * TimeLimitError   a block took longer than it may
+  * MemoryLimitError     a run that would take more memory than it may
   * RunError             a run ended with failed blocks, every one listed
   * GateError            a declared gate said no
 """
@@ -168,8 +170,16 @@ class WorkerLostError(TransientError):
     """The process of a block, or of a compiler, ended before its work: a crash, or no memory."""
 
 
+class OutOfMemoryError(WorkerLostError):
+    """The system killed the process of a block, as memory ran out."""
+
+
 class TimeLimitError(TransientError):
     """A block took longer than its time limit, and was ended."""
+
+
+class MemoryLimitError(PlumblineError):
+    """A run that would take more memory than it may; it says what would fit."""
 
 
 class RunError(_ProblemsError):

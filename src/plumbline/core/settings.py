@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import final
 
 from plumbline.core.errors import ParameterError
+from plumbline.core.sizes import bytes_of
 
 ENVIRONMENT = {
     "PLUMBLINE_CACHE_DIR": "folder for compiled kernels; default: the user's cache folder",
     "PLUMBLINE_CACHE_BYTES": "size that stored results of a project may reach; default 20e9",
     "PLUMBLINE_EXECUTOR": "executor of `plumbline run`: serial or processes; default serial",
+    "PLUMBLINE_MEMORY": "memory that a run may take, such as 4GB; default: no limit",
     "PLUMBLINE_NOW": "ISO time that replaces the clock wherever a time stamp enters a result",
     "PLUMBLINE_OWNER": "name written to the ledger as owner of a run; default: the login name",
     "PLUMBLINE_WORKERS": "worker processes of the executor `processes`; default: all cores",
@@ -46,6 +48,7 @@ class Settings:
     cache_dir : folder for compiled kernels, shared by all projects of a user.
     cache_bytes : size that the stored results of one project may reach, bytes.
     executor : name of the executor.
+    memory : bytes that the processes of a run may take together, or None for no limit.
     now : fixed time, or None for the clock.
     owner : who runs.
     workers : number of worker processes.
@@ -54,6 +57,7 @@ class Settings:
     cache_dir: Path
     cache_bytes: int
     executor: str
+    memory: int | None
     now: datetime | None
     owner: str
     workers: int
@@ -77,12 +81,14 @@ def read_settings() -> Settings:
     cache_bytes = _positive("PLUMBLINE_CACHE_BYTES", 20_000_000_000, problems)
     workers = _positive("PLUMBLINE_WORKERS", os.cpu_count() or 1, problems)
     now = _moment("PLUMBLINE_NOW", problems)
+    memory = _size("PLUMBLINE_MEMORY", problems)
     if problems:
         raise ParameterError("; ".join(problems))
     return Settings(
         cache_dir=_cache_dir(),
         cache_bytes=cache_bytes,
         executor=os.environ.get("PLUMBLINE_EXECUTOR", "serial"),
+        memory=memory,
         now=now,
         owner=os.environ.get("PLUMBLINE_OWNER") or _login(),
         workers=workers,
@@ -153,6 +159,15 @@ def _positive(name: str, default: int, problems: list[str]) -> int:
         problems.append(f"{name}={text!r} is not a whole number of at least 1")
         return default
     return int(value)
+
+
+def _size(name: str, problems: list[str]) -> int | None:
+    text = os.environ.get(name)
+    try:
+        return None if text is None else bytes_of(name, text)
+    except ParameterError as error:
+        problems.append(str(error))
+        return None
 
 
 def _moment(name: str, problems: list[str]) -> datetime | None:

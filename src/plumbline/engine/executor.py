@@ -40,5 +40,13 @@ class Executor(Plugin, ABC):
         blocks : how many will be submitted at most, if that is known; more workers are no use.
         """
 
+    def workers_for(self, blocks: int) -> int:  # noqa: ARG002  # for those that start some
+        """Return how many processes are started for so many blocks; 0 if none is."""
+        return 0
+
+    def within(self, workers: int, memory_bytes: int) -> "Executor":  # noqa: ARG002  # the same
+        """Return the same with fewer workers, whose blocks keep to so much memory together."""
+        return self
+
 
 executors: Room[Executor] = Room("plumbline.engine.executors", Executor)

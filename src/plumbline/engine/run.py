@@ -48,6 +48,7 @@ class RunOptions:
         damaged result makes the run plan again.
     retries : how often a block is tried, how long it waits, how long it may take.
     base : folder of the recipe, for the ledger.
+    memory : bytes that all processes of the run may take together, or None.
     retried : a run whose dead blocks are computed, with those that waited for them and no other.
     """
 
@@ -58,6 +59,7 @@ class RunOptions:
     retries: Retries = field(default_factory=Retries)
     base: Path | None = None
     retried: str | None = None
+    memory: int | None = None
 
 
 @final
@@ -138,6 +140,7 @@ class Engine:
             options.watcher,
             options.prepare,
             options.retries,
+            options.memory,
         )
         with collection_paused():
             tasks = tasks_of(pipeline)

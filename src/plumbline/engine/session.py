@@ -1,18 +1,27 @@
 """One run in progress: which blocks are done, which wait, which were lost."""
 
+import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import final
 
-from plumbline.core.errors import CorruptEntryError, PlumblineError, StageError
+from plumbline.core.errors import (
+    CorruptEntryError,
+    OutOfMemoryError,
+    PlumblineError,
+    StageError,
+)
 from plumbline.engine.blocks import Task
 from plumbline.engine.books import Books, artefact_of, lineage_of
 from plumbline.engine.cache import Cache, Entry
 from plumbline.engine.code_digest import CodeDigests
 from plumbline.engine.executor import Executor, Pool
+from plumbline.engine.expectation import Expected
+from plumbline.engine.fitting import Footing, fitted
+from plumbline.engine.memory import process_bytes
 from plumbline.engine.objects import names_in
 from plumbline.engine.plan import Decision, Plan, Planner, State
 from plumbline.engine.retries import Delayed, Retries
@@ -43,6 +52,7 @@ class Tools:
     watcher: Watcher
     prepare: Callable[[Plan], None]
     retries: Retries = field(default_factory=Retries)
+    memory: int | None = None
 
 
 @final
@@ -65,6 +75,8 @@ class Session:
         self.books = Books()
         self._readers = _readers(tasks)
         self._unknown: dict[int, int] = {}
+        self._executor = tools.executor
+        self._costs: Mapping[int, Expected] = {}
 
     def complete(self, planner_of: Callable[[frozenset[str]], Planner]) -> Books:
         """Work until nothing is left.
@@ -77,6 +89,8 @@ class Session:
             planner = planner_of(frozenset(self.books.own))
             plan = planner.plan(self.tasks)
             self.tools.codes.save()
+            if not plan.is_done:
+                plan = self._within_memory(plan)
             if attempt == 0:
                 self.tools.watcher.planned(plan)
                 self._tell_damage(plan)
@@ -87,6 +101,22 @@ class Session:
                 continue
             return self.books
         raise StageError(f"stored results were found damaged {_REPLANS} times; check the disk")
+
+    def _within_memory(self, plan: Plan) -> Plan:
+        """Return a plan with the memory that it is expected to take; it runs within the limit.
+
+        Raises
+        ------
+        MemoryLimitError
+            If it does not fit; it says what would.
+        """
+        footing = Footing(process_bytes(), plan.costs)
+        self._executor = self.tools.executor
+        if self.tools.memory is not None:
+            self._executor = fitted(self._executor, plan, footing, self.tools.memory)
+        self._costs = plan.costs
+        workers = self._executor.workers_for(len(plan.costs))
+        return replace(plan, peak_bytes=footing.peak_bytes(workers))
 
     def _tell_damage(self, plan: Plan) -> None:
         """Tell of the results that the plan found damaged, in one word for all."""
@@ -106,7 +136,7 @@ class Session:
                 self.tools.prepare(plan)
                 self._unknown = _unknown_inputs(plan)
                 blocks = plan.count(State.RUN, State.FOLLOWS)
-                with self.tools.executor.open(blocks) as pool:
+                with self._executor.open(blocks) as pool:
                     self._work_through(ready, planner, pool)
             self._check_results()
         finally:  # what is finished is kept, however the run ends
@@ -134,13 +164,16 @@ class Session:
                     self._computed(decision, outcome)
                     waiting += self._now_ready(decision.task, planner)
                 elif self._is_tried_again(work, decision, outcome):
-                    delayed.add(work, self.tools.retries.wait(work.place, self._attempts(work)))
+                    again = _alone(work) if isinstance(outcome, OutOfMemoryError) else work
+                    delayed.add(again, self.tools.retries.wait(work.place, self._attempts(work)))
                     continue
                 del running[work.number]
 
     def _work_of(self, task: Task) -> Work:
         work = work_of(task, self.tasks, self.books.entries, self._root)
-        return replace(work, seconds=self.tools.retries.limit_of(work))
+        cost = self._costs.get(task.number)
+        needed = work.memory_bytes if cost is None else cost.n_bytes
+        return replace(work, seconds=self.tools.retries.limit_of(work), memory_bytes=needed)
 
     def _ended(
         self, pool: Pool, n_running: int, delayed: Delayed
@@ -310,6 +343,11 @@ class Session:
     @property
     def _root(self) -> Path:
         return self.tools.cache.objects.root
+
+
+def _alone(work: Work) -> Work:
+    """Return the work of a block that is to run beside no other."""
+    return replace(work, memory_bytes=sys.maxsize)
 
 
 def _mishap(task: Task, attempt: int, error: Exception) -> Mishap:

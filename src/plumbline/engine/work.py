@@ -20,6 +20,7 @@ from plumbline.core.errors import (
 )
 from plumbline.core.panel import Panel, concat_assets, concat_bars
 from plumbline.engine.blocks import Block, Selection
+from plumbline.engine.memory import PeakMeter
 from plumbline.engine.objects import Manifest, ObjectStore, Stored
 from plumbline.engine.pipeline import PanelReader
 from plumbline.engine.stage import Scan, Stage, Step, Tables, Value
@@ -80,11 +81,11 @@ class Work:
 @final
 @dataclass(frozen=True)
 class Outcome:
-    """A block that was computed, and what that cost."""
+    """A block that was computed, and what that cost: time, and memory beside the process's own."""
 
     stored: Stored
     seconds: float
-    peak_bytes: int
+    peak_bytes: int | None
     worker: str
 
 
@@ -100,7 +101,7 @@ def perform(work: Work) -> Outcome:
     TransientError
         If it failed by something that may pass.
     """
-    started = time.perf_counter()
+    started, meter = time.perf_counter(), PeakMeter()
     try:
         stored = _stored(work)
     except CorruptEntryError:
@@ -110,9 +111,13 @@ def perform(work: Work) -> Outcome:
         if not isinstance(error, StageError):
             kind = type(error).__name__
             message = f"{work.place[0]} [{work.place[1]}]: {kind}: {error} [{place_of(error)}]"
+        if isinstance(error, MemoryError):
+            message += "; there is no memory left: use fewer workers or smaller blocks (block_bars)"
         told = TransientError if may_pass(error) else StageError
         raise told(message, traceback.format_exc()) from error
-    return Outcome(stored, time.perf_counter() - started, _peak_bytes(), f"process {os.getpid()}")
+    return Outcome(
+        stored, time.perf_counter() - started, meter.peak_bytes(), f"process {os.getpid()}"
+    )
 
 
 def _stored(work: Work) -> Stored:
@@ -237,11 +242,3 @@ def _lake(path: Path) -> PanelReader:
     from plumbline.lake.opening import open_lake
 
     return open_lake(path)
-
-
-def _peak_bytes() -> int:
-    import resource
-    import sys
-
-    scale = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * scale

@@ -36,6 +36,8 @@ class Options:
         default: one line on standard error. None says nothing.
     retries : how often a block is tried whose failure may pass, how long it waits in between, and
         how long it may take.
+    memory : bytes that all processes may take together; default: ``PLUMBLINE_MEMORY``, else no
+        limit. A run that does not fit is refused, with what would.
     """
 
     executor: str | None = None
@@ -44,6 +46,7 @@ class Options:
     use_cache: bool = True
     compiling: Progress | None = say_compiling
     retries: Retries = field(default_factory=Retries)
+    memory: int | None = None
 
     def __post_init__(self) -> None:
         is_name = isinstance(self.executor, str | None)
@@ -51,6 +54,7 @@ class Options:
         is_call = self.compiling is None or callable(self.compiling)
         is_workers = self.workers is None or is_count(self.workers)
         number = "a whole number of at least 1, or None"
+        is_memory = self.memory is None or is_count(self.memory)
         require(
             Argument("executor", self.executor, is_name, "'serial', 'processes', or None"),
             Argument("workers", self.workers, is_workers, number),
@@ -58,6 +62,7 @@ class Options:
             Argument(
                 "use_cache", self.use_cache, isinstance(self.use_cache, bool), "True or False"
             ),
+            Argument("memory", self.memory, is_memory, number),
             Argument("compiling", self.compiling, is_call, "a function to call, or None"),
             Argument(
                 "retries",

@@ -58,6 +58,7 @@ def _data(plan: "Plan", changes: "dict[str, pl.DataFrame]") -> dict[str, Any]:
     return {
         "counts": state_counts(plan),
         "expected_seconds": plan.expected_seconds,
+        "nodes": plan.node_costs(),
         "data_changes": {name: table.to_dicts() for name, table in changes.items()},
         "blocks": with_dates(blocks, dates),
     }
@@ -75,4 +76,21 @@ def _text(plan: "Plan", changes: "dict[str, pl.DataFrame]", show_all: bool) -> s
             lines.append(f"  {row['change']} {row['field']} of {row['asset']} in {month}")
         if table.height > 10:
             lines.append(f"  … {table.height - 10} more")
-    return "\n".join([*lines, plan_text(plan, show_all=show_all)])
+    return "\n".join([*lines, plan_text(plan, show_all=show_all), *_costs(plan)])
+
+
+def _costs(plan: "Plan") -> list[str]:
+    """Return a table of what the blocks of each node are expected to cost."""
+    from plumbline.core.sizes import shown_bytes
+
+    rows = [
+        {
+            "node": row["node"],
+            "blocks": row["blocks"],
+            "seconds": row["seconds"],
+            "largest block": shown_bytes(row["block_bytes"]),
+            "by": "past runs" if row["measured"] else "its extent",
+        }
+        for row in plan.node_costs()
+    ]
+    return ["", console.table(rows)] if rows else []

@@ -8,6 +8,7 @@ from plumbline.cli.options import (
     AsJson,
     Attempts,
     ExecutorName,
+    Memory,
     Overrides,
     ProjectFolder,
     RecipePath,
@@ -27,6 +28,7 @@ def command(
     ] = False,
     attempts: Attempts = None,
     time_limit: TimeLimit = None,
+    memory: Memory = None,
     as_json: AsJson = False,
 ) -> None:
     """Run a recipe: compute what is missing, then write its report.
@@ -48,6 +50,7 @@ def command(
             use_cache=not no_cache,
             attempts=attempts,
             time_limit=time_limit,
+            memory=memory,
         )
         workspace = find_workspace(recipe, project, overrides, watcher.step)
         before_run(workspace)

@@ -44,6 +44,10 @@ def command(
     failures: Annotated[
         bool, typer.Option("--failures", help="Show the blocks that the run gave up, and why.")
     ] = False,
+    timings: Annotated[
+        bool,
+        typer.Option("--timings", help="Show where the time went, by node and by worker."),
+    ] = False,
     keep: Annotated[
         bool | None,
         typer.Option(
@@ -84,6 +88,8 @@ def command(
         _keep(opened, run, is_kept=keep, as_json=as_json)
     elif recipe:
         _recipe(opened, run, as_json=as_json)
+    elif timings:
+        _timings(opened, run, as_json=as_json)
     elif failures:
         _failures(opened, run, as_json=as_json)
     else:
@@ -154,6 +160,25 @@ def _failures(project: "Project", run: str, *, as_json: bool) -> None:
     dead = queries.dead_letters_of_run(project.database, found["id"])
     data = {"run": found["id"], "state": found["state"], "dead": with_dates(dead, dates)}
     console.emit(data, lambda: failures_text(found, dead, dates), as_json=as_json)
+
+
+def _timings(project: "Project", run: str, *, as_json: bool) -> None:
+    from plumbline.cli.runs_text import timings_text
+    from plumbline.engine.bar_dates import dates_of_run
+    from plumbline.ledger import queries
+    from plumbline.ledger.timings import timings_by_node, timings_by_worker, wall_seconds
+
+    found = _found(project, run)
+    tasks = queries.tasks_of_run(project.database, found["id"])
+    seconds = wall_seconds(found)
+    shown = {
+        "run": found,
+        "seconds": seconds,
+        "nodes": timings_by_node(tasks),
+        "workers": timings_by_worker(tasks, seconds),
+    }
+    dates = dates_of_run(project, found["id"])
+    console.emit(shown, lambda: timings_text(shown, dates), as_json=as_json)
 
 
 def _retry(

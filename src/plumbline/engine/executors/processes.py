@@ -14,13 +14,16 @@ from queue import Empty, SimpleQueue
 from typing import Any, final
 
 from plumbline.core.errors import (
+    OutOfMemoryError,
     ParameterError,
     PlumblineError,
     StageError,
     TimeLimitError,
     WorkerLostError,
 )
+from plumbline.core.sizes import shown_bytes
 from plumbline.engine.executor import Executor, Pool
+from plumbline.engine.memory import kills_for_memory, machine_bytes
 from plumbline.engine.work import Outcome, Work, perform
 
 _PR_SET_PDEATHSIG = 1
@@ -50,11 +53,20 @@ class Processes(Executor):
         if self.memory_bytes is not None and self.memory_bytes < 1:
             raise ParameterError(f"memory_bytes={self.memory_bytes} must be at least 1")
 
+    def workers_for(self, blocks: int) -> int:
+        """Return how many processes are started for so many blocks."""
+        return max(1, min(self.workers, blocks))
+
+    def within(self, workers: int, memory_bytes: int) -> "Processes":
+        """Return the same with fewer workers, whose blocks keep to so much memory together."""
+        least = memory_bytes if self.memory_bytes is None else min(memory_bytes, self.memory_bytes)
+        return Processes(min(self.workers, workers), least)
+
     @contextmanager
     def open(self, blocks: int | None = None) -> Iterator[Pool]:
         """Start the processes; on an exception they are killed, else they end when idle."""
-        workers = self.workers if blocks is None else max(1, min(self.workers, blocks))
-        pool = _Pool(workers, self.memory_bytes or _machine_bytes())
+        workers = self.workers if blocks is None else self.workers_for(blocks)
+        pool = _Pool(workers, self.memory_bytes or machine_bytes())
         try:
             yield pool
             pool.end()
@@ -71,6 +83,7 @@ class _Pool:
         self._workers = workers
         self._memory_bytes = memory_bytes
         self._pool = _started(workers)
+        self._kills = kills_for_memory()
         self._done: SimpleQueue[tuple[Work, Any]] = SimpleQueue()
         self._waiting: list[tuple[Work, bytes]] = []
         self._reserved: dict[int, int] = {}  # number of a running block -> bytes it declares
@@ -115,7 +128,21 @@ class _Pool:
             self._reserved.pop(work.number, None)
         self._start_fitting()
         for work, found in ended:
-            yield work, _outcome(found, work)
+            yield work, self._outcome(found, work)
+
+    def _outcome(self, found: Any, work: Work) -> Outcome | Exception:
+        """Return what became of a block; of a process that was killed, whether memory ran out."""
+        outcome = _outcome(found, work)
+        kills = kills_for_memory() if isinstance(outcome, WorkerLostError) else None
+        if kills is None or self._kills is None or kills <= self._kills:
+            return outcome
+        self._kills = kills
+        expected = "" if not work.memory_bytes else f", expected {shown_bytes(work.memory_bytes)}"
+        return OutOfMemoryError(
+            f"{work.place[0]} [{work.place[1]}]: killed by the system as memory ran out{expected}; "
+            "use fewer workers, smaller blocks (block_bars), or say --memory, within which blocks "
+            "are started"
+        )
 
     def end(self) -> None:
         self._pool.close()
@@ -124,10 +151,6 @@ class _Pool:
     def kill(self) -> None:
         self._pool.stop()
         self._pool.join()
-
-
-def _machine_bytes() -> int:
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 def _started(workers: int) -> Any:
