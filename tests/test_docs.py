@@ -47,7 +47,12 @@ STUDY: dict[str, Any] = {
     "factors": {"data": "stocks", "definitions": {"market": "A"}},
     "signals": {"momentum": {}},
 }
-IMPORTED_AS = {"pyyaml": "yaml", "alphalens-reloaded": "alphalens"}
+IMPORTED_AS = {
+    "opentelemetry-sdk": "opentelemetry",
+    "opentelemetry-exporter-otlp-proto-http": "opentelemetry",
+    "pyyaml": "yaml",
+    "alphalens-reloaded": "alphalens",
+}
 
 
 def rooms() -> dict[str, tuple[str, str]]:

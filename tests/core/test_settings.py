@@ -19,18 +19,24 @@ def bare_environment(monkeypatch):
     for name in list(os.environ):
         if name.startswith("PLUMBLINE_") and not name.startswith("PLUMBLINE_TEST_"):
             monkeypatch.delenv(name)
+        if name.startswith("OTEL_"):
+            monkeypatch.delenv(name)
 
 
 EXAMPLES = {
     "PLUMBLINE_CACHE_DIR": ("/somewhere/kernels", "cache_dir", Path("/somewhere/kernels")),
     "PLUMBLINE_CACHE_BYTES": ("5e9", "cache_bytes", 5_000_000_000),
     "PLUMBLINE_EXECUTOR": ("processes", "executor", "processes"),
+    "PLUMBLINE_LOG": ("json", "log", "json"),
+    "PLUMBLINE_LOG_LEVEL": ("DEBUG", "log_level", "DEBUG"),
+    "PLUMBLINE_MEMORY": ("4GB", "memory", 4_000_000_000),
     "PLUMBLINE_NOW": (
         "2024-01-31T21:00:00Z",
         "now",
         datetime(2024, 1, 31, 21, tzinfo=UTC),
     ),
     "PLUMBLINE_OWNER": ("ada", "owner", "ada"),
+    "PLUMBLINE_TELEMETRY": ("on", "telemetry", True),
     "PLUMBLINE_WORKERS": ("3", "workers", 3),
 }
 
@@ -71,6 +77,10 @@ def test_defaults_hold_without_any_variable():
         ("PLUMBLINE_WORKERS", "nan", "whole number of at least 1"),
         ("PLUMBLINE_CACHE_BYTES", "inf", "whole number of at least 1"),
         ("PLUMBLINE_CACHE_BYTES", "20GB", "whole number of at least 1"),
+        ("PLUMBLINE_MEMORY", "much", "is no size such as 2GB"),
+        ("PLUMBLINE_LOG", "xml", "is none of: json, text"),
+        ("PLUMBLINE_LOG_LEVEL", "loud", "is none of: DEBUG, INFO, WARNING, ERROR"),
+        ("PLUMBLINE_TELEMETRY", "1", "is none of: on, off"),
         ("PLUMBLINE_NOW", "yesterday", "not an ISO time"),
         ("PLUMBLINE_NOW", "", "not an ISO time"),
         ("PLUMBLINE_WORKER", "2", "PLUMBLINE_WORKER is not a setting; known: PLUMBLINE_CACHE_"),

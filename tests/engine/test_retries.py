@@ -110,11 +110,11 @@ def test_a_stage_may_say_how_often_it_is_tried(
 
 
 def test_a_run_may_say_how_long_a_block_takes(project: Project) -> None:
-    retries = Retries(attempts=2, base_seconds=0.01, time_limit=1.5)
-    with pytest.raises(RunError, match=r"flaky \[all\]: over its time limit of 1.5 s"):
+    retries = Retries(attempts=1, time_limit=8.0)  # a worker loads libraries in that time, too
+    with pytest.raises(RunError, match=r"flaky \[all\]: over its time limit of 8 s"):
         project.engine.run(with_flaky(Waits(seconds=60)), Processes(2), RunOptions(retries=retries))
     run_id = last_run(project)
-    assert failures(project, run_id) == [("flaky", "all", n, "TimeLimitError") for n in (1, 2)]
+    assert failures(project, run_id) == [("flaky", "all", n, "TimeLimitError") for n in (1,)]
     assert computed(project, run_id) == BLOCKS
 
 
@@ -154,7 +154,7 @@ def test_what_is_finished_is_committed_while_a_block_waits(
     seen: list[int] = []
 
     def peek(self: Retries, place: Any, attempt: int) -> float:
-        return 0.3
+        return 4.0
 
     original = time.sleep
     pipeline = with_flaky(Flaky(str(marker)))
@@ -163,7 +163,7 @@ def test_what_is_finished_is_committed_while_a_block_waits(
 
         def counting(seconds: float) -> None:
             seen.append(len(computed(project, last_run(project))))
-            original(seconds)
+            original(min(seconds, 0.05))
 
         patch.setattr(time, "sleep", counting)
         project.engine.run(pipeline, Serial())

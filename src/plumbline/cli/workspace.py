@@ -54,14 +54,18 @@ def find_workspace(
     return prepare(loaded, project=opened, reading=reading, or_last_read=or_last_read)
 
 
+def retries_of(attempts: int | None, time_limit: float | None) -> Retries:
+    """Return how often and how long blocks are tried, as the command says."""
+    return Retries(attempts=attempts or Retries.attempts, time_limit=time_limit)
+
+
 def run_options(
     watcher: ProgressWatcher,
     executor: str | None,
     workers: int | None,
     *,
     use_cache: bool = True,
-    attempts: int | None = None,
-    time_limit: float | None = None,
+    retries: Retries | None = None,
     memory: str | None = None,
 ) -> Options:
     """Return how to run, as the command says; an executor that is not there is refused here.
@@ -71,8 +75,9 @@ def run_options(
     cores = os.cpu_count() or 1
     if workers is not None and workers > cores:
         console.note(f"{workers} workers share {counted(cores, 'core')}: no faster than {cores}")
-    retries = Retries(attempts=attempts or Retries.attempts, time_limit=time_limit)
     limit = None if memory is None else bytes_of("--memory", memory)
-    options = Options(executor, workers, watcher, use_cache, watcher.compiling, retries, limit)
+    options = Options(
+        executor, workers, watcher, use_cache, watcher.compiling, retries or Retries(), limit
+    )
     options.make_executor()
     return options

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import final
 
 from plumbline.core.errors import CorruptEntryError, MissingDataError, RunError, nearest_names
+from plumbline.core.logs import log_ids
 from plumbline.engine.blocks import Selection, Task, tasks_of
 from plumbline.engine.books import Books
 from plumbline.engine.cache import Cache, Entry
@@ -22,6 +23,7 @@ from plumbline.engine.executor import Executor
 from plumbline.engine.interruption import is_interrupted, sigterm_as_interrupt
 from plumbline.engine.key import KeyMaker
 from plumbline.engine.objects import names_in
+from plumbline.engine.observer import Begun, Observers, observers
 from plumbline.engine.pipeline import Pipeline
 from plumbline.engine.plan import Plan, Planner, collection_paused
 from plumbline.engine.retries import Retries
@@ -141,6 +143,7 @@ class Engine:
             options.prepare,
             options.retries,
             options.memory,
+            Observers(observers()),
         )
         with collection_paused():
             tasks = tasks_of(pipeline)
@@ -153,7 +156,8 @@ class Engine:
                 options.watcher.accompanied(others)
             origin = self._origin(options)
             run_id = self.ledger.start_run(pipeline.name, *options.recipe, repr(executor), origin)
-            with self._closing(run_id, options.retries):
+            tools.observer.run_began(Begun(run_id, pipeline.name, repr(executor)))
+            with self._closing(run_id, tools), log_ids(run_id=run_id):
                 books = Session(run_id, pipeline.name, tasks, tools).complete(
                     lambda own: self.planner(pipeline, use_cache=options.use_cache, own=own)
                 )
@@ -205,8 +209,8 @@ class Engine:
         return join(values, kind, Selection())
 
     @contextmanager
-    def _closing(self, run_id: str, retries: Retries) -> Iterator[None]:
-        state = "interrupted"
+    def _closing(self, run_id: str, tools: Tools) -> Iterator[None]:
+        state, started = "interrupted", time.perf_counter()
         try:
             yield
             state = "done"
@@ -221,7 +225,8 @@ class Engine:
                 )
             raise
         finally:
-            retries.call("finish", lambda: self.ledger.finish_run(run_id, state))
+            tools.observer.run_ended(state, time.perf_counter() - started)
+            tools.retries.call("finish", lambda: self.ledger.finish_run(run_id, state))
 
     def _dead_tasks(
         self, pipeline: Pipeline, tasks: Sequence[Task], run_id: str

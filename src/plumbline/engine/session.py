@@ -23,6 +23,7 @@ from plumbline.engine.expectation import Expected
 from plumbline.engine.fitting import Footing, fitted
 from plumbline.engine.memory import process_bytes
 from plumbline.engine.objects import names_in
+from plumbline.engine.observer import LogObserver, Observer
 from plumbline.engine.plan import Decision, Plan, Planner, State
 from plumbline.engine.retries import Delayed, Retries
 from plumbline.engine.transient import may_pass
@@ -53,6 +54,7 @@ class Tools:
     prepare: Callable[[Plan], None]
     retries: Retries = field(default_factory=Retries)
     memory: int | None = None
+    observer: Observer = field(default_factory=LogObserver)
 
 
 @final
@@ -163,9 +165,9 @@ class Session:
                 if isinstance(outcome, Outcome):
                     self._computed(decision, outcome)
                     waiting += self._now_ready(decision.task, planner)
-                elif self._is_tried_again(work, decision, outcome):
+                elif (wait := self._wait_after(work, decision, outcome)) is not None:
                     again = _alone(work) if isinstance(outcome, OutOfMemoryError) else work
-                    delayed.add(again, self.tools.retries.wait(work.place, self._attempts(work)))
+                    delayed.add(again, wait)
                     continue
                 del running[work.number]
 
@@ -173,7 +175,8 @@ class Session:
         work = work_of(task, self.tasks, self.books.entries, self._root)
         cost = self._costs.get(task.number)
         needed = work.memory_bytes if cost is None else cost.n_bytes
-        return replace(work, seconds=self.tools.retries.limit_of(work), memory_bytes=needed)
+        seconds = self.tools.retries.limit_of(work)
+        return replace(work, seconds=seconds, memory_bytes=needed, run_id=self.run_id)
 
     def _ended(
         self, pool: Pool, n_running: int, delayed: Delayed
@@ -220,8 +223,7 @@ class Session:
         state = decision.state.value
         self.books.settle(task.number, decision.entry, state)
         key = decision.entry.key  # of a kept result: that of the code which made it
-        self.books.buffer.append(Completion(*task.place, key, state, decision.reason))
-        self.tools.watcher.finished(task, state, None)
+        self._note(task, Completion(*task.place, key, state, decision.reason))
 
     def _computed(self, decision: Decision, outcome: Outcome) -> None:
         task, key, stored = decision.task, decision.key, outcome.stored
@@ -232,35 +234,36 @@ class Session:
             self.books.codes[key.code.digest] = key.code
             self.books.own.add(digest)
         self.books.unsaved += outcome.seconds
-        self.books.buffer.append(
-            Completion(
-                *task.place,
-                key=digest or None,
-                state="computed",
-                reason=decision.reason,
-                artefact=artefact_of(self.pipeline, decision, outcome),
-                lineage=lineage_of(decision),
-                seconds=outcome.seconds,
-                peak_bytes=outcome.peak_bytes,
-                worker=outcome.worker,
-            )
+        done = Completion(
+            *task.place,
+            key=digest or None,
+            state="computed",
+            reason=decision.reason,
+            artefact=artefact_of(self.pipeline, decision, outcome),
+            lineage=lineage_of(decision),
+            seconds=outcome.seconds,
+            peak_bytes=outcome.peak_bytes,
+            worker=outcome.worker,
         )
-        self.tools.watcher.finished(task, "computed", outcome.seconds)
+        self._note(task, done, outcome.began)
 
-    def _is_tried_again(self, work: Work, decision: Decision, error: Exception) -> bool:
-        """Record a failed attempt; return whether to try again, else give the block up."""
+    def _wait_after(self, work: Work, decision: Decision, error: Exception) -> float | None:
+        """Record a failed attempt; return how long the next one waits, or give the block up."""
         task = decision.task
         attempt = self._attempts(work) + 1
         self.books.attempts[task.number] = attempt
         if isinstance(error, CorruptEntryError) and self._holders(error.digest):
             self._heal(task, error)
         self._record(task, attempt, error)
-        if may_pass(error) and attempt < self.tools.retries.attempts_of(work):
-            return True
+        is_last = not may_pass(error) or attempt >= self.tools.retries.attempts_of(work)
+        wait = None if is_last else self.tools.retries.wait(task.place, attempt)
+        self.tools.observer.attempt_failed(_mishap(task, attempt, error), wait)
+        if wait is not None:
+            return wait
         if not isinstance(error, PlumblineError):
             raise error
         self._give_up(task, _mishap(task, attempt, error))
-        return False
+        return None
 
     def _check_results(self) -> None:
         """Compare the files of final results with their digests; other blocks' readers do so.
@@ -324,8 +327,13 @@ class Session:
 
     def _close(self, task: Task, state: str, reason: str, death: Mishap | None = None) -> None:
         self.books.states[task.number] = state
-        self.books.buffer.append(Completion(*task.place, None, state, reason, death=death))
-        self.tools.watcher.finished(task, state, None)
+        self._note(task, Completion(*task.place, None, state, reason, death=death))
+
+    def _note(self, task: Task, done: Completion, began: float | None = None) -> None:
+        """Enter a block that is done into the books, and tell of it."""
+        self.books.buffer.append(done)
+        self.tools.observer.block_ended(done, began)
+        self.tools.watcher.finished(task, done.state, done.seconds)
 
     def _flush(self, *, force: bool = False) -> None:
         books = self.books

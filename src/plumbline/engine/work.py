@@ -18,6 +18,7 @@ from plumbline.core.errors import (
     TransientError,
     place_of,
 )
+from plumbline.core.logs import log_ids
 from plumbline.core.panel import Panel, concat_assets, concat_bars
 from plumbline.engine.blocks import Block, Selection
 from plumbline.engine.memory import PeakMeter
@@ -63,7 +64,8 @@ class Load:
 class Work:
     """All that a worker needs to compute one block; small, whatever the size of the data.
 
-    ``seconds`` is the time limit of the attempt, ``memory_bytes`` what it is expected to take.
+    ``seconds`` is the time limit of the attempt, ``memory_bytes`` what it is expected to take,
+    ``run_id`` the run that it is for, if any.
     """
 
     number: int
@@ -76,17 +78,22 @@ class Work:
     state: Manifest | None = None
     seconds: float | None = None
     memory_bytes: int | None = None
+    run_id: str = ""
 
 
 @final
 @dataclass(frozen=True)
 class Outcome:
-    """A block that was computed, and what that cost: time, and memory beside the process's own."""
+    """A block that was computed, and what that cost: time, and memory beside the process's own.
+
+    ``began`` is when, in seconds since 1970.
+    """
 
     stored: Stored
     seconds: float
     peak_bytes: int | None
     worker: str
+    began: float = 0.0
 
 
 def perform(work: Work) -> Outcome:
@@ -101,9 +108,11 @@ def perform(work: Work) -> Outcome:
     TransientError
         If it failed by something that may pass.
     """
-    started, meter = time.perf_counter(), PeakMeter()
+    began, started, meter = time.time(), time.perf_counter(), PeakMeter()
+    node, block = work.place
     try:
-        stored = _stored(work)
+        with log_ids(run_id=work.run_id, node=node, block=block):
+            stored = _stored(work)
     except CorruptEntryError:
         raise
     except (Exception, SystemExit) as error:  # the engine's edge: the coordinator records it
@@ -115,9 +124,8 @@ def perform(work: Work) -> Outcome:
             message += "; there is no memory left: use fewer workers or smaller blocks (block_bars)"
         told = TransientError if may_pass(error) else StageError
         raise told(message, traceback.format_exc()) from error
-    return Outcome(
-        stored, time.perf_counter() - started, meter.peak_bytes(), f"process {os.getpid()}"
-    )
+    seconds = time.perf_counter() - started
+    return Outcome(stored, seconds, meter.peak_bytes(), f"process {os.getpid()}", began)
 
 
 def _stored(work: Work) -> Stored:

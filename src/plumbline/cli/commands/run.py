@@ -39,7 +39,7 @@ def command(
     from plumbline.api import run_workspace
     from plumbline.cli.progress import progress
     from plumbline.cli.study_text import before_run, print_summary
-    from plumbline.cli.workspace import find_workspace, run_options
+    from plumbline.cli.workspace import find_workspace, retries_of, run_options
     from plumbline.report.publish import publish
 
     with progress(quiet=as_json) as watcher:
@@ -48,8 +48,7 @@ def command(
             executor,
             workers,
             use_cache=not no_cache,
-            attempts=attempts,
-            time_limit=time_limit,
+            retries=retries_of(attempts, time_limit),
             memory=memory,
         )
         workspace = find_workspace(recipe, project, overrides, watcher.step)

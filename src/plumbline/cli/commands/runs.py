@@ -190,7 +190,7 @@ def _retry(
 ) -> None:
     from plumbline.api import retry_run
     from plumbline.cli.progress import progress
-    from plumbline.cli.workspace import find_project, run_options
+    from plumbline.cli.workspace import find_project, retries_of, run_options
     from plumbline.engine.dead import dead_blocks
     from plumbline.ledger import queries
 
@@ -209,7 +209,8 @@ def _retry(
         return
     executor, workers, attempts, time_limit = how
     with progress(quiet=as_json) as watcher:
-        options = run_options(watcher, executor, workers, attempts=attempts, time_limit=time_limit)
+        retries = retries_of(attempts, time_limit)
+        options = run_options(watcher, executor, workers, retries=retries)
         result = retry_run(project, named, options, watcher.step)
     computed = console.counted(result.counts.get("computed", 0), "block")
     text = (

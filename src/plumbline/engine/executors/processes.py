@@ -21,6 +21,7 @@ from plumbline.core.errors import (
     TimeLimitError,
     WorkerLostError,
 )
+from plumbline.core.logs import configure_logs
 from plumbline.core.sizes import shown_bytes
 from plumbline.engine.executor import Executor, Pool
 from plumbline.engine.memory import kills_for_memory, machine_bytes
@@ -218,6 +219,7 @@ def _prepare_worker(parent: int) -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != parent:  # the parent died before the line above
             os._exit(1)
+    configure_logs()
     from threadpoolctl import threadpool_limits
 
     threadpool_limits(limits=1)
