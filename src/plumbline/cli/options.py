@@ -47,6 +47,9 @@ Attempts = Annotated[
         show_default=False,
     ),
 ]
+NoCache = Annotated[
+    bool, typer.Option("--no-cache", help="Compute everything again, and store it.")
+]
 Memory = Annotated[
     str | None,
     typer.Option(

@@ -67,6 +67,7 @@ def run_options(
     use_cache: bool = True,
     retries: Retries | None = None,
     memory: str | None = None,
+    profile: Path | None = None,
 ) -> Options:
     """Return how to run, as the command says; an executor that is not there is refused here.
 
@@ -77,7 +78,14 @@ def run_options(
         console.note(f"{workers} workers share {counted(cores, 'core')}: no faster than {cores}")
     limit = None if memory is None else bytes_of("--memory", memory)
     options = Options(
-        executor, workers, watcher, use_cache, watcher.compiling, retries or Retries(), limit
+        executor,
+        workers,
+        watcher,
+        use_cache,
+        watcher.compiling,
+        retries or Retries(),
+        memory=limit,
+        profile=None if profile is None else str(profile),
     )
     options.make_executor()
     return options

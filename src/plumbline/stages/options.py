@@ -38,6 +38,8 @@ class Options:
         how long it may take.
     memory : bytes that all processes may take together; default: ``PLUMBLINE_MEMORY``, else no
         limit. A run that does not fit is refused, with what would.
+    profile : file to write a profile of the run to, as ``cProfile`` does; its blocks are computed
+        one after the other in this process.
     """
 
     executor: str | None = None
@@ -47,6 +49,7 @@ class Options:
     compiling: Progress | None = say_compiling
     retries: Retries = field(default_factory=Retries)
     memory: int | None = None
+    profile: str | None = None
 
     def __post_init__(self) -> None:
         is_name = isinstance(self.executor, str | None)
@@ -61,6 +64,12 @@ class Options:
             Argument("watcher", self.watcher, is_watcher, "a Watcher: see engine/watcher.py"),
             Argument(
                 "use_cache", self.use_cache, isinstance(self.use_cache, bool), "True or False"
+            ),
+            Argument(
+                "profile",
+                self.profile,
+                self.profile is None or (isinstance(self.profile, str) and self.profile != ""),
+                "a file's name, or None",
             ),
             Argument("memory", self.memory, is_memory, number),
             Argument("compiling", self.compiling, is_call, "a function to call, or None"),
@@ -83,6 +92,8 @@ class Options:
         if getattr(current_process(), "_inheriting", False):  # a worker reads the program again
             raise SystemExit(1)  # the program that started it says what to do
         settings = read_settings()
+        if self.profile is not None:
+            return self._profiled(self.profile)
         default = settings.executor if self.workers is None else "processes"
         name = self.executor or default
         if self.workers is not None and name != "processes":
@@ -108,3 +119,16 @@ class Options:
                 )
             return chosen(workers=settings.workers if self.workers is None else self.workers)  # type: ignore[call-arg]  # a field of this plug-in
         return chosen()
+
+    def _profiled(self, file: str) -> Executor:
+        from plumbline.engine.profile import Profiled, require_place
+
+        if self.workers is not None or self.executor not in (None, "serial"):
+            raise ParameterError(
+                f"profile={file!r} is of blocks that are computed in this process: leave "
+                f"executor={self.executor!r} and workers={self.workers!r} out"
+            )
+        if self.retries.time_limit is not None:
+            raise ParameterError(f"profile={file!r} goes with no time_limit: see executor serial")
+        require_place(file)
+        return Profiled(file)

@@ -20,6 +20,9 @@ def command(
     show_all: Annotated[
         bool, typer.Option("--all", help="Also show blocks that are there already.")
     ] = False,
+    no_cache: Annotated[
+        bool, typer.Option("--no-cache", help="Plan a run that computes everything again.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Say which blocks a run would compute, and why. Nothing is computed or stored.
@@ -33,7 +36,7 @@ def command(
     with progress(quiet=as_json) as watcher:
         workspace = find_workspace(recipe, project, overrides, watcher.step)
         changes, regridded = workspace.changes(), workspace.regridded()
-        plan = workspace.project.engine.plan(workspace.pipeline)
+        plan = workspace.project.engine.plan(workspace.pipeline, use_cache=not no_cache)
         warnings = (*workspace.repairs(), *workspace.losses(), *workspace.warnings)
     data = _data(plan, changes) | {"calendars": regridded, "warnings": list(warnings)}
     moved = [
