@@ -158,6 +158,31 @@ def test_files_that_nothing_names_go_when_they_are_old_and_others_stay(project: 
     assert cleared.n_bytes == 5 * len(loose)
 
 
+def test_what_remote_sources_gave_goes_by_age_alone_and_never_from_under_a_fetch(
+    project: Project,
+) -> None:
+    import fcntl
+
+    places = {name: project.store / "fetched" / name for name in ("old", "fresh", "busy")}
+    for name, folder in places.items():
+        folder.mkdir(parents=True)
+        for file in ("lock", "a.portion", "b.portion"):
+            (folder / file).write_bytes(b"" if file == "lock" else b"123")
+            os.utime(folder / file, (0, 0))
+        assert name
+    os.utime(places["fresh"] / "lock")
+    asked = Keeping(ALL, older_than=timedelta(days=30))
+    with (places["busy"] / "lock").open("rb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert collect_garbage(project, Keeping(ALL)).n_bytes == 0
+        assert collect_garbage(project, asked, dry_run=True).n_bytes == 6
+        assert collect_garbage(project, asked).n_bytes == 6
+    left = {name: sorted(p.name for p in folder.iterdir()) for name, folder in places.items()}
+    whole = ["a.portion", "b.portion", "lock"]
+    assert left == {"old": ["lock"], "fresh": whole, "busy": whole}
+    assert collect_garbage(project, asked).n_bytes == 6  # the fetch is over
+
+
 def test_a_grace_period_may_be_said(project: Project) -> None:
     orphan = project.store / "objects" / "ab" / ("ab" * 32 + ".npy")
     orphan.parent.mkdir(parents=True)

@@ -1,6 +1,10 @@
 """Memory: what a block takes is measured, what a run takes is said before, and kept to."""
 
+import os
 import resource
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +23,7 @@ from plumbline.engine.fitting import Footing
 from plumbline.engine.memory import PeakMeter, machine_bytes, process_bytes
 from plumbline.engine.pipeline import Node, Pipeline
 from plumbline.engine.plan import Plan
-from plumbline.engine.project import Project
+from plumbline.engine.project import Project, open_project
 from plumbline.engine.retries import Retries
 from plumbline.engine.run import RunOptions
 from plumbline.ledger.queries import list_runs, tasks_of_run
@@ -221,3 +225,53 @@ def test_the_machine_has_some_memory() -> None:
     assert 100 * MEGA < machine_bytes() < 2**50
     assert machine_bytes() >= process_bytes()
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss > 0
+
+
+GROUP = Path("/sys/fs/cgroup/memory/plumbline_test")
+KILLED = """
+import sys
+from pathlib import Path
+if __name__ == "__main__":
+    from plumbline.engine.executors.processes import Processes
+    from plumbline.engine.project import create_project
+    from plumbline.engine.retries import Retries
+    from plumbline.engine.run import RunOptions
+    from tests.engine.test_memory import taking
+    project = create_project(Path(sys.argv[1]))
+    options = RunOptions(retries=Retries(attempts=2, base_seconds=0.01))
+    project.engine.run(taking(40_000_000), Processes(1), options)
+"""
+
+
+@pytest.fixture
+def small_group() -> Iterator[Path]:
+    """Return a group of processes that may take 900 MB together; skipped where none can be made."""
+    try:
+        GROUP.mkdir()
+        (GROUP / "memory.limit_in_bytes").write_text("900000000")
+    except OSError as error:
+        pytest.skip(f"no group of processes with a limit of memory can be made here: {error}")
+    yield GROUP
+    GROUP.rmdir()
+
+
+def test_a_kill_by_the_kernel_as_memory_runs_out_is_told_as_such(
+    tmp_path: Path, small_group: Path
+) -> None:
+    script = tmp_path / "killed.py"
+    script.write_text(KILLED)
+    enter = f"echo $$ > {small_group}/cgroup.procs; exec {sys.executable} {script} {tmp_path}/p"
+    repository = Path(__file__).resolve().parents[2]
+    done = subprocess.run(
+        ["sh", "-c", enter],
+        cwd=repository,
+        env=os.environ
+        | {"PYTHONPATH": os.pathsep.join([str(repository), os.environ.get("PYTHONPATH", "")])},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "killed by the system as memory ran out, beside no other block" in done.stderr
+    project = open_project(tmp_path / "p")
+    assert {row[3] for row in failures(project, last_run(project))} == {"OutOfMemoryError"}

@@ -29,7 +29,10 @@ class Observer(Protocol):
         """Learn that a block is done, and when its computing began, in seconds since 1970."""
 
     def attempt_failed(self, mishap: Mishap, wait: float | None) -> None:
-        """Learn of a failed attempt, and after how many seconds the next begins, if one does."""
+        """Learn of a failed attempt, and after how many seconds the next begins, if one does.
+
+        Attempt 0 is a stored result that was found damaged.
+        """
 
     def run_ended(self, state: str, seconds: float) -> None:
         """Learn that the run is over: done, failed or interrupted."""
@@ -71,7 +74,7 @@ class LogObserver:
         _LOG.log(level, f"block {done.state}", extra=extra)
 
     def attempt_failed(self, mishap: Mishap, wait: float | None) -> None:
-        """Log a failed attempt as a warning."""
+        """Log a failed attempt, or a damaged result, as a warning."""
         extra = {
             **self._ids,
             "node": mishap.node,
@@ -81,7 +84,7 @@ class LogObserver:
             "reason": mishap.message,
             "next_in_seconds": wait,
         }
-        _LOG.warning("attempt failed", extra=extra)
+        _LOG.warning("attempt failed" if mishap.attempt else "result damaged", extra=extra)
 
     def run_ended(self, state: str, seconds: float) -> None:
         """Log the end of the run."""

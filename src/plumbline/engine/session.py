@@ -1,6 +1,5 @@
 """One run in progress: which blocks are done, which wait, which were lost."""
 
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -29,7 +28,7 @@ from plumbline.engine.retries import Delayed, Retries
 from plumbline.engine.transient import may_pass
 from plumbline.engine.watcher import Watcher
 from plumbline.engine.wiring import work_of
-from plumbline.engine.work import Outcome, Work
+from plumbline.engine.work import ALONE, Outcome, Work
 from plumbline.ledger.session import Completion, Ledger, Mishap
 
 _COMMIT_SECONDS = 0.1  # of computing or of time, that finished blocks may wait to share a commit
@@ -283,6 +282,8 @@ class Session:
 
     def _record(self, task: Task, attempt: int, error: Exception) -> None:
         mishap = _mishap(task, attempt, error)
+        if attempt == 0:  # no attempt, but a stored result that is damaged
+            self.tools.observer.attempt_failed(mishap, None)
         act = partial(self.tools.ledger.record_mishap, self.run_id, mishap)
         self.tools.retries.call("record", act)
 
@@ -355,7 +356,7 @@ class Session:
 
 def _alone(work: Work) -> Work:
     """Return the work of a block that is to run beside no other."""
-    return replace(work, memory_bytes=sys.maxsize)
+    return replace(work, memory_bytes=ALONE)
 
 
 def _mishap(task: Task, attempt: int, error: Exception) -> Mishap:

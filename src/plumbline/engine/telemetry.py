@@ -156,6 +156,8 @@ class Telemetry:
 
     def attempt_failed(self, mishap: Mishap, wait: float | None) -> None:  # noqa: ARG002  # of logs
         """Note a failed attempt for the span of its block, and count it."""
+        if not mishap.attempt:  # a stored result that was found damaged
+            return
         kinds = {"plumbline.node": mishap.node, "plumbline.kind": mishap.kind}
         self._attempts.add(1, {**self._about, **kinds})
         found = self._failed.setdefault((mishap.node, mishap.block), [])

@@ -1,6 +1,7 @@
 """Computing one block, in any process: load, run, check, store."""
 
 import os
+import sys
 import time
 import traceback
 from collections.abc import Mapping, Sequence
@@ -26,6 +27,9 @@ from plumbline.engine.objects import Manifest, ObjectStore, Stored
 from plumbline.engine.pipeline import PanelReader
 from plumbline.engine.stage import Scan, Stage, Step, Tables, Value
 from plumbline.engine.transient import may_pass
+
+ALONE = sys.maxsize
+"""Bytes of a block that is to run beside no other."""
 
 
 @final

@@ -11,6 +11,8 @@ from plumbline.lake import catalogue
 from plumbline.lake.lake import Lake
 from plumbline.lake.segments import lacking, segment_path, set_aside
 
+_FETCHED = "fetched"
+
 
 @final
 class Lacking(NamedTuple):
@@ -60,6 +62,11 @@ def unnamed_segments(lake: Lake) -> list[Path]:
     with lake.database.read() as connection:
         named = set(connection.scalars(select(catalogue.segments.c.digest)))
     return [path for path in found if path.stem not in named]
+
+
+def kept_portions(lake: Lake) -> list[Path]:
+    """Return the folders in which what remote sources gave is kept, one a source."""
+    return sorted(path for path in (lake.root / _FETCHED).glob("*") if path.is_dir())
 
 
 def forget_version(lake: Lake, name: str, version: int) -> int:

@@ -25,7 +25,7 @@ from plumbline.core.logs import configure_logs
 from plumbline.core.sizes import shown_bytes
 from plumbline.engine.executor import Executor, Pool
 from plumbline.engine.memory import kills_for_memory, machine_bytes
-from plumbline.engine.work import Outcome, Work, perform
+from plumbline.engine.work import ALONE, Outcome, Work, perform
 
 _PR_SET_PDEATHSIG = 1
 
@@ -138,11 +138,10 @@ class _Pool:
         if kills is None or self._kills is None or kills <= self._kills:
             return outcome
         self._kills = kills
-        expected = "" if not work.memory_bytes else f", expected {shown_bytes(work.memory_bytes)}"
         return OutOfMemoryError(
-            f"{work.place[0]} [{work.place[1]}]: killed by the system as memory ran out{expected}; "
-            "use fewer workers, smaller blocks (block_bars), or say --memory, within which blocks "
-            "are started"
+            f"{work.place[0]} [{work.place[1]}]: killed by the system as memory ran out"
+            f"{_beside(work.memory_bytes)}; use fewer workers, smaller blocks (block_bars), or say "
+            "--memory, within which blocks are started"
         )
 
     def end(self) -> None:
@@ -210,6 +209,13 @@ def _outcome(future: Any, work: Work) -> Outcome | Exception:
         )
         return WorkerLostError(f"{where}: all worker processes ended: {error}; {advice}")
     return StageError(f"{where}: {type(error).__name__}: {error}")
+
+
+def _beside(memory_bytes: int | None) -> str:
+    """Return what a block that was killed for memory was expected to take, or that it ran alone."""
+    if memory_bytes == ALONE:
+        return ", beside no other block"
+    return "" if not memory_bytes else f", expected to take {shown_bytes(memory_bytes)}"
 
 
 def _prepare_worker(parent: int) -> None:
