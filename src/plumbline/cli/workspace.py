@@ -67,7 +67,6 @@ def run_options(
     use_cache: bool = True,
     retries: Retries | None = None,
     memory: str | None = None,
-    profile: Path | None = None,
 ) -> Options:
     """Return how to run, as the command says; an executor that is not there is refused here.
 
@@ -85,7 +84,6 @@ def run_options(
         watcher.compiling,
         retries or Retries(),
         memory=limit,
-        profile=None if profile is None else str(profile),
     )
     options.make_executor()
     return options

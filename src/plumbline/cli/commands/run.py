@@ -1,5 +1,6 @@
 """Compute what is missing of a recipe."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -75,8 +76,10 @@ def command(
             use_cache=not no_cache,
             retries=retries_of(attempts, time_limit),
             memory=memory,
-            profile=profile,
         )
+        if profile is not None:
+            options = replace(options, profile=str(profile))
+            options.make_executor()  # refuses what does not go together before data are read
         workspace = find_workspace(recipe, project, overrides, watcher.step)
         before_run(workspace)
         if only is not None and profile is not None:
