@@ -47,7 +47,13 @@ STUDY: dict[str, Any] = {
     "factors": {"data": "stocks", "definitions": {"market": "A"}},
     "signals": {"momentum": {}},
 }
-IMPORTED_AS = {"pyyaml": "yaml", "alphalens-reloaded": "alphalens", "psycopg[binary]": "psycopg"}
+IMPORTED_AS = {
+    "opentelemetry-sdk": "opentelemetry",
+    "opentelemetry-exporter-otlp-proto-http": "opentelemetry",
+    "pyyaml": "yaml",
+    "psycopg[binary]": "psycopg",
+    "alphalens-reloaded": "alphalens",
+}
 
 
 def rooms() -> dict[str, tuple[str, str]]:

@@ -7,7 +7,16 @@ import pytest
 
 HEAVY = {
     *("torch", "pandas", "sqlalchemy", "numba", "polars", "fastapi", "matplotlib", "scipy"),
-    *("pyarrow", "duckdb", "exchange_calendars", "narwhals", "uvicorn", "starlette", "jinja2"),
+    *(
+        "pyarrow",
+        "duckdb",
+        "exchange_calendars",
+        "narwhals",
+        "uvicorn",
+        "starlette",
+        "jinja2",
+        "opentelemetry",
+    ),
 }
 
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from plumbline.core.calendar import Calendar as Calendar
     from plumbline.core.panel import Panel as Panel
     from plumbline.core.version import __version__ as __version__
+    from plumbline.engine.retries import Retries as Retries
     from plumbline.lake.lake import Lake as Lake
     from plumbline.lake.opening import open_lake as open_lake
     from plumbline.stages.recipe import load_recipe as load_recipe
@@ -21,6 +22,7 @@ _EXPORTS = {
     "Lake": "lake.lake",
     "Options": "api",
     "Panel": "core.panel",
+    "Retries": "engine.retries",
     "init": "api",
     "load_recipe": "stages.recipe",
     "open_lake": "lake.opening",

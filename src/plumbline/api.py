@@ -1,7 +1,7 @@
 """The verbs of the command line as functions, for notebooks and scripts."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, final
@@ -26,6 +26,7 @@ from plumbline.lake.prepared import PreparedDataset, Progress
 from plumbline.stages.gates import Verdict, judged
 from plumbline.stages.options import Options
 from plumbline.stages.recipe import Recipe
+from plumbline.stages.run_recipe import recipe_of_run
 from plumbline.stages.study_findings import findings_of, record_findings
 from plumbline.stages.study_warnings import StudyWarning, known_warning
 from plumbline.stages.tables import is_table_node, panel_nodes, study_tables
@@ -53,6 +54,7 @@ __all__ = [
     "init",
     "plan",
     "prepare",
+    "retry_run",
     "run",
     "run_workspace",
     "verify",
@@ -238,6 +240,47 @@ def run(
 
 def run_workspace(workspace: Workspace, options: Options) -> Study:
     """Compute what is missing of a workspace, and store its new data."""
+    pipeline, warnings = workspace.pipeline, workspace.warnings  # nothing is stored if these fail
+    workspace.store_data()
+    recipe = workspace.recipe
+    engine = workspace.project.engine
+    result = engine.run(pipeline, options.make_executor(), _run_options(workspace, options))
+    engine.cache.trim(read_settings().cache_bytes)
+    known = tuple(known_warning(text) for text in warnings)
+    found = record_findings(engine, result, recipe.resolved, known)
+    gates = judged(recipe.kind.gates(recipe.document), found.metrics)
+    return Study(workspace, result, found.warnings, gates)
+
+
+def retry_run(
+    project: Project, run_id: str, options: Options, reading: Progress | None = None
+) -> RunResult:
+    """Compute the dead blocks of a run and those that waited for them, as a run of its own.
+
+    Parameters
+    ----------
+    project, run_id : which run; it has dead blocks.
+    options : executor, attempts, progress.
+    reading : see :func:`prepare`.
+
+    Raises
+    ------
+    MissingDataError
+        If the run's recipe cannot be found again, or what the dead blocks read is not there.
+    RunError
+        If blocks failed again.
+    """
+    recipe = recipe_of_run(project, run_id)
+    workspace = prepare(recipe, project=project, reading=reading)
+    return project.engine.run(
+        workspace.pipeline,
+        options.make_executor(),
+        replace(_run_options(workspace, options), retried=run_id),
+    )
+
+
+def _run_options(workspace: Workspace, options: Options) -> RunOptions:
+    """Return what the engine is told; kernels compile when it is known which are reached."""
     from plumbline.kernels.warm import families_among, is_warm, warm
 
     codes = workspace.project.codes
@@ -249,20 +292,16 @@ def run_workspace(workspace: Workspace, options: Options) -> Study:
         if not is_warm(reached):
             warm(options.compiling, reached)
 
-    pipeline, warnings = workspace.pipeline, workspace.warnings  # nothing is stored if these fail
-    workspace.store_data()
     recipe = workspace.recipe
-    engine = workspace.project.engine
-    result = engine.run(
-        pipeline,
-        options.make_executor(),
-        RunOptions((recipe.text, recipe.digest), options.watcher, options.use_cache, compile_first),
+    return RunOptions(
+        (recipe.text, recipe.digest),
+        options.watcher,
+        options.use_cache,
+        compile_first,
+        options.retries,
+        recipe.base,
+        memory=options.memory or read_settings().memory,
     )
-    engine.cache.trim(read_settings().cache_bytes, engine.ledger)
-    known = tuple(known_warning(text) for text in warnings)
-    found = record_findings(engine, result, recipe.resolved, known)
-    gates = judged(recipe.kind.gates(recipe.document), found.metrics)
-    return Study(workspace, result, found.warnings, gates)
 
 
 def read_stored(workspace: Workspace) -> Study:

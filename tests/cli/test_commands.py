@@ -80,7 +80,9 @@ def test_the_commands_are_those_promised():
             "verify",
             "runs",
             "report",
+            "cache",
             "doctor",
+            "gc",
             "migrate",
         ]
     )

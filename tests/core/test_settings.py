@@ -20,6 +20,8 @@ def bare_environment(monkeypatch):
     for name in list(os.environ):
         if name.startswith("PLUMBLINE_") and not name.startswith("PLUMBLINE_TEST_"):
             monkeypatch.delenv(name)
+        if name.startswith("OTEL_"):
+            monkeypatch.delenv(name)
 
 
 EXAMPLES = {
@@ -31,6 +33,9 @@ EXAMPLES = {
         Address("me", "h", None, "d"),
     ),
     "PLUMBLINE_EXECUTOR": ("processes", "executor", "processes"),
+    "PLUMBLINE_LOG": ("json", "log", "json"),
+    "PLUMBLINE_LOG_LEVEL": ("DEBUG", "log_level", "DEBUG"),
+    "PLUMBLINE_MEMORY": ("4GB", "memory", 4_000_000_000),
     "PLUMBLINE_NOW": (
         "2024-01-31T21:00:00Z",
         "now",
@@ -38,6 +43,7 @@ EXAMPLES = {
     ),
     "PLUMBLINE_OWNER": ("ada", "owner", "ada"),
     "PLUMBLINE_SLOW_QUERY_MS": ("200", "slow_query_ms", 200),
+    "PLUMBLINE_TELEMETRY": ("on", "telemetry", True),
     "PLUMBLINE_WORKERS": ("3", "workers", 3),
 }
 
@@ -78,6 +84,10 @@ def test_defaults_hold_without_any_variable():
         ("PLUMBLINE_WORKERS", "nan", "whole number of at least 1"),
         ("PLUMBLINE_CACHE_BYTES", "inf", "whole number of at least 1"),
         ("PLUMBLINE_CACHE_BYTES", "20GB", "whole number of at least 1"),
+        ("PLUMBLINE_MEMORY", "much", "is no size such as 2GB"),
+        ("PLUMBLINE_LOG", "xml", "is none of: json, text"),
+        ("PLUMBLINE_LOG_LEVEL", "loud", "is none of: DEBUG, INFO, WARNING, ERROR"),
+        ("PLUMBLINE_TELEMETRY", "1", "is none of: on, off"),
         ("PLUMBLINE_NOW", "yesterday", "not an ISO time"),
         ("PLUMBLINE_NOW", "", "not an ISO time"),
         ("PLUMBLINE_WORKER", "2", "PLUMBLINE_WORKER is not a setting; known: PLUMBLINE_CACHE_"),

@@ -87,6 +87,14 @@ class Points:
             file = opener(path, mode, *args, **options)
             return Torn(file, self) if set(mode) & set("wx") else file
 
+        unlink = pathlib.Path.unlink
+
+        def unlinked(path: Path, missing_ok: bool = False) -> None:
+            if path.exists() and self.hit("unlink"):  # else nothing is torn
+                die()
+            unlink(path, missing_ok)
+
+        pathlib.Path.unlink = unlinked  # type: ignore[method-assign]
         os.fsync = die_or("fsync", fsync)  # type: ignore[assignment]
         pathlib.Path.replace = die_or("rename", replace)  # type: ignore[method-assign]
         pathlib.Path.open = opened  # type: ignore[assignment,method-assign]

@@ -38,7 +38,7 @@ def end_long_ago(project: Project, *run_ids: str) -> None:
 
 
 def trim(project: Project, max_bytes: int) -> int:
-    return project.engine.cache.trim(max_bytes, project.engine.ledger)
+    return project.engine.cache.trim(max_bytes)
 
 
 def test_trimming_keeps_what_the_last_run_used_whatever_its_size(project: Project) -> None:
@@ -135,7 +135,7 @@ def test_a_reader_beside_trimming_computes_what_was_taken_away(project: Project)
     def keep_trimming() -> None:
         other = open_project(project.root)
         while not stop.is_set():
-            trims.append(other.engine.cache.trim(1, other.engine.ledger))
+            trims.append(other.engine.cache.trim(1))
             time.sleep(0.01)
 
     thread = threading.Thread(target=keep_trimming)

@@ -11,6 +11,8 @@ from plumbline.engine.executors.processes import Processes
 from plumbline.engine.executors.serial import Serial
 from plumbline.engine.pipeline import Node, Pipeline
 from plumbline.engine.project import Project
+from plumbline.engine.retries import Retries
+from plumbline.engine.run import RunOptions
 from plumbline.ledger.queries import failures_of_run, get_run
 from tests.engine import toys
 from tests.engine.pipelines import BLOCKS, computed, failures, in_state, last_run, study
@@ -103,19 +105,20 @@ def test_a_killed_process_costs_one_attempt(project: Project, tmp_path: Path) ->
     assert failures(project, result.run_id) == [("fragile", "all", 1, "WorkerLostError")]
 
 
-def test_a_block_that_always_kills_its_process_fails_after_two_attempts(project: Project) -> None:
+def test_a_block_that_always_kills_its_process_fails_after_three_attempts(project: Project) -> None:
     with pytest.raises(RunError, match=r"fragile \[all\]: its process ended with exit code -9"):
         project.engine.run(beside(("fragile", DiesAlways())), Processes(2))
     run_id = last_run(project)
     assert failures(project, run_id) == [
-        ("fragile", "all", attempt, "WorkerLostError") for attempt in (1, 2)
+        ("fragile", "all", attempt, "WorkerLostError") for attempt in (1, 2, 3)
     ]
     assert computed(project, run_id) == BLOCKS
 
 
 def test_a_block_over_its_time_limit_is_killed(project: Project) -> None:
-    with pytest.raises(RunError, match=r"stuck \[all\]: over its time limit of 1.0 s"):
-        project.engine.run(beside(("stuck", Hangs())), Processes(2))
+    once = RunOptions(retries=Retries(attempts=1))
+    with pytest.raises(RunError, match=r"stuck \[all\]: over its time limit of 1 s"):
+        project.engine.run(beside(("stuck", Hangs())), Processes(2), once)
     run_id = last_run(project)
     assert computed(project, run_id) == BLOCKS
-    assert failures(project, run_id) == [("stuck", "all", 1, "StageError")]
+    assert failures(project, run_id) == [("stuck", "all", 1, "TimeLimitError")]

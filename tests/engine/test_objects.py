@@ -55,6 +55,8 @@ def test_a_file_is_flushed_before_it_has_its_name_and_its_folder_after(
     store: ObjectStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls: list[str] = []
+    store.put(b"first", ".bin")  # makes the folder
+    store.path(store.put(b"content", ".bin")).unlink()
     fsync, replace = os.fsync, Path.replace
 
     def noted_fsync(descriptor: int) -> None:

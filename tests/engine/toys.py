@@ -1,5 +1,6 @@
 """Small real stages for tests of the engine."""
 
+import errno
 import os
 import signal
 import time
@@ -10,6 +11,7 @@ from typing import Any, ClassVar, final
 import numpy as np
 import polars as pl
 
+from plumbline.core.errors import TransientError
 from plumbline.core.panel import Panel
 from plumbline.core.random import random_stream
 from plumbline.engine.stage import (
@@ -361,4 +363,48 @@ class Sluggish(Stage):
 
         if parent_process() is not None:
             time.sleep(0.03)
+        return inputs["returns"]
+
+
+@final
+@dataclass(frozen=True)
+class Flaky(Stage):
+    """Fails until it was tried often enough, by a count in a file; errors as they are named."""
+
+    marker: str = ""
+    failures: int = 1
+    error: str = "transient"
+    reads: ClassVar[tuple[str, ...]] = ("returns",)
+
+    def run(self, inputs: Mapping[str, Any]) -> Panel:
+        with open(self.marker, "a") as file:  # noqa: PTH123  # as short as it gets
+            file.write(f"{time.monotonic()}\n")
+        with open(self.marker) as file:  # noqa: PTH123  # the same
+            tries = len(file.read().split())
+        if tries <= self.failures:
+            raise {
+                "transient": TransientError("planted"),
+                "full": OSError(errno.ENOSPC, "No space left on device"),
+                "missing": FileNotFoundError(errno.ENOENT, "No such file"),
+                "value": ValueError("planted"),
+            }[self.error]
+        return inputs["returns"]
+
+
+@final
+@dataclass(frozen=True)
+class Takes(Stage):
+    """Copies its input while it holds memory, in time blocks: so much a bar."""
+
+    bytes_a_bar: int = 1_000_000
+    block_bars: int = 32
+    reads: ClassVar[tuple[str, ...]] = ("returns",)
+
+    @property
+    def partition(self) -> Partition:
+        return TimeBlocks(self.block_bars)
+
+    def run(self, inputs: Mapping[str, Any]) -> Panel:
+        held = np.ones(self.bytes_a_bar * inputs["returns"].n_bars, dtype=np.uint8)
+        assert held[-1] == 1
         return inputs["returns"]

@@ -211,7 +211,7 @@ def test_a_frozen_clock_leaves_the_order_of_runs(
     stored = project.engine.cache.statistics().n_results
     with project.database.begin() as connection:
         connection.exec_driver_sql("UPDATE artefacts SET used = '2000-01-01 00:00:00.000000'")
-    project.engine.cache.trim(1, project.engine.ledger)
+    project.engine.cache.trim(1)
     assert project.engine.cache.statistics().n_results < stored
     assert project.engine.plan(study(scale=5.0)).is_done
 

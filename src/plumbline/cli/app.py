@@ -20,6 +20,7 @@ from plumbline.core.errors import (
     UnknownNameError,
     UnknownPluginError,
 )
+from plumbline.core.logs import configure_logs
 from plumbline.engine.interruption import is_interrupted
 
 ORDER = (
@@ -87,6 +88,7 @@ def call(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     as_json = "--json" in words
     try:
+        configure_logs()
         code = build()(args=words or ["--help"], prog_name="plumbline", standalone_mode=False)
     except PlumblineError as error:
         if is_interrupted():  # which a library swallowed: what failed since is its consequence

@@ -38,6 +38,36 @@ ExecutorName = Annotated[
         "--executor", help="serial or processes. Default: PLUMBLINE_EXECUTOR, else serial."
     ),
 ]
+Attempts = Annotated[
+    int | None,
+    typer.Option(
+        "--attempts",
+        min=1,
+        help="Tries of a block whose failure may pass: lost worker, time limit, disk. Default: 3.",
+        show_default=False,
+    ),
+]
+NoCache = Annotated[
+    bool, typer.Option("--no-cache", help="Compute everything again, and store it.")
+]
+Memory = Annotated[
+    str | None,
+    typer.Option(
+        "--memory",
+        metavar="SIZE",
+        help="Memory that the run may take, such as 4GB. Default: PLUMBLINE_MEMORY, else no limit.",
+        show_default=False,
+    ),
+]
+TimeLimit = Annotated[
+    float | None,
+    typer.Option(
+        "--time-limit",
+        metavar="SECONDS",
+        help="Longest time of a block in a worker process; one that takes longer is ended.",
+        show_default=False,
+    ),
+]
 Workers = Annotated[
     int | None,
     typer.Option("--workers", min=1, help="Worker processes. Default: PLUMBLINE_WORKERS."),

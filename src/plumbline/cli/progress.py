@@ -9,6 +9,7 @@ from typing import Any, final
 from plumbline.cli import console
 from plumbline.cli.console import counted
 from plumbline.core.errors import CorruptEntryError
+from plumbline.core.sizes import shown_bytes
 from plumbline.engine.blocks import Task
 from plumbline.engine.interruption import stop_if_interrupted
 from plumbline.engine.plan import Plan, State
@@ -42,6 +43,8 @@ class ProgressWatcher:
             return
         seconds = plan.expected_seconds
         guess = "" if seconds is None else f", about {seconds:.1f} s by past timings on one worker"
+        if plan.peak_bytes is not None:
+            guess += f", up to {shown_bytes(plan.peak_bytes)} of memory"
         total = counted(len(plan.decisions), "block")
         console.note(f"{self._total} of {total} to compute{guess}")
         self._started = self._told = time.monotonic()

@@ -10,7 +10,9 @@ from plumbline.cli.console import counted
 from plumbline.cli.progress import ProgressWatcher
 from plumbline.core.errors import ParameterError, ProjectError
 from plumbline.core.settings import read_settings
+from plumbline.core.sizes import bytes_of
 from plumbline.engine.project import Project, open_project
+from plumbline.engine.retries import Retries
 from plumbline.lake.prepared import Progress
 from plumbline.stages.recipe import load_recipe, recipes_in
 from plumbline.stages.workspace import Workspace, prepare
@@ -52,8 +54,19 @@ def find_workspace(
     return prepare(loaded, project=opened, reading=reading, or_last_read=or_last_read)
 
 
+def retries_of(attempts: int | None, time_limit: float | None) -> Retries:
+    """Return how often and how long blocks are tried, as the command says."""
+    return Retries(attempts=attempts or Retries.attempts, time_limit=time_limit)
+
+
 def run_options(
-    watcher: ProgressWatcher, executor: str | None, workers: int | None, *, use_cache: bool = True
+    watcher: ProgressWatcher,
+    executor: str | None,
+    workers: int | None,
+    *,
+    use_cache: bool = True,
+    retries: Retries | None = None,
+    memory: str | None = None,
 ) -> Options:
     """Return how to run, as the command says; an executor that is not there is refused here.
 
@@ -62,6 +75,15 @@ def run_options(
     cores = os.cpu_count() or 1
     if workers is not None and workers > cores:
         console.note(f"{workers} workers share {counted(cores, 'core')}: no faster than {cores}")
-    options = Options(executor, workers, watcher, use_cache, watcher.compiling)
+    limit = None if memory is None else bytes_of("--memory", memory)
+    options = Options(
+        executor,
+        workers,
+        watcher,
+        use_cache,
+        watcher.compiling,
+        retries or Retries(),
+        memory=limit,
+    )
     options.make_executor()
     return options

@@ -18,7 +18,11 @@
   * StaleVersionError    a data set that another process has changed meanwhile
   * CorruptEntryError    a stored file whose bits differ from its digest
   * StageError           a stage failed while it ran; also a RuntimeError
-    * WorkerLostError    the process of a block ended before the block did
+    * TransientError     a failure that may pass: the block is tried again
+      * WorkerLostError  the process of a block ended before the block did
+        * OutOfMemoryError  the system killed it, as memory ran out
+      * TimeLimitError   a block took longer than it may
+  * MemoryLimitError     a run that would take more memory than it may
   * RunError             a run ended with failed blocks, every one listed
   * GateError            a declared gate said no
 """
@@ -163,8 +167,24 @@ class StageError(PlumblineError, RuntimeError):
         super().__init__(message)
 
 
-class WorkerLostError(StageError):
+class TransientError(StageError):
+    """A failure that may pass; a stage that raises it has its block tried again."""
+
+
+class WorkerLostError(TransientError):
     """The process of a block, or of a compiler, ended before its work: a crash, or no memory."""
+
+
+class OutOfMemoryError(WorkerLostError):
+    """The system killed the process of a block, as memory ran out."""
+
+
+class TimeLimitError(TransientError):
+    """A block took longer than its time limit, and was ended."""
+
+
+class MemoryLimitError(PlumblineError):
+    """A run that would take more memory than it may; it says what would fit."""
 
 
 class RunError(_ProblemsError):

@@ -9,17 +9,35 @@ from typing import final
 
 from plumbline.core.address import Address, parse_address
 from plumbline.core.errors import ParameterError
+from plumbline.core.sizes import bytes_of
 
 ENVIRONMENT = {
     "PLUMBLINE_CACHE_DIR": "folder for compiled kernels; default: the user's cache folder",
     "PLUMBLINE_CACHE_BYTES": "size that stored results of a project may reach; default 20e9",
     "PLUMBLINE_DATABASE": "URL of a PostgreSQL database for new projects; default: a SQLite file",
     "PLUMBLINE_EXECUTOR": "executor of `plumbline run`: serial or processes; default serial",
+    "PLUMBLINE_LOG": "form of the logs on standard error: json or text; default: no logs",
+    "PLUMBLINE_LOG_LEVEL": "DEBUG, INFO, WARNING or ERROR: least level of the logs; default INFO",
+    "PLUMBLINE_MEMORY": "memory that a run may take, such as 4GB; default: no limit",
     "PLUMBLINE_NOW": "ISO time that replaces the clock wherever a time stamp enters a result",
     "PLUMBLINE_OWNER": "name written to the ledger as owner of a run; default: the login name",
     "PLUMBLINE_SLOW_QUERY_MS": "milliseconds from which on a statement is logged; default: none is",
+    "PLUMBLINE_TELEMETRY": "on or off: spans and metrics by OpenTelemetry; default: on where the "
+    "OTEL_ variables name an exporter or an endpoint",
     "PLUMBLINE_WORKERS": "worker processes of the executor `processes`; default: all cores",
 }
+
+TELEMETRY = {
+    "OTEL_SDK_DISABLED": "true turns telemetry off",
+    "OTEL_TRACES_EXPORTER": "otlp, console or none: where spans go",
+    "OTEL_METRICS_EXPORTER": "otlp, console or none: where metrics go",
+    "OTEL_EXPORTER_OTLP_ENDPOINT": "address of the collector",
+    "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "address of the collector of spans",
+    "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": "address of the collector of metrics",
+}
+
+LOG_FORMS = ("json", "text")
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 NUMBA_FILE = ".numba_config.yaml"
 ARITHMETIC = {
@@ -50,9 +68,13 @@ class Settings:
     cache_bytes : size that the stored results of one project may reach, bytes.
     database : where new projects have their database, or None for a file of their own.
     executor : name of the executor.
+    log : form of the logs on standard error, ``json`` or ``text``, or None for no logs.
+    log_level : least level of the logs.
+    memory : bytes that the processes of a run may take together, or None for no limit.
     now : fixed time, or None for the clock.
     owner : who runs.
     slow_query_ms : time from which on a statement of the database is logged, or None for no log.
+    telemetry : whether spans and metrics are sent.
     workers : number of worker processes.
     """
 
@@ -60,9 +82,13 @@ class Settings:
     cache_bytes: int
     database: Address | None
     executor: str
+    log: str | None
+    log_level: str
+    memory: int | None
     now: datetime | None
     owner: str
     slow_query_ms: int | None
+    telemetry: bool
     workers: int
 
 
@@ -86,6 +112,10 @@ def read_settings() -> Settings:
     now = _moment("PLUMBLINE_NOW", problems)
     database = _database("PLUMBLINE_DATABASE", problems)
     slow_query_ms = _slow_query_ms("PLUMBLINE_SLOW_QUERY_MS", problems)
+    memory = _size("PLUMBLINE_MEMORY", problems)
+    log = _choice("PLUMBLINE_LOG", LOG_FORMS, problems)
+    log_level = _choice("PLUMBLINE_LOG_LEVEL", LOG_LEVELS, problems)
+    telemetry = _choice("PLUMBLINE_TELEMETRY", ("on", "off"), problems)
     if problems:
         raise ParameterError("; ".join(problems))
     return Settings(
@@ -93,11 +123,55 @@ def read_settings() -> Settings:
         cache_bytes=cache_bytes,
         database=database,
         executor=os.environ.get("PLUMBLINE_EXECUTOR", "serial"),
+        log=log,
+        log_level=log_level or "INFO",
+        memory=memory,
         now=now,
         owner=os.environ.get("PLUMBLINE_OWNER") or _login(),
         slow_query_ms=slow_query_ms,
+        telemetry=_wants_telemetry() if telemetry is None else telemetry == "on",
         workers=workers,
     )
+
+
+def log_settings() -> tuple[str | None, str]:
+    """Return form and least level of the logs, whatever else the environment says.
+
+    Raises
+    ------
+    ParameterError
+        If one of them cannot be used.
+    """
+    problems: list[str] = []
+    log = _choice("PLUMBLINE_LOG", LOG_FORMS, problems)
+    level = _choice("PLUMBLINE_LOG_LEVEL", LOG_LEVELS, problems)
+    if problems:
+        raise ParameterError("; ".join(problems))
+    return log, level or "INFO"
+
+
+def telemetry_exporters() -> tuple[str, str]:
+    """Return where spans and metrics go: otlp, console or none each.
+
+    Raises
+    ------
+    ParameterError
+        If one of them is another.
+    """
+    problems: list[str] = []
+    names = ("OTEL_TRACES_EXPORTER", "OTEL_METRICS_EXPORTER")
+    spans, metrics = (_choice(name, ("otlp", "console", "none"), problems) for name in names)
+    if problems:
+        raise ParameterError("; ".join(problems))
+    return spans or "otlp", metrics or "otlp"
+
+
+def _wants_telemetry() -> bool:
+    """Return whether the standard variables of OpenTelemetry ask for it."""
+    found = {name: os.environ.get(name, "") for name in TELEMETRY}
+    if found.pop("OTEL_SDK_DISABLED").lower() == "true":
+        return False
+    return any(value not in ("", "none") for value in found.values())
 
 
 def arithmetic_switches() -> dict[str, str]:
@@ -193,6 +267,23 @@ def _database(name: str, problems: list[str]) -> Address | None:
     except ParameterError as error:
         problems.append(f"{name}: {error}")
         return None
+
+
+def _size(name: str, problems: list[str]) -> int | None:
+    text = os.environ.get(name)
+    try:
+        return None if text is None else bytes_of(name, text)
+    except ParameterError as error:
+        problems.append(str(error))
+        return None
+
+
+def _choice(name: str, choices: tuple[str, ...], problems: list[str]) -> str | None:
+    text = os.environ.get(name)
+    if text is None or text in choices:
+        return text
+    problems.append(f"{name}={text!r} is none of: {', '.join(choices)}")
+    return None
 
 
 def _moment(name: str, problems: list[str]) -> datetime | None:

@@ -1,26 +1,26 @@
 """Stored results by key: rows in the ledger's database, bits in content-addressed files."""
 
 import json
-import os
-import shutil
-import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
-from pathlib import Path
 from typing import Any, final
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import func, select
 
 from plumbline.core.errors import CorruptEntryError
-from plumbline.core.settings import clock_time
+from plumbline.engine.garbage import (
+    GRACE_SECONDS,
+    Keeping,
+    clear_results,
+    left_over_folders,
+    remove_folder,
+    remove_old,
+    stored_files,
+)
 from plumbline.engine.objects import Manifest, ObjectStore, names_in, state_digest_of
 from plumbline.ledger.database import Database
 from plumbline.ledger.models import Artefact, Run, TaskRecord
 from plumbline.ledger.session import Ledger
-
-_GRACE_SECONDS = 3600.0  # files this young may belong to a result that is being written
-_READING_SECONDS = 60.0  # results of a run are read this long after it, for its report
 
 
 @final
@@ -147,87 +147,23 @@ class Cache:
         """Count results, files and bytes."""
         with self.database.read() as connection:
             n_results = connection.execute(select(func.count()).select_from(Artefact)).scalar_one()
-        sizes = [size for path, size, _ in self._files() if not path.name.startswith(".")]
-        return CacheStatistics(n_results, len(sizes), sum(sizes))
+        files = stored_files(self.objects.root)
+        return CacheStatistics(n_results, len(files), sum(file.n_bytes for file in files))
 
-    def trim(self, max_bytes: int, ledger: Ledger) -> int:
+    def trim(self, max_bytes: int) -> int:
         """Remove the least recently used results until the files fit; return bytes removed.
 
-        What a run that goes on or has just ended used stays, whatever its size. Files that no
-        result names, which a killed process leaves, go too, but none younger than an hour:
+        What a run that goes on, has just ended or is kept used stays, whatever its size. Files
+        that no result names, which a killed process leaves, go too, but none younger than an hour:
         another process may be about to name it.
         """
-        files = list(self._files())
-        query = select(Artefact.key, Artefact.manifest).order_by(Artefact.used.desc())
-        with self.database.read() as connection:
-            rows = [(row[0], row[1]) for row in connection.execute(query)]
-        sizes = {path.name: size for path, size, _ in files}
-        kept, dropped = self._split(rows, sizes, max_bytes)
-        ledger.drop_artefacts(dropped)
-        removed = 0
-        old = time.time() - _GRACE_SECONDS
-        for path, size, written in files:
-            if path.name not in kept and written < old and _is_older(path, old):
-                path.unlink(missing_ok=True)
-                removed += size
-        for folder in self.objects.root.parent.glob("verify-*"):  # of killed verifications
-            if folder.stat().st_mtime < old:
-                shutil.rmtree(folder, ignore_errors=True)
-        return removed
-
-    def _files(self) -> Iterator[tuple[Path, int, float]]:
-        """Yield path, size and time of writing of each file, half-written ones included."""
-        for folder in self.objects.root.glob("*/"):
-            with os.scandir(folder) as entries:
-                for entry in entries:
-                    try:
-                        found = entry.stat()
-                    except FileNotFoundError:  # another process took it away or renamed it
-                        continue
-                    yield Path(entry.path), found.st_size, found.st_mtime
-
-    def _split(
-        self, rows: Sequence[tuple[str, str]], sizes: Mapping[str, int], max_bytes: int
-    ) -> tuple[set[str], list[str]]:
-        """Return the names of the files to keep and the keys of the results to drop."""
-        in_use = self._in_use()
-        kept: set[str] = set()
-        dropped: list[str] = []
-        total = 0
-        for key, text in sorted(rows, key=lambda row: row[0] not in in_use):  # stable
-            names = set(names_in(json.loads(text))) - kept
-            size = sum(sizes.get(name, 0) for name in names)
-            if total + size > max_bytes and key not in in_use:
-                dropped.append(key)
-            else:
-                kept |= names
-                total += size
-        return kept, dropped
-
-    def _in_use(self) -> set[str]:
-        """Return the keys of what running runs, the newest run and those just ended used."""
-        newest = select(Run.id).order_by(Run.number.desc()).limit(1)
-        query = (
-            select(TaskRecord.key)
-            .join(Run, Run.id == TaskRecord.run_id)
-            .where(or_(Run.state == "running", Run.id.in_(newest.scalar_subquery())))
-        )
-        recent = clock_time() - timedelta(seconds=_READING_SECONDS)
-        used = select(Artefact.key).where(Artefact.used >= recent)
-        with self.database.read() as connection:
-            keys = {key for key in connection.execute(query).scalars() if key is not None}
-            return keys | set(connection.execute(used).scalars())
+        cleared = clear_results(self.database, self.objects.root, Keeping(max_bytes))
+        folders = left_over_folders(self.objects.root.parent)
+        remove_old(folders, GRACE_SECONDS, remove=remove_folder)
+        return cleared.n_bytes
 
     def _entry(self, key: str, digest: str, text: str, n_bytes: int) -> Entry | None:
         manifest: Manifest = json.loads(text)
         if self.objects.size(names_in(manifest)) != n_bytes:
             return None
         return Entry(key, digest, state_digest_of(manifest), manifest, n_bytes)
-
-
-def _is_older(path: Path, moment: float) -> bool:
-    """Return whether a file is old still; a writer that names it again makes it young."""
-    try:
-        return path.stat().st_mtime < moment
-    except FileNotFoundError:
-        return False

@@ -17,8 +17,14 @@ class Pool(Protocol):
     def submit(self, work: Work) -> None:
         """Accept a block."""
 
-    def finished(self) -> Iterator[tuple[Work, Outcome | Exception]]:
-        """Wait for at least one accepted block to end, and yield all that did."""
+    def finished(self, seconds: float | None = None) -> Iterator[tuple[Work, Outcome | Exception]]:
+        """Wait for at least one accepted block to end, and yield all that did.
+
+        Parameters
+        ----------
+        seconds : how long to wait; None for as long as it takes. An executor that computes while
+            it waits finishes the block that it is at.
+        """
 
 
 @dataclass(frozen=True)
@@ -33,6 +39,14 @@ class Executor(Plugin, ABC):
         ----------
         blocks : how many will be submitted at most, if that is known; more workers are no use.
         """
+
+    def workers_for(self, blocks: int) -> int:  # noqa: ARG002  # for those that start some
+        """Return how many processes are started for so many blocks; 0 if none is."""
+        return 0
+
+    def within(self, workers: int, memory_bytes: int) -> "Executor":  # noqa: ARG002  # the same
+        """Return the same with fewer workers, whose blocks keep to so much memory together."""
+        return self
 
 
 executors: Room[Executor] = Room("plumbline.engine.executors", Executor)

@@ -15,7 +15,7 @@ from blake3 import blake3
 from plumbline.core.errors import CorruptEntryError, StageError
 from plumbline.core.panel import Panel
 from plumbline.engine.stage import Value
-from plumbline.lake.durable import sync_folder, write_durably
+from plumbline.lake.durable import make_folder, sync_folder, write_durably
 
 _RENEW_SECONDS = 600.0
 _WRITE_ATTEMPTS = 3
@@ -55,6 +55,7 @@ class ObjectStore:
     def __init__(self, root: Path) -> None:
         self.root = root
         self._checked: dict[str, _Mark] = {}
+        self._is_listed = False
 
     def put(self, content: Any, suffix: str) -> str:
         """Write bytes unless they are there, whole; return their name.
@@ -67,11 +68,13 @@ class ObjectStore:
         name = f"{blake3(content).hexdigest()}{suffix}"
         path = self.path(name)
         try:
-            if self._renewed(name, path):
-                return name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_durably(path, content)
-            sync_folder(path.parent)
+            if not self._renewed(name, path):
+                make_folder(path.parent)
+                write_durably(path, content)
+            sync_folder(path.parent)  # another process may have renamed it, and not come so far
+            if not self._is_listed:  # or made the folder
+                sync_folder(self.root)
+                self._is_listed = True
         except OSError as error:
             raise StageError(
                 f"results cannot be stored below {self.root}: {error.strerror}; see that the "

@@ -18,8 +18,10 @@ from sqlalchemy import func, select
 from plumbline.core.errors import CorruptEntryError, UnhashableError
 from plumbline.engine.blocks import Task
 from plumbline.engine.cache import Cache, Entry
+from plumbline.engine.expectation import Expected, expected_costs
 from plumbline.engine.key import Key, KeyMaker
 from plumbline.engine.plan_text import plan_text
+from plumbline.ledger.costs import past_costs
 from plumbline.ledger.database import Database
 from plumbline.ledger.models import Artefact, CodeRecord, Run, TaskRecord
 
@@ -62,10 +64,18 @@ class Decision:
 @final
 @dataclass(frozen=True)
 class Plan:
-    """Decisions on every block, producers first."""
+    """Decisions on every block, producers first.
+
+    Parameters
+    ----------
+    decisions : one a block.
+    costs : number of a block that may be computed -> what it is expected to cost.
+    peak_bytes : memory that the run is expected to take, all processes together, where a run says.
+    """
 
     decisions: tuple[Decision, ...]
-    seconds: Mapping[str, float] = field(default_factory=dict)
+    costs: Mapping[int, Expected] = field(default_factory=dict)
+    peak_bytes: int | None = None
 
     def count(self, *states: State) -> int:
         """Return how many blocks have one of these states."""
@@ -79,11 +89,29 @@ class Plan:
     @property
     def expected_seconds(self) -> float | None:
         """Return the time that past timings suggest for one worker, or None without any."""
-        waiting = [
-            d.task.node.name for d in self.decisions if d.state in (State.RUN, State.FOLLOWS)
+        found = [cost.seconds for cost in self.costs.values()]
+        known = [seconds for seconds in found if seconds is not None]
+        return sum(known) * len(found) / len(known) if known else None
+
+    def node_costs(self) -> list[dict[str, Any]]:
+        """Return of each node how many blocks may be computed, and their expected cost.
+
+        ``seconds`` is the sum of its blocks, None where the past tells nothing; ``block_bytes``
+        what its largest block takes beside the process's own memory.
+        """
+        found: dict[str, list[Expected]] = {}
+        for number, cost in self.costs.items():
+            found.setdefault(self.decisions[number].task.node.name, []).append(cost)
+        return [
+            {
+                "node": name,
+                "blocks": len(costs),
+                "seconds": sum(c.seconds for c in costs if c.seconds is not None) or None,
+                "block_bytes": max(c.n_bytes for c in costs),
+                "measured": all(c.is_known for c in costs),
+            }
+            for name, costs in found.items()
         ]
-        known = [self.seconds[name] for name in waiting if name in self.seconds]
-        return sum(known) * len(waiting) / len(known) if known else None
 
     def __repr__(self) -> str:
         return plan_text(self, limit=_SHOWN)
@@ -145,7 +173,13 @@ class Planner:
         plan = Plan(tuple(decisions))
         if plan.is_done:
             return plan
-        return replace(plan, seconds=past_seconds(self._cache.database, self._pipeline))
+        return replace(plan, costs=self._costs(tasks, plan))
+
+    def _costs(self, tasks: Sequence[Task], plan: Plan) -> dict[int, Expected]:
+        past = past_costs(self._cache.database, self._pipeline)
+        sizes = {d.task.number: d.entry.n_bytes for d in plan.decisions if d.entry is not None}
+        expected = expected_costs(tasks, sizes, past)
+        return {d.task.number: expected[d.task.number] for d in plan.decisions if d.entry is None}
 
     def decide(
         self, task: Task, outputs: Mapping[int, str], states: Mapping[int, str | None]
@@ -326,15 +360,3 @@ def _code_differences(before: str, key: Key, database: Database) -> list[str]:
         if row[1].get(name) != key.code.libraries.get(name)
     ]
     return files + libraries
-
-
-def past_seconds(database: Database, pipeline: str) -> dict[str, float]:
-    """Return the mean time of a block of each node, over the results of a pipeline."""
-    query = (
-        select(TaskRecord.node, func.avg(TaskRecord.seconds))
-        .join(Artefact, Artefact.key == TaskRecord.key)
-        .where(Artefact.pipeline == pipeline, TaskRecord.seconds.is_not(None))
-        .group_by(TaskRecord.node)
-    )
-    with database.read() as connection:
-        return {row[0]: float(row[1]) for row in connection.execute(query)}

@@ -1,6 +1,5 @@
 """A project: a folder whose ``.plumbline`` holds the lake, the cache and the ledger."""
 
-import uuid
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +13,7 @@ from plumbline.engine.code_digest import CodeDigests
 from plumbline.engine.objects import ObjectStore
 from plumbline.engine.root import STORE, project_root, projects_below
 from plumbline.engine.run import Engine
+from plumbline.lake.durable import make_folder, sync_folder, write_durably
 from plumbline.ledger.database import START_AGAIN, Database, open_database
 from plumbline.ledger.place import FILE, choose_place, open_place, read_place, take_place
 from plumbline.ledger.session import Ledger
@@ -86,7 +86,7 @@ def create_project(root: Path, address: Address | None = None) -> Project:
     """
     store = root / STORE
     try:
-        store.mkdir(parents=True, exist_ok=True)
+        make_folder(store)
     except (OSError, FileExistsError) as error:
         raise ProjectError(f"cannot create {store}: {error}") from error
     mark = store / "format"
@@ -99,9 +99,8 @@ def create_project(root: Path, address: Address | None = None) -> Project:
         open_database(store / FILE).create_tables()
     else:
         take_place(place, store)  # whose folder names it by now, so that a creation can go on
-    draft = store / f".format-{uuid.uuid4().hex}"
-    draft.write_text(FORMAT + "\n")
-    draft.replace(mark)  # at once, so that nobody reads half of it
+    write_durably(mark, f"{FORMAT}\n".encode())
+    sync_folder(store)
     return open_project(root, address)
 
 

@@ -13,17 +13,22 @@ from pathlib import Path
 from typing import final
 
 from plumbline.core.errors import CorruptEntryError, MissingDataError, RunError, nearest_names
+from plumbline.core.logs import log_ids
 from plumbline.engine.blocks import Selection, Task, tasks_of
+from plumbline.engine.books import Books
 from plumbline.engine.cache import Cache, Entry
 from plumbline.engine.code_digest import CodeDigests
+from plumbline.engine.dead import dead_blocks, refuse_others, tasks_of_dead
 from plumbline.engine.executor import Executor
 from plumbline.engine.interruption import is_interrupted, sigterm_as_interrupt
 from plumbline.engine.key import KeyMaker
 from plumbline.engine.objects import names_in
+from plumbline.engine.observer import Begun, Observers, observers
 from plumbline.engine.pipeline import Pipeline
 from plumbline.engine.plan import Plan, Planner, collection_paused
+from plumbline.engine.retries import Retries
 from plumbline.engine.root import project_option
-from plumbline.engine.session import Books, Session, Tools
+from plumbline.engine.session import Session, Tools
 from plumbline.engine.stage import Value
 from plumbline.engine.watcher import Silent, Watcher
 from plumbline.engine.work import join
@@ -43,12 +48,20 @@ class RunOptions:
     use_cache : False computes every block again.
     prepare : called with the plan before its first block is computed; once more only when a
         damaged result makes the run plan again.
+    retries : how often a block is tried, how long it waits, how long it may take.
+    base : folder of the recipe, for the ledger.
+    memory : bytes that all processes of the run may take together, or None.
+    retried : a run whose dead blocks are computed, with those that waited for them and no other.
     """
 
     recipe: tuple[str, str] = ("", "")
     watcher: Watcher = field(default_factory=Silent)
     use_cache: bool = True
     prepare: Callable[[Plan], None] = lambda _plan: None
+    retries: Retries = field(default_factory=Retries)
+    base: Path | None = None
+    retried: str | None = None
+    memory: int | None = None
 
 
 @final
@@ -116,21 +129,35 @@ class Engine:
         ------
         RunError
             If blocks failed; those that do not depend on them were computed all the same.
+        MissingDataError
+            If dead blocks of a run are to be tried again and what they read is not there any more.
         """
         started = time.perf_counter()
         options = options or RunOptions()
         tools = Tools(
-            self.cache, self.ledger, self.codes, executor, options.watcher, options.prepare
+            self.cache,
+            self.ledger,
+            self.codes,
+            executor,
+            options.watcher,
+            options.prepare,
+            options.retries,
+            options.memory,
+            Observers(observers()),
         )
         with collection_paused():
             tasks = tasks_of(pipeline)
         self.codes.refuse_moved_files()
+        if options.retried is not None:
+            tasks = self._dead_tasks(pipeline, tasks, options.retried)
         with self.cache.database.hold(), sigterm_as_interrupt():
             others = runs_going_on(self.cache.database, pipeline.name)
             if others:
                 options.watcher.accompanied(others)
-            run_id = self.ledger.start_run(pipeline.name, *options.recipe, repr(executor))
-            with self._closing(run_id):
+            origin = self._origin(options)
+            run_id = self.ledger.start_run(pipeline.name, *options.recipe, repr(executor), origin)
+            tools.observer.run_began(Begun(run_id, pipeline.name, repr(executor)))
+            with self._closing(run_id, tools), log_ids(run_id=run_id):
                 books = Session(run_id, pipeline.name, tasks, tools).complete(
                     lambda own: self.planner(pipeline, use_cache=options.use_cache, own=own)
                 )
@@ -182,8 +209,8 @@ class Engine:
         return join(values, kind, Selection())
 
     @contextmanager
-    def _closing(self, run_id: str) -> Iterator[None]:
-        state = "interrupted"
+    def _closing(self, run_id: str, tools: Tools) -> Iterator[None]:
+        state, started = "interrupted", time.perf_counter()
         try:
             yield
             state = "done"
@@ -198,7 +225,26 @@ class Engine:
                 )
             raise
         finally:
-            self.ledger.finish_run(run_id, state)
+            tools.observer.run_ended(state, time.perf_counter() - started)
+            tools.retries.call("finish", lambda: self.ledger.finish_run(run_id, state))
+
+    def _dead_tasks(
+        self, pipeline: Pipeline, tasks: Sequence[Task], run_id: str
+    ) -> tuple[Task, ...]:
+        dead = dead_blocks(self.cache.database, run_id)
+        chosen = tasks_of_dead(tasks, dead, run_id)
+        with self.cache.database.hold():
+            refuse_others(self.planner(pipeline).plan(chosen), dead, run_id)
+        return chosen
+
+    def _origin(self, options: RunOptions) -> tuple[str, str | None] | None:
+        """Return the recipe's folder, as seen from the project's, and the run tried again."""
+        if options.base is None:
+            return None
+        base = options.base.resolve()
+        is_inside = base.is_relative_to(self.root.resolve())
+        shown = base.relative_to(self.root.resolve()) if is_inside else base
+        return shown.as_posix(), options.retried
 
 
 def _result(run_id: str, tasks: Sequence[Task], books: Books, seconds: float) -> RunResult:

@@ -1,68 +1,38 @@
 """One run in progress: which blocks are done, which wait, which were lost."""
 
-import json
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
-from typing import Any, final
+from typing import final
 
-from plumbline.core.errors import CorruptEntryError, PlumblineError, StageError, WorkerLostError
+from plumbline.core.errors import (
+    CorruptEntryError,
+    OutOfMemoryError,
+    PlumblineError,
+    StageError,
+)
 from plumbline.engine.blocks import Task
+from plumbline.engine.books import Books, artefact_of, lineage_of
 from plumbline.engine.cache import Cache, Entry
-from plumbline.engine.code_digest import CodeDigest, CodeDigests
+from plumbline.engine.code_digest import CodeDigests
 from plumbline.engine.executor import Executor, Pool
+from plumbline.engine.expectation import Expected
+from plumbline.engine.fitting import Footing, fitted
+from plumbline.engine.memory import process_bytes
 from plumbline.engine.objects import names_in
+from plumbline.engine.observer import LogObserver, Observer
 from plumbline.engine.plan import Decision, Plan, Planner, State
+from plumbline.engine.retries import Delayed, Retries
+from plumbline.engine.transient import may_pass
 from plumbline.engine.watcher import Watcher
 from plumbline.engine.wiring import work_of
-from plumbline.engine.work import Outcome
+from plumbline.engine.work import ALONE, Outcome, Work
 from plumbline.ledger.session import Completion, Ledger, Mishap
 
 _COMMIT_SECONDS = 0.1  # of computing or of time, that finished blocks may wait to share a commit
-_ATTEMPTS = 2  # of a block whose process was lost
 _REPLANS = 20  # damaged results found one after the other before the run gives up
-
-
-@final
-@dataclass
-class Books:
-    """What a run knows so far of each task."""
-
-    entries: dict[int, Entry] = field(default_factory=dict)
-    outputs: dict[int, str] = field(default_factory=dict)
-    end_states: dict[int, str | None] = field(default_factory=dict)
-    states: dict[int, str] = field(default_factory=dict)
-    attempts: dict[int, int] = field(default_factory=dict)
-    problems: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
-    buffer: list[Completion] = field(default_factory=list)
-    codes: dict[str, CodeDigest] = field(default_factory=dict)
-    used: set[str] = field(default_factory=set)
-    own: set[str] = field(default_factory=set)
-    unsaved: float = 0.0
-    flushed: float = 0.0
-
-    def settle(self, number: int, entry: Entry, state: str) -> None:
-        """Note a task's result."""
-        self.entries[number] = entry
-        self.outputs[number] = entry.digest
-        self.end_states[number] = entry.state_digest
-        self.states[number] = state
-
-    def told_problems(self) -> list[str]:
-        """Return a sentence for each problem, with the blocks that have it."""
-        return [
-            f"{node} [{block}]{_and_more(len(rest))}: {what}"
-            for what, ((node, block), *rest) in self.problems.items()
-        ]
-
-    def reopen(self) -> None:
-        """Forget what is known of results, but not which blocks this run computed."""
-        self.entries.clear()
-        self.outputs.clear()
-        self.end_states.clear()
-        self.problems.clear()
-        self.states = {n: s for n, s in self.states.items() if s == "computed"}
 
 
 @final
@@ -81,6 +51,9 @@ class Tools:
     executor: Executor
     watcher: Watcher
     prepare: Callable[[Plan], None]
+    retries: Retries = field(default_factory=Retries)
+    memory: int | None = None
+    observer: Observer = field(default_factory=LogObserver)
 
 
 @final
@@ -103,6 +76,8 @@ class Session:
         self.books = Books()
         self._readers = _readers(tasks)
         self._unknown: dict[int, int] = {}
+        self._executor = tools.executor
+        self._costs: Mapping[int, Expected] = {}
 
     def complete(self, planner_of: Callable[[frozenset[str]], Planner]) -> Books:
         """Work until nothing is left.
@@ -115,6 +90,8 @@ class Session:
             planner = planner_of(frozenset(self.books.own))
             plan = planner.plan(self.tasks)
             self.tools.codes.save()
+            if not plan.is_done:
+                plan = self._within_memory(plan)
             if attempt == 0:
                 self.tools.watcher.planned(plan)
                 self._tell_damage(plan)
@@ -125,6 +102,22 @@ class Session:
                 continue
             return self.books
         raise StageError(f"stored results were found damaged {_REPLANS} times; check the disk")
+
+    def _within_memory(self, plan: Plan) -> Plan:
+        """Return a plan with the memory that it is expected to take; it runs within the limit.
+
+        Raises
+        ------
+        MemoryLimitError
+            If it does not fit; it says what would.
+        """
+        footing = Footing(process_bytes(), plan.costs)
+        self._executor = self.tools.executor
+        if self.tools.memory is not None:
+            self._executor = fitted(self._executor, plan, footing, self.tools.memory)
+        self._costs = plan.costs
+        workers = self._executor.workers_for(len(plan.costs))
+        return replace(plan, peak_bytes=footing.peak_bytes(workers))
 
     def _tell_damage(self, plan: Plan) -> None:
         """Tell of the results that the plan found damaged, in one word for all."""
@@ -144,7 +137,7 @@ class Session:
                 self.tools.prepare(plan)
                 self._unknown = _unknown_inputs(plan)
                 blocks = plan.count(State.RUN, State.FOLLOWS)
-                with self.tools.executor.open(blocks) as pool:
+                with self._executor.open(blocks) as pool:
                     self._work_through(ready, planner, pool)
             self._check_results()
         finally:  # what is finished is kept, however the run ends
@@ -154,6 +147,7 @@ class Session:
     def _work_through(self, ready: list[Decision], planner: Planner, pool: Pool) -> None:
         running: dict[int, Decision] = {}
         waiting = list(reversed(ready))
+        delayed = Delayed()
         while waiting or running:
             while waiting:
                 decision = waiting.pop()
@@ -161,16 +155,40 @@ class Session:
                     self._settle(decision)
                 else:
                     running[decision.task.number] = decision
-                    pool.submit(work_of(decision.task, self.tasks, self.books.entries, self._root))
+                    pool.submit(self._work_of(decision.task))
+            for work in delayed.due():
+                pool.submit(work)
             self._flush()
-            for work, outcome in pool.finished() if running else ():
-                decision = running.pop(work.number)
+            for work, outcome in self._ended(pool, len(running), delayed):
+                decision = running[work.number]
                 if isinstance(outcome, Outcome):
                     self._computed(decision, outcome)
                     waiting += self._now_ready(decision.task, planner)
-                elif self._failed(decision, outcome):
-                    running[work.number] = decision
-                    pool.submit(work)
+                elif (wait := self._wait_after(work, decision, outcome)) is not None:
+                    again = _alone(work) if isinstance(outcome, OutOfMemoryError) else work
+                    delayed.add(again, wait)
+                    continue
+                del running[work.number]
+
+    def _work_of(self, task: Task) -> Work:
+        work = work_of(task, self.tasks, self.books.entries, self._root)
+        cost = self._costs.get(task.number)
+        needed = work.memory_bytes if cost is None else cost.n_bytes
+        seconds = self.tools.retries.limit_of(work)
+        return replace(work, seconds=seconds, memory_bytes=needed, run_id=self.run_id)
+
+    def _ended(
+        self, pool: Pool, n_running: int, delayed: Delayed
+    ) -> Iterator[tuple[Work, Outcome | Exception]]:
+        """Yield what has ended, or nothing when a block that waits is due before anything ends."""
+        if n_running > len(delayed):
+            yield from pool.finished(delayed.seconds)
+        elif delayed:
+            self._flush(force=True)
+            time.sleep(delayed.seconds or 0.0)
+
+    def _attempts(self, work: Work) -> int:
+        return self.books.attempts.get(work.number, 0)
 
     def _now_ready(self, task: Task, planner: Planner) -> list[Decision]:
         """Return decisions on the blocks whose last unknown input this was, settling hits."""
@@ -204,8 +222,7 @@ class Session:
         state = decision.state.value
         self.books.settle(task.number, decision.entry, state)
         key = decision.entry.key  # of a kept result: that of the code which made it
-        self.books.buffer.append(Completion(*task.place, key, state, decision.reason))
-        self.tools.watcher.finished(task, state, None)
+        self._note(task, Completion(*task.place, key, state, decision.reason))
 
     def _computed(self, decision: Decision, outcome: Outcome) -> None:
         task, key, stored = decision.task, decision.key, outcome.stored
@@ -216,35 +233,36 @@ class Session:
             self.books.codes[key.code.digest] = key.code
             self.books.own.add(digest)
         self.books.unsaved += outcome.seconds
-        self.books.buffer.append(
-            Completion(
-                *task.place,
-                key=digest or None,
-                state="computed",
-                reason=decision.reason,
-                artefact=_artefact(self.pipeline, decision, outcome),
-                lineage=_lineage(decision),
-                seconds=outcome.seconds,
-                peak_bytes=outcome.peak_bytes,
-                worker=outcome.worker,
-            )
+        done = Completion(
+            *task.place,
+            key=digest or None,
+            state="computed",
+            reason=decision.reason,
+            artefact=artefact_of(self.pipeline, decision, outcome),
+            lineage=lineage_of(decision),
+            seconds=outcome.seconds,
+            peak_bytes=outcome.peak_bytes,
+            worker=outcome.worker,
         )
-        self.tools.watcher.finished(task, "computed", outcome.seconds)
+        self._note(task, done, outcome.began)
 
-    def _failed(self, decision: Decision, error: Exception) -> bool:
-        """Record a failed attempt; return whether to try again."""
+    def _wait_after(self, work: Work, decision: Decision, error: Exception) -> float | None:
+        """Record a failed attempt; return how long the next one waits, or give the block up."""
         task = decision.task
-        attempt = self.books.attempts.get(task.number, 0) + 1
+        attempt = self._attempts(work) + 1
         self.books.attempts[task.number] = attempt
         if isinstance(error, CorruptEntryError) and self._holders(error.digest):
             self._heal(task, error)
         self._record(task, attempt, error)
-        if isinstance(error, WorkerLostError) and attempt < _ATTEMPTS:
-            return True
+        is_last = not may_pass(error) or attempt >= self.tools.retries.attempts_of(work)
+        wait = None if is_last else self.tools.retries.wait(task.place, attempt)
+        self.tools.observer.attempt_failed(_mishap(task, attempt, error), wait)
+        if wait is not None:
+            return wait
         if not isinstance(error, PlumblineError):
             raise error
-        self._give_up(task, str(error))
-        return False
+        self._give_up(task, _mishap(task, attempt, error))
+        return None
 
     def _check_results(self) -> None:
         """Compare the files of final results with their digests; other blocks' readers do so.
@@ -263,9 +281,11 @@ class Session:
                 self._heal(self.tasks[number], error)
 
     def _record(self, task: Task, attempt: int, error: Exception) -> None:
-        trace = getattr(error, "trace", "")
-        mishap = Mishap(*task.place, attempt, type(error).__name__, str(error), trace)
-        self.tools.ledger.record_mishap(self.run_id, mishap)
+        mishap = _mishap(task, attempt, error)
+        if attempt == 0:  # no attempt, but a stored result that is damaged
+            self.tools.observer.attempt_failed(mishap, None)
+        act = partial(self.tools.ledger.record_mishap, self.run_id, mishap)
+        self.tools.retries.call("record", act)
 
     def _holders(self, file: str) -> list[Task]:
         """Return the blocks whose result, as far as this run knows, holds a file."""
@@ -294,11 +314,11 @@ class Session:
             self.tools.cache.forget(found.digest, self.tools.ledger)
         raise _ReplanError
 
-    def _give_up(self, task: Task, message: str) -> None:
+    def _give_up(self, task: Task, last: Mishap) -> None:
         node, block = task.place
-        what = message.removeprefix(f"{node} [{block}]: ")
+        what = last.message.removeprefix(f"{node} [{block}]: ")
         self.books.problems.setdefault(what, []).append(task.place)
-        self._close(task, "failed", message)
+        self._close(task, "failed", last.message, last)
         waiting = list(self._readers[task.number])
         while waiting:
             reader = self.tasks[waiting.pop()]
@@ -306,17 +326,23 @@ class Session:
                 self._close(reader, "blocked", f"its input {task.node.name} failed")
                 waiting += self._readers[reader.number]
 
-    def _close(self, task: Task, state: str, reason: str) -> None:
+    def _close(self, task: Task, state: str, reason: str, death: Mishap | None = None) -> None:
         self.books.states[task.number] = state
-        self.books.buffer.append(Completion(*task.place, None, state, reason))
-        self.tools.watcher.finished(task, state, None)
+        self._note(task, Completion(*task.place, None, state, reason, death=death))
+
+    def _note(self, task: Task, done: Completion, began: float | None = None) -> None:
+        """Enter a block that is done into the books, and tell of it."""
+        self.books.buffer.append(done)
+        self.tools.observer.block_ended(done, began)
+        self.tools.watcher.finished(task, done.state, done.seconds)
 
     def _flush(self, *, force: bool = False) -> None:
         books = self.books
         waited = max(books.unsaved, time.monotonic() - books.flushed)
         if books.buffer and (force or waited > _COMMIT_SECONDS):
             self.tools.codes.refuse_moved_files()
-            for mishap in self.tools.ledger.commit(self.run_id, books.buffer, books.codes):
+            act = partial(self.tools.ledger.commit, self.run_id, books.buffer, books.codes)
+            for mishap in self.tools.retries.call("commit", act):
                 self.tools.watcher.differed(mishap.node, mishap.block, mishap.message)
             books.buffer.clear()
             books.codes.clear()
@@ -328,8 +354,14 @@ class Session:
         return self.tools.cache.objects.root
 
 
-def _and_more(count: int) -> str:
-    return f" and {count} more block{'' if count == 1 else 's'}" if count else ""
+def _alone(work: Work) -> Work:
+    """Return the work of a block that is to run beside no other."""
+    return replace(work, memory_bytes=ALONE)
+
+
+def _mishap(task: Task, attempt: int, error: Exception) -> Mishap:
+    trace = getattr(error, "trace", "")
+    return Mishap(*task.place, attempt, type(error).__name__, str(error), trace)
 
 
 def _readers(tasks: Sequence[Task]) -> list[list[int]]:
@@ -348,36 +380,3 @@ def _unknown_inputs(plan: Plan) -> dict[int, int]:
         for d in plan.decisions
         if d.state is State.FOLLOWS
     }
-
-
-def _artefact(pipeline: str, decision: Decision, outcome: Outcome) -> Mapping[str, Any] | None:
-    key = decision.key
-    if key is None:
-        return None
-    node, block = decision.task.place
-    return {
-        "key": key.digest,
-        "basis": key.basis,
-        "digest": outcome.stored.digest,
-        "manifest": json.dumps(outcome.stored.manifest),
-        "n_bytes": outcome.stored.n_bytes,
-        "pipeline": pipeline,
-        "node": node,
-        "block": block,
-        "parts": json.dumps(key.parts),
-    }
-
-
-def _lineage(decision: Decision) -> list[Mapping[str, Any]]:
-    if decision.key is None:
-        return []
-    return [
-        {
-            "key": decision.key.digest,
-            "position": position,
-            "name": name,
-            "dataset_id": dataset_id,
-            "digest": digest,
-        }
-        for position, (name, dataset_id, digest) in enumerate(decision.key.inputs)
-    ]

@@ -117,12 +117,15 @@ class Resources:
 
     Parameters
     ----------
-    seconds : time limit of one attempt, or None.
+    seconds : time limit of one attempt, or None; worker processes keep to it, ``serial`` does not.
     memory_bytes : expected peak, or None; blocks run beside each other as far as memory goes.
+    attempts : how often a block is tried, or None for what the run says. Only failures that may
+        pass count: a stage says that of its own by raising ``TransientError``.
     """
 
     seconds: float | None = None
     memory_bytes: int | None = None
+    attempts: int | None = None
 
 
 @dataclass(frozen=True)

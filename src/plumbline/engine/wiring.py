@@ -34,6 +34,8 @@ def work_of(
         objects=objects,
         target=target or objects,
         state=None if task.before is None else entries[task.before].manifest,
+        seconds=task.node.stage.resources.seconds,
+        memory_bytes=task.node.stage.resources.memory_bytes,
     )
 
 

@@ -1,6 +1,7 @@
 """Computing one block, in any process: load, run, check, store."""
 
 import os
+import sys
 import time
 import traceback
 from collections.abc import Mapping, Sequence
@@ -11,12 +12,24 @@ from typing import Any, final
 
 import numpy as np
 
-from plumbline.core.errors import CorruptEntryError, ParameterError, StageError, place_of
+from plumbline.core.errors import (
+    CorruptEntryError,
+    ParameterError,
+    StageError,
+    TransientError,
+    place_of,
+)
+from plumbline.core.logs import log_ids
 from plumbline.core.panel import Panel, concat_assets, concat_bars
 from plumbline.engine.blocks import Block, Selection
+from plumbline.engine.memory import PeakMeter
 from plumbline.engine.objects import Manifest, ObjectStore, Stored
 from plumbline.engine.pipeline import PanelReader
 from plumbline.engine.stage import Scan, Stage, Step, Tables, Value
+from plumbline.engine.transient import may_pass
+
+ALONE = sys.maxsize
+"""Bytes of a block that is to run beside no other."""
 
 
 @final
@@ -53,7 +66,11 @@ class Load:
 @final
 @dataclass(frozen=True)
 class Work:
-    """All that a worker needs to compute one block; small, whatever the size of the data."""
+    """All that a worker needs to compute one block; small, whatever the size of the data.
+
+    ``seconds`` is the time limit of the attempt, ``memory_bytes`` what it is expected to take,
+    ``run_id`` the run that it is for, if any.
+    """
 
     number: int
     place: tuple[str, str]
@@ -63,17 +80,24 @@ class Work:
     objects: Path
     target: Path
     state: Manifest | None = None
+    seconds: float | None = None
+    memory_bytes: int | None = None
+    run_id: str = ""
 
 
 @final
 @dataclass(frozen=True)
 class Outcome:
-    """A block that was computed, and what that cost."""
+    """A block that was computed, and what that cost: time, and memory beside the process's own.
+
+    ``began`` is when, in seconds since 1970.
+    """
 
     stored: Stored
     seconds: float
-    peak_bytes: int
+    peak_bytes: int | None
     worker: str
+    began: float = 0.0
 
 
 def perform(work: Work) -> Outcome:
@@ -85,10 +109,14 @@ def perform(work: Work) -> Outcome:
         If a stored input is damaged.
     StageError
         If the stage fails, or returns something else than it declares; the trace is in it.
+    TransientError
+        If it failed by something that may pass.
     """
-    started = time.perf_counter()
+    began, started, meter = time.time(), time.perf_counter(), PeakMeter()
+    node, block = work.place
     try:
-        stored = _stored(work)
+        with log_ids(run_id=work.run_id, node=node, block=block):
+            stored = _stored(work)
     except CorruptEntryError:
         raise
     except (Exception, SystemExit) as error:  # the engine's edge: the coordinator records it
@@ -96,8 +124,12 @@ def perform(work: Work) -> Outcome:
         if not isinstance(error, StageError):
             kind = type(error).__name__
             message = f"{work.place[0]} [{work.place[1]}]: {kind}: {error} [{place_of(error)}]"
-        raise StageError(message, traceback.format_exc()) from error
-    return Outcome(stored, time.perf_counter() - started, _peak_bytes(), f"process {os.getpid()}")
+        if isinstance(error, MemoryError):
+            message += "; there is no memory left: use fewer workers or smaller blocks (block_bars)"
+        told = TransientError if may_pass(error) else StageError
+        raise told(message, traceback.format_exc()) from error
+    seconds = time.perf_counter() - started
+    return Outcome(stored, seconds, meter.peak_bytes(), f"process {os.getpid()}", began)
 
 
 def _stored(work: Work) -> Stored:
@@ -222,11 +254,3 @@ def _lake(path: Path) -> PanelReader:
     from plumbline.lake.opening import open_lake
 
     return open_lake(path)
-
-
-def _peak_bytes() -> int:
-    import resource
-    import sys
-
-    scale = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * scale

@@ -15,7 +15,7 @@ from plumbline.lake.remote_source import PORTION, Fetch, Portion, RemoteSource, 
 from plumbline.lake.source import Source
 from plumbline.ledger.database import Database
 
-_FOLDER = "fetched"
+FOLDER = "fetched"
 _FINAL, _LAST = "final", "last"  # a portion that stays as it is, and one that may grow
 _DIGITS = 32  # of a digest, 128 bits
 
@@ -52,7 +52,7 @@ def fetched(
         yield base
         return
     calendar = Calendar(*grid)
-    folder = root / _FOLDER / source.place(calendar)
+    folder = root / FOLDER / source.place(calendar)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock = (folder / "lock").open("wb")

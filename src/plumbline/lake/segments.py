@@ -1,6 +1,7 @@
 """Segments: Parquet files named by the digest of their bytes, written once, checked when read."""
 
 import io
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import TYPE_CHECKING, final
 
 from plumbline.core.digest import digest_bytes
 from plumbline.core.errors import CorruptEntryError
-from plumbline.lake.durable import sync_folder, write_durably
+from plumbline.lake.durable import make_folder, sync_folder, write_durably
 from plumbline.lake.prepared import Progress
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ def put_segment(folder: Path, digest: str, content: bytes) -> bool:
     """Store bytes under their digest unless an intact file is there; return whether it wrote."""
     path = segment_path(folder, digest)
     if path.exists() and digest_bytes(path.read_bytes()) == digest:
+        os.utime(path)  # young again, so that it is not cleared away before it is named
         return False
     write_durably(path, content)
     return True
@@ -133,7 +135,7 @@ def write_segments(
     parts : number of a part -> rows to write of it, sorted by asset, then bar.
     progress : told of the rows written.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     total, done = sum(rows.height for rows in parts.values()), 0
     made = {}
     for number in sorted(parts):

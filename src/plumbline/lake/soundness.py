@@ -1,10 +1,12 @@
 """Versions of data sets that lack files, and taking away those that nothing can restore."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple, final
 
 from plumbline.core.errors import ParameterError
 from plumbline.lake import catalogue, versions
+from plumbline.lake.fetched import FOLDER
 from plumbline.lake.lake import Lake
 from plumbline.lake.segments import lacking, segment_path, set_aside
 
@@ -35,16 +37,37 @@ def lacking_versions(lake: Lake, *, deep: bool) -> list[Lacking]:
     rows = lake.datasets()
     newest = {row["name"]: row["version"] for row in rows}
     found = []
+    seen: dict[str, bool] = {}  # a file is looked at once, however many versions share it
     for row in rows:
         name, version = row["name"], row["version"]
         with lake.database.read() as connection:
             segments = catalogue.get_segments(connection, row["dataset_id"])
+        fresh = [segment for segment in segments if segment.digest not in seen]
         folder = lake.segment_folder
-        wrong = set_aside(folder, segments) if deep else lacking(folder, segments, read=False)
-        if wrong:
+        wrong = set_aside(folder, fresh) if deep else lacking(folder, fresh, read=False)
+        seen |= {segment.digest: segment in wrong for segment in fresh}
+        n_wrong = sum(seen[segment.digest] for segment in segments)
+        if n_wrong:
             is_newest = version == newest[name]
-            found.append(Lacking(name, version, len(wrong), len(segments), is_newest))
+            found.append(Lacking(name, version, n_wrong, len(segments), is_newest))
     return found
+
+
+def unnamed_segments(lake: Lake) -> list[Path]:
+    """Return the segment files that no version of a data set names: a killed ingest leaves them.
+
+    One that is being written is named only when all of its data set are there, so that a young
+    file may be about to be named.
+    """
+    found = list(lake.segment_folder.glob("*.parquet"))  # before names: what is named later counts
+    with lake.database.read() as connection:
+        named = catalogue.all_segments(connection)
+    return [path for path in found if path.stem not in named]
+
+
+def kept_portions(lake: Lake) -> list[Path]:
+    """Return the folders in which what remote sources gave is kept, one a source."""
+    return sorted(path for path in (lake.root / FOLDER).glob("*") if path.is_dir())
 
 
 def forget_version(lake: Lake, name: str, version: int) -> int:

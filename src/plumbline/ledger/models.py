@@ -86,6 +86,47 @@ class FailureRecord(Base):
 
 
 @final
+class DeadLetter(Base):
+    """A block that a run gave up after its last attempt, with the cause of that attempt."""
+
+    __tablename__ = "dead_letters"
+
+    run_id: Mapped[str] = mapped_column(ForeignKey("runs.id"), primary_key=True)
+    node: Mapped[str] = mapped_column(words(200), primary_key=True)
+    block: Mapped[str] = mapped_column(words(64), primary_key=True)
+    attempts: Mapped[int] = mapped_column(Integer)
+    kind: Mapped[str] = mapped_column(words(200))
+    message: Mapped[str] = mapped_column(Text)
+    trace: Mapped[str] = mapped_column(Text)
+    at: Mapped[datetime] = mapped_column(DateTime)
+
+
+@final
+class RunOrigin(Base):
+    """Where a run came from: the folder of its recipe, and the run that it tries again.
+
+    ``base`` is the folder that the recipe's paths start from, as seen from the project's if
+    it lies there, else absolute.
+    """
+
+    __tablename__ = "run_origins"
+
+    run_id: Mapped[str] = mapped_column(ForeignKey("runs.id"), primary_key=True)
+    base: Mapped[str] = mapped_column(Text)
+    retried: Mapped[str | None] = mapped_column(ForeignKey("runs.id"))
+
+
+@final
+class KeptRun(Base):
+    """A run whose results stay, whatever is cleared away."""
+
+    __tablename__ = "kept_runs"
+
+    run_id: Mapped[str] = mapped_column(ForeignKey("runs.id"), primary_key=True)
+    since: Mapped[datetime] = mapped_column(DateTime)
+
+
+@final
 class Artefact(Base):
     """A stored result: its key, what the key was made of, and where its bits are.
 

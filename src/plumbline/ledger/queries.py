@@ -12,11 +12,14 @@ from plumbline.ledger.database import Database
 from plumbline.ledger.models import (
     NONDETERMINISTIC,
     Artefact,
+    DeadLetter,
     FailureRecord,
     FindingsRecord,
+    KeptRun,
     Lineage,
     Metric,
     Run,
+    RunOrigin,
     TaskRecord,
     WarningRecord,
 )
@@ -145,6 +148,37 @@ def failures_of_run(database: Database, run_id: str) -> list[dict[str, Any]]:
     query = select(FailureRecord).where(FailureRecord.run_id == run_id).order_by(FailureRecord.id)
     with database.read() as connection:
         return [dict(row._mapping) for row in connection.execute(query)]
+
+
+def dead_letters_of_run(database: Database, run_id: str) -> list[dict[str, Any]]:
+    """Return the blocks that a run gave up, with their causes."""
+    order = (DeadLetter.at, DeadLetter.node, DeadLetter.block)
+    query = select(DeadLetter).where(DeadLetter.run_id == run_id).order_by(*order)
+    with database.read() as connection:
+        return [dict(row._mapping) for row in connection.execute(query)]
+
+
+def runs_with_dead_letters(database: Database) -> list[str]:
+    """Return the runs that gave blocks up, the newest first."""
+    dead = select(DeadLetter.run_id).distinct()
+    query = select(Run.id).where(Run.id.in_(dead)).order_by(Run.number.desc())
+    with database.read() as connection:
+        return list(connection.execute(query).scalars())
+
+
+def kept_runs(database: Database) -> list[str]:
+    """Return the runs whose results stay for ever, the newest first."""
+    query = select(Run.id).join(KeptRun, KeptRun.run_id == Run.id).order_by(Run.number.desc())
+    with database.read() as connection:
+        return list(connection.execute(query).scalars())
+
+
+def origin_of_run(database: Database, run_id: str) -> dict[str, Any] | None:
+    """Return the folder of a run's recipe and the run that it tried again, or None."""
+    query = select(RunOrigin.base, RunOrigin.retried).where(RunOrigin.run_id == run_id)
+    with database.read() as connection:
+        row = connection.execute(query).first()
+    return None if row is None else dict(row._mapping)
 
 
 def metrics_of_run(database: Database, run_id: str) -> list[dict[str, Any]]:

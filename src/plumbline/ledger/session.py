@@ -10,7 +10,7 @@ from datetime import datetime
 from importlib.metadata import version
 from typing import Any, final
 
-from sqlalchemy import Connection, Table, bindparam, func, select, update
+from sqlalchemy import Connection, Table, bindparam, delete, func, select, update
 
 from plumbline.core.settings import clock_time, current_time, read_settings
 from plumbline.ledger.database import Base, Database
@@ -18,11 +18,14 @@ from plumbline.ledger.models import (
     NONDETERMINISTIC,
     Artefact,
     CodeRecord,
+    DeadLetter,
     FailureRecord,
     FindingsRecord,
+    KeptRun,
     Lineage,
     Metric,
     Run,
+    RunOrigin,
     TaskRecord,
     WarningRecord,
 )
@@ -47,6 +50,7 @@ class Completion:
     artefact : columns of the result's row, or None if there is nothing new to store.
     lineage : rows of its inputs.
     seconds, peak_bytes, worker : how it went, if it ran.
+    death : its last attempt, if the run gave it up.
     """
 
     node: str
@@ -59,6 +63,7 @@ class Completion:
     seconds: float | None = None
     peak_bytes: int | None = None
     worker: str | None = None
+    death: "Mishap | None" = None
 
 
 @final
@@ -85,8 +90,21 @@ class Ledger:
     def __init__(self, database: Database) -> None:
         self.database = database
 
-    def start_run(self, pipeline: str, recipe: str, recipe_digest: str, executor: str) -> str:
-        """Open a run and return its id; runs that go on no more are closed."""
+    def start_run(
+        self,
+        pipeline: str,
+        recipe: str,
+        recipe_digest: str,
+        executor: str,
+        origin: tuple[str, str | None] | None = None,
+    ) -> str:
+        """Open a run and return its id; runs that go on no more are closed.
+
+        Parameters
+        ----------
+        pipeline, recipe, recipe_digest, executor : what is run, and where.
+        origin : folder of the recipe, and the run that this one tries again, where that is known.
+        """
         run_id = f"{current_time():%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:6]}"
         row = {
             "id": run_id,
@@ -104,6 +122,9 @@ class Ledger:
             _close_lost(connection)
             last = connection.execute(select(func.max(Run.number))).scalar() or 0
             connection.execute(_table(Run).insert(), row | {"number": last + 1})
+            if origin is not None:
+                known = {"run_id": run_id, "base": origin[0], "retried": origin[1]}
+                connection.execute(_table(RunOrigin).insert(), known)
         return run_id
 
     def finish_run(self, run_id: str, state: str) -> None:
@@ -129,6 +150,7 @@ class Ledger:
         result of this run in place of the earlier one.
         """
         now, clock = _now(), clock_time()
+        dead = [_dead_row(run_id, c.death, now) for c in completions if c.death is not None]
         results = [c for c in completions if c.artefact is not None]
         artefacts = [
             {**(c.artefact or {}), "run_id": run_id, "created": clock, "used": clock}
@@ -156,6 +178,7 @@ class Ledger:
             insert_or_replace(connection, Artefact, artefacts, unless_equal=("digest", "manifest"))
             insert_absent(connection, Lineage, [row for c in results for row in c.lineage])
             insert_or_replace(connection, TaskRecord, tasks)
+            insert_or_replace(connection, DeadLetter, dead)
         return different
 
     def touch(self, keys: Sequence[str]) -> None:
@@ -166,6 +189,14 @@ class Ledger:
         statement = table.update().where(table.c.key == bindparam("this")).values(used=clock_time())
         with self.database.begin() as connection:
             connection.execute(statement, [{"this": key} for key in keys])
+
+    def keep_run(self, run_id: str, *, is_kept: bool) -> None:
+        """Note that the results of a run stay, or that they need not any more."""
+        with self.database.begin() as connection:
+            if is_kept:
+                insert_absent(connection, KeptRun, [{"run_id": run_id, "since": _now()}])
+            else:
+                connection.execute(delete(KeptRun).where(KeptRun.run_id == run_id))
 
     def record_mishap(self, run_id: str, mishap: Mishap) -> None:
         """Write one failed attempt or damaged result."""
@@ -274,6 +305,11 @@ def _storable(text: str) -> str:
 def _number(value: float | None) -> float | None:
     """Return a number as both databases give it back: SQLite has no NaN and makes it NULL."""
     return None if value is None or math.isnan(value) else value
+
+
+def _dead_row(run_id: str, last: Mishap, now: datetime) -> dict[str, Any]:
+    row = {name: value for name, value in vars(last).items() if name != "attempt"}
+    return {"run_id": run_id, **row, "attempts": last.attempt, "at": now}
 
 
 def _table(model: type[Base]) -> Table:

@@ -45,7 +45,7 @@ def advice(text: str) -> str | None:
         return "give the command again"
     if "locked" in text:
         return "another process holds it: let that end, or end it, and give the command again"
-    if "readonly" in text or "unable to open" in text or "full" in text:
+    if any(word in text for word in ("readonly", "unable to open", "full", "disk I/O error")):
         return "see that its folder and its files can be written and the disk has room"
     return None
 

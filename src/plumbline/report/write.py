@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from plumbline.core.errors import ParameterError
-from plumbline.lake.durable import write_durably
+from plumbline.lake.durable import make_folder, sync_folder, write_durably
 from plumbline.report.page import study_page
 from plumbline.report.paths import HTML_NAME, ReportPaths, report_paths
 from plumbline.report.sheet import sheet_page
@@ -41,11 +41,12 @@ def write_report(results: StudyResults, folder: str | os.PathLike[str]) -> Repor
         texts[page] = sheet_page(mine, HTML_NAME, twin.name)
         texts[twin] = sheet_json(mine)
     try:
-        place.mkdir(parents=True, exist_ok=True)
+        make_folder(place)
     except (FileExistsError, NotADirectoryError) as error:
         raise ParameterError(
             f"folder={str(place)!r} is or lies under a file; name a folder"
         ) from error
     for path in paths.files():
         write_durably(path, texts[path].encode())
+    sync_folder(place)
     return paths

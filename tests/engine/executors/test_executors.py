@@ -50,7 +50,8 @@ def test_everything_accepted_comes_back_once(executor: Executor, tmp_path: Path)
     assert set(found) == {f"n{i}" for i in range(5)}
     outcomes = [o for o in found.values() if isinstance(o, Outcome)]
     assert len({o.stored.digest for o in outcomes}) == 5
-    assert all(o.seconds > 0 and o.peak_bytes > 1_000_000 and o.worker for o in outcomes)
+    assert all(o.seconds > 0 and o.worker for o in outcomes)
+    assert all(o.peak_bytes is None or 0 <= o.peak_bytes < 10**9 for o in outcomes)
 
 
 def test_a_failure_comes_back_as_an_error_with_its_trace(

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from plumbline.cli.options import AsJson, ExecutorName, Workers
+from plumbline.cli.options import AsJson, ExecutorName, NoCache, Workers
 
 
 def command(
@@ -20,6 +20,7 @@ def command(
     ] = None,
     executor: ExecutorName = None,
     workers: Workers = None,
+    no_cache: NoCache = False,
     as_json: AsJson = False,
 ) -> None:
     """Run the example: a factor study of 120 US stocks on real daily prices, 2007-2017.
@@ -38,7 +39,7 @@ def command(
 
     path = example_recipe(recipe)
     with progress(quiet=as_json) as watcher:
-        options = run_options(watcher, executor, workers)
+        options = run_options(watcher, executor, workers, use_cache=not no_cache)
         workspace = prepare(path, project=create_project(folder), reading=watcher.step)
         before_run(workspace)
         study = run_workspace(workspace, options)

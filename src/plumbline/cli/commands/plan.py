@@ -22,6 +22,9 @@ def command(
     show_all: Annotated[
         bool, typer.Option("--all", help="Also show blocks that are there already.")
     ] = False,
+    no_cache: Annotated[
+        bool, typer.Option("--no-cache", help="Plan a run that computes everything again.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Say which blocks a run would compute, and why. Nothing is computed or stored.
@@ -35,7 +38,7 @@ def command(
     with progress(quiet=as_json) as watcher:
         workspace = find_workspace(recipe, project, overrides, watcher.step)
         changes, regridded = workspace.changes(), workspace.regridded()
-        plan = workspace.project.engine.plan(workspace.pipeline)
+        plan = workspace.project.engine.plan(workspace.pipeline, use_cache=not no_cache)
         warnings = (*workspace.repairs(), *workspace.losses(), *workspace.warnings)
     data = _data(plan, changes) | {"calendars": regridded, "warnings": list(warnings)}
     moved = [
@@ -61,6 +64,7 @@ def _data(plan: "Plan", changes: "dict[str, pl.DataFrame]") -> dict[str, Any]:
     return {
         "counts": state_counts(plan),
         "expected_seconds": plan.expected_seconds,
+        "nodes": plan.node_costs(),
         "data_changes": {
             name: {**summary(table), "values": table.head(_LISTED).to_dicts()}
             for name, table in changes.items()
@@ -74,4 +78,21 @@ def _text(plan: "Plan", changes: "dict[str, pl.DataFrame]", show_all: bool) -> s
     from plumbline.engine.plan_text import plan_text
 
     lines = [line for name, table in changes.items() for line in difference_lines(name, table)]
-    return "\n".join([*lines, plan_text(plan, show_all=show_all)])
+    return "\n".join([*lines, plan_text(plan, show_all=show_all), *_costs(plan)])
+
+
+def _costs(plan: "Plan") -> list[str]:
+    """Return a table of what the blocks of each node are expected to cost."""
+    from plumbline.core.sizes import shown_bytes
+
+    rows = [
+        {
+            "node": row["node"],
+            "blocks": row["blocks"],
+            "seconds": row["seconds"],
+            "largest block": shown_bytes(row["block_bytes"]),
+            "by": "past runs" if row["measured"] else "its extent",
+        }
+        for row in plan.node_costs()
+    ]
+    return ["", console.table(rows)] if rows else []

@@ -10,12 +10,22 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import get_context
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Any, final
 
-from plumbline.core.errors import ParameterError, PlumblineError, StageError, WorkerLostError
+from plumbline.core.errors import (
+    OutOfMemoryError,
+    ParameterError,
+    PlumblineError,
+    StageError,
+    TimeLimitError,
+    WorkerLostError,
+)
+from plumbline.core.logs import configure_logs
+from plumbline.core.sizes import shown_bytes
 from plumbline.engine.executor import Executor, Pool
-from plumbline.engine.work import Outcome, Work, perform
+from plumbline.engine.memory import kills_for_memory, machine_bytes
+from plumbline.engine.work import ALONE, Outcome, Work, perform
 
 _PR_SET_PDEATHSIG = 1
 
@@ -44,11 +54,20 @@ class Processes(Executor):
         if self.memory_bytes is not None and self.memory_bytes < 1:
             raise ParameterError(f"memory_bytes={self.memory_bytes} must be at least 1")
 
+    def workers_for(self, blocks: int) -> int:
+        """Return how many processes are started for so many blocks."""
+        return max(1, min(self.workers, blocks))
+
+    def within(self, workers: int, memory_bytes: int) -> "Processes":
+        """Return the same with fewer workers, whose blocks keep to so much memory together."""
+        least = memory_bytes if self.memory_bytes is None else min(memory_bytes, self.memory_bytes)
+        return Processes(min(self.workers, workers), least)
+
     @contextmanager
     def open(self, blocks: int | None = None) -> Iterator[Pool]:
         """Start the processes; on an exception they are killed, else they end when idle."""
-        workers = self.workers if blocks is None else max(1, min(self.workers, blocks))
-        pool = _Pool(workers, self.memory_bytes or _machine_bytes())
+        workers = self.workers if blocks is None else self.workers_for(blocks)
+        pool = _Pool(workers, self.memory_bytes or machine_bytes())
         try:
             yield pool
             pool.end()
@@ -65,6 +84,7 @@ class _Pool:
         self._workers = workers
         self._memory_bytes = memory_bytes
         self._pool = _started(workers)
+        self._kills = kills_for_memory()
         self._done: SimpleQueue[tuple[Work, Any]] = SimpleQueue()
         self._waiting: list[tuple[Work, bytes]] = []
         self._reserved: dict[int, int] = {}  # number of a running block -> bytes it declares
@@ -82,7 +102,7 @@ class _Pool:
         """Start the waiting blocks that fit into memory, in the order they came."""
         waiting, self._waiting = self._waiting, []
         for work, content in waiting:
-            needed = work.stage.resources.memory_bytes or 0
+            needed = work.memory_bytes or 0
             reserved = sum(self._reserved.values())
             if needed and reserved and reserved + needed > self._memory_bytes:
                 self._waiting.append((work, content))
@@ -94,20 +114,35 @@ class _Pool:
         if not self._pool.active:  # all its processes were killed from outside
             self.kill()
             self._pool = _started(self._workers)
-        seconds = work.stage.resources.seconds
         call = [content, work.place]
-        future = self._pool.schedule(perform_pickled, args=call, timeout=seconds)
+        future = self._pool.schedule(perform_pickled, args=call, timeout=work.seconds)
         future.add_done_callback(lambda done: self._done.put((work, done)))
 
-    def finished(self) -> Iterator[tuple[Work, Outcome | Exception]]:
-        ended = [self._done.get()]
+    def finished(self, seconds: float | None = None) -> Iterator[tuple[Work, Outcome | Exception]]:
+        try:
+            ended = [self._done.get(timeout=seconds)]
+        except Empty:
+            return
         while not self._done.empty():
             ended.append(self._done.get())
         for work, _ in ended:
             self._reserved.pop(work.number, None)
         self._start_fitting()
         for work, found in ended:
-            yield work, _outcome(found, work)
+            yield work, self._outcome(found, work)
+
+    def _outcome(self, found: Any, work: Work) -> Outcome | Exception:
+        """Return what became of a block; of a process that was killed, whether memory ran out."""
+        outcome = _outcome(found, work)
+        kills = kills_for_memory() if isinstance(outcome, WorkerLostError) else None
+        if kills is None or self._kills is None or kills <= self._kills:
+            return outcome
+        self._kills = kills
+        return OutOfMemoryError(
+            f"{work.place[0]} [{work.place[1]}]: killed by the system as memory ran out"
+            f"{_beside(work.memory_bytes)}; use fewer workers, smaller blocks (block_bars), or say "
+            "--memory, within which blocks are started"
+        )
 
     def end(self) -> None:
         self._pool.close()
@@ -116,10 +151,6 @@ class _Pool:
     def kill(self) -> None:
         self._pool.stop()
         self._pool.join()
-
-
-def _machine_bytes() -> int:
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 def _started(workers: int) -> Any:
@@ -169,7 +200,7 @@ def _outcome(future: Any, work: Work) -> Outcome | Exception:
     if isinstance(error, PlumblineError):
         return error
     if isinstance(error, TimeoutError):
-        return StageError(f"{where}: over its time limit of {work.stage.resources.seconds} s")
+        return TimeLimitError(f"{where}: over its time limit of {work.seconds:g} s")
     if isinstance(error, ProcessExpired):
         return WorkerLostError(f"{where}: its process ended with exit code {error.exitcode}")
     if isinstance(error, BrokenProcessPool):
@@ -180,6 +211,13 @@ def _outcome(future: Any, work: Work) -> Outcome | Exception:
     return StageError(f"{where}: {type(error).__name__}: {error}")
 
 
+def _beside(memory_bytes: int | None) -> str:
+    """Return what a block that was killed for memory was expected to take, or that it ran alone."""
+    if memory_bytes == ALONE:
+        return ", beside no other block"
+    return "" if not memory_bytes else f", expected to take {shown_bytes(memory_bytes)}"
+
+
 def _prepare_worker(parent: int) -> None:
     """Die with the parent, leave interrupts to it, and compute with one thread."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -187,6 +225,7 @@ def _prepare_worker(parent: int) -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != parent:  # the parent died before the line above
             os._exit(1)
+    configure_logs()
     from threadpoolctl import threadpool_limits
 
     threadpool_limits(limits=1)

@@ -32,7 +32,10 @@ class _Queue:
     def submit(self, work: Work) -> None:
         self._waiting.append(work)
 
-    def finished(self) -> Iterator[tuple[Work, Outcome | Exception]]:
+    def finished(
+        self,
+        seconds: float | None = None,  # noqa: ARG002  # of others
+    ) -> Iterator[tuple[Work, Outcome | Exception]]:
         work = self._waiting.popleft()
         try:
             outcome: Outcome | Exception = perform(work)

@@ -1,0 +1,78 @@
+"""What ``plumbline gc`` does: results, files that nothing names, what killed processes left."""
+
+import fcntl
+import time
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+
+from plumbline.engine.garbage import (
+    Cleared,
+    File,
+    Keeping,
+    clear_results,
+    half_written,
+    left_over_folders,
+    remove_folder,
+    remove_old,
+    states_of,
+)
+from plumbline.engine.project import Project
+from plumbline.lake.soundness import kept_portions, unnamed_segments
+
+_LOCK = "lock"
+
+
+def collect_garbage(project: Project, keeping: Keeping, *, dry_run: bool = False) -> Cleared:
+    """Clear a project of what need not be kept; safe beside runs and ingests that go on.
+
+    Parameters
+    ----------
+    project : which.
+    keeping : what stays.
+    dry_run : whether nothing is touched, and only told.
+    """
+    objects = project.engine.cache.objects.root
+    cleared = clear_results(project.database, objects, keeping, dry_run=dry_run)
+    known = {file.path for file in cleared.files}
+    orphans = states_of(unnamed_segments(project.lake))
+    loose = [*orphans, *half_written(project.store), *_of_reports(project)]
+    others = [file for file in dict.fromkeys(loose) if file.path not in known]
+    grace = keeping.grace_seconds
+    gone = remove_old(others, grace, dry_run=dry_run)
+    folders = left_over_folders(project.store)
+    gone += remove_old(folders, grace, dry_run=dry_run, remove=remove_folder)
+    if keeping.older_than is not None:
+        gone += _old_portions(kept_portions(project.lake), keeping.older_than, dry_run=dry_run)
+    return Cleared(cleared.results, cleared.files, tuple(gone))
+
+
+def _old_portions(folders: Sequence[Path], age: timedelta, *, dry_run: bool) -> list[File]:
+    """Remove what remote sources gave that was not fetched or looked at since; return which files.
+
+    A fetch that goes on holds the lock of its folder, and such a folder is left alone. Folder and
+    lock stay, as another fetch may wait for its turn.
+    """
+    moment = time.time() - age.total_seconds()
+    gone: list[File] = []
+    for folder in folders:
+        lock = folder / _LOCK
+        files = states_of(path for path in folder.iterdir() if path.is_file())
+        if not lock.exists() or any(file.written >= moment for file in files):
+            continue
+        with lock.open("rb") as held:
+            try:
+                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue
+            for file in files:
+                if file.path != lock:
+                    if not dry_run:
+                        file.path.unlink(missing_ok=True)
+                    gone.append(file)
+    return gone
+
+
+def _of_reports(project: Project) -> list[File]:
+    folder = project.root / "reports"
+    return half_written(folder) if folder.is_dir() else []
