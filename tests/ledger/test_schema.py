@@ -51,10 +51,12 @@ def content(database: Database) -> dict[str, list[tuple[Any, ...]]]:
     """Return the rows of every table that holds data of a project, in no order."""
     tables = [t for name, t in Base.metadata.tables.items() if name != ProjectMark.__tablename__]
     with database.read() as connection:
-        return {
+        there = [t for t in tables if inspect(connection).has_table(t.name)]
+        rows = {
             t.name: sorted(tuple(map(repr, row)) for row in connection.execute(select(t)))
-            for t in tables
+            for t in there
         }
+    return {name: found for name, found in rows.items() if found}
 
 
 def differences(database: Database) -> list[Any]:
