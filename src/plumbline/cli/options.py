@@ -31,6 +31,15 @@ ProjectFolder = Annotated[
         show_default=False,
     ),
 ]
+AsOf = Annotated[
+    str | None,
+    typer.Option(
+        "--as-of",
+        metavar="TIME",
+        help="Data sets as their names meant then (UTC); a day means its end.",
+        show_default=False,
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 ExecutorName = Annotated[
     str | None,

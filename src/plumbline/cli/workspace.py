@@ -40,8 +40,9 @@ def find_workspace(
     reading: Progress | None = None,
     *,
     or_last_read: bool = False,
+    as_of: str | None = None,
 ) -> Workspace:
-    """Load a recipe and look at its data; ``or_last_read`` as for :func:`prepare`."""
+    """Load a recipe and look at its data; the last two as for :func:`prepare`."""
     if recipe is None:
         opened = find_project(project)
         recipe = opened.root / RECIPE
@@ -51,7 +52,7 @@ def find_workspace(
             )
     loaded = load_recipe(recipe, overrides or ())
     opened = find_project(project, loaded.base)
-    return prepare(loaded, project=opened, reading=reading, or_last_read=or_last_read)
+    return prepare(loaded, project=opened, reading=reading, or_last_read=or_last_read, as_of=as_of)
 
 
 def retries_of(attempts: int | None, time_limit: float | None) -> Retries:

@@ -136,28 +136,29 @@ def make_patches(
     shape = (len(fields), last - first + 1, len(assets), DIGEST_BYTES)
     digests = np.zeros(shape, dtype=np.uint8)
     flat = digests.reshape(shape[0], -1, DIGEST_BYTES)
-    stamps = bars["bar_close"].dt.epoch("us").to_numpy()
+    records = np.empty((len(bars), 2), dtype="<i8")
+    records[:, 0] = bars["bar_close"].dt.epoch("us").to_numpy()
     for row, name in enumerate(fields):
         values = bars[name].to_numpy()
-        is_said = ~np.isnan(values)
-        _digest_field(flat[row], stamps[is_said], values[is_said], patch[is_said])
+        is_missing = np.isnan(values)
+        records[:, 1] = values.astype("<f8", copy=False).view("<i8")
+        if is_missing.any():
+            _digest_field(flat[row], records[~is_missing], patch[~is_missing])
+        else:
+            _digest_field(flat[row], records, patch)
     return Patches(grid, fields, assets, first, digests)
 
 
 def _digest_field(
     out: UInt8[np.ndarray, "patches 16"],
-    stamps: Int[np.ndarray, " values"],
-    values: np.ndarray,
+    records: Int[np.ndarray, "values 2"],
     patch: Int[np.ndarray, " values"],
 ) -> None:
-    if not values.size:
+    if not patch.size:
         return
-    records = np.empty((values.size, 2), dtype="<i8")
-    records[:, 0] = stamps
-    records[:, 1] = values.astype("<f8").view("<i8")
-    starts = np.append(0, np.flatnonzero(np.diff(patch)) + 1)
-    edges = (np.append(starts, values.size) * 16).tolist()
-    content = memoryview(records.tobytes())
+    starts = np.append(0, np.flatnonzero(patch[1:] != patch[:-1]) + 1)
+    edges = (np.append(starts, patch.size) * 16).tolist()
+    content = records.data.cast("B")
     joined = b"".join(
         blake3(content[a:b]).digest(DIGEST_BYTES) for a, b in itertools.pairwise(edges)
     )

@@ -3,6 +3,7 @@
 import io
 import os
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, final
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     import polars
 
 _WHAT = "segment"
+_LEVEL = 1  # of zstd: level 3 takes 1.6 times as long and saves a twentieth
+_AT_ONCE = 16  # segments that are encoded before they are written
 _verified: set[tuple[str, int, int, int]] = set()  # path, size, time, inode seen intact
 
 
@@ -52,7 +55,7 @@ def encode_segment(rows: "polars.DataFrame") -> tuple[Segment, bytes]:
     rows : bar_close, asset and fields, sorted by asset, then bar.
     """
     buffer = io.BytesIO()
-    rows.write_parquet(buffer, compression="zstd", statistics=True)
+    rows.write_parquet(buffer, compression="zstd", compression_level=_LEVEL, statistics=True)
     content = buffer.getvalue()
     stamps = rows["bar_close"].dt.epoch("us")
     first, last = int(stamps.min()), int(stamps.max())  # type: ignore[arg-type]  # whole numbers
@@ -138,11 +141,16 @@ def write_segments(
     make_folder(folder)
     total, done = sum(rows.height for rows in parts.values()), 0
     made = {}
-    for number in sorted(parts):
-        made[number], content = encode_segment(parts[number])
-        put_segment(folder, made[number].digest, content)
-        done += parts[number].height
-        progress("write", done, total)
+    numbers = sorted(parts)
+    with ThreadPoolExecutor() as threads:  # encoding gives up the interpreter's lock
+        for start in range(0, len(numbers), _AT_ONCE):
+            chosen = numbers[start : start + _AT_ONCE]
+            encoded = threads.map(encode_segment, [parts[number] for number in chosen])
+            for number, (segment, content) in zip(chosen, encoded, strict=True):
+                put_segment(folder, segment.digest, content)
+                made[number] = segment
+                done += segment.n_rows
+                progress("write", done, total)
     sync_folder(folder)
     return made
 

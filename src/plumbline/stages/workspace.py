@@ -180,6 +180,7 @@ def prepare(
     overrides: Sequence[str] = (),
     reading: Progress | None = None,
     or_last_read: bool = False,
+    as_of: str | None = None,
 ) -> Workspace:
     """Load a recipe, open its project and look at its data; nothing is stored.
 
@@ -191,6 +192,7 @@ def prepare(
     reading : called while files are read with what, how much is done, how much there is.
     or_last_read : takes what the lake holds of a source whose files are not found, as they were
         last read.
+    as_of : takes every data set as its name meant it at a time, UTC, and reads no source.
 
     Raises
     ------
@@ -208,6 +210,9 @@ def prepare(
     is_recipes_fault = True
     for name, spec in loaded.data.items():
         try:
+            if as_of is not None:
+                prepared[name] = opened.lake.dataset(spec.dataset, as_of=as_of)
+                continue
             lost = _not_found(spec, loaded.base) if or_last_read else None
             if lost is None:
                 prepared[name] = _prepared(opened, loaded, spec, reading)

@@ -7,7 +7,7 @@ import typer
 from typer.core import TyperGroup
 
 from plumbline.cli import console
-from plumbline.cli.options import AsJson, ProjectFolder
+from plumbline.cli.options import AsJson, AsOf, ProjectFolder
 from plumbline.core.errors import ParameterError
 
 if TYPE_CHECKING:
@@ -30,15 +30,6 @@ group = typer.Typer(cls=_Data, help=__doc__, rich_markup_mode=None)
 Name = Annotated[str, typer.Argument(help="Data set.", show_default=False)]
 Version = Annotated[
     int | None, typer.Option("--version", min=1, help="A version of it. Default: the newest.")
-]
-AsOf = Annotated[
-    str | None,
-    typer.Option(
-        "--as-of",
-        metavar="TIME",
-        help="The version that the name meant then (UTC); a day means its end.",
-        show_default=False,
-    ),
 ]
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from plumbline.cli import console
-from plumbline.cli.options import AsJson, Overrides, ProjectFolder, RecipePath
+from plumbline.cli.options import AsJson, AsOf, Overrides, ProjectFolder, RecipePath
 
 if TYPE_CHECKING:
     import polars as pl
@@ -19,6 +19,7 @@ def command(
     recipe: RecipePath = None,
     overrides: Overrides = None,
     project: ProjectFolder = None,
+    as_of: AsOf = None,
     show_all: Annotated[
         bool, typer.Option("--all", help="Also show blocks that are there already.")
     ] = False,
@@ -36,7 +37,7 @@ def command(
     from plumbline.cli.workspace import find_workspace
 
     with progress(quiet=as_json) as watcher:
-        workspace = find_workspace(recipe, project, overrides, watcher.step)
+        workspace = find_workspace(recipe, project, overrides, watcher.step, as_of=as_of)
         changes, regridded = workspace.changes(), workspace.regridded()
         plan = workspace.project.engine.plan(workspace.pipeline, use_cache=not no_cache)
         warnings = (*workspace.repairs(), *workspace.losses(), *workspace.warnings)

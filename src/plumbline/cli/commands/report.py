@@ -6,13 +6,14 @@ from typing import Annotated
 import typer
 
 from plumbline.cli import console
-from plumbline.cli.options import AsJson, Overrides, ProjectFolder, RecipePath
+from plumbline.cli.options import AsJson, AsOf, Overrides, ProjectFolder, RecipePath
 
 
 def command(
     recipe: RecipePath = None,
     overrides: Overrides = None,
     project: ProjectFolder = None,
+    as_of: AsOf = None,
     to: Annotated[
         Path | None,
         typer.Option("--to", metavar="DIR", help="Folder. Default: reports/ of the project."),
@@ -27,7 +28,7 @@ def command(
     from plumbline.api import read_stored
     from plumbline.cli.workspace import find_workspace
 
-    workspace = find_workspace(recipe, project, overrides, or_last_read=True)
+    workspace = find_workspace(recipe, project, overrides, or_last_read=True, as_of=as_of)
     for name, why in workspace.absent.items():
         found = workspace.datasets[name]
         console.note(f"data.{name}: {why}; the lake has {found.name} version {found.version}")

@@ -9,6 +9,7 @@ import typer
 from plumbline.cli import console
 from plumbline.cli.options import (
     AsJson,
+    AsOf,
     Attempts,
     ExecutorName,
     Memory,
@@ -29,6 +30,7 @@ def command(
     recipe: RecipePath = None,
     overrides: Overrides = None,
     project: ProjectFolder = None,
+    as_of: AsOf = None,
     executor: ExecutorName = None,
     workers: Workers = None,
     no_cache: NoCache = False,
@@ -80,7 +82,7 @@ def command(
         if profile is not None:
             options = replace(options, profile=str(profile))
             options.make_executor()  # refuses what does not go together before data are read
-        workspace = find_workspace(recipe, project, overrides, watcher.step)
+        workspace = find_workspace(recipe, project, overrides, watcher.step, as_of=as_of)
         before_run(workspace)
         if only is not None and profile is not None:
             _profile_node(workspace, only, profile, as_json=as_json)

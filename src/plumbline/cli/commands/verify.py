@@ -7,6 +7,7 @@ import typer
 from plumbline.cli import console
 from plumbline.cli.options import (
     AsJson,
+    AsOf,
     ExecutorName,
     Overrides,
     ProjectFolder,
@@ -29,6 +30,7 @@ def command(
     seed: Annotated[int, typer.Option("--seed", min=0, help="Draws the sample.")] = 0,
     overrides: Overrides = None,
     project: ProjectFolder = None,
+    as_of: AsOf = None,
     executor: ExecutorName = None,
     workers: Workers = None,
     as_json: AsJson = False,
@@ -45,7 +47,7 @@ def command(
 
     with progress(quiet=as_json) as watcher:
         options = run_options(watcher, executor, workers)
-        workspace = find_workspace(recipe, project, overrides, watcher.step)
+        workspace = find_workspace(recipe, project, overrides, watcher.step, as_of=as_of)
         found = verify(workspace, options, sample, seed)
     dates = BarDates.of_nodes(workspace.pipeline.nodes)
     data = {
