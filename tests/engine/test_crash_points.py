@@ -29,8 +29,8 @@ def report(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 def test_every_kind_of_point_is_hit_and_every_hit_kills(report: Any) -> None:
     print(report["hits"])
-    assert set(report["hits"]) == KINDS
-    assert min(report["hits"].values()) >= 5
+    assert set(report["hits"]) - {"unlink"} == KINDS
+    assert min(report["hits"][kind] for kind in KINDS) >= 5
     assert Counter(kind for kind, _, _ in report["crashes"]) == report["hits"]
     assert {status for _, status, _ in report["crashes"]} == {9}
 

@@ -26,7 +26,7 @@ def test_no_project_says_how_to_make_one(tmp_path: Path) -> None:
 def test_a_project_of_another_format_is_refused(tmp_path: Path, text: str) -> None:
     project = create_project(tmp_path)
     (project.store / "format").write_text(text)
-    with pytest.raises(ProjectError, match="this version of Plumbline reads '2'"):
+    with pytest.raises(ProjectError, match="this version of Plumbline reads '3'"):
         open_project(tmp_path)
 
 

@@ -83,7 +83,7 @@ def test_whole_portions_are_fetched_once_and_the_last_one_again(lake, server, tm
 def test_the_same_bars_are_recognised(lake, server, tmp_path):
     ingest(lake, source_of(server), tmp_path)
     again = lake.prepare("x", source_of(server), calendar=GRID, base=tmp_path)
-    assert again.bars is None
+    assert again.rows is None
 
 
 def test_a_fetch_that_is_killed_goes_on_where_it_was(lake, server, tmp_path):

@@ -80,7 +80,7 @@ def test_two_processes_ingest_at_once(postgres: Server, bars: pl.DataFrame, tmp_
         assert project.lake.panel(row["dataset_id"]).n_assets == 3
 
 
-@pytest.mark.parametrize("point", ["segments.sync_folder", "catalogue.add_version"])
+@pytest.mark.parametrize("point", ["segments.sync_folder", "versions.add_version"])
 def test_a_killed_ingest_leaves_the_old_state(
     postgres: Server, bars: pl.DataFrame, tmp_path: Path, point: str
 ) -> None:
@@ -89,7 +89,7 @@ def test_a_killed_ingest_leaves_the_old_state(
     bars.write_csv(tmp_path / "new.csv")
     old = project.lake.ingest("bars", Csv("old.csv"), calendar="24/7", base=tmp_path).dataset
     code = (
-        "import os; from plumbline.lake import catalogue, segments\n"
+        "import os; from plumbline.lake import segments, versions\n"
         f"{point} = lambda *_: os._exit(9)\n" + INGESTER
     )
     command = [sys.executable, "-c", code, str(tmp_path), "new.csv"]

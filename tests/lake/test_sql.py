@@ -49,7 +49,7 @@ def test_the_same_rows_are_recognised_and_others_are_a_new_version(lake, prices,
     prices.execute("CREATE TABLE other (a)")
     prices.commit()
     again = lake.prepare("x", source, calendar="XNYS", base=tmp_path)
-    assert again.bars is None
+    assert again.rows is None
     assert again.key == first.key
     prices.execute("UPDATE prices SET price = 9 WHERE day = '2024-01-03' AND ticker = 'B'")
     prices.commit()

@@ -19,6 +19,7 @@ from plumbline.engine.pipeline import DataSet, Pipeline
 from plumbline.engine.project import Project, open_project
 from plumbline.lake.dataset import Dataset
 from plumbline.lake.prepared import PreparedDataset, Progress
+from plumbline.lake.remote_source import RemoteSource
 from plumbline.stages.kind import DataSpec
 from plumbline.stages.recipe import Recipe, load_recipe, overrides_argument
 
@@ -262,7 +263,12 @@ def _prepared(
 
 
 def _not_found(spec: DataSpec, base: Path) -> SourceError | None:
-    """Return why the files of a source are not found, or None if they are."""
+    """Return why the files of a source are not found, or None if they are.
+
+    A remote source is not asked again for what the lake holds of it.
+    """
+    if isinstance(spec.source, RemoteSource):
+        return SourceError(spec.source.label, ["it lies across a network and is not asked"])
     try:
         if spec.source is not None:
             spec.source.files(base)

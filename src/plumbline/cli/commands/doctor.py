@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 _UNSET = {
     "database": "a file in each project",
+    "log": "no logs",
+    "memory": "no limit",
     "now": "the machine's clock",
     "slow_query_ms": "nothing is logged",
 }
