@@ -153,7 +153,7 @@ def _refuse_thawed(quality: pl.DataFrame, new: pl.DataFrame, rules: CleaningRule
 
 def _shaped(rows: pl.DataFrame, fields: Sequence[str]) -> pl.DataFrame:
     missing = [pl.lit(None, pl.Float64).alias(n) for n in fields if n not in rows.columns]
-    return rows.with_columns(missing).select("bar_close", "asset", *fields).sort(*_KEYS)
+    return rows.with_columns(missing).select("bar_close", "asset", *fields)
 
 
 def _others(rows: pl.DataFrame, than: pl.DataFrame) -> pl.DataFrame:
@@ -240,7 +240,7 @@ def _places(parts: Sequence[Part], assets: Sequence[str]) -> dict[str, list[int]
 def _rows_of(
     base: Base, places: Mapping[str, list[int]], wanted: Mapping[str, tuple[int, int]]
 ) -> pl.DataFrame:
-    """Return the rows of each asset in the parts that are wanted of it, sorted."""
+    """Return the rows of each asset in the parts that are wanted of it, in no order."""
     assets_of: dict[int, list[str]] = {}
     for asset, (start, stop) in wanted.items():
         for place in places[asset][start:stop]:
@@ -249,7 +249,7 @@ def _rows_of(
     for place, assets in assets_of.items():
         rows = base.read(base.dataset.parts[place].number)
         frames.append(rows.filter(pl.col("asset").is_in(assets)))
-    return pl.concat(frames, how="diagonal").sort(*_KEYS)
+    return pl.concat(frames, how="diagonal")
 
 
 def _reach_out(
