@@ -211,11 +211,15 @@ def recovered(folder: Path, pipeline: Pipeline) -> dict[str, Any]:
     }
 
 
-def at_every_point(folder: Path) -> Any:
+def at_points(folder: Path, every: int) -> Any:
+    """Kill at points, one of so many of each kind."""
     _, (digests, hits) = forked(lambda: counted(folder / "undisturbed"))
     undisturbed = forked(lambda: recovered(folder / "undisturbed", small()))[1]
     crashes = []
-    for i in range(len(hits)):
+    chosen = [
+        i for kind in Counter(hits) for i in [n for n, k in enumerate(hits) if k == kind][::every]
+    ]
+    for i in sorted(chosen):
         place = folder / f"{i}"
         status, _ = forked(lambda place=place, i=i: crashed(place, i))
         after = forked(lambda place=place: recovered(place, small()))[1]
@@ -291,11 +295,11 @@ def warm_up(folder: Path) -> None:
 
 
 def main() -> None:
-    """Serve ``FOLDER points`` or ``FOLDER COUNT SEED``; started by -c: workers start fast."""
+    """Serve ``FOLDER points EVERY`` or ``FOLDER COUNT SEED``; started by -c: workers start fast."""
     target = Path(sys.argv[1])
     session._COMMIT_SECONDS = 0.0  # as many commits in every child, however busy the machine is
     warm_up(target / "warm")
     if sys.argv[2] == "points":
-        print(json.dumps(at_every_point(target)))
+        print(json.dumps(at_points(target, int(sys.argv[3]))))
     else:
         print(json.dumps(at_random(target, int(sys.argv[2]), int(sys.argv[3]))))

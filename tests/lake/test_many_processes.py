@@ -16,7 +16,7 @@ import pytest
 from plumbline.lake.opening import open_lake
 from plumbline.lake.sources.parquet import Parquet
 
-SECONDS = float(os.environ.get("PLUMBLINE_TEST_SECONDS", "6"))
+SECONDS = float(os.environ.get("PLUMBLINE_TEST_SECONDS", "4"))
 N_WRITERS, N_READERS = 4, 8
 START = np.datetime64("2024-01-01T01:00", "us")
 

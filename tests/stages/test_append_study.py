@@ -34,7 +34,7 @@ evaluation: {horizons: [1, 5], n_quantiles: 3, spread_horizon: 5, periods_per_ye
 rolling_bars: 20
 block_bars: 32
 """
-N_DAYS = int(os.environ.get("PLUMBLINE_TEST_DAYS", "3"))
+N_DAYS = int(os.environ.get("PLUMBLINE_TEST_DAYS", "2"))
 BACKWARD = ("returns", "factor_returns", "factor_model", "signal:momentum")
 EXCHANGE = Calendar("XNYS")
 
