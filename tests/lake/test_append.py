@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from plumbline.core.calendar import Calendar
 from plumbline.core.errors import ParameterError, SourceError, StaleVersionError, UnknownNameError
-from plumbline.lake import appending
+from plumbline.lake import appending, ingesting, versions
 from plumbline.lake.cleaning import clean
 from plumbline.lake.cleaning_rules import CleaningRules
 from plumbline.lake.extension import Base, arranged_rows, extend
@@ -20,8 +20,10 @@ from plumbline.lake.opening import open_lake
 from plumbline.lake.preparation import cut_by_part, make_dataset, row_numbers
 from plumbline.lake.prepared import report_of
 from plumbline.lake.segments import Segment
+from plumbline.lake.soundness import forget_dataset, forget_version
 from plumbline.lake.sources.csv import Csv
 from plumbline.lake.sources.parquet import Parquet
+from plumbline.ledger.database import Database
 
 CALENDAR = Calendar("24/7", "1h")
 FILE = Segment("0" * 64, 0, 0, 0, 0)
@@ -101,15 +103,16 @@ def assert_same(kept: Kept, want: Kept) -> None:
     n_bars=st.integers(3, 70),
     n_cuts=st.integers(1, 4),
     ohlc=st.sampled_from(["flag", "missing"]),
+    frozen=st.sampled_from(["flag", "missing"]),
     frozen_bars=st.integers(2, 6),
 )
 @settings(max_examples=60, deadline=None)
 def test_rows_appended_in_steps_equal_all_rows_at_once(
-    seed, n_assets, n_bars, n_cuts, ohlc, frozen_bars
+    seed, n_assets, n_bars, n_cuts, ohlc, frozen, frozen_bars
 ):
     rng = np.random.default_rng(seed)
     bars = dirty(rng, n_assets, n_bars)
-    rules = CleaningRules(ohlc=ohlc, frozen_bars=frozen_bars)
+    rules = CleaningRules(ohlc=ohlc, frozen=frozen, frozen_bars=frozen_bars)
     times = bars["bar_close"].unique().sort().to_numpy()
     assume(times.size > 1)
     cuts = np.sort(rng.choice(times[1:], min(n_cuts, times.size - 1), replace=False))
@@ -119,8 +122,20 @@ def test_rows_appended_in_steps_equal_all_rows_at_once(
     kept = Kept(ordered[0], rules)
     assume(kept.bars.height)
     for step in ordered[1:]:
+        if is_refused(kept, step):
+            return
         kept.add(step)
     assert_same(kept, Kept(bars, rules))
+
+
+def is_refused(kept: Kept, step: pl.DataFrame) -> bool:
+    """Return whether rows come behind an end that was cut off, which is not kept."""
+    cut = set(kept.quality.filter(rule="frozen_tail")["asset"])
+    if kept.how[0].frozen != "missing" or not cut & set(step["asset"]):
+        return False
+    with pytest.raises(ParameterError, match="frozen ends"):
+        kept.add(step)
+    return True
 
 
 @given(
@@ -144,6 +159,31 @@ def test_corrected_rows_equal_a_rebuild_from_corrected_data(seed, n_bars, n_cell
     assume(want.bars.height)
     kept.add(corrections, corrects=True)
     assert_same(kept, want)
+
+
+def test_a_correction_that_joins_a_long_frozen_run_to_the_end_finds_its_start():
+    frame = hours(200, "AAA").with_columns(volume=pl.lit(1.0))
+    dead = pl.int_range(pl.len()) >= 100
+    frame = frame.with_columns(
+        pl.when(dead).then(99.0).otherwise("close").alias("close"),
+        pl.when(dead).then(0.0).otherwise("volume").alias("volume"),
+    )
+    last = pl.int_range(pl.len()) == frame.height - 1
+    moved = frame.with_columns(pl.when(last).then(98.0).otherwise("close").alias("close"))
+    for frozen in ("flag", "missing"):
+        rules = CleaningRules(frozen=frozen)
+        kept = Kept(moved, rules)
+        assert kept.quality.filter(rule="frozen_tail").is_empty()
+        kept.add(frame.tail(1), corrects=True)
+        assert_same(kept, Kept(frame, rules))
+
+
+def test_a_field_that_comes_late_completes_the_bars_that_lack_it():
+    frame = hours(40, "AAA")
+    kept = Kept(frame, CleaningRules())
+    for part in (slice(0, 20), slice(20, 40)):
+        kept.add(frame[part].select("bar_close", "asset", volume=pl.lit(2.0)))
+    assert_same(kept, Kept(frame.with_columns(volume=pl.lit(2.0)), CleaningRules()))
 
 
 def hours(n_bars: int, *assets: str, start: str = "2024-01-01T01:00") -> pl.DataFrame:
@@ -303,6 +343,58 @@ def test_a_writer_that_is_overtaken_for_ever_gives_up_and_writes_nothing(
     with pytest.raises(StaleVersionError, match="another process"):
         two_months.append("bars", write(day_after(), tmp_path), base=tmp_path)
     assert two_months.dataset("bars").version == 1
+
+
+def test_rows_are_added_though_the_files_were_put_together_and_taken_away_meanwhile(
+    two_months, tmp_path, monkeypatch
+):
+    two_months.append("bars", write(day_after(5), tmp_path), base=tmp_path)
+    written = ingesting._written
+
+    def disturbed(store, *rest):
+        made = written(store, *rest)
+        monkeypatch.setattr(ingesting, "_written", written)
+        two_months.compact("bars")
+        forget_version(two_months, "bars", 1)
+        for path in two_months.segment_folder.glob("*.parquet"):
+            if path not in two_months.segment_paths("bars"):
+                path.unlink()  # as clearing away does, once they are old
+        return made
+
+    monkeypatch.setattr(ingesting, "_written", disturbed)
+    done = two_months.append("bars", write(day_after(), tmp_path), base=tmp_path)
+    assert done.dataset.version == 3
+    assert two_months.panel("bars").n_bars == 1464
+
+
+def test_forgetting_spares_a_file_that_another_data_set_has_named_again(
+    two_months, tmp_path, monkeypatch
+):
+    removed = versions.remove_version
+
+    class Between:
+        """Ingests the same bars under another name when the rows of the first are gone."""
+
+        done = False
+
+    begin = Database.begin
+
+    def watched(self):
+        if Between.done is None:
+            Between.done = True
+            source = Parquet("old.parquet")
+            two_months.ingest("other", source, calendar="24/7 1h", base=tmp_path)
+        return begin(self)
+
+    def remove(*rest):
+        Between.done = None
+        return removed(*rest)
+
+    monkeypatch.setattr(versions, "remove_version", remove)
+    monkeypatch.setattr(Database, "begin", watched)
+    assert forget_dataset(two_months, "bars") == 0
+    assert Between.done
+    assert two_months.panel("other").n_bars == 1440
 
 
 def test_a_frozen_end_that_was_cut_takes_no_rows(lake, tmp_path):

@@ -488,3 +488,10 @@ def test_threads_do_not_change_the_order_of_files(write, tmp_path):
     source, calendar = Binance("in"), Calendar("24/7", "5m")
     heights = [frame.height for frame in source.bars(tmp_path, calendar, [])]
     assert heights == [3 + month % 3 * 500 for month in range(1, 10)]
+
+
+@pytest.mark.parametrize("name", ["./", "."])
+def test_an_archive_of_a_file_without_a_name_is_refused(lake, tmp_path, name):
+    (tmp_path / "BTCUSDT-5m-2020-03.zip").write_bytes(zipped((name, "x")))
+    (problem,) = refused(lake, Binance("*.zip"), tmp_path, "24/7 5m")
+    assert "must hold one .csv file and nothing else" in problem

@@ -236,3 +236,9 @@ def test_the_source_writes_nothing_by_itself(server, tmp_path):
     assert source.files(tmp_path) == ()
     assert list(tmp_path.iterdir()) == []
     assert Path(source.exchange).exists() is False
+
+
+def test_an_address_with_a_password_is_refused_as_it_would_stand_in_messages():
+    with pytest.raises(ParameterError, match="must hold no user or password") as caught:
+        Ccxt("binance", "BTC/USDT", since="2024-01-01", address="https://me:hunter2@proxy/x")
+    assert "hunter2" not in str(caught.value)

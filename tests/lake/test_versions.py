@@ -1,5 +1,6 @@
 """Versions can be read as of any moment, compared, put in order and handed to others."""
 
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from plumbline.core.errors import (
     UnknownNameError,
 )
 from plumbline.lake.lake import Lake
+from plumbline.lake.sources.csv import Csv
 from plumbline.lake.sources.parquet import Parquet
 
 
@@ -156,3 +158,34 @@ def test_coarser_bars_are_data_sets_of_their_own(days):
     with pytest.raises(MissingDataError, match="no whole bar of XNYS 1d"):
         days.resample(short, {"a": "24/7 4h", "b": "XNYS"})
     assert {row["name"] for row in days.datasets()} == names
+
+
+def test_the_time_that_is_shown_of_a_version_is_one_that_it_is_found_by(
+    days, monkeypatch, tmp_path
+):
+    monkeypatch.setenv("PLUMBLINE_NOW", "2024-03-01T12:00:00.654321Z")
+    more = hours(3, "AAA", start="2024-03-01T01:00")
+    more.write_parquet(tmp_path / "more.parquet")
+    days.append("bars", Parquet("more.parquet"), base=tmp_path)
+    shown = f"{days.datasets('bars')[-1]['created']:%Y-%m-%d %H:%M:%S}"
+    assert days.dataset("bars", as_of=shown).version == 7
+    assert days.dataset("bars", as_of="2024-03-01T12:00:00.6").version == 6
+
+
+def test_a_clock_that_is_set_back_leaves_versions_in_order(days, monkeypatch, tmp_path):
+    monkeypatch.setenv("PLUMBLINE_NOW", "2023-01-01T00:00:00Z")
+    hours(3, "AAA", start="2024-03-01T01:00").write_parquet(tmp_path / "more.parquet")
+    assert days.append("bars", Parquet("more.parquet"), base=tmp_path).dataset.version == 7
+    created = [row["created"] for row in days.datasets("bars")]
+    assert created == sorted(created)
+    assert days.dataset("bars", as_of="2024-02-06T12:00:00").version == 7
+
+
+def test_a_file_whose_name_is_no_text_is_read_again_and_again(lake, tmp_path):
+    name = b"caf\xe9.csv".decode("utf-8", "surrogateescape")
+    hours(30, "AAA").write_csv(tmp_path / "plain.csv", datetime_format="%Y-%m-%dT%H:%M:%SZ")
+    (tmp_path / "plain.csv").rename(tmp_path / name)
+    for _ in range(2):
+        done = lake.ingest("odd", Csv("*.csv"), calendar="24/7 1h", base=tmp_path)
+        os.utime(tmp_path / name, (1, 1))
+    assert done.dataset.n_rows == 30

@@ -16,7 +16,7 @@ from plumbline.engine.project import Project
 from plumbline.lake.durable import sync_folder
 from plumbline.ledger import postgresql, sqlite
 from plumbline.ledger.database import Database, open_database
-from plumbline.ledger.models import ProjectMark
+from plumbline.ledger.models import ProjectMark, Run
 from plumbline.ledger.place import (
     FILE,
     RECORD,
@@ -61,7 +61,7 @@ def move_project(project: Project, to: Address | None, told: Progress) -> tuple[
     with _target(project, place) as target, project.database.begin() as source:
         _refuse_running(source)
         with target.begin() as arriving:
-            _require_empty(arriving, project, target.url)
+            _require_empty(arriving, source, project, target.url)
             copied = copy_tables(source, arriving, told)
             if place is not None:
                 arriving.execute(insert(ProjectMark), [_mark_of(project, place)])
@@ -103,10 +103,16 @@ def _refuse_running(source: Connection) -> None:
         )
 
 
-def _require_empty(arriving: Connection, project: Project, url: str) -> None:
+def _require_empty(arriving: Connection, source: Connection, project: Project, url: str) -> None:
     """Refuse a database that holds something, unless a move of this project left it there."""
     mark = arriving.execute(select(ProjectMark.place)).scalar()
     if mark == _name_of(project):
+        lost = set(arriving.scalars(select(Run.id))) - set(source.scalars(select(Run.id)))
+        if lost:
+            raise ProjectError(
+                f"{url} holds {len(lost)} runs that this project lacks, such as {min(lost)}: it is "
+                "no copy of it; name an empty schema by ?schema=NAME"
+            )
         clear_tables(arriving)
     elif mark is not None or rows_in(arriving):
         whose = "rows" if mark is None else f"the project of {mark}"

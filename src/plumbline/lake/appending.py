@@ -1,7 +1,7 @@
 """Rows added to what a name means: from files that lie behind it, or by request."""
 
 from dataclasses import replace
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,12 +33,13 @@ if TYPE_CHECKING:
     from plumbline.lake.preparation import Made
     from plumbline.lake.versions import Ingest
 
+_PARTS = 16  # that are kept in memory; most rows are added to the last
 _ATTEMPTS = 50  # each fails only if another writer succeeded
 
 
 def base_of(store: Store, dataset: Dataset, quality: bytes) -> Base:
-    """Return what rows are added to; each part is read once at most."""
-    read = stored_rows(store, dataset)
+    """Return what rows are added to; a part that is asked for again soon is not read again."""
+    read = lru_cache(maxsize=_PARTS)(stored_rows(store, dataset))
     return Base(dataset, report_of(quality), read, partial(store.held, whole=False))
 
 
@@ -60,10 +61,11 @@ def behind(store: Store, ingest: "Ingest", request: Request) -> "Made | None":
     try:
         frames = _read(request, findings)
         new = arranged_rows(frames, how, findings)
-        if not only_adds(base, new):
+        fields = set(new.columns) - {"bar_close", "asset"}
+        if fields != set(dataset.fields) or not only_adds(base, new):
             return None
         return extend(base, new, findings, how, corrects=False)
-    except (SourceError, ParameterError):  # reading all files says what is wrong, if it is
+    except (SourceError, ParameterError, StaleVersionError):  # all files say what is wrong
         return None
 
 
@@ -102,7 +104,11 @@ def _appended(store: Store, request: Request, *, corrects: bool) -> Ingested:
         refuse_moved_files(listing)
         for _ in range(_ATTEMPTS):
             there = _newest(store, request.name)
-            made = extend(there, new, findings, how, corrects=corrects)
+            try:
+                made = extend(there, new, findings, how, corrects=corrects)
+            except StaleVersionError as error:
+                overtaken = error
+                continue
             before = there.dataset.dataset_id
             prepared = PreparedDataset(
                 numbered(store, request.name, made.dataset),

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from sqlalchemy import Connection, Table, delete, insert, select
 
+from plumbline.core.errors import StaleVersionError
 from plumbline.lake.dataset import Dataset
 from plumbline.lake.parts import Digests, DigestsOf, Part
 from plumbline.lake.patches import DIGEST_BYTES, part_patches
@@ -42,6 +43,8 @@ def add_dataset(connection: Connection, dataset: Dataset) -> None:
     fresh = [part for part in dataset.parts if part.part_id not in known]
     if fresh:
         digests = dataset.digests_of([part.part_id for part in fresh])
+        if len(digests.keys() & {part.part_id for part in fresh}) < len(fresh):
+            raise StaleVersionError(f"parts of {dataset.name!r} were taken away by another process")
         connection.execute(insert(parts), [_part_row(p, digests[p.part_id]) for p in fresh])
     connection.execute(insert(datasets), [_dataset_row(dataset)])
     links = [

@@ -10,7 +10,7 @@ from plumbline.core.digest import digest
 from plumbline.core.errors import MissingDataError
 from plumbline.core.panel import Panel
 from plumbline.lake.dataset import Dataset
-from plumbline.lake.ingesting import commit, numbered
+from plumbline.lake.ingesting import commit, numbered, require_name
 from plumbline.lake.panels import load_panel
 from plumbline.lake.preparation import cut_by_part, make_dataset, row_numbers
 from plumbline.lake.prepared import Ingested, PreparedDataset, Progress, Rows, report_bytes
@@ -45,6 +45,8 @@ def store_resampled(
     MissingDataError
         If a target has no whole bar; nothing of any is stored.
     """
+    for name in targets:
+        require_name(name)
     span = (dataset.first_bar, dataset.last_bar)
     paths = store.paths(dataset)
     panel = load_panel(paths, dataset, dataset.fields, dataset.assets, span)

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from plumbline.core.calendar import Calendar
-from plumbline.core.errors import ParameterError
+from plumbline.core.errors import ParameterError, StaleVersionError
 from plumbline.lake.cleaning import arranged
 from plumbline.lake.cleaning_rules import CleaningRules
 from plumbline.lake.dataset import Dataset
@@ -26,6 +26,7 @@ from plumbline.lake.revision import (
     NEVER,
     Stretch,
     as_read,
+    may_begin_earlier,
     revise,
     rows_around,
     spans_of,
@@ -115,9 +116,14 @@ def extend(
     """
     rules, calendar = how
     _refuse_thawed(base.quality, new, rules)
-    held, stretch = _looked_at(base, spans_of(new, base.quality), rows_around(rules))
     quality = with_columns_counted([base.quality, *findings])
+    n_around = rows_around(rules)
+    held, stretch = _looked_at(base, spans_of(new, base.quality), n_around)
     revision = revise(stretch, new, quality, how, corrects=corrects)
+    while may_begin_earlier(stretch, revision.quality):
+        n_around *= 8
+        held, stretch = _looked_at(base, spans_of(new, base.quality), n_around)
+        revision = revise(stretch, new, quality, how, corrects=corrects)
     fields = sorted({*base.dataset.fields, *new.columns} - {*_KEYS})
     looked_at = stretch.rows.filter(~pl.col(CONTEXT))
     before = _shaped(held.rows.join(looked_at, on=_KEYS, how="semi"), fields)
@@ -283,7 +289,10 @@ def _revised(
     parts = {part.number: part for part in dataset.parts}
     taken, added = (_by_part(rows, calendar) for rows in (gone, came))
     touched = sorted({*taken, *added})
-    held = base.segments([parts[number].part_id for number in touched if number in parts])
+    wanted = [parts[number].part_id for number in touched if number in parts]
+    held = base.segments(wanted)
+    if not held.keys() >= set(wanted):
+        raise StaleVersionError(f"parts of {dataset.name!r} were taken away by another process")
     fresh: dict[str, Digests] = {}
     by_part, kept = {}, {}
     for number in touched:

@@ -1,11 +1,13 @@
 """From a source to a version of a name: read, clean, compare, store at once."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, final
+
+from sqlalchemy import Connection
 
 from plumbline.core.arguments import Argument, require
 from plumbline.core.calendar import Calendar
@@ -24,7 +26,7 @@ from plumbline.lake.fingerprint import (
     refuse_moved_files,
 )
 from plumbline.lake.prepared import Ingested, PreparedDataset, Progress, Rows, named
-from plumbline.lake.segments import Segment, lacking, write_segments
+from plumbline.lake.segments import Segment, lacking, segment_path, write_segments
 from plumbline.lake.source import Source
 from plumbline.lake.store import DIGEST, Store
 
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from plumbline.lake.preparation import Made
 
 _STALE = "data set {!r} was changed by another process meanwhile; give the command again"
+_ATTEMPTS = 5  # each fails only if another process changed the lake
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]{0,99}")
 
 
@@ -63,15 +66,31 @@ class Request:
             Argument("name", self.name, isinstance(self.name, str), "text"),
             Argument("source", self.source, isinstance(self.source, Source), example),
         )
-        if not _NAME.fullmatch(self.name) or DIGEST.fullmatch(self.name):
-            raise ParameterError(
-                f"name {self.name!r} must be 1 … 100 letters, digits, '_', '.' or '-', and no "
-                "digest"
-            )
+        require_name(self.name)
+
+
+def require_name(name: str) -> None:
+    """Refuse a name that no data set may have."""
+    if not _NAME.fullmatch(name) or DIGEST.fullmatch(name):
+        raise ParameterError(
+            f"name {name!r} must be 1 … 100 letters, digits, '_', '.' or '-', and no digest"
+        )
 
 
 def ingest(store: Store, request: Request) -> Ingested:
-    """Read, clean and store a source under a name; damaged segments of it are written again."""
+    """Read, clean and store a source under a name; damaged segments of it are written again.
+
+    Where another process took away meanwhile what it shares with other data sets, it is read again.
+    """
+    for _ in range(_ATTEMPTS - 1):
+        try:
+            return _ingested(store, request)
+        except StaleVersionError:
+            continue
+    return _ingested(store, request)
+
+
+def _ingested(store: Store, request: Request) -> Ingested:
     prepared = prepare(store, request)
     damaged = store.set_damaged_aside(prepared.dataset.dataset_id)
     if damaged and prepared.rows is None:
@@ -162,15 +181,15 @@ def commit(store: Store, prepared: PreparedDataset, progress: Progress | None = 
     store.make()
     dataset, rows = prepared.dataset, prepared.rows
     placed = {} if rows is None else _written(store, dataset, rows, named(progress, dataset.name))
-    created = current_time()
     with store.database.begin() as connection:
+        created = max(current_time(), versions.last_created(connection, dataset.name))
         _refuse_stale(dataset.name, rows, versions.find_version(connection, dataset.name))
         if rows is not None:
             catalogue.add_dataset(connection, dataset)
             for part_id, held in placed.items():
                 catalogue.place_part(connection, part_id, held)
-            if catalogue.lacks_files(connection, dataset.dataset_id):
-                raise StaleVersionError(_STALE.format(dataset.name))
+        if not _is_whole(store, connection, dataset.dataset_id, placed):
+            raise StaleVersionError(_STALE.format(dataset.name))
         version, is_new = versions.name_dataset(connection, dataset, prepared.source, created)
         ingest = versions.Ingest(
             dataset.name,
@@ -182,6 +201,25 @@ def commit(store: Store, prepared: PreparedDataset, progress: Progress | None = 
         )
         versions.remember_ingest(connection, ingest, created)
     return Ingested(replace(dataset, version=version), is_new, prepared.quality_bytes)
+
+
+def _is_whole(
+    store: Store,
+    connection: Connection,
+    dataset_id: str,
+    placed: Mapping[str, tuple[Segment, ...]],
+) -> bool:
+    """Return whether a dataset is in the catalogue with files that nobody took away meanwhile.
+
+    Whoever takes files away looks at the catalogue under the same lock.
+    """
+    if not catalogue.has_dataset(connection, dataset_id):
+        return False
+    if catalogue.lacks_files(connection, dataset_id):
+        return False
+    folder = store.segment_folder
+    own = (segment for held in placed.values() for segment in held)
+    return all(segment_path(folder, segment.digest).exists() for segment in own)
 
 
 def _written(

@@ -211,7 +211,7 @@ class Lake:
         name_or_id : name, or 64 hex digits.
         version : of a name; default: the latest.
         as_of : moment, UTC, as ISO text or a time: the version that the name meant then; a day
-            alone means its end.
+            or a second alone means its end.
 
         Raises
         ------
@@ -225,7 +225,10 @@ class Lake:
             return self.store.dataset(name_or_id, version)
         if version is not None:
             raise ParameterError(f"version={version} and as_of={as_of}: give one of them")
-        moment = moment_of(as_of, late=True).astype(datetime)
+        moment = moment_of(as_of, late=True)
+        if isinstance(as_of, str) and ":" in as_of and "." not in as_of:  # a second means its end
+            moment = moment + np.timedelta64(999_999, "us")
+        moment = moment.astype(datetime)
         return self.store.dataset(name_or_id, as_of=moment)
 
     def datasets(self, name: str | None = None) -> list[dict[str, Any]]:

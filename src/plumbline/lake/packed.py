@@ -1,6 +1,7 @@
 """The text of a file that may be packed: plain, in gzip, or alone in a zip archive."""
 
 import io
+import lzma
 import zipfile
 import zlib
 from collections.abc import Sequence
@@ -93,7 +94,7 @@ def _only_member(data: bytes, path: Path, name: str, problems: list[str]) -> byt
         try:
             with archive.open(archive.infolist()[0]) as member:  # in one go it would be unbounded
                 return member.read(allowed(len(data)) + 1)
-        except (NotImplementedError, RuntimeError) as error:  # a method or a key that zip lacks
+        except (NotImplementedError, RuntimeError, lzma.LZMAError) as error:  # what zip lacks
             problems.append(f"{name}: cannot be unpacked: {error}")
             return None
 
@@ -126,4 +127,4 @@ def _member_problems(members: Sequence[zipfile.ZipInfo], path: Path, n_bytes: in
 
 def _leads_out(inner: str) -> bool:
     place = PurePosixPath(inner.replace("\\", "/"))
-    return place.is_absolute() or ".." in place.parts or ":" in place.parts[0]
+    return place.is_absolute() or ".." in place.parts or ":" in "".join(place.parts[:1])

@@ -160,6 +160,21 @@ def to_the_end(spans: pl.DataFrame, stretch: Stretch, quality: pl.DataFrame) -> 
     return spans.with_columns(pl.when(is_begun).then(EVER).otherwise(HIGH).alias(HIGH))
 
 
+def may_begin_earlier(stretch: Stretch, quality: pl.DataFrame) -> bool:
+    """Return whether a frozen tail begins with the first row that is judged, though others precede.
+
+    Parameters
+    ----------
+    stretch : what was judged.
+    quality : what came of it.
+    """
+    close = pl.col("bar_close")
+    first = stretch.rows.filter(~pl.col(CONTEXT)).group_by("asset").agg(close.min().alias(FIRST))
+    cut = stretch.rows.filter(CONTEXT).join(first, on="asset").filter(close < pl.col(FIRST))
+    tails = quality.filter(rule="frozen_tail").join(cut.select("asset", FIRST), on="asset")
+    return not tails.filter(close <= pl.col(FIRST)).is_empty()
+
+
 def rows_around(rules: CleaningRules) -> int:
     """Return how many rows before and behind new ones cleaning may judge anew or by."""
     return rules.frozen_bars + _NEIGHBOURS
@@ -178,7 +193,8 @@ def revise(
     Parameters
     ----------
     stretch : what is there around the new rows.
-    new : arranged rows; null is no word about a value, NaN says that it is missing.
+    new : arranged rows; null is no word about a value, NaN says that it is missing. A value where
+        none is there is added, and conflicts with nothing.
     quality : report of what is there.
     how : rules and calendar.
     corrects : whether a new value takes the place of another; else they conflict.
@@ -225,7 +241,9 @@ def _merged(
         name: pl.col("=was_there") & pl.col(mine).is_not_null() for name, (mine, _) in pairs.items()
     }
     differs = {
-        name: is_said[name] & pl.col(mine).fill_nan(None).ne_missing(pl.col(theirs))
+        name: is_said[name]
+        & pl.col(theirs).is_not_null()
+        & pl.col(mine).fill_nan(None).ne_missing(pl.col(theirs))
         for name, (mine, theirs) in pairs.items()
     }
     if not corrects:
@@ -235,7 +253,11 @@ def _merged(
         found.append(finding(cells, "correction", "kept_new", name, pl.col(theirs)))
     is_again = pl.any_horizontal(*is_said.values()) if is_said else pl.lit(value=False)
     is_other = pl.any_horizontal(*differs.values()) if differs else pl.lit(value=False)
-    again = both.filter(is_again & ~is_other)
+    added = [
+        pl.col(mine).is_not_nan() & pl.col(theirs).is_null() for mine, theirs in pairs.values()
+    ]
+    is_added = pl.any_horizontal(*added) if added else pl.lit(value=False)
+    again = both.filter(is_again & ~is_other & ~is_added.fill_null(value=False))
     found.append(finding(again, "duplicate", "dropped", None, pl.lit(1.0)))
     values = [
         pl.coalesce(*pairs[name]).alias(name) if name in pairs else pl.col(name) for name in fields

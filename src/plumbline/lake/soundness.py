@@ -119,8 +119,10 @@ def _forget(lake: Lake, name: str, numbers: Sequence[int]) -> int:
             for number in numbers
             for digest in versions.remove_version(connection, name, number)
         ]
-    paths = [segment_path(lake.segment_folder, digest) for digest in unused]
-    held = [path for path in paths if path.exists()]
-    for path in held:
-        path.unlink(missing_ok=True)
+    with lake.database.begin() as connection:  # who is about to name one again waits for this
+        named = catalogue.all_segments(connection)
+        paths = [segment_path(lake.segment_folder, digest) for digest in unused]
+        held = [path for path in paths if path.stem not in named and path.exists()]
+        for path in held:
+            path.unlink(missing_ok=True)
     return len(held)

@@ -19,6 +19,11 @@ DATABASE = "plumbline.db"
 DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
+def _is_text(name: str) -> bool:
+    """Return whether a database takes a file's name: not one whose bytes are no UTF-8."""
+    return not any("\udc80" <= character <= "\udcff" for character in name)
+
+
 @final
 class Store:
     """A folder of segments and its catalogue.
@@ -109,9 +114,14 @@ class Store:
         if self._database is None:
             return list_files(paths, base, {})
         with self.database.read() as connection:
-            known = versions.get_files(connection, [str(path.absolute()) for path in paths])
+            names = [str(path.absolute()) for path in paths]
+            known = versions.get_files(connection, [name for name in names if _is_text(name)])
         listing = list_files(paths, base, known)
-        settled = {k: s for k, s in listing.fresh.items() if s.is_settled and known.get(k) != s}
+        settled = {
+            name: state
+            for name, state in listing.fresh.items()
+            if state.is_settled and known.get(name) != state and _is_text(name)
+        }
         if settled and not self._database.is_read_only:
             with self.database.begin() as connection:
                 versions.put_files(connection, settled)

@@ -122,6 +122,16 @@ def names_of(connection: Connection, dataset_id: str) -> list[str]:
     return sorted(connection.scalars(query))
 
 
+def last_created(connection: Connection, name: str) -> datetime:
+    """Return when the newest version of a name was made, or a time before all others.
+
+    A version is never older than the one before it, whatever the clock says.
+    """
+    query = select(func.max(versions.c.created)).where(versions.c.name == name)
+    found: datetime | None = connection.scalar(query)
+    return datetime.min.replace(tzinfo=UTC) if found is None else _utc(found)
+
+
 def _utc(moment: datetime) -> datetime:
     """Return a stored time with its zone: SQLite keeps none, and what is written is UTC."""
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

@@ -61,13 +61,14 @@ def quick_check(connection: Connection, patience_ms: int) -> str:
 
 
 def refuse_writes(connection: Connection, reason: str) -> None:
-    """Have every table refuse new rows, whoever has the file open; inside a transaction."""
+    """Have every table refuse changes, whoever has the file open; inside a transaction."""
     names = connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'table'")
     for name in names.scalars().all():
-        connection.exec_driver_sql(
-            f'CREATE TRIGGER "refuse_{name}" BEFORE INSERT ON "{name}" '
-            f"BEGIN SELECT RAISE(ABORT, '{reason}'); END"
-        )
+        for change, mark in (("INSERT", ""), ("UPDATE", "_update"), ("DELETE", "_delete")):
+            connection.exec_driver_sql(
+                f'CREATE TRIGGER "refuse_{name}{mark}" BEFORE {change} ON "{name}" '
+                f"BEGIN SELECT RAISE(ABORT, '{reason}'); END"
+            )
 
 
 def is_retired(path: Path) -> bool:

@@ -133,6 +133,8 @@ def diff(
 
     lake = find_project(project).lake
     after = lake.dataset(name, b)
+    if a is None and after.version < 2:
+        raise ParameterError(f"{name} has no version before this one to compare it with")
     before = lake.dataset(name, after.version - 1 if a is None else a)
     changes = lake.diff(before, after)
     data = {

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import polars
 
 
+_SETTLED = 1  # bars after which an exchange has surely published the last one
 _FIELDS = ("open", "high", "low", "close", "volume")
 _DAY_MS = 86_400_000
 
@@ -67,6 +68,10 @@ class Ccxt(RemoteSource):
     def __post_init__(self) -> None:
         object.__setattr__(self, "symbols", names_in(self.symbols))
         problems = self._patience_problems()
+        if self.address is not None and "@" in self.address:
+            problems.append(
+                "address must hold no user or password: it stands in messages and in the lake"
+            )
         if not self.exchange:
             problems.append("exchange must be a name, such as binance")
         if not self.symbols or not all(self.symbols):
@@ -106,7 +111,7 @@ class Ccxt(RemoteSource):
                 step_ms = _step_ms(fetch.calendar)
                 window = (number * self.portion_bars, (number + 1) * self.portion_bars)
                 rows = portion_of(ask, window, step_ms, now_ms, fetch.calls)
-                is_final = window[1] * step_ms <= now_ms
+                is_final = (window[1] + _SETTLED) * step_ms <= now_ms
                 content = json.dumps(rows, separators=(",", ":")).encode()
                 yield Portion(name, content, is_final)
 
