@@ -1,6 +1,7 @@
 import os
 import threading
 import time
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 import pytest
@@ -21,8 +22,9 @@ HOURS = 3600.0
 def age(project: Project, hours: float = 2.0) -> None:
     """Make all files of the store look old."""
     for path in (project.store / "objects").glob("*/*"):
-        found = path.stat()
-        os.utime(path, (found.st_atime, found.st_mtime - hours * HOURS))
+        with suppress(FileNotFoundError):  # which another thread clears away
+            found = path.stat()
+            os.utime(path, (found.st_atime, found.st_mtime - hours * HOURS))
 
 
 def end_long_ago(project: Project, *run_ids: str) -> None:

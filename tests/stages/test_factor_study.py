@@ -373,7 +373,7 @@ def test_a_damaged_segment_ends_a_run_with_what_to_type_and_that_restores_it(fol
     assert "then the same command again" in said
     assert call(["doctor", "--deep", "--project", str(folder)]) == 1
     said = capsys.readouterr().err
-    assert "stocks version 1 lacks 2 of 2 files" in said
+    assert "stocks version 1 lacks 3 of 3 files" in said
     assert call(command) == 0
     assert call(["doctor", "--deep", "--project", str(folder)]) == 0
     again = run(folder / "study.yaml")

@@ -10,7 +10,7 @@ import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SERVER = "from tests.stages.crash_study import main; main()"
-KILLS = 12
+KILLS = 10
 
 
 @pytest.fixture(scope="module")

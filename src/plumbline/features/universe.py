@@ -23,6 +23,7 @@ REASONS: Final = (
     "outside_top_n",
 )
 """Why an asset is no member, by code; 0 is a member. The first that holds is the reason."""
+_TIED = 1e-12  # share by which two means of equal values may differ
 
 
 @final
@@ -248,12 +249,15 @@ def _dollar_volume(
 def _is_in_top(
     dollars: Float[np.ndarray, "bars assets"], n_members: int
 ) -> Bool[np.ndarray, "bars assets"]:
-    """Return whether fewer than n assets of a bar have more; false where there is no value."""
+    """Return whether fewer than n assets of a bar have more; false where there is no value.
+
+    Assets that differ by rounding alone are tied, and all of them are in.
+    """
     is_there: Bool[np.ndarray, "bars assets"] = np.isfinite(dollars)
     n_assets = dollars.shape[1]
     if n_members >= n_assets:
         return is_there
     ordered = np.where(is_there, dollars, -np.inf)
     nth = np.partition(ordered, n_assets - n_members, axis=1)[:, [n_assets - n_members]]
-    is_there &= ordered >= nth
+    is_there &= ordered >= nth * (1 - _TIED)
     return is_there
