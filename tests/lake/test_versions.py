@@ -141,6 +141,9 @@ def test_delta_readers_find_the_same_rows_and_no_version_twice(days, tmp_path):
     with pytest.raises(ParameterError, match="is no Delta table"):
         days.export_delta("bars", tmp_path / "other")
     assert [p.name for p in (tmp_path / "other").iterdir()] == ["file"]
+    (tmp_path / "cut").mkdir()
+    (tmp_path / "cut" / "part-0-of-an-export-cut-short.parquet").write_bytes(b"half")
+    assert days.export_delta("bars", tmp_path / "cut") == 0
 
 
 def test_coarser_bars_are_data_sets_of_their_own(days):

@@ -110,6 +110,8 @@ def get_dataset(
         .order_by(dataset_parts.c.position)
     )
     held = tuple(_part(*found) for found in connection.execute(listing))
+    if not held:  # taken away since its row was read
+        return None
     return Dataset(
         dataset_id,
         *place,

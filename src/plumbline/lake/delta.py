@@ -45,7 +45,7 @@ def export_delta(store: Store, dataset: Dataset, folder: Path, progress: Progres
     import pyarrow as pa
 
     is_table = DeltaTable.is_deltatable(str(folder))
-    if not is_table and folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    if not is_table and folder.exists() and not _is_free(folder):
         raise ParameterError(
             f"{folder} is there and is no Delta table; name a folder that is empty"
         )
@@ -66,6 +66,13 @@ def export_delta(store: Store, dataset: Dataset, folder: Path, progress: Progres
         commit_properties=properties,
     )
     return int(DeltaTable(str(folder)).version())
+
+
+def _is_free(folder: Path) -> bool:
+    """Return whether a table can be made in a folder: it is empty, but for an export cut short."""
+    return folder.is_dir() and all(
+        path.name.startswith("part-") and path.suffix == ".parquet" for path in folder.iterdir()
+    )
 
 
 def _holds(table: Any, dataset_id: str) -> bool:
