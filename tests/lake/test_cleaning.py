@@ -383,3 +383,13 @@ def test_bars_that_some_asset_has_are_no_holes():
     dataset = make_dataset(bars, DAILY, row_numbers(bars, DAILY))
     assert dataset.may_have_holes
     assert holes(quality, dataset) == []
+
+
+def test_the_real_gaps_of_spot_bars_are_kept_and_reported(lake, shared_data):
+    source = Parquet("crypto_1h/spot_1h.parquet", columns={"bar": "open_time"}, time_label="open")
+    done = lake.ingest("spot", source, calendar="24/7 1h", base=shared_data)
+    gaps = done.quality.filter(rule="gap").group_by("asset").agg(pl.len(), pl.col("value").sum())
+    assert sorted(gaps.rows()) == [(f"{coin}USDT", 27, 122.0) for coin in ("BTC", "ETH", "LTC")]
+    assert done.quality.filter(rule="gap")["value"].max() == 33.0
+    close = lake.panel("spot", "close")["close"]
+    assert np.isnan(close).sum(axis=0).tolist() == [122, 122, 122]
