@@ -167,13 +167,6 @@ class Lake:
         request = request_like(self.store, name, source, Path(base or ""), progress)
         return append(self.store, request, corrects=corrects)
 
-    def set_damaged_aside(self, dataset_id: str) -> int:
-        """Rename damaged segments of a dataset, if there are any; return how many it lacks.
-
-        What lacks a segment is read from its source by the next ingest, or run of a recipe.
-        """
-        return self.store.set_damaged_aside(dataset_id)
-
     def prepare(
         self,
         name: str,

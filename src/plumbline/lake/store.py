@@ -154,7 +154,10 @@ class Store:
         return len(lacking(self.segment_folder, self.segments(dataset_id), read=False))
 
     def set_damaged_aside(self, dataset_id: str) -> int:
-        """Rename damaged segments of a dataset, if there are any; return how many it lacks."""
+        """Rename damaged segments of a dataset, if there are any; return how many it lacks.
+
+        What lacks a segment is read from its source by the next ingest, or run of a recipe.
+        """
         return len(set_aside(self.segment_folder, self.segments(dataset_id)))
 
     def paths(self, dataset: Dataset, bars: tuple[int, int] | None = None) -> list[Path]:
