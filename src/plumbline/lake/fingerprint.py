@@ -154,9 +154,15 @@ def refuse_moved_files(listing: Listing) -> None:
         raise SourceError("files that do not hold still", problems)
 
 
+def named_files(base: Path, listing: Listing) -> dict[str, str]:
+    """Return name, as seen from the base folder, and digest of the files of a source."""
+    states = listing.states.items()
+    return {path_name(Path(name), base.absolute()): state.digest for name, state in states}
+
+
 def describe(source: Source, base: Path, listing: Listing, rules: CleaningRules) -> str:
     """Return what a source is, as JSON text: kind, fields, each file's digest, cleaning rules."""
-    files = {path_name(Path(name), base.absolute()): s.digest for name, s in listing.states.items()}
+    files = named_files(base, listing)
     note = {"source": repr(source), "digest": listing.digest, "files": files}
     return json.dumps(note | {"rules": asdict(rules)})
 

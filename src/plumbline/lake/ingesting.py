@@ -22,6 +22,7 @@ from plumbline.lake.fingerprint import (
     describe,
     files_digest,
     ingest_key,
+    named_files,
     noted_files,
     refuse_moved_files,
 )
@@ -146,7 +147,7 @@ def _extended(store: Store, request: Request, listing: Listing) -> "Made | None"
     if ingest is None or newest != (ingest.dataset_id, ingest.version):
         return None
     known = noted_files(ingest.source)
-    present = noted_files(describe(request.source, request.base, listing, request.rules))
+    present = named_files(request.base, listing)
     how = (request.source, request.rules, request.grid, store.code)
     if ingest.key != ingest_key(files_digest(known), *how) or not known.items() < present.items():
         return None
