@@ -17,7 +17,7 @@ from plumbline.lake.segments import Segment
 from plumbline.lake.tables import dataset_parts, datasets, part_segments, parts, segments
 from plumbline.ledger.database import Database
 
-_BOUND_VALUES = 500  # SQLite binds a limited number of values
+BOUND_VALUES = 500  # SQLite binds a limited number of values
 _HEAD = (
     parts.c.part_id,
     parts.c.number,
@@ -140,8 +140,8 @@ def _digests(
     found: dict[str, Digests] = {}
     columns = (parts.c.part_id, parts.c.digests)
     with database.read() as connection:
-        for start in range(0, len(wanted), _BOUND_VALUES):
-            chosen = list(wanted[start : start + _BOUND_VALUES])
+        for start in range(0, len(wanted), BOUND_VALUES):
+            chosen = list(wanted[start : start + BOUND_VALUES])
             query = select(*columns).where(parts.c.part_id.in_(chosen))
             for part_id, content in connection.execute(query):
                 matrix = np.frombuffer(content, dtype=np.uint8)
@@ -176,11 +176,11 @@ def segments_of_parts(
 ) -> dict[str, tuple[Segment, ...]]:
     """Return the segments of parts that the catalogue holds, in order of time."""
     found: dict[str, list[Segment]] = {}
-    for start in range(0, len(part_ids), _BOUND_VALUES):
+    for start in range(0, len(part_ids), BOUND_VALUES):
         query = (
             select(part_segments.c.part_id, segments)
             .join(segments, part_segments.c.digest == segments.c.digest)
-            .where(part_segments.c.part_id.in_(part_ids[start : start + _BOUND_VALUES]))
+            .where(part_segments.c.part_id.in_(part_ids[start : start + BOUND_VALUES]))
             .order_by(part_segments.c.part_id, part_segments.c.position)
         )
         for part_id, *values in connection.execute(query):
@@ -221,8 +221,8 @@ def _drop_unused_segments(connection: Connection, digests: Iterable[str]) -> lis
 def _known(connection: Connection, table: Table, column: str, values: Sequence[str]) -> set[str]:
     """Return which values stand in a column."""
     found: set[str] = set()
-    for start in range(0, len(values), _BOUND_VALUES):
-        chosen = values[start : start + _BOUND_VALUES]
+    for start in range(0, len(values), BOUND_VALUES):
+        chosen = values[start : start + BOUND_VALUES]
         query = select(table.c[column]).where(table.c[column].in_(chosen))
         found.update(connection.scalars(query))
     return found

@@ -7,13 +7,12 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, delete, func, insert, select
 
 from plumbline.core.errors import UnknownNameError, nearest_names
-from plumbline.lake.catalogue import get_dataset, remove_dataset
+from plumbline.lake.catalogue import BOUND_VALUES, get_dataset, remove_dataset
 from plumbline.lake.dataset import Dataset
 from plumbline.lake.fingerprint import FileState
 from plumbline.lake.tables import datasets, files, ingests, versions
 from plumbline.ledger.database import Database
 
-_BOUND_VALUES = 500  # SQLite binds a limited number of values
 _NEWEST_FIRST = ingests.c.position.desc()
 
 
@@ -227,8 +226,8 @@ def get_files(connection: Connection, paths: Iterable[str]) -> dict[str, FileSta
     """Return the remembered states of files."""
     states: dict[str, FileState] = {}
     wanted = list(paths)
-    for start in range(0, len(wanted), _BOUND_VALUES):
-        query = select(files).where(files.c.path.in_(wanted[start : start + _BOUND_VALUES]))
+    for start in range(0, len(wanted), BOUND_VALUES):
+        query = select(files).where(files.c.path.in_(wanted[start : start + BOUND_VALUES]))
         for row in connection.execute(query):
             states[row.path] = FileState(
                 row.size, row.changed_ns, row.seen_ns, row.inode, row.digest
