@@ -24,6 +24,7 @@ from plumbline.lake.soundness import forget_dataset, forget_version
 from plumbline.lake.sources.csv import Csv
 from plumbline.lake.sources.parquet import Parquet
 from plumbline.ledger.database import Database
+from tests.lake.made_bars import hours
 
 CALENDAR = Calendar("24/7", "1h")
 FILE = Segment("0" * 64, 0, 0, 0, 0)
@@ -184,21 +185,6 @@ def test_a_field_that_comes_late_completes_the_bars_that_lack_it():
     for part in (slice(0, 20), slice(20, 40)):
         kept.add(frame[part].select("bar_close", "asset", volume=pl.lit(2.0)))
     assert_same(kept, Kept(frame.with_columns(volume=pl.lit(2.0)), CleaningRules()))
-
-
-def hours(n_bars: int, *assets: str, start: str = "2024-01-01T01:00") -> pl.DataFrame:
-    times = np.datetime64(start, "us") + np.arange(n_bars) * np.timedelta64(1, "h")
-    frames = [
-        pl.DataFrame(
-            {
-                "bar_close": times,
-                "asset": [name] * n_bars,
-                "close": 10.0 * (i + 1) + np.arange(n_bars) % 7,
-            }
-        )
-        for i, name in enumerate(assets)
-    ]
-    return pl.concat(frames).with_columns(pl.col("bar_close").dt.replace_time_zone("UTC"))
 
 
 @pytest.fixture
