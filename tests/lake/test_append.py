@@ -16,8 +16,9 @@ from plumbline.lake.cleaning import clean
 from plumbline.lake.cleaning_rules import CleaningRules
 from plumbline.lake.extension import Base, arranged_rows, extend
 from plumbline.lake.lake import Lake
+from plumbline.lake.numbering import cut_by_part, row_numbers
 from plumbline.lake.opening import open_lake
-from plumbline.lake.preparation import cut_by_part, make_dataset, row_numbers
+from plumbline.lake.preparation import make_dataset
 from plumbline.lake.prepared import report_of
 from plumbline.lake.segments import Segment
 from plumbline.lake.soundness import forget_dataset, forget_version
@@ -397,6 +398,24 @@ def test_a_frozen_end_that_was_cut_takes_no_rows(lake, tmp_path):
     assert lake.dataset("bars").n_rows == 31
     with pytest.raises(ParameterError, match="frozen ends of AAA were cut off"):
         lake.append("bars", write(frame.tail(5), tmp_path), base=tmp_path)
+
+
+def test_another_field_may_not_come_to_tell_frozen_ends(two_months, tmp_path):
+    counted = hours(1440, "AAA", "BBB").with_columns(count=pl.lit(5.0))
+    two_months.append("bars", write(counted, tmp_path), base=tmp_path)
+    late = day_after().with_columns(count=pl.lit(1.0), volume=pl.lit(0.5))
+    before = two_months.dataset("bars")
+    with pytest.raises(ParameterError, match="told by 'count' and would now be told by 'volume'"):
+        two_months.append("bars", write(late, tmp_path), base=tmp_path)
+    assert two_months.dataset("bars") == before
+
+
+def test_an_asset_whose_only_row_is_no_bar_is_named(two_months, tmp_path):
+    stray = hours(1, "CCC", start="2024-03-01T02:30").head(1)
+    new = pl.concat([day_after(), stray])
+    done = two_months.append("bars", write(new, tmp_path), base=tmp_path)
+    assert done.quality.filter(rule="off_calendar")["asset"].to_list() == ["CCC"]
+    assert done.quality.filter(rule="no_value")["asset"].to_list() == ["CCC"]
 
 
 def test_a_name_that_means_nothing_takes_no_rows(lake, tmp_path):

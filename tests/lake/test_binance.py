@@ -1,5 +1,6 @@
 """Klines of Binance's archives become the same bars in whatever shape they come."""
 
+import hashlib
 import struct
 import zipfile
 from pathlib import Path
@@ -177,7 +178,7 @@ def test_bars_of_another_length_than_the_calendars_are_refused(lake, write, tmp_
 
 def test_a_folder_stands_for_its_archives_at_any_depth_and_for_nothing_else(lake, write, tmp_path):
     write(f"d/spot/{NAME}.zip", zipped((f"{NAME}.csv", text(rows(3)))))
-    write(f"d/spot/{NAME}.zip.CHECKSUM", "0" * 64)
+    write(f"d/spot/{NAME}.zip.txt", "0" * 64)
     write("d/BTCUSDT-5m-2020-04.csv.gz", gzipped(text(rows(3, MARCH + 3 * STEP_MS))))
     write("d/.hidden/BTCUSDT-5m-2020-05.csv", "nonsense")
     source = Binance("d")
@@ -190,6 +191,24 @@ def test_a_folder_stands_for_its_archives_at_any_depth_and_for_nothing_else(lake
     write("empty/notes.md", "")
     (problem,) = refused(lake, Binance("empty"), tmp_path, GRID)
     assert problem == "the folder 'empty' holds no file that ends .csv, .csv.gz or .zip"
+
+
+def test_an_archive_is_held_to_the_checksum_beside_it(lake, write, tmp_path):
+    packed = zipped((f"{NAME}.csv", text(rows(3))))
+    path = write(f"d/{NAME}.zip", packed)
+    stated = hashlib.sha256(path.read_bytes()).hexdigest()
+    write(f"d/{NAME}.zip.CHECKSUM", f"{stated}  {NAME}.zip\n")
+    bars_of(lake, Binance("d"), tmp_path)
+    assert lake.dataset("x").n_rows == 3
+    write("d/BTCUSDT-5m-2020-04.csv.gz", gzipped(text(rows(3, MARCH + 3 * STEP_MS))))
+    write("d/BTCUSDT-5m-2020-04.csv.gz.CHECKSUM", "none\n")
+    write(f"d/{NAME}.zip.CHECKSUM", f"{'0' * 64}  {NAME}.zip\n")
+    wrong, none = sorted(refused(lake, Binance("d"), tmp_path, GRID))
+    assert wrong == (
+        f"d/{NAME}.zip: cannot be read: its SHA-256 is {stated[:12]}…, {NAME}.zip.CHECKSUM states "
+        "000000000000…; fetch both again"
+    )
+    assert none.endswith("beside it states no SHA-256; fetch both again")
 
 
 def test_overlapping_months_merge_where_they_agree(lake, write, tmp_path):

@@ -14,7 +14,8 @@ from plumbline.core.calendar import Calendar
 from plumbline.core.errors import SourceError
 from plumbline.lake.cleaning import clean
 from plumbline.lake.cleaning_rules import CleaningRules
-from plumbline.lake.preparation import make_dataset, row_numbers
+from plumbline.lake.numbering import row_numbers
+from plumbline.lake.preparation import make_dataset
 from plumbline.lake.quality import count_effects, effects, holes, large_losses, summarise
 from plumbline.lake.sources.parquet import Parquet
 from tests.oracles import cleaning as oracle

@@ -123,7 +123,8 @@ class Calendar:
         if self.name == ALWAYS_OPEN:
             since = closes.astype(np.int64)
             step = int(self.step.astype(np.int64))
-            return since // step, since % step == 0
+            numbers = since // step
+            return numbers, numbers * step == since
         table = self._sessions_to(_year(closes.max())).closes
         numbers = np.searchsorted(table, closes, side="right") - 1
         return numbers, (numbers >= 0) & (table[np.maximum(numbers, 0)] == closes)

@@ -7,8 +7,8 @@ from plumbline.core.errors import CorruptEntryError
 from plumbline.lake import catalogue
 from plumbline.lake.dataset import Dataset
 from plumbline.lake.differences import stored_rows
+from plumbline.lake.numbering import row_numbers
 from plumbline.lake.parts import make_parts
-from plumbline.lake.preparation import row_numbers
 from plumbline.lake.prepared import Progress
 from plumbline.lake.segments import segment_path, write_segments
 from plumbline.lake.store import Store

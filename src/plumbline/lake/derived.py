@@ -11,8 +11,9 @@ from plumbline.core.errors import MissingDataError
 from plumbline.core.panel import Panel
 from plumbline.lake.dataset import Dataset
 from plumbline.lake.ingesting import commit, numbered, require_name
+from plumbline.lake.numbering import cut_by_part, row_numbers
 from plumbline.lake.panels import load_panel
-from plumbline.lake.preparation import cut_by_part, make_dataset, row_numbers
+from plumbline.lake.preparation import make_dataset
 from plumbline.lake.prepared import Ingested, PreparedDataset, Progress, Rows, report_bytes
 from plumbline.lake.quality import report
 from plumbline.lake.resample import resample

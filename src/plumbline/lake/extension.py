@@ -2,6 +2,7 @@
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC
 from typing import Any, NamedTuple
 
 import polars as pl
@@ -12,8 +13,9 @@ from plumbline.lake.cleaning import arranged
 from plumbline.lake.cleaning_rules import CleaningRules
 from plumbline.lake.dataset import Dataset
 from plumbline.lake.differences import Read
+from plumbline.lake.numbering import cut_by_part, row_numbers
 from plumbline.lake.parts import Digests, Part, make_parts
-from plumbline.lake.preparation import Made, assembled, cut_by_part, row_numbers
+from plumbline.lake.preparation import Made, assembled
 from plumbline.lake.prepared import Rows, report_bytes
 from plumbline.lake.quality import report, with_columns_counted
 from plumbline.lake.revision import (
@@ -108,14 +110,17 @@ def extend(
     ConflictError
         If rows differ from those that are there, and do not correct them.
     ParameterError
-        If an asset whose end was cut off as frozen gets rows: what was cut is not kept.
+        If an asset whose end was cut off as frozen gets rows: what was cut is not kept. If another
+        field than before would tell frozen ends, for all assets.
 
     Notes
     -----
     Cost: that of the parts which hold the rows around the new ones, whatever the dataset's size.
     """
     rules, calendar = how
+    fields = sorted({*base.dataset.fields, *new.columns} - {*_KEYS})
     _refuse_thawed(base.quality, new, rules)
+    _refuse_other_volume(base.dataset.fields, fields, rules)
     quality = with_columns_counted([base.quality, *findings])
     n_around = rows_around(rules)
     held, stretch = _looked_at(base, spans_of(new, base.quality), n_around)
@@ -124,7 +129,6 @@ def extend(
         n_around *= 8
         held, stretch = _looked_at(base, spans_of(new, base.quality), n_around)
         revision = revise(stretch, new, quality, how, corrects=corrects)
-    fields = sorted({*base.dataset.fields, *new.columns} - {*_KEYS})
     looked_at = stretch.rows.filter(~pl.col(CONTEXT))
     before = _shaped(held.rows.join(looked_at, on=_KEYS, how="semi"), fields)
     after = _shaped(revision.rows, fields)
@@ -132,7 +136,8 @@ def extend(
     if not gone.height and not came.height and fields == list(base.dataset.fields):
         return Made(base.dataset, Rows({}), report_bytes(base.quality))
     dataset, rows = _revised(base, gone, came, calendar)
-    told = _vanished(revision.quality, new["asset"].unique(), dataset.assets)
+    added = [new["asset"], *(found["asset"].drop_nulls() for found in findings)]
+    told = _vanished(revision.quality, pl.concat(added), dataset.assets)
     return Made(dataset, rows, report_bytes(told))
 
 
@@ -154,6 +159,15 @@ def _refuse_thawed(quality: pl.DataFrame, new: pl.DataFrame, rules: CleaningRule
         raise ParameterError(
             f"the frozen ends of {', '.join(thawed)} were cut off by the rule frozen: missing, and "
             "now there are rows behind them: ingest the whole source, which has what was cut"
+        )
+
+
+def _refuse_other_volume(before: Sequence[str], after: Sequence[str], rules: CleaningRules) -> None:
+    old, new = (next((v for v in rules.volumes if v in fields), None) for fields in (before, after))
+    if rules.frozen != "off" and old is not None and old != new:
+        raise ParameterError(
+            f"frozen ends were told by {old!r} and would now be told by {new!r}, for every asset: "
+            f"ingest the whole source, or name {old!r} first in the rule volumes"
         )
 
 
@@ -198,17 +212,18 @@ def _held(base: Base, spans: pl.DataFrame, n_around: int) -> _Held:
     """Read the rows of spans, and at least ``n_around`` before and behind them if there are any."""
     dataset = base.dataset
     parts = dataset.parts
-    firsts = [dataset.closes(part.first_bar, part.first_bar)[0].item() for part in parts]
-    lasts = [dataset.closes(part.last_bar, part.last_bar)[0].item() for part in parts]
+    firsts, lasts = (
+        [dataset.closes(bar, bar)[0].item().replace(tzinfo=UTC) for bar in bars]
+        for bars in ((p.first_bar for p in parts), (p.last_bar for p in parts))
+    )
     places = _places(parts, spans["asset"].to_list())
-    wanted = {}
-    for asset, low, high in spans.iter_rows():
-        known = places[asset]
-        start = bisect_left(known, low.replace(tzinfo=None), key=lasts.__getitem__)
-        wanted[asset] = (
-            start,
-            bisect_right(known, high.replace(tzinfo=None), key=firsts.__getitem__),
+    wanted = {
+        asset: (
+            bisect_left(places[asset], low, key=lasts.__getitem__),
+            bisect_right(places[asset], high, key=firsts.__getitem__),
         )
+        for asset, low, high in spans.iter_rows()
+    }
     rows = _rows_of(base, places, wanted)
     while _reach_out(rows, spans, places, wanted, n_around):
         rows = _rows_of(base, places, wanted)
@@ -222,16 +237,12 @@ def _held(base: Base, spans: pl.DataFrame, n_around: int) -> _Held:
         )
         for asset, (start, stop) in wanted.items()
     ]
-    schema: dict[str, Any] = {
-        "asset": pl.String,
-        FIRST: pl.Datetime("us"),
-        LAST: pl.Datetime("us"),
-    }
-    table = pl.DataFrame(reach, schema=schema, orient="row")
-    first, last = (pl.col(name).dt.replace_time_zone("UTC") for name in (FIRST, LAST))
-    return _Held(
-        rows, (begins, stops), table.with_columns(first.fill_null(NEVER), last.fill_null(EVER))
+    moment = pl.Datetime("us", "UTC")
+    schema: dict[str, Any] = {"asset": pl.String, FIRST: moment, LAST: moment}
+    table = pl.DataFrame(reach, schema=schema, orient="row").with_columns(
+        pl.col(FIRST).fill_null(NEVER), pl.col(LAST).fill_null(EVER)
     )
+    return _Held(rows, (begins, stops), table)
 
 
 def _places(parts: Sequence[Part], assets: Sequence[str]) -> dict[str, list[int]]:

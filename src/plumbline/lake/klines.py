@@ -72,12 +72,9 @@ def _plain(text: bytes, name: str) -> RawTable | None:
         )
     except pl.exceptions.PolarsError:
         return None
-    numbers = pl.col(_NUMBERS)
-    is_whole = frame.select(
-        pl.all_horizontal(pl.all().is_not_null().all()).alias("said"),
-        pl.all_horizontal((numbers.abs() < _EXACT).all()).alias("exact"),  # NaN is above all
-    )
-    if not frame.height or not all(is_whole.row(0)):
+    if not frame.height or any(cells.null_count() for cells in frame):
+        return None
+    if not all(np.abs(frame[name].to_numpy()).max() < _EXACT for name in _NUMBERS):  # NaN is not
         return None
     lines = np.arange(frame.height, dtype=np.int64) + 1 + has_header
     return RawTable(name, frame, lines)

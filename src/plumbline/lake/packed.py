@@ -1,7 +1,9 @@
 """The text of a file that may be packed: plain, in gzip, or alone in a zip archive."""
 
+import hashlib
 import io
 import lzma
+import re
 import zipfile
 import zlib
 from collections.abc import Sequence
@@ -11,6 +13,7 @@ from isal import igzip_lib, isal_zlib
 
 LARGEST = 1 << 30  # bytes of text in one file; a month of bars of a second has 0.4e9
 RATIO = 200  # text over packed bytes; text of prices packs to a third or a tenth
+_SUM = re.compile(r"[0-9a-fA-F]{64}(?=\s|$)")
 _ALWAYS = 1 << 20  # bytes of text that are unpacked at any ratio
 _GZIP = 31  # how the library is told that a header of gzip comes first
 _GZIP_MARK = b"\x1f\x8b"
@@ -25,17 +28,35 @@ def unpacked(path: Path, name: str, problems: list[str]) -> bytes | None:
     path : the file; its ending says how it is packed.
     name : how messages call it.
     problems : list that problems are appended to: what cannot be unpacked, an archive that does
-        not hold one ``.csv`` alone, and more text than 200 times the file or a gigabyte.
+        not hold one ``.csv`` alone, more text than 200 times the file or a gigabyte, and bytes that
+        are not those whose SHA-256 a file beside it states, named as it is and ``.CHECKSUM``.
     """
     ending = path.suffix.lower()
     try:
         data = path.read_bytes()
+        _refuse_other_sum(data, path)
         if ending == ".gz":
             return gunzipped(data)
         return _only_member(data, path, name, problems) if ending == ".zip" else data
     except (OSError, zlib.error, ValueError, zipfile.BadZipFile) as error:
         problems.append(f"{name}: cannot be read: {error}")
         return None
+
+
+def _refuse_other_sum(data: bytes, path: Path) -> None:
+    """Refuse bytes that are not those which the exchange's own file of a checksum states."""
+    stated = path.with_name(f"{path.name}.CHECKSUM")
+    if not stated.exists():
+        return
+    found = _SUM.match(stated.read_text("utf-8", errors="replace"))
+    if found is None:
+        raise ValueError(f"{stated.name} beside it states no SHA-256; fetch both again")
+    made = hashlib.sha256(data).hexdigest()
+    if made != found[0].lower():
+        raise ValueError(
+            f"its SHA-256 is {made[:12]}…, {stated.name} states {found[0][:12].lower()}…; fetch "
+            "both again"
+        )
 
 
 def gunzipped(data: bytes) -> bytes:

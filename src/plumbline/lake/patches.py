@@ -11,6 +11,7 @@ appended changes no patch but those of its own bars.
 import itertools
 import json
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, final
@@ -24,6 +25,7 @@ from plumbline.core.digest import digest
 if TYPE_CHECKING:
     import polars
 
+_THREADS = 2  # each holds the records of one field
 DIGEST_BYTES = 16  # 128 bits: among 1e9 patches two alike by chance in one case of 1e20
 
 
@@ -136,20 +138,25 @@ def make_patches(
     shape = (len(fields), last - first + 1, len(assets), DIGEST_BYTES)
     digests = np.zeros(shape, dtype=np.uint8)
     flat = digests.reshape(shape[0], -1, DIGEST_BYTES)
-    records = np.empty((len(bars), 2), dtype="<i8")
-    records[:, 0] = bars["bar_close"].dt.epoch("us").to_numpy()
-    for row, name in enumerate(fields):
-        values = bars[name].to_numpy()
-        is_missing = np.isnan(values)
+    stamps = bars["bar_close"].dt.epoch("us").to_numpy()
+
+    def digest_field(row: int) -> None:
+        values = bars[fields[row]].to_numpy()
+        records = np.empty((values.size, 2), dtype="<i8")
+        records[:, 0] = stamps
         records[:, 1] = values.astype("<f8", copy=False).view("<i8")
+        is_missing = np.isnan(values)
         if is_missing.any():
-            _digest_field(flat[row], records[~is_missing], patch[~is_missing])
+            _digest_records(flat[row], records[~is_missing], patch[~is_missing])
         else:
-            _digest_field(flat[row], records, patch)
+            _digest_records(flat[row], records, patch)
+
+    with ThreadPoolExecutor(_THREADS) as threads:  # copying and hashing give up the lock
+        list(threads.map(digest_field, range(len(fields))))
     return Patches(grid, fields, assets, first, digests)
 
 
-def _digest_field(
+def _digest_records(
     out: UInt8[np.ndarray, "patches 16"],
     records: Int[np.ndarray, "values 2"],
     patch: Int[np.ndarray, " values"],

@@ -12,7 +12,8 @@ from plumbline.core.errors import SourceError
 from plumbline.lake.cleaning import clean
 from plumbline.lake.cleaning_rules import CleaningRules
 from plumbline.lake.dataset import Dataset, dataset_id_of
-from plumbline.lake.parts import DigestsOf, Part, make_parts, part_bars
+from plumbline.lake.numbering import cut_by_part, row_numbers
+from plumbline.lake.parts import DigestsOf, Part, make_parts
 from plumbline.lake.prepared import Progress, Rows, report_bytes
 from plumbline.lake.problem_text import listed
 from plumbline.lake.quality import report, summarise
@@ -69,13 +70,6 @@ def _why_none(quality: pl.DataFrame) -> str:
     return f"no bar is left after cleaning ({', '.join(found)}): no value of {listed(assets, 10)}"
 
 
-def row_numbers(bars: pl.DataFrame, calendar: Calendar) -> Int[np.ndarray, " rows"]:
-    """Return the calendar number of the bar of each row."""
-    stamps = bars["bar_close"].dt.replace_time_zone(None)
-    times = stamps.unique().sort().to_numpy()
-    return calendar.numbers(times)[np.searchsorted(times, stamps.to_numpy())]
-
-
 def make_dataset(
     bars: pl.DataFrame, calendar: Calendar, numbers: Int[np.ndarray, " rows"]
 ) -> Dataset:
@@ -108,12 +102,3 @@ def assembled(
         closes = calendar.closes(parts[0].first_bar, parts[-1].last_bar)
     dataset_id = dataset_id_of(grid, *names, parts)
     return Dataset(dataset_id, "", 0, *grid, *names, parts, closes, digests_of)
-
-
-def cut_by_part(
-    bars: pl.DataFrame, numbers: Int[np.ndarray, " rows"], frequency: str
-) -> dict[int, pl.DataFrame]:
-    """Return the rows of each part by its number, in the order that they have."""
-    place = pl.Series("part", numbers // part_bars(frequency))
-    cut = bars.with_columns(place).partition_by("part", as_dict=True, include_key=False)
-    return {int(key[0]): rows for key, rows in cut.items()}

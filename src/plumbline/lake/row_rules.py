@@ -12,7 +12,9 @@ from plumbline.lake.quality import finding
 
 _KEYS = ("asset", "bar_close")
 _LISTED = 1000
-_CORRECTING = "; to take the new values in place of those that are there, say so: --correct"
+_CORRECTING = (
+    "; to take the new values in place of those that are there, say so: corrects=True, or --correct"
+)
 _ADVICE = "; mend the files, or take one of the rows with the rule conflicts: first (or last)"
 
 
@@ -97,12 +99,10 @@ def drop_off_calendar(
     SourceError
         If no row, or too few, stand on the grid.
     """
-    times = bars["bar_close"].unique()
-    _, on_grid = calendar.locate(times.dt.replace_time_zone(None).to_numpy())
-    wrong = times.filter(pl.Series(~on_grid))
-    off = bars.filter(pl.col("bar_close").is_in(wrong.implode())) if wrong.len() else bars.head(0)
+    _, on_grid = calendar.locate(bars["bar_close"].dt.replace_time_zone(None).to_numpy())
+    off = bars.filter(pl.Series(~on_grid))
     if off.height > max_share * bars.height or off.height == bars.height:
-        shown = ", ".join(_moment(time) for time in wrong.sort().head(3))
+        shown = ", ".join(_moment(time) for time in off["bar_close"].unique().sort().head(3))
         problem = (
             f"{off.height} of {bars.height} rows are no close of a bar of {calendar.frequency} on "
             f"the calendar {calendar.name}, such as {shown}; check "
@@ -113,7 +113,7 @@ def drop_off_calendar(
     if not off.height:
         return bars
     findings.append(finding(off, "off_calendar", "dropped", None, pl.lit(1.0)))
-    return bars.filter(~pl.col("bar_close").is_in(wrong.implode()))
+    return bars.filter(pl.Series(on_grid))
 
 
 def _moment(time: datetime) -> str:

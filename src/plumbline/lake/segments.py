@@ -5,6 +5,7 @@ import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, final
 
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
 
 _WHAT = "segment"
 _LEVEL = 1  # of zstd: level 3 takes 1.6 times as long and saves a twentieth
-_AT_ONCE = 16  # segments that are encoded before they are written
+_AT_ONCE = 16  # segments between two words of progress
+_THREADS = 4  # one may wait for the disk while another encodes
 _verified: set[tuple[str, int, int, int]] = set()  # path, size, time, inode seen intact
 
 
@@ -142,17 +144,24 @@ def write_segments(
     total, done = sum(rows.height for rows in parts.values()), 0
     made = {}
     numbers = sorted(parts)
-    with ThreadPoolExecutor() as threads:  # encoding gives up the interpreter's lock
+    with ThreadPoolExecutor(
+        _THREADS
+    ) as threads:  # encoding and waiting for the disk give up the lock
         for start in range(0, len(numbers), _AT_ONCE):
             chosen = numbers[start : start + _AT_ONCE]
-            encoded = threads.map(encode_segment, [parts[number] for number in chosen])
-            for number, (segment, content) in zip(chosen, encoded, strict=True):
-                put_segment(folder, segment.digest, content)
+            stored = threads.map(partial(_stored, folder), [parts[number] for number in chosen])
+            for number, segment in zip(chosen, stored, strict=True):
                 made[number] = segment
                 done += segment.n_rows
                 progress("write", done, total)
     sync_folder(folder)
     return made
+
+
+def _stored(folder: Path, rows: "polars.DataFrame") -> Segment:
+    segment, content = encode_segment(rows)
+    put_segment(folder, segment.digest, content)
+    return segment
 
 
 def restorable(error: CorruptEntryError, dataset: str) -> CorruptEntryError:

@@ -5,10 +5,10 @@ from typing import Literal
 
 import numpy as np
 import polars as pl
-from jaxtyping import Int
 
 from plumbline.core.calendar import Calendar
 from plumbline.lake.dataset import LARGE_HOLES
+from plumbline.lake.numbering import row_numbers
 from plumbline.lake.quality import WEEKDAYS, finding
 
 Findings = list[pl.DataFrame]
@@ -195,7 +195,7 @@ def find_gaps(bars: pl.DataFrame, calendar: Calendar, findings: Findings) -> Non
 
     One row a run of missing bars, at its first one, with its length as value.
     """
-    numbers = _numbers(bars, calendar)
+    numbers = row_numbers(bars, calendar)
     codes = bars["asset"].to_physical().to_numpy()
     jump = np.diff(numbers)
     at = np.flatnonzero((jump > 1) & (codes[1:] == codes[:-1]))
@@ -210,21 +210,17 @@ def find_gaps(bars: pl.DataFrame, calendar: Calendar, findings: Findings) -> Non
     findings.append(finding(runs, "gap", "marked", None, pl.col("missing")))
 
 
-def _numbers(bars: pl.DataFrame, calendar: Calendar) -> Int[np.ndarray, " rows"]:
-    closes = bars["bar_close"].dt.replace_time_zone(None)
-    times = closes.unique().sort().to_numpy()
-    return calendar.numbers(times)[np.searchsorted(times, closes.to_numpy())]
-
-
 def find_empty_bars(bars: pl.DataFrame, calendar: Calendar, findings: Findings) -> None:
     """Report on how many bars no asset has a value, by weekday, if they are over a tenth of all."""
-    times = bars["bar_close"].unique().sort().dt.replace_time_zone(None)
-    present = calendar.numbers(times.to_numpy())
-    n_grid = int(present[-1] - present[0]) + 1 if present.size else 0
-    if n_grid - present.size <= LARGE_HOLES * n_grid:
+    if not bars.height:
         return
-    closes = calendar.closes(int(present[0]), int(present[-1]))
-    empty = np.delete(closes, present - present[0])
+    numbers = row_numbers(bars, calendar)
+    first, last = int(numbers.min()), int(numbers.max())
+    is_empty = np.ones(last - first + 1, dtype=bool)
+    is_empty[numbers - first] = False
+    if is_empty.sum() <= LARGE_HOLES * is_empty.size:
+        return
+    empty = calendar.closes(first, last)[is_empty]
     stamps = pl.Series("bar_close", empty).dt.replace_time_zone("UTC").to_frame()
     day = (pl.col("bar_close") - pl.duration(microseconds=1)).dt.weekday()
     counts = stamps.group_by(day.alias("day"), maintain_order=True).agg(

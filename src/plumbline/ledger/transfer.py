@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, final
 
-from sqlalchemy import Connection, Integer, Table, delete, func, inspect, select
+from sqlalchemy import Connection, Integer, LargeBinary, Table, delete, func, inspect, select
 
 from plumbline.core.errors import ProjectError
 from plumbline.ledger.database import Base
@@ -18,6 +18,7 @@ Progress = Callable[[str, int], None]
 """Told the name of a table and the number of its rows that are copied so far."""
 
 _CHUNK = 20_000  # rows in memory at once
+_CHUNK_OF_BYTES = 200  # of tables that hold columns of bytes
 _NUMBERS = "alembic_version"
 
 
@@ -117,7 +118,9 @@ def _plain(value: Any) -> Any:
 
 
 def _chunks(connection: Connection, table: Table) -> Iterator[list[Mapping[str, Any]]]:
-    result = connection.execute(select(table), execution_options={"yield_per": _CHUNK})
+    holds_bytes = any(isinstance(column.type, LargeBinary) for column in table.columns)
+    size = _CHUNK_OF_BYTES if holds_bytes else _CHUNK
+    result = connection.execute(select(table), execution_options={"yield_per": size})
     for rows in result.mappings().partitions():
         yield [dict(row) for row in rows]
 
