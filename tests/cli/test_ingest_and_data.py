@@ -136,6 +136,16 @@ def test_a_packed_file_is_to_be_unpacked(capsys, folder):
     assert "--source" not in err
 
 
+def test_a_packed_file_that_is_not_there_is_not_to_be_unpacked(capsys, folder):
+    (folder / "b.zip").write_bytes(b"PK\x03\x04")
+    code, _, err = said(capsys, "ingest", "x", "c.zip", "b.zip", "*.7z")
+    assert code == 1
+    assert "'c.zip' not found" in err
+    assert "did you mean 'b.zip'" in err
+    assert "no file matches the pattern '*.7z'" in err
+    assert "unpack" not in err
+
+
 def test_the_version_in_use_is_forgotten_with_its_data_set_only(capsys, folder):
     (folder / "x.csv").write_text(SESSIONS)
     assert said(capsys, "ingest", "x", "x.csv", *XNYS)[0] == 0
