@@ -2,6 +2,7 @@
 
 import errno
 import gzip
+import io
 import os
 import zipfile
 from datetime import date
@@ -416,6 +417,25 @@ def test_a_file_behind_a_folder_that_cannot_be_entered_is_told(lake, tmp_path, m
         "'a.csv' cannot be looked for: Permission denied",
         "'b.csv' cannot be looked for: Permission denied",
     )
+
+
+@pytest.mark.parametrize("source", [Parquet, Arrow])
+def test_a_file_whose_name_is_no_utf_8_is_read_or_refused_as_any_other(lake, tmp_path, source):
+    folder = os.fsencode(tmp_path) + b"/in"
+    os.mkdir(folder)  # noqa: PTH102  # a name of bytes
+    for number, content in enumerate([b"PAR1 and PAR1", b"text"]):
+        with open(folder + b"/\xff%d.parquet" % number, "wb") as file:  # noqa: PTH123
+            file.write(content)
+    problems = refused(lake, source("in/*.parquet"), tmp_path)
+    assert [problem.split(":")[0] for problem in problems] == [
+        "in/\udcff0.parquet",
+        "in/\udcff1.parquet",
+    ]
+    pl.read_csv(GOOD.encode()).write_parquet(file := io.BytesIO())
+    with open(folder + b"/\xff.pq", "wb") as to:  # noqa: PTH123
+        to.write(file.getvalue())
+    lake.ingest("x", source("in/*.pq"), calendar="24/7", base=tmp_path)
+    assert lake.panel("x")["close"].tolist() == [[1.0], [2.0]]
 
 
 def test_a_file_whose_name_looks_like_a_pattern_is_read(lake, write, tmp_path):
