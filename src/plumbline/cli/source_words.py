@@ -68,9 +68,18 @@ def named_source(
     return made(sources[chosen], parameters, chosen), made(CleaningRules, cleaning, "rules")
 
 
-def note_how_to_say(texts: Sequence[str]) -> None:
-    """Tell how the keys of recipes that texts advise are said on the command line."""
+def note_how_to_say(texts: Sequence[str], *, fixed: Sequence[str] = ()) -> None:
+    """Tell how the keys of recipes that texts advise are said on the command line.
+
+    Parameters
+    ----------
+    texts : what advises them.
+    fixed : keys that the command does not take, as the data set has them already.
+    """
     for key in dict.fromkeys(key for text in texts for key in _ADVICE.findall(text)):
+        if key in fixed:
+            console.note(f"`{key}: …` is said where the data set is made: plumbline ingest")
+            continue
         console.note(_HOW_TO_SAY.get(key, f"`{key}: …` is said here as --option {key}=…"))
 
 
