@@ -155,6 +155,9 @@ def test_names_out_of_the_data_neither_break_a_line_nor_colour_it(capsys, folder
     code, _, err = said(capsys, "append", "x", "y.csv")
     assert code == 1
     assert "conflicting rows of C\\x1b[31mD, bar" in err
+    assert said(capsys, "append", "x", "y.csv", "--correct")[0] == 0
+    code, out, _ = said(capsys, "data", "diff", "x")
+    assert (code, "close of C\\x1b[31mD at" in out) == (0, True)
     code, out, _ = said(capsys, "data", "x", "--json")
     assert json.loads(out)["assets"] == ["A\nB", "C\x1b[31mD", "E/F: \x9bé"]
 

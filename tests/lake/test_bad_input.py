@@ -66,6 +66,7 @@ def test_all_problems_of_all_files_are_listed_at_once(lake, write, tmp_path):
     assert all(any(p.startswith(want) for p in problems) for want in expected), problems
     assert len(problems) == len(expected), problems
     assert "did you mean 'ticker'" in next(p for p in problems if "in/d.csv" in p)
+    assert "in/f.csv, line 3: 2 cells, the header has 3" in problems  # too few need no quotes
     assert lake.panel("good")["close"].tolist() == [[1.0], [2.0]]
 
 
