@@ -145,6 +145,10 @@ class ProjectError(PlumblineError):
     """No project here, or one that this version cannot open."""
 
 
+class ExportError(PlumblineError):
+    """A data set cannot be written in the form of another library; it says what refused."""
+
+
 class StaleVersionError(PlumblineError):
     """A data set that another process has changed meanwhile; nothing was written."""
 

@@ -42,7 +42,7 @@ def command(
                 name, reader, corrects=correct, base=Path.cwd(), progress=watcher.step
             )
         except SourceError as error:
-            note_how_to_say(error.problems)
+            note_how_to_say(error.problems, fixed=("calendar", "conflicts"))
             raise
     opened.codes.save()
     tell_ingested(done, as_json=as_json)

@@ -290,7 +290,9 @@ def _short(row: dict[str, Any]) -> dict[str, Any]:
 
 def _text(shown: dict[str, Any]) -> str:
     assets = shown["assets"]
-    names = ", ".join(assets[:12]) + (f" … ({len(assets)} in all)" if len(assets) > 12 else "")
+    names = ", ".join(map(console.one_line, assets[:12])) + (
+        f" … ({len(assets)} in all)" if len(assets) > 12 else ""
+    )
     lines = [
         f"{shown['name']} version {shown['version']}",
         f"id      {shown['dataset_id']}",
