@@ -221,7 +221,10 @@ def revise(
     earlier = quality.join(reach, on="asset", how="left", maintain_order="left").filter(
         ~(pl.col("rule").is_in(_JUDGED) & _is_within()).fill_null(value=False)
     )
-    return Revision(rows, report([earlier.select(*SCHEMA), *found, _within(report(told), reach)]))
+    joined = report([earlier.select(*SCHEMA), *found, _within(report(told), reach)])
+    is_empty = pl.col("rule") == "empty_bar"
+    again = is_empty & ~pl.struct("rule", "asset", "bar_close").is_first_distinct()
+    return Revision(rows, joined.filter(~again))
 
 
 def _merged(
