@@ -16,7 +16,7 @@ from tests.engine.dropping import DROP, acting_at
 from tests.engine.history import HISTORY, Place, Step, left, meanings, write_files, wrong
 from tests.postgres import Server
 
-EVERY = int(os.environ.get("PLUMBLINE_TEST_EVERY", "31"))
+EVERY = int(os.environ.get("PLUMBLINE_TEST_EVERY", "61"))
 STEPS = ("ingest", "append", "compact", "correct", "forget", "gc")
 
 
@@ -53,9 +53,6 @@ def tried(place: Place, step: Step, server: Server, first: int) -> Counter[tuple
     server.execute(DROP)
     place.keep(f"after_{step.name}")
     expected = left(place.project())
-    put_back(f"after_{step.name}")
-    step.act(place.project())
-    twice = left(place.project())
     ends: Counter[tuple[str, str]] = Counter()
     for number in range(first % len(hits), len(hits), EVERY):
         put_back(f"before_{step.name}")
@@ -67,7 +64,11 @@ def tried(place: Place, step: Step, server: Server, first: int) -> Counter[tuple
             assert versions in (before.get(name), expected["means"].get(name)), where
         if end == "ended":
             step.act(again)
-        assert left(again) in (expected, {**expected, "rows": twice["rows"]}), where
+        found = left(again)
+        if found != expected:  # then it was done before the connection was lost: twice by now
+            put_back(f"after_{step.name}")
+            step.act(place.project())
+            assert found == left(place.project()), where
         ends[hits[number], end] += 1
     put_back(f"after_{step.name}")
     return ends

@@ -66,7 +66,7 @@ def move_project(project: Project, to: Address | None, told: Progress) -> tuple[
     place = None
     if to is not None:
         place = Place(with_password(to), new_project() if here is None else here.project)
-    with _target(project, place) as target, project.database.begin() as source:
+    with _target(project, place) as target, _moving(project) as source:
         _refuse_running(source)
         refuse_unknown_tables(source)
         with target.read() as arriving:  # before tables are made there, or brought up to date
@@ -81,6 +81,24 @@ def move_project(project: Project, to: Address | None, told: Progress) -> tuple[
         kept = _retire(source, project, clock_time())
         _switch(project, place, target)
     return copied, kept
+
+
+@contextmanager
+def _moving(project: Project) -> Iterator[Connection]:
+    """Open the transaction that retires the old database, the last to be committed.
+
+    A file that cannot be, as on a full disk, is the project's database still.
+    """
+    was_a_file = False
+    try:
+        with project.database.begin() as source:
+            was_a_file = read_place(project.store) is None
+            yield source
+    except BaseException:
+        if was_a_file and read_place(project.store) is not None:
+            (project.store / RECORD).unlink()
+            sync_folder(project.store)
+        raise
 
 
 @contextmanager

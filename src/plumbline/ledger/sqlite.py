@@ -94,7 +94,8 @@ def is_retired(path: Path) -> bool:
     log = path.with_name(f"{path.name}-wal")
     if log.exists() and log.stat().st_size:
         return False
-    connection = sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True)
+    place = f"file:{quote(str(path))}?immutable=1"  # which needs no room for a log on a full disk
+    connection = sqlite3.connect(place, uri=True)
     try:
         return bool(connection.execute(_REFUSALS).fetchone()[0])
     except sqlite3.DatabaseError:  # it is none
