@@ -14,7 +14,7 @@ from plumbline.engine.project import open_project
 from plumbline.ledger.models import Artefact
 from plumbline.ledger.queries import get_run, tasks_of_run
 from tests.cli.conftest import KILO, leave, resize, used
-from tests.engine.collect_server import age
+from tests.engine.history import age
 from tests.study_files import write_study
 
 

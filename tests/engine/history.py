@@ -141,6 +141,16 @@ HISTORY = (
 )
 
 
+def store_days(project: Project, folder: Path, name: str, seed: int) -> None:
+    """Store a small data set of its own content."""
+    folder.mkdir(parents=True, exist_ok=True)
+    days = pl.date_range(pl.date(2020, 1, 1), pl.date(2020, 1, 20), eager=True)
+    table = pl.DataFrame({"date": days, "symbol": "A", "close": [seed + 1.0] * len(days)})
+    table.write_csv(folder / f"{name}.csv")
+    source = Csv(paths=(str(folder / f"{name}.csv"),))
+    project.lake_for(source).ingest(name, source, calendar="24/7")
+
+
 def age(project: Project) -> None:
     """Make all that is stored look old and long unused."""
     with project.database.begin() as connection:

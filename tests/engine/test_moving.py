@@ -25,7 +25,7 @@ from plumbline.ledger.models import ProjectMark
 from plumbline.ledger.queries import list_runs
 from plumbline.ledger.schema import change_to, revision_of, revisions
 from plumbline.ledger.session import Mishap
-from tests.engine.collect_server import age
+from tests.engine.history import age
 from tests.engine.pipelines import study
 from tests.engine.toys import Prices
 from tests.postgres import Server
