@@ -141,7 +141,9 @@ def test_no_reader_sees_half_a_version_and_no_writer_loses_a_row_whoever_forgets
     lake = open_lake(folder / "lake")
     assert lacking_versions(lake, deep=True) == []
     n_forgotten = sum(counts[1] for counts, _ in told[-N_FORGETTERS:])
-    assert len(lake.datasets("bars")) == lake.dataset("bars").version - n_forgotten
+    n_gone = lake.dataset("bars").version - len(lake.datasets("bars"))
+    assert (n_gone > 0) == (n_forgotten > 0)  # two may have forgotten one, at once
+    assert n_gone <= n_forgotten
     assert n_forgotten > 0 or SECONDS < 10  # a busy machine makes few versions in less
     panel = lake.panel("bars")
     assert np.isfinite(panel["close"]).sum(axis=0).tolist() == written
