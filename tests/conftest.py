@@ -2,17 +2,21 @@
 
 import os
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
-from jaxtyping import install_import_hook
 
 from tests import type_check
 from tests.postgres import Server
 
-install_import_hook("plumbline", f"{type_check.__name__}.checked")
+type_check.install()
+
+# Else every child, and every start of the tests, compiles what it imports: 0.2 s and 10 s.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 settings.register_profile(
     "plumbline",
