@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from plumbline.api import RECIPE, Options
@@ -14,8 +15,15 @@ from plumbline.core.sizes import bytes_of
 from plumbline.engine.project import Project, open_project
 from plumbline.engine.retries import Retries
 from plumbline.lake.prepared import Progress
+from plumbline.lake.room import Room
 from plumbline.stages.recipe import load_recipe, recipes_in
 from plumbline.stages.workspace import Workspace, prepare
+
+
+def roomy(project: Project, memory: str | None) -> Project:
+    """Return a project whose work on data keeps to ``--memory``, and tells what it expects."""
+    limit = None if memory is None else bytes_of("--memory", memory)
+    return replace(project, room=Room(limit, console.note))
 
 
 def find_project(project: Path | None, near: Path | None = None) -> Project:
@@ -41,8 +49,9 @@ def find_workspace(
     *,
     or_last_read: bool = False,
     as_of: str | None = None,
+    memory: str | None = None,
 ) -> Workspace:
-    """Load a recipe and look at its data; the last two as for :func:`prepare`."""
+    """Load a recipe and look at its data; the others as for :func:`prepare`, and ``--memory``."""
     if recipe is None:
         opened = find_project(project)
         recipe = opened.root / RECIPE
@@ -51,7 +60,7 @@ def find_workspace(
                 f"name a recipe: {recipe} does not exist; {recipes_in(opened.root)}"
             )
     loaded = load_recipe(recipe, overrides or ())
-    opened = find_project(project, loaded.base)
+    opened = roomy(find_project(project, loaded.base), memory)
     return prepare(loaded, project=opened, reading=reading, or_last_read=or_last_read, as_of=as_of)
 
 

@@ -82,7 +82,9 @@ def command(
         if profile is not None:
             options = replace(options, profile=str(profile))
             options.make_executor()  # refuses what does not go together before data are read
-        workspace = find_workspace(recipe, project, overrides, watcher.step, as_of=as_of)
+        workspace = find_workspace(
+            recipe, project, overrides, watcher.step, as_of=as_of, memory=memory
+        )
         before_run(workspace)
         if only is not None and profile is not None:
             _profile_node(workspace, only, profile, as_json=as_json)
