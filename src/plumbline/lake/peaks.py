@@ -33,7 +33,7 @@ _ROWS = 6  # of the bytes of rows that are read, joined with others, digested an
 _PANEL = 2  # of the bytes of a panel that is put together to another one
 _DELTA = 250_000_000  # what the library of Delta tables takes whatever it writes
 _NUMBER = 8
-_CHANGE = 300  # of a value that differs: its row, twice while all are sorted
+_CHANGE = 180  # of a value that differs: its row, twice while all are sorted
 _GZIP_SIZE = 4  # bytes at the end of a gzip that tell what it holds
 _TABLES = (".parquet", ".pq", ".arrow", ".feather", ".ipc")
 
