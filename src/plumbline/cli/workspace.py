@@ -16,7 +16,7 @@ from plumbline.engine.project import Project, open_project
 from plumbline.engine.retries import Retries
 from plumbline.lake.prepared import Progress
 from plumbline.lake.room import Room
-from plumbline.stages.recipe import load_recipe, recipes_in
+from plumbline.stages.recipe import Recipe, load_recipe, recipes_in
 from plumbline.stages.workspace import Workspace, prepare
 
 
@@ -41,17 +41,10 @@ def find_project(project: Path | None, near: Path | None = None) -> Project:
     return open_project(near)
 
 
-def find_workspace(
-    recipe: Path | None,
-    project: Path | None,
-    overrides: Sequence[str] | None,
-    reading: Progress | None = None,
-    *,
-    or_last_read: bool = False,
-    as_of: str | None = None,
-    memory: str | None = None,
-) -> Workspace:
-    """Load a recipe and look at its data; the others as for :func:`prepare`, and ``--memory``."""
+def find_recipe(
+    recipe: Path | None, project: Path | None, overrides: Sequence[str] | None
+) -> tuple[Recipe, Project]:
+    """Load a recipe, that of the project if none is named, and open its project."""
     if recipe is None:
         opened = find_project(project)
         recipe = opened.root / RECIPE
@@ -60,8 +53,22 @@ def find_workspace(
                 f"name a recipe: {recipe} does not exist; {recipes_in(opened.root)}"
             )
     loaded = load_recipe(recipe, overrides or ())
-    opened = roomy(find_project(project, loaded.base), memory)
-    return prepare(loaded, project=opened, reading=reading, or_last_read=or_last_read, as_of=as_of)
+    return loaded, find_project(project, loaded.base)
+
+
+def find_workspace(
+    recipe: Path | None,
+    project: Path | None,
+    overrides: Sequence[str] | None,
+    reading: Progress | None = None,
+    *,
+    or_last_read: bool = False,
+    as_of: str | None = None,
+) -> Workspace:
+    """Load a recipe and look at its data; the last two as for :func:`prepare`."""
+    loaded, opened = find_recipe(recipe, project, overrides)
+    found = roomy(opened, None)
+    return prepare(loaded, project=found, reading=reading, or_last_read=or_last_read, as_of=as_of)
 
 
 def retries_of(attempts: int | None, time_limit: float | None) -> Retries:
