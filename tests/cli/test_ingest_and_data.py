@@ -1,6 +1,7 @@
 """Ingesting files and showing data sets: what cleaning found, and what messages advise."""
 
 import json
+import re
 import sqlite3
 
 import pytest
@@ -105,7 +106,9 @@ def test_an_option_without_a_value_is_answered_with_an_example_of_its_kind(capsy
 def test_progress_names_the_data_set(capsys, folder):
     (folder / "x.csv").write_text(SESSIONS)
     err = said(capsys, "ingest", "stocks", "x.csv", *XNYS)[2]
-    assert err.splitlines() == [
+    first, *lines = err.splitlines()
+    assert re.fullmatch(r"reading stocks: up to \S+ MB of memory", first)
+    assert lines == [
         "read stocks: 1 of 1",
         "clean stocks: 4 of 4",
         "write stocks: 4 of 4",

@@ -8,6 +8,7 @@ from typing import Any
 from plumbline.core.errors import ExportError, MissingExtraError, ParameterError
 from plumbline.lake.dataset import Dataset
 from plumbline.lake.differences import stored_rows
+from plumbline.lake.peaks import of_export
 from plumbline.lake.prepared import Progress
 from plumbline.lake.store import Store
 
@@ -73,6 +74,7 @@ def _exported(store: Store, dataset: Dataset, folder: Path, progress: Progress) 
         )
     if is_table and _holds(DeltaTable(str(folder)), dataset.dataset_id):
         return None
+    store.room.require(of_export(dataset))
     fields = [pa.field(name, pa.float64()) for name in dataset.fields]
     keys = [pa.field("bar_close", pa.timestamp("us", "UTC")), pa.field("asset", pa.string())]
     schema = pa.schema([*keys, *fields])
