@@ -107,7 +107,7 @@ def test_progress_names_the_data_set(capsys, folder):
     (folder / "x.csv").write_text(SESSIONS)
     err = said(capsys, "ingest", "stocks", "x.csv", *XNYS)[2]
     first, *lines = err.splitlines()
-    assert re.fullmatch(r"reading stocks: up to \S+ MB of memory", first)
+    assert re.fullmatch(r"reading stocks: up to \S+ [MG]B of memory", first)
     assert lines == [
         "read stocks: 1 of 1",
         "clean stocks: 4 of 4",

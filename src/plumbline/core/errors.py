@@ -14,6 +14,7 @@
     * UnknownCalendarError  no trading calendar, or no length of bars, of that name
   * SourceError          files that cannot be read as bars, every problem listed
   * RecipeError          a recipe that cannot be run, every problem listed; also a ValueError
+  * ExportError          a data set that cannot be written in the form of another library
   * ProjectError         no project here, or one that this version cannot open
   * StaleVersionError    a data set that another process has changed meanwhile
   * CorruptEntryError    a stored file whose bits differ from its digest

@@ -4,6 +4,7 @@ Each factor is what was measured on real bars, and a third or more on top of it,
 other lengths and files of other shapes; ``docs/operations.md`` has the figures.
 """
 
+import mmap
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -182,11 +183,12 @@ def _table_bytes(path: Path) -> int:
     from pyarrow import ipc, parquet
 
     try:
-        if path.suffix.lower() in (".parquet", ".pq"):
-            found = parquet.read_metadata(path)
-            return int(found.num_rows * found.num_columns * _NUMBER)
-        with pa.memory_map(str(path)) as file:
-            opened = ipc.open_file(file)
-            return sum(opened.get_batch(i).nbytes for i in range(opened.num_record_batches))
-    except (OSError, pa.ArrowException):  # whoever reads it says what is wrong with it
+        with path.open("rb") as file:  # the library opens no name that is not UTF-8
+            if path.suffix.lower() in (".parquet", ".pq"):
+                found = parquet.read_metadata(file)
+                return int(found.num_rows * found.num_columns * _NUMBER)
+            with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
+                opened = ipc.open_file(pa.BufferReader(mapped))
+                return sum(opened.get_batch(i).nbytes for i in range(opened.num_record_batches))
+    except (OSError, ValueError, pa.ArrowException):  # whoever reads it says what is wrong with it
         return path.stat().st_size
