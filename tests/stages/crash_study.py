@@ -156,7 +156,7 @@ def crashes(folder: Path, count: int, seed: int) -> Any:
                         points = undisturbed["points"]
                         moment, status = killed_at_a_point(place, executor, draws, points)
                     else:
-                        seconds = undisturbed["seconds"]
+                        seconds = undisturbed["seconds"] * 0.8**missed  # it was slower then
                         moment, status = killed_at_a_moment(place, executor, draws, seconds)
                     missed += status != signal.SIGKILL
                     assert missed <= count, moment

@@ -177,18 +177,25 @@ def _text_bytes(path: Path) -> int:
     return size
 
 
+def _batch_bytes(mapped: mmap.mmap) -> int:
+    """Return the bytes of the numbers of a mapped Arrow file, which closes with its last user."""
+    import pyarrow as pa
+    from pyarrow import ipc
+
+    opened = ipc.open_file(pa.BufferReader(mapped))
+    return sum(opened.get_batch(i).nbytes for i in range(opened.num_record_batches))
+
+
 def _table_bytes(path: Path) -> int:
     """Return the bytes of the numbers of a table in columns."""
     import pyarrow as pa
-    from pyarrow import ipc, parquet
+    from pyarrow import parquet
 
     try:
         with path.open("rb") as file:  # the library opens no name that is not UTF-8
             if path.suffix.lower() in (".parquet", ".pq"):
                 found = parquet.read_metadata(file)
                 return int(found.num_rows * found.num_columns * _NUMBER)
-            with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
-                opened = ipc.open_file(pa.BufferReader(mapped))
-                return sum(opened.get_batch(i).nbytes for i in range(opened.num_record_batches))
+            return _batch_bytes(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
     except (OSError, ValueError, pa.ArrowException):  # whoever reads it says what is wrong with it
         return path.stat().st_size
