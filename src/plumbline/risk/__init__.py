@@ -1,0 +1,1 @@
+"""P&L and risk of portfolios."""
