@@ -1,10 +1,9 @@
 """Holdings through time are what a bookkeeper writes down, and no gain is counted twice."""
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.testing import assert_allclose, assert_array_equal
+from numpy.testing import assert_allclose
 
 from plumbline.kernels.position_accounting import Holdings, Marks, Trades, hold
 from tests.oracles.accounting import hold_slowly

@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 from jaxtyping import Float, Int
 
-from plumbline.kernels.position_accounting import Holdings, Marks, Trades, hold
+from plumbline.kernels.position_accounting import Trades
 from plumbline.risk.market import Market
 
 
