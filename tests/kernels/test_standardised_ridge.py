@@ -1,4 +1,4 @@
-"""Ridge on standardised factors is scikit-learn's, window by window, each series on its own rows."""
+"""Ridge on standardised factors is scikit-learn's, each series on its own rows of a window."""
 
 import numpy as np
 import pytest

@@ -97,16 +97,29 @@ def test_every_wrong_cell_of_every_table_is_named():
         "trades, row 5, column 'quantity': '0' must be a finite number other than 0",
         "trades, row 6, column 'quantity': 'inf' must be a finite number other than 0",
         "trades, row 5, column 'price': '-1' must be a finite number 0 or more",
-        "instruments, row 2, column 'class': 'fund' must be one of cash, equity, etf, option, private",
+        (
+            "instruments, row 2, column 'class': 'fund' must be one of cash, equity, etf, "
+            "option, private"
+        ),
         "instruments, row 3, column 'strike': '-5' must be a finite number above 0",
         "trades, row 2, column 'portfolio': 'c' is no portfolio of the book; known: a, b",
-        "trades, row 1, column 'date': 2024-01-02 lies before the day on which its portfolio opened",
-        "trades, row 3, column 'date': 2024-01-06 is no session of XNYS; a trade has the date of the "
-        "session it was made in",
-        "cash_flows, row 1, column 'amount': -5.0 must be above 0 for a contribution, fee, withdrawal: "
-        "the kind says where it goes",
-        "cash_flows, row 2, column 'kind': 'dividend' is not taken, as the portfolio gets its dividends "
-        "from prices; leave it out, or say dividends: cash_flows of the portfolio",
+        (
+            "trades, row 1, column 'date': 2024-01-02 lies before the day on which its "
+            "portfolio opened"
+        ),
+        (
+            "trades, row 3, column 'date': 2024-01-06 is no session of XNYS; a trade has the "
+            "date of the session it was made in"
+        ),
+        (
+            "cash_flows, row 1, column 'amount': -5.0 must be above 0 for a contribution, fee, "
+            "withdrawal: the kind says where it goes"
+        ),
+        (
+            "cash_flows, row 2, column 'kind': 'dividend' is not taken, as the portfolio gets "
+            "its dividends from prices; leave it out, or say dividends: cash_flows of the "
+            "portfolio"
+        ),
     ]
 
 
@@ -116,8 +129,9 @@ def test_wrong_columns_are_named_with_what_is_known():
     )
     assert unknown.startswith("trades: no column 'qty' is known; ")
     assert lacking == (
-        "trades: the columns symbol, quantity, price are missing; it has portfolio, qty, date, and may "
-        "have portfolio, date, symbol, quantity, price, fees, adjustment, trade_id"
+        "trades: the columns symbol, quantity, price are missing; it has portfolio, qty, "
+        "date, and may have portfolio, date, symbol, quantity, price, fees, adjustment, "
+        "trade_id"
     )
 
 
@@ -141,10 +155,14 @@ def test_options_need_their_terms_and_only_they_have_them():
     }
     told = refused(instruments=pl.DataFrame(instruments))
     assert told == [
-        "instruments, row 2, column 'symbol': 'AAPL' is no option and has underlying; leave it out, or "
-        "say class: option",
-        "instruments, row 4, column 'underlying': 'C1' is no instrument of the book that is not itself "
-        "an option; list it",
+        (
+            "instruments, row 2, column 'symbol': 'AAPL' is no option and has underlying; leave "
+            "it out, or say class: option"
+        ),
+        (
+            "instruments, row 4, column 'underlying': 'C1' is no instrument of the book that is "
+            "not itself an option; list it"
+        ),
     ]
 
 

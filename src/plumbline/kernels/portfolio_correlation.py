@@ -79,12 +79,9 @@ def portfolio_correlation(
     (2008) 40-51. Meucci, "Managing diversification", Risk 22 (2009) 74-79.
     """
     n = start.size - 1
-    out = Alikeness(
-        *(np.full(n, np.nan) for _ in range(4)),
-        np.zeros(n),
-        np.zeros(n, dtype=np.int64),
-        np.zeros(n, dtype=np.bool_),
-    )
+    figures = {name: np.full(n, np.nan) for name in Alikeness._fields}
+    counts = {"n_symbols": np.zeros(n, dtype=np.int64), "covered": np.zeros(n)}
+    out = Alikeness(**figures | counts | {"is_indefinite": np.zeros(n, dtype=np.bool_)})
     longest = int(np.diff(start).max(initial=0))
     _measure(start, place, weight, date, longest, out)
     return out
@@ -93,7 +90,7 @@ def portfolio_correlation(
 def held_matrix(
     place: Int[np.ndarray, " lines"], weight: Float[np.ndarray, " lines"], date: Date
 ) -> tuple[Int[np.ndarray, " kept"], Float[np.ndarray, "kept kept"]]:
-    """Return the lines of one portfolio that are measured, and the correlations of their symbols."""
+    """Return the lines of one portfolio that are measured, and their correlations."""
     kept = np.empty(place.size, dtype=np.int64)
     matrix = np.empty((place.size, place.size))
     n = _gather(place, weight, date, kept, matrix)

@@ -114,8 +114,8 @@ def hold(
     """
     n_days = marks.price.shape[1]
     shape = (symbol.size, n_days)
-    floats = [np.zeros(shape) for _ in range(6)]
-    out = Holdings(*floats, np.zeros(shape, dtype=np.bool_))
+    tables = {name: np.zeros(shape) for name in Holdings._fields}
+    out = Holdings(**tables | {"is_carried": np.zeros(shape, dtype=np.bool_)})
     _hold(symbol, trades, marks, pays_dividends, by_lots, out)
     return out
 
@@ -216,10 +216,10 @@ def _release(lots: _Lots, closed: float) -> float:
             released += lots.cost[lot] * part
             lots.cost[lot] -= lots.cost[lot] * part
             lots.quantity[lot] -= lots.quantity[lot] * part
-            return released
+            return float(released)
         released += lots.cost[lot]
         left -= size
         lots.ends[0] += 1
         if left <= _CLOSED * closed:
-            return released
-    return released
+            return float(released)
+    return float(released)

@@ -40,7 +40,7 @@ def _reflect(
     v: Float[np.ndarray, " size"],
     room: Float[np.ndarray, "three size"],
 ) -> None:
-    """Make the matrix tridiagonal: its diagonal to ``room[0]``, the entries beside to ``room[1]``."""
+    """Make the matrix tridiagonal; write its diagonal and the entries beside it."""
     n = v.size
     diagonal, beside, p = room[0], room[1], room[2]
     for k in range(n - 2):

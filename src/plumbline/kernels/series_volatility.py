@@ -58,7 +58,8 @@ def series_volatility(series: Float[np.ndarray, "series days"]) -> Volatility:
     Econometrics 7 (2009) 174-196. J. P. Morgan/Reuters, "RiskMetrics technical document" (1996).
     """
     n = series.shape[0]
-    out = Volatility(*(np.full(n, np.nan) for _ in range(7)), np.zeros(n, dtype=np.int64))
+    figures = {name: np.full(n, np.nan) for name in Volatility._fields}
+    out = Volatility(**figures | {"n_obs": np.zeros(n, dtype=np.int64)})
     _measure(series, out)
     return out
 
@@ -169,7 +170,7 @@ def _roll(days: Float[np.ndarray, " days"], rolled: Float[np.ndarray, "two ends"
 def _means(
     values: Float[np.ndarray, " days"], length: int, out: Float[np.ndarray, " days"]
 ) -> None:
-    """Write the mean of the last values at each day; NaN where one is missing or there are fewer."""
+    """Write the mean of the last values at each day; NaN where one is missing."""
     out[: length - 1] = np.nan
     out[length - 1 :] = 0.0
     for shift in range(length):

@@ -1,4 +1,4 @@
-"""Ridge regressions of many series on the same standardised factors, over windows that end on dates.
+"""Ridge regressions of many series on the same standardised factors, over windows.
 
 Each window is summed by itself: dates are few, and a window's bits then depend on its own rows and
 on nothing else. Series without gaps share the factors' products; they are summed side by side.
@@ -165,10 +165,7 @@ def _empty_design(window: int, k: int) -> _Design:
 
 @compiled
 def _all_finite(row: Float[np.ndarray, " factors"]) -> bool:
-    for value in row:
-        if not np.isfinite(value):
-            return False
-    return True
+    return bool(np.isfinite(row).all())
 
 
 @compiled
@@ -207,11 +204,11 @@ def _standardise(
         for i in range(n):
             design.z[i, j] = (x[design.rows[i], j] - mean) / design.deviation[j]
     for j in range(k):
-        for l in range(j + 1):
+        for m in range(j + 1):
             total = 0.0
             for i in range(n):
-                total += design.z[i, j] * design.z[i, l]
-            design.chol[j, l] = total
+                total += design.z[i, j] * design.z[i, m]
+            design.chol[j, m] = total
         design.chol[j, j] += penalty[j]
     return _factorise(design.chol)
 

@@ -66,4 +66,5 @@ INSTRUMENTS: Final = (
     Column("strike", "number", is_optional=True, least="above 0"),
     Column("expiry", "date", is_optional=True),
     Column("right", "text", is_optional=True, choices=RIGHTS),
+    Column("volatility", "number", is_optional=True, least="above 0"),
 )

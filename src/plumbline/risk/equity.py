@@ -68,12 +68,12 @@ class Equity:
     @property
     def gross(self) -> Table:
         """Return the size of all holdings."""
-        return self.long - self.short
+        return np.asarray(self.long - self.short)
 
     @property
     def net(self) -> Table:
         """Return the value of all holdings."""
-        return self.long + self.short
+        return np.asarray(self.long + self.short)
 
     @property
     def leverage(self) -> Table:

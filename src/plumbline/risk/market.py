@@ -78,9 +78,9 @@ def market_of(panel: Panel, calendar: Calendar, *, is_adjusted: bool = False) ->
     ParameterError
         If a close, split or dividend is none that a market has, all kinds of them at once.
     """
-    if "close" not in panel.fields or not panel.n_bars:
+    if "close" not in panel or not panel.n_bars:
         raise MissingDataError(
-            f"prices need the field close and a bar; there are {', '.join(panel.fields)} and "
+            f"prices need the field close and a bar; there are {', '.join(panel)} and "
             f"{panel.n_bars} bars"
         )
     close = np.ascontiguousarray(panel["close"].T)
@@ -100,12 +100,12 @@ def market_of(panel: Panel, calendar: Calendar, *, is_adjusted: bool = False) ->
     if problems:
         raise ParameterError("; ".join(problems))
     last_bar = panel.first_bar + panel.n_bars - 1
-    dates = calendar.sessions(panel.first_bar, last_bar).dates
+    dates = calendar.dates(panel.first_bar, last_bar)
     return Market(dates, panel.assets, close, split, dividend, is_adjusted)
 
 
 def _field(panel: Panel, name: str, default: float) -> Float[np.ndarray, "symbols sessions"]:
-    if name not in panel.fields:
+    if name not in panel:
         return np.full((len(panel.assets), panel.n_bars), default)
     values = np.ascontiguousarray(panel[name].T)
     return np.where(np.isnan(values), default, values)
@@ -116,7 +116,5 @@ def _wrong(panel: Panel, name: str, is_wrong: np.ndarray, rule: str) -> list[str
         return []
     row, session = (int(axis[0]) for axis in np.nonzero(is_wrong))
     value = panel[name][session, row]
-    return [
-        f"{int(is_wrong.sum())} values of {name}, the first {value:g} of {panel.assets[row]} on bar "
-        f"{panel.first_bar + session}: each {rule}"
-    ]
+    where = f"{panel.assets[row]} on bar {panel.first_bar + session}"
+    return [f"{int(is_wrong.sum())} values of {name}, the first {value:g} of {where}: each {rule}"]

@@ -40,7 +40,8 @@ class Contracts:
     @property
     def intrinsic(self) -> Array:
         """Return what exercise gives now."""
-        return np.maximum(np.where(self.is_call, 1.0, -1.0) * (self.spot - self.strike), 0.0)
+        inside = np.where(self.is_call, 1.0, -1.0) * (self.spot - self.strike)
+        return np.asarray(np.maximum(inside, 0.0))
 
     @property
     def bounds(self) -> tuple[Array, Array]:

@@ -94,4 +94,4 @@ def _since(index: Table, dates: np.ndarray, unit: str) -> Table:
         period = dates.astype(f"datetime64[{unit}]").astype(np.int64)
     first = np.searchsorted(period, period)
     base = np.hstack([np.ones((index.shape[0], 1)), index])[:, first]
-    return index / base - 1.0
+    return np.asarray(index / base - 1.0)
