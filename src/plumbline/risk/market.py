@@ -28,6 +28,7 @@ class Market:
     split : shares of the day for a share of the session before; 1 where nothing happens.
     dividend : cash a share of the day, on the ex-date; 0 where there is none.
     is_adjusted : whether closes are adjusted for splits and dividends already.
+    first_bar : calendar number of the first session.
     """
 
     dates: np.ndarray
@@ -36,6 +37,7 @@ class Market:
     split: Float[np.ndarray, "symbols sessions"]
     dividend: Float[np.ndarray, "symbols sessions"]
     is_adjusted: bool = False
+    first_bar: int = 0
 
     @cached_property
     def returns(self) -> Float[np.ndarray, "symbols sessions"]:
@@ -101,7 +103,7 @@ def market_of(panel: Panel, calendar: Calendar, *, is_adjusted: bool = False) ->
         raise ParameterError("; ".join(problems))
     last_bar = panel.first_bar + panel.n_bars - 1
     dates = calendar.dates(panel.first_bar, last_bar)
-    return Market(dates, panel.assets, close, split, dividend, is_adjusted)
+    return Market(dates, panel.assets, close, split, dividend, is_adjusted, panel.first_bar)
 
 
 def _field(panel: Panel, name: str, default: float) -> Float[np.ndarray, "symbols sessions"]:

@@ -93,7 +93,7 @@ def value_symbols(
     Cost: a pass over symbols x sessions, and six Black-Scholes values for each price of an option.
     """
     market = _with_symbols(market, instruments["symbol"].to_list())
-    rows = np.array([market.place[s] for s in instruments["symbol"]], dtype=np.int64)
+    rows = _rows(market, instruments["symbol"])
     n_symbols = len(market.symbols)
     kind = np.full(n_symbols, LINEAR)
     kind[rows] = [_KINDS[name] for name in instruments["class"]]
@@ -113,7 +113,7 @@ def value_symbols(
     options = _options(market, terms, price, risk_free)
     if terms.height:
         own = options.rows
-        underlying[own] = [market.place[s] for s in terms["underlying"]]
+        underlying[own] = _rows(market, terms["underlying"])
         dates = terms["expiry"].to_numpy().astype("datetime64[D]")
         ends = np.searchsorted(market.dates, dates, side="right") - 1
         is_reached = (ends >= 0) & (dates <= market.dates[-1])
@@ -128,6 +128,10 @@ def value_symbols(
     marks = Marks(price, market.split, market.dividend, expiry, settlement, multiplier)
     is_measured = (kind == LINEAR) | (kind == OPTION)
     return Valuation(market, kind, marks, age, exposure, underlying, is_measured, options)
+
+
+def _rows(market: Market, symbols: pl.Series) -> Int[np.ndarray, " symbols"]:
+    return np.array([market.place[symbol] for symbol in symbols], dtype=np.int64)
 
 
 def _with_symbols(market: Market, symbols: list[str]) -> Market:
@@ -153,8 +157,8 @@ def _with_symbols(market: Market, symbols: list[str]) -> Market:
 
 def _options(market: Market, terms: pl.DataFrame, price: Table, risk_free: float) -> Options:
     """Return volatilities and sensitivities of all options on all sessions."""
-    rows = np.array([market.place[s] for s in terms["symbol"]], dtype=np.int64)
-    spot = price[[market.place[s] for s in terms["underlying"]]].reshape(rows.size, -1)
+    rows = _rows(market, terms["symbol"])
+    spot = price[_rows(market, terms["underlying"])]
     contracts = _contracts(market, terms, spot, risk_free)
     implied = implied_volatility(contracts, market.close[rows])
     last, age = last_prices(implied, np.ones(implied.shape))
@@ -165,11 +169,11 @@ def _options(market: Market, terms: pl.DataFrame, price: Table, risk_free: float
 
 
 def _contracts(market: Market, terms: pl.DataFrame, spot: Table, risk_free: float) -> Contracts:
-    rows = [market.place[s] for s in terms["underlying"]]
+    rows = _rows(market, terms["underlying"])
     dates = terms["expiry"].to_numpy().astype("datetime64[D]")[:, None]
     days = (dates - market.dates).astype(np.int64)
     since = terms["since"].to_numpy().astype("datetime64[D]")[:, None]
-    splits = (market.split[rows].reshape(len(rows), -1) != 1.0) & (market.dates > since)
+    splits = (market.split[rows] != 1.0) & (market.dates > since)
     is_split = np.cumsum(splits, axis=1) > 0
     return Contracts(
         spot=np.where(is_split | (days < 0), np.nan, spot),
