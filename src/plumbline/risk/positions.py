@@ -69,7 +69,7 @@ def lines_of(trades: pl.DataFrame, portfolios: tuple[str, ...], market: Market) 
             trades["quantity"].to_numpy()[order].astype(np.float64),
             trades["price"].to_numpy()[order].astype(np.float64),
         ),
-        fees.reshape(len(portfolios), n_sessions),
+        fees.astype(np.float64).reshape(len(portfolios), n_sessions),
     )
 
 
