@@ -39,7 +39,7 @@ def made_market(seed: int, gaps: float = 0.002) -> Market:
 
 
 def held_weights(result, market, name, day):
-    """Return symbol -> weight of what has a price, gross weight, equity, of one portfolio and day."""
+    """Return symbol -> weight of what has a price, the gross weight, and equity."""
     date = market.dates[day].item()
     equity = result.snapshots.filter(portfolio=name, date=date)["equity"][0]
     rows = result.exposures.filter(portfolio=name, date=date)
@@ -51,7 +51,6 @@ def held_weights(result, market, name, day):
 @pytest.fixture(scope="module")
 def measured():
     market = made_market(3)
-    held = Market(**{**vars(market), "symbols": market.symbols})
     rng = np.random.default_rng(5)
     narrow = Market(
         market.dates,
@@ -65,7 +64,7 @@ def measured():
     )
     book = made_book(rng, narrow, 12)
     days = [300, 559]
-    result = measure(book, held, dates=[market.dates[d].item() for d in days])
+    result = measure(book, market, dates=[market.dates[d].item() for d in days])
     return market, book, days, result
 
 
