@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any, ClassVar, Final, final
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from plumbline.core.plugin import Plugin, Room
 from plumbline.kernels.series_volatility import HAR_DAYS
@@ -31,10 +31,14 @@ class MarketDays:
     ----------
     market : of all symbols; nothing behind a date is read for it.
     days : (D,) session of each date.
+    held : (S, D) symbols that any portfolio is exposed to.
+    sectors : of each symbol; None without one.
     """
 
     market: Market
     days: Int[np.ndarray, " dates"]
+    held: Bool[np.ndarray, "symbols dates"]
+    sectors: tuple[str | None, ...]
 
     def returns_of(self, symbol: str) -> Float[np.ndarray, " sessions"]:
         """Return the returns of a symbol on all sessions; NaN on all if there is none."""

@@ -35,6 +35,8 @@ from plumbline.risk.valuation import Valuation, value_symbols
 
 BLOCK: Final = 64
 """Portfolios that are measured together; none of their bits depends on it."""
+BLOCK_LINES: Final = 2048
+""" Lines whose holdings are looked at together."""
 
 
 @final
@@ -99,7 +101,9 @@ def measure(
     days = _sessions(dates, market, book)
     _refuse_outside(book, market)
     valuation = value_symbols(market, book.instruments, book.trades, chosen.risk_free)
-    view = MarketDays(valuation.market, days)
+    view = MarketDays(
+        valuation.market, days, _held(book, valuation, days), _sectors(book, valuation.market)
+    )
     prepared, failures = {}, []
     for name, analytic in kinds.items():
         lacking = sorted(s for s in analytic.symbols if _has_no_price(s, valuation.market))
@@ -156,6 +160,28 @@ class _Work:
         return Block(
             names, lines, holdings, equity, gained, exposures, measures, self.valuation, days
         )
+
+
+def _held(book: Book, valuation: Valuation, days: Int[np.ndarray, " days"]) -> np.ndarray:
+    """Return which symbols any portfolio is exposed to on each date."""
+    names = tuple(book.portfolios["portfolio"].to_list())
+    lines = lines_of(book.trades, names, valuation.market)
+    held = np.zeros((len(valuation.market.symbols), days.size), dtype=np.bool_)
+    none = np.zeros(BLOCK_LINES, dtype=np.bool_)
+    for first in range(0, lines.symbol.size, BLOCK_LINES):
+        own = slice(first, first + BLOCK_LINES)
+        symbol = lines.symbol[own]
+        start = lines.trades.start[first : first + symbol.size + 1]
+        holdings = hold(
+            symbol, lines.trades._replace(start=start), valuation.marks, none[: symbol.size]
+        )
+        np.logical_or.at(held, valuation.underlying[symbol], holdings.quantity[:, days] != 0)
+    return held
+
+
+def _sectors(book: Book, market: Market) -> tuple[str | None, ...]:
+    known = dict(book.instruments.select("symbol", "sector").iter_rows())
+    return tuple(known.get(symbol) for symbol in market.symbols)
 
 
 def _market(prices: Panel | pl.DataFrame | Market, book: Book, *, is_adjusted: bool) -> Market:
