@@ -1,5 +1,6 @@
 """A small real study on disk: a few stocks and years of the example data."""
 
+import shutil
 from pathlib import Path
 
 import polars as pl
@@ -56,6 +57,11 @@ def write_study(folder: Path, recipe: str = RECIPE, years: tuple[int, ...] = (20
     path = folder / "study.yaml"
     path.write_text(recipe)
     return path
+
+
+def copied(study: Path, folder: Path) -> Path:
+    """Copy a project into a folder, as ``p``, and return the copy."""
+    return Path(shutil.copytree(study, folder / "p"))
 
 
 def edit_price(folder: Path, year: int, asset: str, factor: float = 1.01) -> tuple[str, float]:

@@ -23,6 +23,7 @@ from plumbline.engine.project import Project, create_project, open_project
 from plumbline.engine.run import RunOptions, RunResult
 from plumbline.engine.verify import Verified
 from plumbline.lake.prepared import PreparedDataset, Progress
+from plumbline.lake.room import Room
 from plumbline.stages.gates import Verdict, judged
 from plumbline.stages.options import Options
 from plumbline.stages.recipe import Recipe
@@ -235,6 +236,9 @@ def run(
             project = open_project(loaded.base)
         except ProjectError:
             project = create_project(loaded.base)
+    if chosen.memory is not None:
+        opened = project if isinstance(project, Project) else open_project(Path(project))
+        project = replace(opened, room=Room(chosen.memory))
     return run_workspace(prepare(loaded, project=project, reading=reading), chosen)
 
 

@@ -13,26 +13,29 @@ import yaml
 from plumbline.cli.app import call, command_names
 from plumbline.engine.executors.processes import Processes
 from plumbline.stages.recipe import load_recipe
-from tests.study_files import RECIPE, edit_price, write_study
+from tests.study_files import RECIPE, copied, edit_price
 
 
 @pytest.fixture
-def folder(tmp_path, monkeypatch):
+def folder(planned_study, tmp_path, monkeypatch):
     """Return a project with a study, as the working folder."""
-    write_study(tmp_path / "p")
-    monkeypatch.chdir(tmp_path / "p")
-    assert call(["init"]) == 0
-    return tmp_path / "p"
+    folder = copied(planned_study, tmp_path)
+    monkeypatch.chdir(folder)
+    return folder
+
+
+@pytest.fixture
+def ran(finished_study, tmp_path, monkeypatch):
+    """Return a project whose study has run, as the working folder."""
+    folder = copied(finished_study, tmp_path)
+    monkeypatch.chdir(folder)
+    return folder
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory):
-    """Return a project whose study has run."""
-    folder = tmp_path_factory.mktemp("finished") / "p"
-    write_study(folder)
-    assert call(["init", str(folder)]) == 0
-    assert call(["run", str(folder / "study.yaml"), "--project", str(folder)]) == 0
-    return folder
+def finished(finished_study, tmp_path_factory):
+    """Return a project whose study has run, for all tests that leave its data as they are."""
+    return copied(finished_study, tmp_path_factory.mktemp("commands"))
 
 
 def test_a_run_that_changes_nothing_loads_no_tables_and_no_compiler(finished):
@@ -178,8 +181,7 @@ def test_bars_are_shown_with_their_dates(capsys, finished, monkeypatch):
     assert len(set(spans.values())) == len(spans)
 
 
-def test_another_calendar_is_said_and_planned(capsys, folder):
-    assert call(["run"]) == 0
+def test_another_calendar_is_said_and_planned(capsys, ran):
     both = ("--set", "data.stocks.calendar=24/7", "--set", "data.etfs.calendar=24/7")
     code, out, err = said(capsys, "plan", *both)
     assert (code, err.count("Traceback")) == (0, 0)
@@ -190,8 +192,7 @@ def test_another_calendar_is_said_and_planned(capsys, folder):
     assert "put both on one calendar" in err
 
 
-def test_why_names_the_fields_that_differ_from_what_was_used_last(capsys, folder):
-    assert call(["run"]) == 0
+def test_why_names_the_fields_that_differ_from_what_was_used_last(capsys, ran):
     assert call(["run", "--set", "evaluation.n_quantiles=4", "--set", "model.window=70"]) == 0
     assert call(["run"]) == 0
     out = said(capsys, "plan", "--set", "evaluation.every_bars=5")[1]
@@ -201,17 +202,15 @@ def test_why_names_the_fields_that_differ_from_what_was_used_last(capsys, folder
     assert "parameter model: window 60 -> 50" in out
 
 
-def test_what_another_recipe_computed_and_this_one_used_is_explained(capsys, folder):
-    assert call(["run"]) == 0
+def test_what_another_recipe_computed_and_this_one_used_is_explained(capsys, ran):
     assert call(["run", "--set", "name=other"]) == 0
     out = said(capsys, "plan", "--set", "name=other", "--set", "model.window=50")[1]
     assert "parameter model: window 60 -> 50" in out
     assert "never computed" not in out
 
 
-def test_a_stored_file_that_was_cut_short_is_found_without_being_read(capsys, folder):
-    assert call(["run"]) == 0
-    emptied = sorted((folder / ".plumbline" / "objects").glob("*/*.npy"))[:5]
+def test_a_stored_file_that_was_cut_short_is_found_without_being_read(capsys, ran):
+    emptied = sorted((ran / ".plumbline" / "objects").glob("*/*.npy"))[:5]
     for path in emptied:
         path.write_bytes(b"")
     code, _, err = said(capsys, "doctor")
@@ -330,9 +329,8 @@ def test_plan_says_that_other_assets_are_read_where_no_price_changed(capsys, fin
     assert "input prices changed" not in out
 
 
-def test_plan_names_the_edited_price(capsys, folder):
-    assert call(["run"]) == 0
-    date, _ = edit_price(folder, 2009, "AAPL")
+def test_plan_names_the_edited_price(capsys, ran):
+    date, _ = edit_price(ran, 2009, "AAPL")
     code, out, _ = said(capsys, "plan")
     assert code == 0
     assert "data stocks: 1 changed value" in out

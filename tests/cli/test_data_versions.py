@@ -5,6 +5,7 @@ import json
 import pytest
 
 from plumbline.cli.app import call
+from tests.lake import made_klines
 
 FIRST = "date,symbol,close\n2024-01-02,AAA,10\n2024-01-03,AAA,11\n2024-01-04,AAA,12\n"
 MORE = "date,symbol,close\n2024-01-05,AAA,13\n2024-01-08,AAA,14\n"
@@ -68,6 +69,19 @@ def test_what_is_appended_wrongly_is_refused_with_the_right_words(capsys, folder
     code, _, err = said(capsys, "append", "x", "more.csv", "--option", "form=wid")
     assert code == 2
     assert "did you mean 'wide'" in err
+
+
+def test_what_is_said_where_a_data_set_is_made_is_not_advised_to_append(capsys, folder):
+    (folder / "BTCUSDT-5m-2020-03.csv").write_text(made_klines.text(made_klines.rows(3)))
+    code, _, err = said(capsys, "append", "x", "BTCUSDT-5m-2020-03.csv")
+    assert code == 1
+    assert "`calendar: …` is said where the data set is made: plumbline ingest" in err
+    assert "--calendar" not in err
+    (folder / "twice.csv").write_text(MORE + "2024-01-08,AAA,15\n")
+    code, _, err = said(capsys, "append", "x", "twice.csv")
+    assert code == 1
+    assert "conflicting rows" in err
+    assert "--rule" not in err
 
 
 def test_the_log_lists_versions_and_earlier_ones_can_be_shown(capsys, folder):

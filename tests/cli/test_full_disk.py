@@ -1,10 +1,8 @@
 """Disks that are full or cannot be written: a clear error, and the same bits when there is room."""
 
 import json
-import os
 import shutil
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,40 +13,9 @@ from plumbline.cli.app import call
 from plumbline.engine.project import open_project
 from plumbline.ledger.models import Artefact
 from plumbline.ledger.queries import get_run, tasks_of_run
-from tests.engine.collect_server import age
+from tests.cli.conftest import KILO, leave, resize, used
+from tests.engine.history import age
 from tests.study_files import write_study
-
-KILO = 1024
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """Return a file system of its own that holds little; skipped where none can be mounted."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=256m", "tmpfs", str(place)]
-    if shutil.which("mount") is None or os.getuid() != 0:
-        pytest.skip("mounting a small file system needs root and mount")
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        pytest.skip(f"no file system can be mounted here: {done.stderr.strip()}")
-    yield place
-    subprocess.run(["umount", "-l", str(place)], check=True)
-
-
-def resize(place: Path, size: int) -> None:
-    command = ["mount", "-o", f"remount,size={size}", str(place)]
-    subprocess.run(command, check=True, capture_output=True)
-
-
-def used(place: Path) -> int:
-    found = os.statvfs(place)
-    return (found.f_blocks - found.f_bfree) * found.f_frsize
-
-
-def leave(place: Path, room: int) -> None:
-    """Leave so many bytes on a disk."""
-    resize(place, used(place) + room)
 
 
 def document(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, Any]:

@@ -1,10 +1,12 @@
 """Ingesting files and showing data sets: what cleaning found, and what messages advise."""
 
 import json
+import re
 import sqlite3
 
 import pytest
 
+from plumbline.cli import console
 from plumbline.cli.app import call
 from plumbline.lake.breaker import Breaker
 from plumbline.ledger.database import open_database
@@ -104,7 +106,9 @@ def test_an_option_without_a_value_is_answered_with_an_example_of_its_kind(capsy
 def test_progress_names_the_data_set(capsys, folder):
     (folder / "x.csv").write_text(SESSIONS)
     err = said(capsys, "ingest", "stocks", "x.csv", *XNYS)[2]
-    assert err.splitlines() == [
+    first, *lines = err.splitlines()
+    assert re.fullmatch(r"reading stocks: up to \S+ [MG]B of memory", first)
+    assert lines == [
         "read stocks: 1 of 1",
         "clean stocks: 4 of 4",
         "write stocks: 4 of 4",
@@ -128,12 +132,55 @@ def test_an_adjusted_close_that_nobody_chose_is_told_with_how_to_choose_it(capsy
     ]
 
 
+def test_counts_of_a_quality_report_are_shown_to_the_last_digit(capsys, folder):
+    (folder / "x.csv").write_text(
+        "time,symbol,close\n2024-01-01T00:00:00,A,1\n2024-02-01T00:00:00,A,2.51237\n"
+    )
+    assert said(capsys, "ingest", "x", "x.csv", "--calendar", "24/7 1m")[0] == 0
+    code, out, _ = said(capsys, "data", "x", "--quality")
+    assert code == 0
+    (line,) = (line for line in out.splitlines() if " gap " in line)
+    assert line.split()[-1] == str(31 * 24 * 60 - 1)
+    assert console.table([{"a": 2.51237}, {"a": 1e300}]).split() == ["a", "2.512", "1e+300"]
+
+
+def test_names_out_of_the_data_neither_break_a_line_nor_colour_it(capsys, folder):
+    names = ['"A\nB"', "C\x1b[31mD", "E/F: \x9bé"]
+    cells = "".join(f"2024-01-0{day},{name},1\n" for name in names for day in (1, 3))
+    (folder / "x.csv").write_text(f"date,symbol,close\n{cells}", encoding="utf-8")
+    assert said(capsys, "ingest", "x", "x.csv", "--calendar", "24/7")[0] == 0
+    shown = ["A\\x0aB", "C\\x1b[31mD", "E/F: \\x9bé"]
+    code, out, _ = said(capsys, "data", "x", "--quality")
+    assert code == 0
+    assert f"assets  {', '.join(shown)}\n" in out
+    assert all(f"\n{name} " in out for name in shown)
+    (folder / "y.csv").write_text("date,symbol,close\n2024-01-01,C\x1b[31mD,2\n")
+    code, _, err = said(capsys, "append", "x", "y.csv")
+    assert code == 1
+    assert "conflicting rows of C\\x1b[31mD, bar" in err
+    assert said(capsys, "append", "x", "y.csv", "--correct")[0] == 0
+    code, out, _ = said(capsys, "data", "diff", "x")
+    assert (code, "close of C\\x1b[31mD at" in out) == (0, True)
+    code, out, _ = said(capsys, "data", "x", "--json")
+    assert json.loads(out)["assets"] == ["A\nB", "C\x1b[31mD", "E/F: \x9bé"]
+
+
 def test_a_packed_file_is_to_be_unpacked(capsys, folder):
     (folder / "b.zip").write_bytes(b"PK\x03\x04")
     code, _, err = said(capsys, "ingest", "x", "b.zip")
     assert code == 2
     assert "'b.zip' is a packed file; unpack it" in err
     assert "--source" not in err
+
+
+def test_a_packed_file_that_is_not_there_is_not_to_be_unpacked(capsys, folder):
+    (folder / "b.zip").write_bytes(b"PK\x03\x04")
+    code, _, err = said(capsys, "ingest", "x", "c.zip", "b.zip", "*.7z")
+    assert code == 1
+    assert "'c.zip' not found" in err
+    assert "did you mean 'b.zip'" in err
+    assert "no file matches the pattern '*.7z'" in err
+    assert "unpack" not in err
 
 
 def test_the_version_in_use_is_forgotten_with_its_data_set_only(capsys, folder):

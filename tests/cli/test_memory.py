@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
+from plumbline.api import Options, run
 from plumbline.cli.app import call
+from plumbline.core.errors import MemoryLimitError
 from tests.study_files import write_study
 
 LIMIT = 900_000_000  # of one process, where two workers and their parent may take 2 GB together
@@ -62,6 +64,25 @@ def test_a_study_that_does_not_fit_is_refused_before_its_first_block(folder: Pat
     shown = json.loads(command(folder, "runs", "last").stdout)
     assert shown["run"]["state"] == "failed"
     assert shown["blocks"] == []
+
+
+def test_a_study_whose_files_do_not_fit_is_refused_before_they_are_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_study(tmp_path / "q")
+    assert call(["init", str(tmp_path / "q")]) == 0
+    where = [str(tmp_path / "q" / "study.yaml"), "--project", str(tmp_path / "q")]
+    capsys.readouterr()
+    assert call(["run", *where, "--memory", "50MB", "--json"]) == 1
+    error = json.loads(capsys.readouterr().out)
+    assert (error["error"], "reading stocks needs" in error["message"]) == (
+        "MemoryLimitError",
+        True,
+    )
+    assert call(["runs", *where[1:], "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == []
+    with pytest.raises(MemoryLimitError, match="reading stocks needs about"):
+        run(where[0], options=Options(memory=50_000_000), project=tmp_path / "q")
 
 
 def test_a_plan_tells_time_and_memory_of_each_node_and_a_run_where_they_went(

@@ -8,10 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from plumbline.cli.app import call
 from plumbline.engine.project import open_project
 from plumbline.ledger import queries
-from tests.study_files import write_study
+from tests.study_files import copied
 
 _SWALLOWS = """
 import os, signal, sys
@@ -34,11 +33,9 @@ main()
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
+def folder(planned_study: Path, tmp_path: Path) -> Path:
     """Return a project with a study."""
-    write_study(tmp_path / "p")
-    assert call(["init", str(tmp_path / "p")]) == 0
-    return tmp_path / "p"
+    return copied(planned_study, tmp_path)
 
 
 def typed(
@@ -161,10 +158,9 @@ def test_a_run_whose_progress_nobody_reads_goes_on(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("words", [["runs", "last"], ["plan", "--all", "--json"], ["doctor"]])
-def test_a_reader_that_stops_reading_is_no_error(folder: Path, words: list[str]) -> None:
-    assert call(["run", str(folder / "study.yaml"), "--project", str(folder)]) == 0
+def test_a_reader_that_stops_reading_is_no_error(finished_study: Path, words: list[str]) -> None:
     writing = closed_pipe()
-    done = typed(folder, "from plumbline.cli import main; main()", *words, stdout=writing)
+    done = typed(finished_study, "from plumbline.cli import main; main()", *words, stdout=writing)
     os.close(writing)
     assert (done.returncode, done.stderr) == (0, "")
 

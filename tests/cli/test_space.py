@@ -10,7 +10,7 @@ import pytest
 
 from plumbline.cli.app import call
 from plumbline.engine.project import open_project
-from tests.engine.collect_server import age
+from tests.engine.history import age
 from tests.study_files import write_study
 
 

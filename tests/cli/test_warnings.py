@@ -391,4 +391,4 @@ def test_a_trailing_mean_that_cannot_be_is_told_once_in_a_run(capsys, folder):
     twin = json.loads((folder / "reports" / "made" / "study.json").read_text())
     assert "rolling_bars=252" in twin["unavailable"]["ic_rolling"]
     _, out, err = said(capsys, "run", *words)
-    assert (out + err).count("252") == 1
+    assert (out + err).replace(str(folder), "").count("252") == 1

@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from plumbline.core.errors import StageError, UnhashableError
+from plumbline.engine import imports
 from plumbline.engine.code_digest import CodeDigests
 from plumbline.engine.pipeline import Node, Pipeline
-from plumbline.engine.project import Project
+from plumbline.engine.project import Project, create_project
 from tests.engine.toys import Prices, Returns, Wealth
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -271,8 +272,6 @@ def test_a_parameter_with_a_fingerprint_brings_its_file(package: Package) -> Non
 def test_versions_of_libraries_count(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     from importlib import metadata
 
-    from plumbline.engine import imports
-
     before = project.codes.of(Prices())
     assert before.libraries["numpy"] == metadata.version("numpy")
     real = metadata.version
@@ -310,6 +309,20 @@ def test_what_was_read_out_of_a_file_is_kept_and_gives_the_same_digest(project: 
         assert fresh.of(Prices()).digest == code.digest
     finally:
         module.parse = original
+
+
+def test_projects_of_one_process_read_a_file_once(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = project.codes.of(Prices())
+
+    def refuse(source: bytes) -> None:
+        raise AssertionError(f"{source[:80]!r} is parsed again")
+
+    other = create_project(tmp_path / "other")
+    with monkeypatch.context() as patch:  # pytest itself parses what it shows of a failure
+        patch.setattr(imports.ast, "parse", refuse)
+        assert other.codes.of(Prices()) == code
 
 
 @pytest.mark.parametrize("home", ["a_module_made_by_hand", "tests.engine.toys"])

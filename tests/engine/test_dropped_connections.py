@@ -5,13 +5,11 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import event, select
+from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 
 from plumbline.core.address import parse_address
@@ -23,15 +21,12 @@ from plumbline.ledger import database as ledger_database
 from plumbline.ledger.database import refusal
 from plumbline.ledger.models import TaskRecord
 from plumbline.ledger.queries import list_runs
+from tests.engine.dropping import DROP, acting_at
 from tests.engine.pipelines import BLOCKS, computed, study
 from tests.postgres import Server
 
 MOMENTS = 5
 EVERY = int(os.environ.get("PLUMBLINE_TEST_EVERY", "21"))  # of the statements one is tried
-DROP = (
-    "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = "
-    "'plumbline'"
-)
 
 
 @pytest.fixture(autouse=True)
@@ -47,32 +42,6 @@ def expected(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 def made(server: Server, folder: Path) -> Project:
     return create_project(folder, parse_address(server.fresh()))
-
-
-@contextmanager
-def acting_at(project: Project, number: int | None, act: Callable[[], object]) -> Iterator[Any]:
-    """Count the statements and commits of a project's connections; act right before one."""
-    seen: list[str] = []
-
-    def hit(kind: str) -> None:
-        seen.append(kind)
-        if len(seen) - 1 == number:
-            act()
-
-    def statement(_connection: Any, _cursor: Any, text: str, *_rest: Any) -> None:
-        hit(text.split()[0])
-
-    def commit(_connection: Any) -> None:
-        hit("COMMIT")
-
-    engine = project.database.engine
-    event.listen(engine, "before_cursor_execute", statement)
-    event.listen(engine, "commit", commit)
-    try:
-        yield seen
-    finally:
-        event.remove(engine, "before_cursor_execute", statement)
-        event.remove(engine, "commit", commit)
 
 
 def disturbed(project: Project, expected: Any) -> str:

@@ -1,16 +1,10 @@
 """Clearing away: what a kept run needs stays, whatever else goes and whenever it is killed."""
 
-import json
 import os
-import shutil
-import subprocess
-import sys
 import threading
 import time
-from collections import Counter
 from dataclasses import replace
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,12 +20,10 @@ from plumbline.engine.project import Project, open_project
 from plumbline.engine.verify import verify
 from plumbline.ledger.models import Artefact, Run
 from plumbline.ledger.queries import kept_runs
-from tests.engine.collect_server import age, ingest
+from tests.engine.history import age, store_days
 from tests.engine.pipelines import BLOCKS, study
 from tests.engine.toys import Prices
 
-REPOSITORY = Path(__file__).resolve().parents[2]
-SERVER = "from tests.engine.collect_server import main; main()"
 ALL = 10**12
 
 
@@ -133,7 +125,7 @@ def shown(cleared: Cleared) -> Any:
 
 
 def test_files_that_nothing_names_go_when_they_are_old_and_others_stay(project: Project) -> None:
-    ingest(project, project.root / "files", "named", 1)
+    store_days(project, project.root / "files", "named", 1)
     segments = project.lake.segment_folder
     (segment,) = project.lake.segment_paths(project.lake.dataset("named"))
     loose = [
@@ -232,7 +224,7 @@ def test_runs_and_ingests_beside_clearing_come_out_whole(project: Project) -> No
     def read() -> None:
         other = open_project(project.root)
         for i in range(15):
-            ingest(other, project.root / "files", f"d{i}", i)
+            store_days(other, project.root / "files", f"d{i}", i)
 
     threads = [threading.Thread(target=guarded, args=[act]) for act in (clear, read)]
     for thread in threads:
@@ -256,35 +248,3 @@ def test_runs_and_ingests_beside_clearing_come_out_whole(project: Project) -> No
         assert len(project.lake.segment_paths(project.lake.dataset(f"d{i}"))) == 1
     data = next(c for c in checks_of(project, deep=True) if c.name == "data sets")
     assert data.ok
-
-
-@pytest.fixture(scope="module")
-def report(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    folder = tmp_path_factory.mktemp("collected")
-    command = [sys.executable, "-c", SERVER, str(folder)]
-    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    shutil.rmtree(folder)
-    return json.loads(done.stdout)
-
-
-def test_clearing_is_killed_at_every_removal_statement_and_commit(report: Any) -> None:
-    print(report["hits"])
-    assert set(report["hits"]) == {"statement", "commit", "unlink"}
-    assert report["hits"]["unlink"] >= 8
-    assert Counter(kind for kind, _, _ in report["crashes"]) == report["hits"]
-    assert {status for _, status, _ in report["crashes"]} == {9}
-    assert report["n_results"] > 0
-
-
-def test_after_any_kill_the_store_is_sound_and_the_next_clearing_leaves_no_orphan(
-    report: Any,
-) -> None:
-    expected = report["undisturbed"]
-    for kind, _, found in report["crashes"]:
-        assert found["files"] == expected["files"], kind
-        assert found["first"]["sound"], kind
-        assert found["first"]["digests"] == expected["first"]["digests"], kind
-        assert found["first"]["computed"] == [], kind  # the newest run lost nothing
-        assert found["second"] == expected["second"], kind
-        assert found["data"] == 1

@@ -11,8 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from plumbline.core import memory
 from plumbline.core.errors import MemoryLimitError, OutOfMemoryError, RunError
-from plumbline.engine import fitting, memory
+from plumbline.core.memory import PeakMeter, machine_bytes, process_bytes
+from plumbline.engine import fitting
 from plumbline.engine import session as session_module
 from plumbline.engine.executor import Executor
 from plumbline.engine.executors import processes as processes_module
@@ -20,7 +22,6 @@ from plumbline.engine.executors.processes import Processes
 from plumbline.engine.executors.serial import Serial
 from plumbline.engine.expectation import Expected, bars_of, expected_costs
 from plumbline.engine.fitting import Footing
-from plumbline.engine.memory import PeakMeter, machine_bytes, process_bytes
 from plumbline.engine.pipeline import Node, Pipeline
 from plumbline.engine.plan import Plan
 from plumbline.engine.project import Project, open_project

@@ -13,16 +13,21 @@ from sqlalchemy.exc import DBAPIError
 from plumbline.core.address import Address, parse_address
 from plumbline.core.errors import ParameterError, ProjectError
 from plumbline.engine import moving
+from plumbline.engine.collect import collect_garbage
 from plumbline.engine.executors.serial import Serial
+from plumbline.engine.garbage import Keeping
 from plumbline.engine.health import checks_of
 from plumbline.engine.moving import move_project
 from plumbline.engine.project import Project, create_project, open_project
 from plumbline.lake.sources.csv import Csv
-from plumbline.ledger.database import Base, refusal
+from plumbline.ledger.database import Base, open_database, refusal
 from plumbline.ledger.models import ProjectMark
 from plumbline.ledger.queries import list_runs
+from plumbline.ledger.schema import change_to, revision_of, revisions
 from plumbline.ledger.session import Mishap
+from tests.engine.history import age
 from tests.engine.pipelines import study
+from tests.engine.toys import Prices
 from tests.postgres import Server
 
 BARS = "date,symbol,close\n2024-01-02,A,1.5\n2024-01-03,A,2.5\n2024-01-02,b,3\n2024-01-03,b,4\n"
@@ -126,6 +131,80 @@ def test_a_target_that_holds_another_project_is_refused_and_left_alone(
     assert (content(other), content(open_project(project.root))) == (there, here)
     with pytest.raises(ParameterError, match="there already"):
         move_project(other, address, quiet)
+
+
+def tables_there(server: Server, address: Address) -> list[str]:
+    rows = server.execute("SELECT schemaname, tablename FROM pg_tables")
+    return sorted(name for schema, name in rows if schema == address.schema)
+
+
+def test_a_move_that_is_refused_makes_no_table_at_its_target(
+    project: Project, postgres: Server, address: Address
+) -> None:
+    with project.database.begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE notes (text TEXT)")
+    with pytest.raises(ProjectError, match="none of Plumbline's"):
+        move_project(project, address, quiet)
+    assert tables_there(postgres, address) == []
+    with project.database.begin() as connection:
+        connection.exec_driver_sql("DROP TABLE notes")
+    run_id = project.engine.ledger.start_run("p", "text", "d" * 64, "Serial()")
+    with pytest.raises(ProjectError, match="runs go on"):
+        move_project(project, address, quiet)
+    assert tables_there(postgres, address) == []
+    project.engine.ledger.finish_run(run_id, "done")
+    move_project(project, address, quiet)
+    assert "runs" in tables_there(postgres, address)
+
+
+def test_a_refused_move_leaves_the_tables_of_an_older_project_in_their_form(
+    project: Project, postgres: Server, address: Address, tmp_path: Path
+) -> None:
+    other = create_project(tmp_path / "other", address)
+    other.engine.ledger.start_run("p", "text", "d" * 64, "Serial()")
+    old, new = revisions()[0], revisions()[-1]
+    assert change_to(open_database(address), old) == (new, old)
+    tables = tables_there(postgres, address)
+    with pytest.raises(ProjectError, match="name an empty schema"):
+        move_project(project, address, quiet)
+    assert tables_there(postgres, address) == tables
+    with open_database(address).read() as connection:
+        assert revision_of(connection) == old
+
+
+def test_who_has_the_old_database_open_removes_no_file_that_the_new_one_names(
+    project: Project, address: Address
+) -> None:
+    stale = open_project(project.root)
+    orphan = project.lake.segment_folder / ("ab" * 32 + ".parquet")
+    orphan.write_bytes(b"named by nothing")
+    n_segments = len(content(project)["lake_segments"])
+    move_project(project, address, quiet)
+    moved = open_project(project.root)
+    (project.root / "more.csv").write_text(BARS.replace("2024", "2025"))
+    moved.lake.ingest("more", Csv("more.csv"), calendar="24/7", base=project.root)
+    moved.engine.run(study(Prices(seed=5)), Serial())
+    age(moved)
+    before = sorted(path for path in project.store.rglob("*.*") if "plumbline.db" not in path.name)
+    for act in (
+        lambda: collect_garbage(stale, Keeping(max_bytes=10**12)),
+        lambda: stale.engine.cache.trim(10**12),
+    ):
+        with pytest.raises(ProjectError, match=r"was moved to another database.*open the project"):
+            act()
+    after = sorted(path for path in project.store.rglob("*.*") if "plumbline.db" not in path.name)
+    assert after == before
+    assert len(content(moved)["lake_segments"]) > n_segments
+    gone = collect_garbage(moved, Keeping(max_bytes=10**12))
+    assert [file.path for file in gone.others] == [orphan]
+    assert all(check.ok for check in checks_of(moved, deep=True))
+
+    move_project(moved, None, quiet)  # who has a schema open that was left finds no table
+    age(open_project(project.root))
+    with pytest.raises(DBAPIError) as caught:
+        collect_garbage(moved, Keeping(max_bytes=10**12))
+    assert "it may have been moved or dropped" in refusal(caught.value)
+    assert all(check.ok for check in checks_of(open_project(project.root), deep=True))
 
 
 def test_a_project_with_a_run_going_on_is_refused(project: Project, address: Address) -> None:

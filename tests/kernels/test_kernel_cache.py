@@ -160,3 +160,10 @@ def test_old_folders_go_and_others_stay(folder):
     left = {path.name for path in folder.iterdir()}
     newest = {f"{number:016x}" for number in (4, 5, 6, 7)}
     assert left == {"not-a-digest", kernel_cache.kernel_digest(), *newest}
+
+
+def test_a_folder_in_use_is_none_of_the_old_ones_however_long_ago_it_was_written(folder):
+    own = kernel_cache.cache_folder()
+    os.utime(own, (1, 1))
+    assert kernel_cache.cache_folder() == own
+    assert own.stat().st_mtime > 1_000_000_000

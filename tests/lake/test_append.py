@@ -418,6 +418,15 @@ def test_an_asset_whose_only_row_is_no_bar_is_named(two_months, tmp_path):
     assert done.quality.filter(rule="no_value")["asset"].to_list() == ["CCC"]
 
 
+def test_a_bar_without_values_that_comes_again_is_reported_once(lake, tmp_path):
+    empty = pl.int_range(pl.len()) == 5
+    frame = hours(30, "AAA").with_columns(pl.when(~empty).then("close").alias("close"))
+    lake.ingest("bars", write(frame.head(20), tmp_path), calendar="24/7 1h", base=tmp_path)
+    done = lake.append("bars", write(frame[3:], tmp_path, "more"), base=tmp_path)
+    assert done.dataset.n_rows == 29
+    assert done.quality.filter(rule="empty_bar").height == 1
+
+
 def test_a_name_that_means_nothing_takes_no_rows(lake, tmp_path):
     with pytest.raises(UnknownNameError, match="no dataset 'bars'"):
         lake.append("bars", write(day_after(), tmp_path), base=tmp_path)

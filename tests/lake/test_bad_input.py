@@ -1,14 +1,19 @@
 """Bad files: every problem of every file at once, and the lake as it was."""
 
+import errno
 import gzip
+import io
+import os
 import zipfile
 from datetime import date
+from pathlib import Path
 
 import polars as pl
 import pytest
 
 from plumbline.core.errors import ParameterError, SourceError
 from plumbline.lake.cleaning_rules import CleaningRules
+from plumbline.lake.sources.arrow import Arrow
 from plumbline.lake.sources.csv import Csv
 from plumbline.lake.sources.parquet import Parquet
 from tests.lake.refusals import refused
@@ -61,6 +66,7 @@ def test_all_problems_of_all_files_are_listed_at_once(lake, write, tmp_path):
     assert all(any(p.startswith(want) for p in problems) for want in expected), problems
     assert len(problems) == len(expected), problems
     assert "did you mean 'ticker'" in next(p for p in problems if "in/d.csv" in p)
+    assert "in/f.csv, line 3: 2 cells, the header has 3" in problems  # too few need no quotes
     assert lake.panel("good")["close"].tolist() == [[1.0], [2.0]]
 
 
@@ -345,6 +351,92 @@ def test_a_folder_or_dead_link_that_a_pattern_finds_is_not_skipped(lake, write, 
     assert "finds 'in/old.csv', a folder" in problems[0]
     assert "finds 'in/z.csv', a link to nowhere.csv, which is not there" in problems[1]
     assert "'in/z.csv' is a link to nowhere.csv" in problems[2]
+
+
+@pytest.fixture
+def shut(monkeypatch):
+    """Return a function that makes the folders of a name unreadable, for root as well."""
+    names: set[str] = set()
+    scandir = os.scandir
+
+    def guarded(path="."):
+        if Path(os.fsdecode(path)).name in names:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", guarded)
+    return names.add
+
+
+@pytest.mark.parametrize("path", ["in", "in/*/*.parquet", "in/**/*.parquet", "in/**/b.parquet"])
+def test_a_folder_that_cannot_be_looked_into_is_no_empty_one(lake, tmp_path, shut, path):
+    for name in ("open/b", "shut/b", "open/deep/b"):
+        place = tmp_path / "in" / f"{name}.parquet"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        pl.DataFrame({"date": ["2024-01-01"], "symbol": [name], "close": [1.0]}).write_parquet(
+            place
+        )
+    assert len(Arrow(path).files(tmp_path)) == (2 if path == "in/*/*.parquet" else 3)
+    shut("shut")
+    (problem,) = refused(lake, Arrow(path), tmp_path)
+    assert problem == (
+        "the folder 'in/shut' cannot be looked into: Permission denied; make it readable, or name "
+        "the folders that are meant"
+    )
+
+
+def test_a_pattern_needs_to_look_into_no_folder_that_it_names(tmp_path, shut, write):
+    write("shut/in/b.csv", GOOD)
+    shut("shut")
+    assert len(Csv("shut/in/*.csv").files(tmp_path)) == 1
+
+
+def test_links_below_a_folder_that_lead_nowhere_or_elsewhere_are_not_passed_over(
+    lake, write, tmp_path
+):
+    pl.read_csv(GOOD.encode()).write_parquet(tmp_path / "b.parquet")
+    (tmp_path / "in" / ".hidden").mkdir(parents=True)
+    (tmp_path / "in" / "a.parquet").symlink_to(tmp_path / "b.parquet")
+    assert len(Arrow("in").files(tmp_path)) == 1
+    (tmp_path / "in" / "away").symlink_to(tmp_path)
+    (tmp_path / "in" / "c.parquet").symlink_to("nowhere.parquet")
+    (tmp_path / "in" / "notes.txt").symlink_to("nowhere.txt")
+    away, dead = refused(lake, Arrow("in"), tmp_path)
+    assert away == (
+        "'in/away' is a link to a folder, which is not followed; name the folder beside this one, "
+        "or move the link away"
+    )
+    assert dead == "'in/c.parquet' is a link to nowhere.parquet, which is not there; move it away"
+
+
+def test_a_file_behind_a_folder_that_cannot_be_entered_is_told(lake, tmp_path, monkeypatch):
+    def refusing(path):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+
+    monkeypatch.setattr(Path, "is_file", refusing)
+    assert refused(lake, Csv(("a.csv", "b.csv")), tmp_path) == (
+        "'a.csv' cannot be looked for: Permission denied",
+        "'b.csv' cannot be looked for: Permission denied",
+    )
+
+
+@pytest.mark.parametrize("source", [Parquet, Arrow])
+def test_a_file_whose_name_is_no_utf_8_is_read_or_refused_as_any_other(lake, tmp_path, source):
+    folder = os.fsencode(tmp_path) + b"/in"
+    os.mkdir(folder)  # noqa: PTH102  # a name of bytes
+    for number, content in enumerate([b"PAR1 and PAR1", b"text"]):
+        with open(folder + b"/\xff%d.parquet" % number, "wb") as file:  # noqa: PTH123
+            file.write(content)
+    problems = refused(lake, source("in/*.parquet"), tmp_path)
+    assert [problem.split(":")[0] for problem in problems] == [
+        "in/\udcff0.parquet",
+        "in/\udcff1.parquet",
+    ]
+    pl.read_csv(GOOD.encode()).write_parquet(file := io.BytesIO())
+    with open(folder + b"/\xff.pq", "wb") as to:  # noqa: PTH123
+        to.write(file.getvalue())
+    lake.ingest("x", source("in/*.pq"), calendar="24/7", base=tmp_path)
+    assert lake.panel("x")["close"].tolist() == [[1.0], [2.0]]
 
 
 def test_a_file_whose_name_looks_like_a_pattern_is_read(lake, write, tmp_path):

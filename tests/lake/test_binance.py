@@ -283,7 +283,10 @@ US = str(int(row(2)[0]) * 1000)
                 "'close_time', 'quote_volume', 'count'; klines have the columns open_time,"
             ),
         ),
-        (text(changed(rows(3), 2, 4, "abc"), None), ", line 2, column 'close': 'abc' is no number"),
+        (
+            text(changed(rows(3), 2, 4, "abc"), None),
+            ", line 2, column 'close': 'abc' is no finite number",
+        ),
         (text(changed(rows(3), 2, 4, "")), ", line 3, column 'close': '' is no finite number"),
         (
             text(changed(rows(3), 2, 4, "inf")),
@@ -334,6 +337,18 @@ def test_what_is_wrong_in_a_file_is_named_with_its_line(lake, write, tmp_path, c
     problems = refused(lake, Binance("in"), tmp_path, GRID)
     assert any(p.startswith(f"in/{NAME}.csv{problem}") for p in problems), problems
     assert all(NAME in p for p in problems)
+
+
+def test_cells_of_a_column_that_are_no_numbers_hide_none_that_are_not_finite(lake, write, tmp_path):
+    cells = rows(9)
+    for line, cell in ((2, "abc"), (4, "nan"), (6, "")):
+        cells = changed(cells, line, 4, cell)
+    write(f"{NAME}.csv", text(cells))
+    what = "is no finite number such as 1234.5; no cell of a kline may be empty"
+    assert refused(lake, Binance("*.csv"), tmp_path, GRID) == tuple(
+        f"{NAME}.csv, line {line}, column 'close': {cell!r} {what}"
+        for line, cell in ((3, "abc"), (5, "nan"), (7, ""))
+    )
 
 
 def test_an_odd_close_can_be_let_pass_and_is_reported(lake, write, tmp_path):

@@ -34,6 +34,27 @@ def test_importing_the_lake_is_light(module):
     assert not loaded & {*HEAVY, "sqlalchemy"}
 
 
+THREADS = """
+import os, pkgutil
+from importlib import import_module
+import plumbline.lake
+for found in pkgutil.walk_packages(plumbline.lake.__path__, "plumbline.lake."):
+    import_module(found.name)
+names = [open(f"/proc/self/task/{i}/comm").read().strip() for i in os.listdir("/proc/self/task")]
+print(*names)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads what threads a process has from /proc")
+def test_importing_every_module_of_the_lake_starts_no_thread_that_computes_tables():
+    """Such threads do not survive a fork: a child that computes a table waits for ever."""
+    done = subprocess.run(
+        [sys.executable, "-c", THREADS], check=True, capture_output=True, text=True
+    )
+    assert "python" in done.stdout
+    assert "polars-0" not in done.stdout.split()
+
+
 def test_files_that_have_not_changed_are_recognised_without_heavy_imports(lake, write, tmp_path):
     from plumbline.lake.sources.csv import Csv
 

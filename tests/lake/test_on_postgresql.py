@@ -6,11 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-import pytest
 
 from plumbline.core.address import parse_address
 from plumbline.engine.project import Project, create_project
-from plumbline.lake.opening import open_lake
 from plumbline.lake.soundness import forget_version
 from plumbline.lake.sources.csv import Csv
 from tests.postgres import Server
@@ -78,23 +76,3 @@ def test_two_processes_ingest_at_once(postgres: Server, bars: pl.DataFrame, tmp_
     assert len(rows) == sum(int(line.split()[1]) for lines in printed for line in lines) >= 4
     for row in rows:
         assert project.lake.panel(row["dataset_id"]).n_assets == 3
-
-
-@pytest.mark.parametrize("point", ["segments.sync_folder", "versions.add_version"])
-def test_a_killed_ingest_leaves_the_old_state(
-    postgres: Server, bars: pl.DataFrame, tmp_path: Path, point: str
-) -> None:
-    project = made(tmp_path / "p", postgres)
-    bars.head(100).write_csv(tmp_path / "old.csv")
-    bars.write_csv(tmp_path / "new.csv")
-    old = project.lake.ingest("bars", Csv("old.csv"), calendar="24/7", base=tmp_path).dataset
-    code = (
-        "import os; from plumbline.lake import segments, versions\n"
-        f"{point} = lambda *_: os._exit(9)\n" + INGESTER
-    )
-    command = [sys.executable, "-c", code, str(tmp_path), "new.csv"]
-    assert subprocess.run(command, check=False).returncode == 9
-    lake = open_lake(project.store)
-    assert lake.dataset("bars") == old
-    again = lake.ingest("bars", Csv("new.csv"), calendar="24/7", base=tmp_path)
-    assert again.dataset.version == 2

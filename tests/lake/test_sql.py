@@ -166,6 +166,25 @@ def test_a_locked_database_is_tried_again_and_then_told(lake, prices, tmp_path):
     assert lake.ingest("x", source, calendar="XNYS", base=tmp_path).dataset.n_rows == 6
 
 
+@pytest.mark.parametrize(
+    ("place", "told"),
+    [
+        ("nobody:${READER_WORD}@{network}", "password authentication failed"),
+        ("plumbline@/none?{socket}", 'database "none" does not exist'),
+        ("nobody@/postgres?{socket}", 'role "nobody" does not exist'),
+    ],
+)
+def test_who_is_refused_by_a_server_is_told_at_once(
+    lake, postgres, monkeypatch, tmp_path, place, told
+):
+    monkeypatch.setenv("READER_WORD", "wrong")
+    url = place.replace("{network}", postgres.network)
+    url = url.replace("{socket}", postgres.url.partition("?")[2])
+    (problem,) = refused(lake, Sql(f"postgresql+psycopg://{url}", QUERY), tmp_path, "XNYS")
+    assert told in problem
+    assert "times in a row" not in problem
+
+
 SECRET = "hunter2-very-secret"  # noqa: S105  # no password of anything
 
 

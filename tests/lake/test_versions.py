@@ -1,7 +1,7 @@
 """Versions can be read as of any moment, compared, put in order and handed to others."""
 
 import os
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +11,13 @@ from deltalake import DeltaTable
 
 from plumbline.core.errors import (
     CorruptEntryError,
+    ExportError,
     MissingDataError,
     ParameterError,
     UnknownNameError,
 )
 from plumbline.lake.lake import Lake
+from plumbline.lake.soundness import forget_version
 from plumbline.lake.sources.csv import Csv
 from plumbline.lake.sources.parquet import Parquet
 from tests.lake.made_bars import hours
@@ -64,6 +66,20 @@ def test_a_name_means_what_it_meant_at_any_moment(days):
         days.dataset("bars", as_of="soon")
     with pytest.raises(ParameterError, match="give one of them"):
         days.dataset("bars", 2, "2024-02-01")
+
+
+def test_a_time_at_which_a_version_taken_away_may_have_been_meant_is_refused(days):
+    made = {row["version"]: row["created"] for row in days.datasets() if row["name"] == "bars"}
+    forget_version(days, "bars", 3)
+    assert days.dataset("bars", as_of=made[2]).version == 2  # from this moment on it was
+    assert days.dataset("bars", as_of=made[4]).version == 4
+    with pytest.raises(UnknownNameError, match=r"version 2, or 3, taken away since; .* 2 or 4$"):
+        days.dataset("bars", as_of=made[3])
+    forget_version(days, "bars", 2)
+    assert days.dataset("bars", as_of=made[1]).version == 1
+    with pytest.raises(UnknownNameError, match=r"version 1, or 2 … 3, taken away since"):
+        days.dataset("bars", as_of=made[4] - timedelta(microseconds=1))
+    assert days.dataset("bars", as_of=made[6] + timedelta(days=1)).version == 6
 
 
 def test_late_corrections_list_the_rows_that_changed(days):
@@ -130,6 +146,26 @@ def test_delta_readers_find_the_same_rows_and_no_version_twice(days, tmp_path):
     (tmp_path / "cut").mkdir()
     (tmp_path / "cut" / "part-0-of-an-export-cut-short.parquet").write_bytes(b"half")
     assert days.export_delta("bars", tmp_path / "cut") == 0
+
+
+def test_a_delta_table_that_cannot_be_read_or_written_is_told_without_colours_or_frames(
+    days, tmp_path
+):
+    (tmp_path / "file").write_text("")
+    log = tmp_path / "torn" / "_delta_log"
+    log.mkdir(parents=True)
+    (log / "00000000000000000000.json").write_text("nonsense\n")
+    for folder, reason in (("file/table", "Not a directory"), ("torn", "Json error")):
+        with pytest.raises(ExportError, match=reason) as caught:
+            days.export_delta("bars", tmp_path / folder)
+        told = str(caught.value)
+        assert told.startswith(f"{tmp_path / folder} cannot be written as a Delta table: ")
+        assert told.endswith(
+            "; see that it is a folder that can be written and has room, or name another"
+        )
+        assert "\n" not in told
+        assert "\x1b" not in told
+        assert "<unknown>" not in told
 
 
 def test_coarser_bars_are_data_sets_of_their_own(days):

@@ -19,7 +19,7 @@ from plumbline.engine.project import open_project
 from plumbline.ledger.models import Artefact, TaskRecord
 from plumbline.ledger.queries import list_runs, tasks_of_run
 from plumbline.report.collect import StudyInputs, collect
-from tests.study_files import RECIPE, edit_price, write_study
+from tests.study_files import RECIPE, copied, edit_price, write_study
 
 
 @pytest.fixture(scope="module")
@@ -29,10 +29,14 @@ def study(tmp_path_factory):
 
 
 @pytest.fixture
-def folder(tmp_path) -> Path:
-    write_study(tmp_path / "p")
-    init(tmp_path / "p")
-    return tmp_path / "p"
+def folder(planned_study, tmp_path) -> Path:
+    return copied(planned_study, tmp_path)
+
+
+@pytest.fixture
+def ran(finished_study, tmp_path) -> Path:
+    """Return a project whose study has run."""
+    return copied(finished_study, tmp_path)
 
 
 def states_in_ledger(folder, run_id):
@@ -135,10 +139,10 @@ def test_two_runs_at_once_end_well_with_the_bits_of_one_and_every_block_in_the_l
     assert all(check.ok for check in checks_of(open_project(folder), deep=True))
 
 
-def test_one_edited_price_names_and_computes_exactly_what_depends_on_it(folder):
-    before = run(folder / "study.yaml")
-    edit_price(folder, 2010, "ABT")
-    workspace = prepare(folder / "study.yaml")
+def test_one_edited_price_names_and_computes_exactly_what_depends_on_it(ran):
+    before = run(ran / "study.yaml")
+    edit_price(ran, 2010, "ABT")
+    workspace = prepare(ran / "study.yaml")
     changes = workspace.changes()
     assert set(changes) == {"stocks"}
     assert changes["stocks"].select("field", "asset", "change").rows() == [
@@ -150,21 +154,21 @@ def test_one_edited_price_names_and_computes_exactly_what_depends_on_it(folder):
     assert all("input prices changed" in d.reason for d in plan.decisions if d.state is State.RUN)
     assert {node for node, _ in must | may}.isdisjoint({"factor_returns"})
 
-    after = run(folder / "study.yaml")
-    done = computed(folder, after.result.run_id)
+    after = run(ran / "study.yaml")
+    done = computed(ran, after.result.run_id)
     assert must <= done <= must | may
     changed = {p for p, d in after.result.digests.items() if before.result.digests[p] != d}
     assert changed <= done
-    fresh = folder.parent / "fresh"
+    fresh = ran.parent / "fresh"
     write_study(fresh)
     for year in (2009, 2010):
         (fresh / "prices" / f"{year}.csv").write_bytes(
-            (folder / "prices" / f"{year}.csv").read_bytes()
+            (ran / "prices" / f"{year}.csv").read_bytes()
         )
     full = run(fresh / "study.yaml", project=init(fresh))
     assert full.result.digests == after.result.digests
     assert computed(fresh, full.result.run_id) == set(full.result.digests)
-    found = verify(prepare(folder / "study.yaml"), Options(), sample=12)
+    found = verify(prepare(ran / "study.yaml"), Options(), sample=12)
     assert [v for v in found.compared if not v.equal] == []
     assert len(found.compared) == 12
 
@@ -192,10 +196,9 @@ def test_appended_bars_compute_the_last_blocks_and_equal_a_full_run(folder):
     assert full.result.digests == second.result.digests
 
 
-def test_a_parameter_of_one_signal_leaves_the_other_alone(folder):
-    run(folder / "study.yaml")
-    again = run(folder / "study.yaml", overrides=["signals.momentum.skip_bars=6"])
-    nodes = {node for node, _ in computed(folder, again.result.run_id)}
+def test_a_parameter_of_one_signal_leaves_the_other_alone(ran):
+    again = run(ran / "study.yaml", overrides=["signals.momentum.skip_bars=6"])
+    nodes = {node for node, _ in computed(ran, again.result.run_id)}
     own = {f"{kind}:momentum" for kind in ("signal", "figures", "nulls", "shuffles", "evaluation")}
     assert nodes == own | {"correlation_sums", "signal_correlation"}
 
@@ -357,13 +360,13 @@ def test_workers_without_processes_are_refused():
         Options("serial", 4).make_executor()
 
 
-def test_a_damaged_segment_ends_a_run_with_what_to_type_and_that_restores_it(folder, capsys):
-    first = run(folder / "study.yaml")
-    for path in (folder / ".plumbline" / "segments").glob("*.parquet"):
+def test_a_damaged_segment_ends_a_run_with_what_to_type_and_that_restores_it(ran, capsys):
+    first = run(ran / "study.yaml")
+    for path in (ran / ".plumbline" / "segments").glob("*.parquet"):
         content = bytearray(path.read_bytes())
         content[len(content) // 2] ^= 1
         path.write_bytes(content)
-    command = ["run", str(folder / "study.yaml"), "--set", "block_bars=96"]
+    command = ["run", str(ran / "study.yaml"), "--set", "block_bars=96"]
     assert call(command) == 1
     said = capsys.readouterr().err
     told = re.findall(r"- (\S+) \[.*segment ([0-9a-f]{12}) at", said)
@@ -371,14 +374,14 @@ def test_a_damaged_segment_ends_a_run_with_what_to_type_and_that_restores_it(fol
     assert "stored result" not in said
     assert "to restore data set stocks type `plumbline doctor --deep`" in said
     assert "then the same command again" in said
-    assert call(["doctor", "--deep", "--project", str(folder)]) == 1
+    assert call(["doctor", "--deep", "--project", str(ran)]) == 1
     said = capsys.readouterr().err
     assert "stocks version 1 lacks 3 of 3 files" in said
     assert call(command) == 0
-    assert call(["doctor", "--deep", "--project", str(folder)]) == 0
-    again = run(folder / "study.yaml")
+    assert call(["doctor", "--deep", "--project", str(ran)]) == 0
+    again = run(ran / "study.yaml")
     assert again.result.digests == first.result.digests
-    assert computed(folder, again.result.run_id) == set()
+    assert computed(ran, again.result.run_id) == set()
 
 
 def test_a_block_of_an_evaluation_is_no_shorter_than_what_it_reads_around_it(folder):

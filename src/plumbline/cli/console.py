@@ -10,10 +10,14 @@ from typing import Any
 from plumbline.core.errors import PlumblineError
 from plumbline.engine.interruption import stop_if_interrupted
 
+_WHOLE = 1e15  # whole numbers below are counts, shown to the last digit
+_CONTROLS = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))}
+_BUT_LINES = {code: shown for code, shown in _CONTROLS.items() if chr(code) not in "\n\t"}
+
 
 def note(text: str) -> None:
     """Print a line for the person at the terminal; if nobody reads any more, work goes on."""
-    _write(f"{text}\n", to_errors=True)
+    _write(f"{text.translate(_BUT_LINES)}\n", to_errors=True)
 
 
 def emit(data: Any, text: Callable[[], str], *, as_json: bool) -> None:
@@ -25,7 +29,7 @@ def emit(data: Any, text: Callable[[], str], *, as_json: bool) -> None:
         If the command was told to stop, and what it made of that was lost.
     """
     stop_if_interrupted()
-    _write(f"{_document(data) if as_json else text()}\n")
+    _write(f"{_document(data) if as_json else text().translate(_BUT_LINES)}\n")
 
 
 def finish() -> None:
@@ -57,6 +61,11 @@ def fail(error: PlumblineError, *, as_json: bool) -> None:
     note(f"plumbline: {error}")
 
 
+def one_line(text: str) -> str:
+    """Return a name out of the data with its control characters written out, as ``ESC`` in hex."""
+    return text.translate(_CONTROLS)
+
+
 def counted(number: int, noun: str) -> str:
     """Return a number with its noun, in the plural unless it is one."""
     return f"{number} {noun}{'' if number == 1 else 's'}"
@@ -84,10 +93,10 @@ def _cell(value: Any) -> str:
     if value is None:
         return "-"
     if isinstance(value, float):
-        return f"{value:.4g}"
+        return f"{value:.0f}" if value.is_integer() and abs(value) < _WHOLE else f"{value:.4g}"
     if isinstance(value, datetime):
         return value.isoformat(sep=" ", timespec="seconds")
-    return str(value)
+    return one_line(str(value))
 
 
 def _plain(value: Any) -> Any:

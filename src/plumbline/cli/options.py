@@ -64,7 +64,8 @@ Memory = Annotated[
     typer.Option(
         "--memory",
         metavar="SIZE",
-        help="Memory that the run may take, such as 4GB. Default: PLUMBLINE_MEMORY, else no limit.",
+        help="Memory that this may take, such as 4GB. Default: PLUMBLINE_MEMORY, else "
+        "no limit for a run, and the memory of the machine for work on data.",
         show_default=False,
     ),
 ]

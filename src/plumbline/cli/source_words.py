@@ -1,6 +1,7 @@
 """From the words of a command to the source that they name: its kind, its files, its options."""
 
 import dataclasses
+import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -67,9 +68,18 @@ def named_source(
     return made(sources[chosen], parameters, chosen), made(CleaningRules, cleaning, "rules")
 
 
-def note_how_to_say(texts: Sequence[str]) -> None:
-    """Tell how the keys of recipes that texts advise are said on the command line."""
+def note_how_to_say(texts: Sequence[str], *, fixed: Sequence[str] = ()) -> None:
+    """Tell how the keys of recipes that texts advise are said on the command line.
+
+    Parameters
+    ----------
+    texts : what advises them.
+    fixed : keys that the command does not take, as the data set has them already.
+    """
     for key in dict.fromkeys(key for text in texts for key in _ADVICE.findall(text)):
+        if key in fixed:
+            console.note(f"`{key}: …` is said where the data set is made: plumbline ingest")
+            continue
         console.note(_HOW_TO_SAY.get(key, f"`{key}: …` is said here as --option {key}=…"))
 
 
@@ -113,6 +123,8 @@ def _refuse_files(kind: str, source: type, files: list[str]) -> None:
 
 def _kind_of(files: list[str]) -> str:
     """Return the source that reads files, told by their endings and names."""
+    from plumbline.lake.source import find_files
+
     if not files:
         raise ParameterError(
             "name files, or a source across a network: --source ccxt or --source sql"
@@ -120,6 +132,7 @@ def _kind_of(files: list[str]) -> str:
     problems: list[str] = []
     found = {name: _kind_of_one(name, problems) for file in files for name in _names_of(file)}
     if problems:
+        find_files([file for file in files if not _is_folder(file)], Path())  # what is not there
         raise ParameterError("\n".join(problems))
     kinds = sorted(set(found.values()))
     if len(kinds) == 1:
@@ -140,6 +153,10 @@ def _names_of(file: str) -> list[str]:
         return [file]
 
 
+def _is_folder(file: str) -> bool:
+    return os.path.isdir(file)  # noqa: PTH112  # of a path, one that may not be looked at raises
+
+
 def _kind_of_one(file: str, problems: list[str]) -> str:
     """Return the source of a file; append why it cannot be told."""
     from plumbline.lake.archive_source import ArchiveSource, stem_of
@@ -147,7 +164,7 @@ def _kind_of_one(file: str, problems: list[str]) -> str:
     from plumbline.stages.validation import made
 
     name = Path(file).name.lower()
-    if Path(file).is_dir():
+    if _is_folder(file):
         problems.append(
             f"{file!r} is a folder; give a pattern such as '{file}/*.csv', or say what it holds: "
             "--source binance, mark_price, funding, yahoo or arrow"

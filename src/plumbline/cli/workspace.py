@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from plumbline.api import RECIPE, Options
@@ -14,8 +15,15 @@ from plumbline.core.sizes import bytes_of
 from plumbline.engine.project import Project, open_project
 from plumbline.engine.retries import Retries
 from plumbline.lake.prepared import Progress
-from plumbline.stages.recipe import load_recipe, recipes_in
+from plumbline.lake.room import Room
+from plumbline.stages.recipe import Recipe, load_recipe, recipes_in
 from plumbline.stages.workspace import Workspace, prepare
+
+
+def roomy(project: Project, memory: str | None) -> Project:
+    """Return a project whose work on data keeps to ``--memory``, and tells what it expects."""
+    limit = None if memory is None else bytes_of("--memory", memory)
+    return replace(project, room=Room(limit, console.note))
 
 
 def find_project(project: Path | None, near: Path | None = None) -> Project:
@@ -33,6 +41,21 @@ def find_project(project: Path | None, near: Path | None = None) -> Project:
     return open_project(near)
 
 
+def find_recipe(
+    recipe: Path | None, project: Path | None, overrides: Sequence[str] | None
+) -> tuple[Recipe, Project]:
+    """Load a recipe, that of the project if none is named, and open its project."""
+    if recipe is None:
+        opened = find_project(project)
+        recipe = opened.root / RECIPE
+        if not recipe.is_file():
+            raise ParameterError(
+                f"name a recipe: {recipe} does not exist; {recipes_in(opened.root)}"
+            )
+    loaded = load_recipe(recipe, overrides or ())
+    return loaded, find_project(project, loaded.base)
+
+
 def find_workspace(
     recipe: Path | None,
     project: Path | None,
@@ -43,16 +66,9 @@ def find_workspace(
     as_of: str | None = None,
 ) -> Workspace:
     """Load a recipe and look at its data; the last two as for :func:`prepare`."""
-    if recipe is None:
-        opened = find_project(project)
-        recipe = opened.root / RECIPE
-        if not recipe.is_file():
-            raise ParameterError(
-                f"name a recipe: {recipe} does not exist; {recipes_in(opened.root)}"
-            )
-    loaded = load_recipe(recipe, overrides or ())
-    opened = find_project(project, loaded.base)
-    return prepare(loaded, project=opened, reading=reading, or_last_read=or_last_read, as_of=as_of)
+    loaded, opened = find_recipe(recipe, project, overrides)
+    found = roomy(opened, None)
+    return prepare(loaded, project=found, reading=reading, or_last_read=or_last_read, as_of=as_of)
 
 
 def retries_of(attempts: int | None, time_limit: float | None) -> Retries:

@@ -16,6 +16,7 @@
   * BookError            portfolios, trades, flows or instruments that cannot be used, every
                          problem listed; also a ValueError
   * RecipeError          a recipe that cannot be run, every problem listed; also a ValueError
+  * ExportError          a data set that cannot be written in the form of another library
   * ProjectError         no project here, or one that this version cannot open
   * StaleVersionError    a data set that another process has changed meanwhile
   * CorruptEntryError    a stored file whose bits differ from its digest
@@ -149,6 +150,10 @@ class BookError(_ProblemsError, ValueError):
 
 class ProjectError(PlumblineError):
     """No project here, or one that this version cannot open."""
+
+
+class ExportError(PlumblineError):
+    """A data set cannot be written in the form of another library; it says what refused."""
 
 
 class StaleVersionError(PlumblineError):

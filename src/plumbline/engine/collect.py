@@ -3,6 +3,7 @@
 import fcntl
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 from datetime import timedelta
 from pathlib import Path
 
@@ -31,20 +32,32 @@ def collect_garbage(project: Project, keeping: Keeping, *, dry_run: bool = False
     project : which.
     keeping : what stays.
     dry_run : whether nothing is touched, and only told.
+
+    Raises
+    ------
+    ProjectError
+        If the project was moved to another database since it was opened; nothing is touched.
     """
     objects = project.engine.cache.objects.root
     cleared = clear_results(project.database, objects, keeping, dry_run=dry_run)
     known = {file.path for file in cleared.files}
-    orphans = states_of(unnamed_segments(project.lake))
-    loose = [*orphans, *half_written(project.store), *_of_reports(project)]
-    others = [file for file in dict.fromkeys(loose) if file.path not in known]
+    loose = dict.fromkeys([*half_written(project.store), *_of_reports(project)])
     grace = keeping.grace_seconds
-    gone = remove_old(others, grace, dry_run=dry_run)
+    gone = _unnamed(project, grace, dry_run=dry_run)
+    gone += remove_old((f for f in loose if f.path not in known), grace, dry_run=dry_run)
     folders = left_over_folders(project.store)
     gone += remove_old(folders, grace, dry_run=dry_run, remove=remove_folder)
     if keeping.older_than is not None:
         gone += _old_portions(kept_portions(project.lake), keeping.older_than, dry_run=dry_run)
     return Cleared(cleared.results, cleared.files, tuple(gone))
+
+
+def _unnamed(project: Project, grace_seconds: float, *, dry_run: bool) -> list[File]:
+    """Remove the segments that nothing names, while nobody can come to name one."""
+    turn = nullcontext() if dry_run else project.database.removing()
+    with turn:
+        found = states_of(unnamed_segments(project.lake))
+        return remove_old(found, grace_seconds, dry_run=dry_run)
 
 
 def _old_portions(folders: Sequence[Path], age: timedelta, *, dry_run: bool) -> list[File]:

@@ -110,14 +110,20 @@ def clear_results(
     objects : folder of the files.
     keeping : what stays.
     dry_run : whether nothing is touched, and only told.
+
+    Raises
+    ------
+    ProjectError
+        If the project was moved to another database; nothing is touched.
     """
     files = list(_stored_files(objects))
     sizes = {file.path.name: file.n_bytes for file in files}
     with database.read() as connection:
         kept, dropped = _split(connection, sizes, keeping)
-    if dropped and not dry_run:
-        with database.begin() as connection:  # what was used meanwhile stays
-            kept, dropped = _split(connection, sizes, keeping)
+    if not dry_run:
+        with database.removing() as connection:
+            if dropped:  # what was used meanwhile stays
+                kept, dropped = _split(connection, sizes, keeping)
             if dropped:
                 gone = delete(Artefact).where(Artefact.key == bindparam("this"))
                 connection.execute(gone, [{"this": key} for key in dropped])

@@ -37,6 +37,7 @@ class Syntax:
     references: tuple[str, ...]
 
 
+@lru_cache(maxsize=1024)  # the projects of a process share most of their files
 def parse(source: bytes, path: Path) -> Syntax:
     """Read a source file; of a compiled extension the bytes are digested.
 

@@ -27,7 +27,15 @@ from plumbline.ledger.place import (
     write_record,
 )
 from plumbline.ledger.queries import present_states
-from plumbline.ledger.transfer import Copied, Progress, clear_tables, copy_tables, rows_in
+from plumbline.ledger.transfer import (
+    Copied,
+    Progress,
+    clear_tables,
+    copy_tables,
+    refuse_unknown_tables,
+    rows_in,
+    table_names,
+)
 
 _ARRIVING = f".{FILE}-arriving"
 
@@ -58,10 +66,15 @@ def move_project(project: Project, to: Address | None, told: Progress) -> tuple[
     place = None
     if to is not None:
         place = Place(with_password(to), new_project() if here is None else here.project)
-    with _target(project, place) as target, project.database.begin() as source:
+    with _target(project, place) as target, _moving(project) as source:
         _refuse_running(source)
+        refuse_unknown_tables(source)
+        with target.read() as arriving:  # before tables are made there, or brought up to date
+            _require_ours(arriving, source, project, target.url)
+        target.create_tables()
         with target.begin() as arriving:
-            _require_empty(arriving, source, project, target.url)
+            _require_ours(arriving, source, project, target.url)
+            clear_tables(arriving)
             copied = copy_tables(source, arriving, told)
             if place is not None:
                 arriving.execute(insert(ProjectMark), [_mark_of(project, place)])
@@ -71,11 +84,27 @@ def move_project(project: Project, to: Address | None, told: Progress) -> tuple[
 
 
 @contextmanager
+def _moving(project: Project) -> Iterator[Connection]:
+    """Open the transaction that retires the old database, the last to be committed.
+
+    A file that cannot be, as on a full disk, is the project's database still.
+    """
+    was_a_file = False
+    try:
+        with project.database.begin() as source:
+            was_a_file = read_place(project.store) is None
+            yield source
+    except BaseException:
+        if was_a_file and read_place(project.store) is not None:
+            (project.store / RECORD).unlink()
+            sync_folder(project.store)
+        raise
+
+
+@contextmanager
 def _target(project: Project, place: Place | None) -> Iterator[Database]:
     if place is not None:
-        target = open_database(place.address)
-        target.create_tables()
-        yield target
+        yield open_database(place.address)
         return
     path = project.store / _ARRIVING
     file = project.store / FILE
@@ -87,9 +116,7 @@ def _target(project: Project, place: Place | None) -> Iterator[Database]:
     try:
         for leftover in path.parent.glob(f"{_ARRIVING}*"):  # of a move that was cut short
             leftover.unlink()
-        target = open_database(path)
-        target.create_tables()
-        yield target
+        yield open_database(path)
     finally:
         path.unlink(missing_ok=True)
 
@@ -103,9 +130,10 @@ def _refuse_running(source: Connection) -> None:
         )
 
 
-def _require_empty(arriving: Connection, source: Connection, project: Project, url: str) -> None:
+def _require_ours(arriving: Connection, source: Connection, project: Project, url: str) -> None:
     """Refuse a database that holds something, unless a move of this project left it there."""
-    mark = arriving.execute(select(ProjectMark.place)).scalar()
+    has_mark = ProjectMark.__tablename__ in table_names(arriving)
+    mark = arriving.scalar(select(ProjectMark.place)) if has_mark else None
     if mark == _name_of(project):
         lost = set(arriving.scalars(select(Run.id))) - set(source.scalars(select(Run.id)))
         if lost:
@@ -113,7 +141,6 @@ def _require_empty(arriving: Connection, source: Connection, project: Project, u
                 f"{url} holds {len(lost)} runs that this project lacks, such as {min(lost)}: it is "
                 "no copy of it; name an empty schema by ?schema=NAME"
             )
-        clear_tables(arriving)
     elif mark is not None or rows_in(arriving):
         whose = "rows" if mark is None else f"the project of {mark}"
         raise ProjectError(f"{url} holds {whose}; name an empty schema by ?schema=NAME")

@@ -1,6 +1,6 @@
 """A project: a folder whose ``.plumbline`` holds the lake, the cache and the ledger."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, final
@@ -14,6 +14,7 @@ from plumbline.engine.objects import ObjectStore
 from plumbline.engine.root import STORE, project_root, projects_below
 from plumbline.engine.run import Engine
 from plumbline.lake.durable import make_folder, sync_folder, write_durably
+from plumbline.lake.room import Room
 from plumbline.ledger.database import START_AGAIN, Database, open_database
 from plumbline.ledger.place import FILE, choose_place, open_place, read_place, take_place
 from plumbline.ledger.session import Ledger
@@ -34,10 +35,12 @@ class Project:
     ----------
     root : the folder; paths in recipes start from the recipe's own folder, not from here.
     database : lake catalogue, cache index and ledger, in one, so that they commit together.
+    room : memory that work on the lake may take, and who is told what it is expected to take.
     """
 
     root: Path
     database: Database
+    room: Room = field(default_factory=Room, compare=False, repr=False)
 
     @property
     def store(self) -> Path:
@@ -54,13 +57,14 @@ class Project:
         """Return the lake, for reading."""
         from plumbline.lake.opening import open_lake
 
-        return open_lake(self.store, self.database)
+        return open_lake(self.store, self.database).within(self.room)
 
     def lake_for(self, source: "Source") -> "Lake":
         """Return the lake for ingesting a source: data sets are keyed by the code that reads it."""
         from plumbline.lake.opening import open_lake
 
-        return open_lake(self.store, self.database, self.codes.of_ingest(source))
+        code = self.codes.of_ingest(source)
+        return open_lake(self.store, self.database, code).within(self.room)
 
     @cached_property
     def engine(self) -> Engine:

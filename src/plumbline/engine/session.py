@@ -13,6 +13,7 @@ from plumbline.core.errors import (
     PlumblineError,
     StageError,
 )
+from plumbline.core.memory import process_bytes
 from plumbline.engine.blocks import Task
 from plumbline.engine.books import Books, artefact_of, lineage_of
 from plumbline.engine.cache import Cache, Entry
@@ -20,7 +21,6 @@ from plumbline.engine.code_digest import CodeDigests
 from plumbline.engine.executor import Executor, Pool
 from plumbline.engine.expectation import Expected
 from plumbline.engine.fitting import Footing, fitted
-from plumbline.engine.memory import process_bytes
 from plumbline.engine.objects import names_in
 from plumbline.engine.observer import LogObserver, Observer
 from plumbline.engine.plan import Decision, Plan, Planner, State

@@ -20,9 +20,9 @@ from plumbline.core.errors import (
     place_of,
 )
 from plumbline.core.logs import log_ids
+from plumbline.core.memory import PeakMeter
 from plumbline.core.panel import Panel, concat_assets, concat_bars
 from plumbline.engine.blocks import Block, Selection
-from plumbline.engine.memory import PeakMeter
 from plumbline.engine.objects import Manifest, ObjectStore, Stored
 from plumbline.engine.pipeline import PanelReader
 from plumbline.engine.stage import Scan, Stage, Step, Tables, Value

@@ -7,7 +7,9 @@ the files lie and when they were written: numba compiles again what lies elsewhe
 """
 
 import hashlib
+import os
 import shutil
+from contextlib import suppress
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -37,9 +39,11 @@ def kernel_digest() -> str:
 
 
 def cache_folder() -> Path:
-    """Return the folder of the kernels as their source is; it exists."""
+    """Return the folder of the kernels as their source is; it exists, and counts as just used."""
     folder = kernel_cache_dir() / kernel_digest()
     folder.mkdir(parents=True, exist_ok=True)
+    with suppress(OSError):  # one that cannot be written is read all the same
+        os.utime(folder)
     return folder
 
 

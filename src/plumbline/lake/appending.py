@@ -16,6 +16,7 @@ from plumbline.lake.differences import stored_rows
 from plumbline.lake.extension import Base, arranged_rows, extend, only_adds
 from plumbline.lake.fingerprint import describe, ingest_key, noted_rules, refuse_moved_files
 from plumbline.lake.ingesting import Request, commit, fetched_request, numbered
+from plumbline.lake.peaks import of_extension, of_reading
 from plumbline.lake.prepared import (
     Ingested,
     PreparedDataset,
@@ -58,6 +59,7 @@ def behind(store: Store, ingest: "Ingest", request: Request) -> "Made | None":
     base = base_of(store, dataset, ingest.quality)
     how = (request.rules, Calendar(*request.grid))
     findings: list[pl.DataFrame] = []
+    store.room.require(of_reading(request.name, request.source, request.base))
     try:
         frames = _read(request, findings)
         new = arranged_rows(frames, how, findings)
@@ -96,6 +98,7 @@ def _appended(store: Store, request: Request, *, corrects: bool) -> Ingested:
     listing = store.source_listing(source, base)
     how = (request.rules, Calendar(*request.grid))
     findings: list[pl.DataFrame] = []
+    store.room.require(of_reading(request.name, source, base))
     frames = _read(request, findings)
     note = describe(source, base, listing, request.rules)
     key = ingest_key(listing.digest, source, request.rules, request.grid, store.code)
@@ -104,6 +107,7 @@ def _appended(store: Store, request: Request, *, corrects: bool) -> Ingested:
         refuse_moved_files(listing)
         for _ in range(_ATTEMPTS):
             there = _newest(store, request.name)
+            store.room.require(of_extension(there.dataset, new["bar_close"]))
             try:
                 made = extend(there, new, findings, how, corrects=corrects)
             except StaleVersionError as error:

@@ -9,6 +9,7 @@ from plumbline.lake.dataset import Dataset
 from plumbline.lake.differences import stored_rows
 from plumbline.lake.numbering import row_numbers
 from plumbline.lake.parts import make_parts
+from plumbline.lake.peaks import of_compaction
 from plumbline.lake.prepared import Progress
 from plumbline.lake.segments import segment_path, write_segments
 from plumbline.lake.store import Store
@@ -49,6 +50,7 @@ def compact(store: Store, dataset: Dataset, progress: Progress) -> Compacted:
     held = store.held([part.part_id for part in dataset.parts], whole=False)
     n_before = sum(len(files) for files in held.values())
     split = [part for part in dataset.parts if len(held[part.part_id]) > 1]
+    store.room.require(of_compaction(dataset, split))
     read = stored_rows(store, dataset)
     n_left = 0
     for done, part in enumerate(split):

@@ -1,8 +1,19 @@
 """What a file holds that was taken for another kind, told by its first bytes."""
 
 import codecs
+import os
+from pathlib import Path
 
 _GZIP, _ZIP, _PARQUET = b"\x1f\x8b", b"PK\x03\x04", b"PAR1"
+
+
+def as_polars_reads(path: Path) -> Path | bytes:
+    """Return a file as polars takes it: its path, or its bytes if the path is no UTF-8 text."""
+    try:
+        os.fspath(path).encode()
+    except UnicodeEncodeError:
+        return path.read_bytes()
+    return path
 
 
 def why_no_text(head: bytes) -> str:

@@ -217,19 +217,18 @@ def _width_problems(lines: _Lines, mark: str, name: str, wanted: tuple[int, bool
     width, is_said = wanted
     rule = f"the header has {width}" if is_said else f"a line has {width}"
     wrong = np.flatnonzero(lines.cells != width)
-    advice = ""
-    if (lines.cells[wrong] > width).any():
-        advice = f'; a cell that holds {mark!r} stands in quotes, as "1{mark}5"'
+    too_many = f'; a cell that holds {mark!r} stands in quotes, as "1{mark}5"'
+    advice = np.where(lines.cells > width, too_many, "")
     if (
         wrong.size > max(_FEW, (lines.cells.size + 1) // 2)
         and np.unique(lines.cells[wrong]).size == 1
     ):
         first = wrong[0]
         count = f"{wrong.size} of {lines.cells.size} lines, such as line {lines.line[first]},"
-        fault = f" have {lines.cells[first]} cells; {rule}{advice}"
+        fault = f" have {lines.cells[first]} cells; {rule}{advice[first]}"
         return [FileProblem(f"{name}: ", count, fault)]
     shown = [
-        f"{name}, line {lines.line[i]}: {lines.cells[i]} cells, {rule}{advice}"
+        f"{name}, line {lines.line[i]}: {lines.cells[i]} cells, {rule}{advice[i]}"
         for i in wrong[:_SHOWN]
     ]
     if wrong.size > _SHOWN:

@@ -1,16 +1,20 @@
 """A dataset as a Delta Lake table, for readers that know nothing of ours."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from plumbline.core.errors import MissingExtraError, ParameterError
+from plumbline.core.errors import ExportError, MissingExtraError, ParameterError
 from plumbline.lake.dataset import Dataset
 from plumbline.lake.differences import stored_rows
+from plumbline.lake.peaks import of_export
 from plumbline.lake.prepared import Progress
 from plumbline.lake.store import Store
 
 _ID = "plumbline.dataset_id"
+_COLOUR = r"\x1b\[[0-9;]*m"
+_TRACE = r"\n +\d+: .*"
 
 
 def export_delta(store: Store, dataset: Dataset, folder: Path, progress: Progress) -> int | None:
@@ -33,16 +37,35 @@ def export_delta(store: Store, dataset: Dataset, folder: Path, progress: Progres
         If the folder holds something that is no Delta table.
     MissingExtraError
         If the library is not installed.
+    ExportError
+        If the folder cannot be read or written as a Delta table.
 
     Notes
     -----
     Cost: reading and writing all rows, a part at a time.
     """
     try:
-        from deltalake import CommitProperties, DeltaTable, write_deltalake
+        from deltalake.exceptions import DeltaError
     except ImportError as error:
         raise MissingExtraError("deltalake", "delta") from error
+    try:
+        return _exported(store, dataset, folder, progress)
+    except (DeltaError, OSError) as error:
+        raise ExportError(
+            f"{folder} cannot be written as a Delta table: {_first_lines(error)}; see that it is a "
+            "folder that can be written and has room, or name another"
+        ) from error
+
+
+def _first_lines(error: Exception) -> str:
+    """Return what a message says before the frames of the library, as one line without colours."""
+    plain = re.sub(_TRACE, "", re.sub(_COLOUR, "", str(error)), flags=re.DOTALL)
+    return " ".join(plain.replace("↳", " ").split())
+
+
+def _exported(store: Store, dataset: Dataset, folder: Path, progress: Progress) -> int | None:
     import pyarrow as pa
+    from deltalake import CommitProperties, DeltaTable, write_deltalake
 
     is_table = DeltaTable.is_deltatable(str(folder))
     if not is_table and folder.exists() and not _is_free(folder):
@@ -51,6 +74,7 @@ def export_delta(store: Store, dataset: Dataset, folder: Path, progress: Progres
         )
     if is_table and _holds(DeltaTable(str(folder)), dataset.dataset_id):
         return None
+    store.room.require(of_export(dataset))
     fields = [pa.field(name, pa.float64()) for name in dataset.fields]
     keys = [pa.field("bar_close", pa.timestamp("us", "UTC")), pa.field("asset", pa.string())]
     schema = pa.schema([*keys, *fields])

@@ -121,10 +121,12 @@ def _prepared(store: Store, request: Request) -> PreparedDataset:
     known = _recall(store, request.name, key)
     if known is not None:
         return PreparedDataset(known[0], note, key, known[1], None)
+    from plumbline.lake.peaks import of_reading
     from plumbline.lake.preparation import read_clean
 
     made = _extended(store, request, listing)
     if made is None:
+        store.room.require(of_reading(request.name, source, base))
         progress = named(request.progress, request.name)
         made = read_clean(source, base, Calendar(*grid), rules, progress)
     refuse_moved_files(listing)

@@ -145,11 +145,14 @@ def _whole_numbers(table: RawTable, column: str, problems: list[str]) -> pl.Seri
 
 
 def _numbers(table: RawTable, column: str, problems: list[str]) -> pl.Series:
-    before = len(problems)
-    numbers = to_floats(table, column, problems)
-    if len(problems) == before:
-        what = "is no finite number; no cell of a kline may be empty"
-        problems.extend(table.cell_problems(column, (~numbers.is_finite()).to_numpy(), what))
+    inexact: list[str] = []
+    numbers = to_floats(table, column, inexact)
+    is_odd = ~numbers.is_finite()  # what is no number as well, which came out as NaN
+    if is_odd.any():
+        what = "is no finite number such as 1234.5; no cell of a kline may be empty"
+        problems.extend(table.cell_problems(column, is_odd.to_numpy(), what))
+    else:
+        problems.extend(inexact)
     return numbers
 
 

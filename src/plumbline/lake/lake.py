@@ -16,6 +16,7 @@ from plumbline.lake.cleaning_rules import CleaningRules
 from plumbline.lake.dataset import Dataset
 from plumbline.lake.ingesting import Request
 from plumbline.lake.prepared import Ingested, PreparedDataset, Progress, named, report_of
+from plumbline.lake.room import Room
 from plumbline.lake.selection import names_in, refuse_wrong
 from plumbline.lake.source import Source
 from plumbline.lake.store import Store
@@ -38,6 +39,8 @@ class Lake:
         the first ingest then makes in ``root``.
     code : digest of the code that reads and cleans, if the caller knows it. What a source gave
         under another code is not taken for what it gives under this one.
+    room : memory that work on the lake may take; default: what ``PLUMBLINE_MEMORY`` says, else the
+        memory of the machine. Work that would take more is refused before it starts.
 
     Examples
     --------
@@ -55,8 +58,16 @@ class Lake:
            [11.]])
     """
 
-    def __init__(self, root: Path, database: Database | None, code: str = "") -> None:
-        self.store = Store(root, database, code)
+    def __init__(
+        self, root: Path, database: Database | None, code: str = "", room: Room | None = None
+    ) -> None:
+        self.store = Store(root, database, code, room)
+
+    def within(self, room: Room) -> "Lake":
+        """Return the same lake, whose work keeps to another limit of memory."""
+        found = Lake(self.root, None)
+        found.store = self.store.within(room)
+        return found
 
     def __repr__(self) -> str:
         return f"Lake({str(self.root)!r})"
@@ -272,6 +283,7 @@ class Lake:
         Cost: reading and joining the parts that they do not share.
         """
         from plumbline.lake.differences import differences, prepared_rows, stored_rows
+        from plumbline.lake.peaks import of_difference
 
         before = self._dataset_of(a)
         if isinstance(b, PreparedDataset):
@@ -279,6 +291,7 @@ class Lake:
         else:
             after = self._dataset_of(b)
             read = stored_rows(self.store, after)
+        self.store.room.require(of_difference(before, after))
         return differences(before, after, stored_rows(self.store, before), read)
 
     def compact(self, dataset: Dataset | str, progress: Progress | None = None) -> "Compacted":
@@ -354,6 +367,7 @@ class Lake:
             If a segment's bytes differ from its digest.
         """
         from plumbline.lake.panels import load_panel
+        from plumbline.lake.peaks import of_panel
 
         bars = {"first_bar": first_bar, "last_bar": last_bar}
         refuse_wrong(dataset, {"fields": fields, "assets": assets}, bars)
@@ -362,6 +376,7 @@ class Lake:
         chosen = found.assets if assets is None else tuple(sorted(set(names_in(assets))))
         found.require(names, chosen)
         span = found.span(first_bar, last_bar)
+        self.store.room.require(of_panel(found, len(names), len(chosen), span))
         return load_panel(self.store.paths(found, span), found, names, chosen, span)
 
     def scan(self, dataset: Dataset | str) -> "polars.LazyFrame":

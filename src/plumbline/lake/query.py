@@ -21,6 +21,16 @@ from plumbline.lake.calls import PassingError
 from plumbline.lake.remote_source import Fetch
 
 PORTION_ROWS = 50_000
+_MAY_PASS = ("locked", "connect", "closed", "timeout", "terminat")
+_REFUSED = (  # what servers say who were reached and will say it again
+    "password",
+    "authentication",
+    "pg_hba.conf",
+    "access denied",
+    "permission denied",
+    "does not exist",
+    "unknown database",
+)
 _READ_ONLY = {  # dialect -> what makes the transaction that begins one that can only read
     "sqlite": "PRAGMA query_only = ON",
     "postgresql": "SET TRANSACTION READ ONLY",
@@ -126,11 +136,16 @@ def _column(name: str, values: Sequence[Any]) -> pl.Series:
 
 
 def _may_pass(error: DBAPIError) -> bool:
-    """Return whether a refusal may pass: a lost connection, a lock, and no fault of the query."""
+    """Return whether a refusal may pass: a lost connection, a lock, and no fault of the query.
+
+    Nor a wrong user, password or database: asked again and again, some servers lock a user out.
+    """
+    said = str(error.orig).lower()
+    if any(word in said for word in _REFUSED):
+        return False
     if error.connection_invalidated or isinstance(error, InterfaceError):
         return True
-    said = str(error.orig).lower()
-    return any(word in said for word in ("locked", "connect", "closed", "timeout", "terminat"))
+    return any(word in said for word in _MAY_PASS)
 
 
 def _said(error: Exception, url: URL) -> str:

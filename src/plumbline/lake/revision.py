@@ -8,7 +8,7 @@ made missing.
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import final
 
 import polars as pl
@@ -21,9 +21,12 @@ from plumbline.lake.row_rules import drop_unsaid, refuse_other_values
 
 _KEYS = ("asset", "bar_close")
 LOW, HIGH, FIRST, LAST, CONTEXT = "=low", "=high", "=first", "=last", "=context"  # no fields
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NEIGHBOURS = 2  # rows on either side: one that is judged anew, and the one that it is judged by
-NEVER, EVER = (
-    pl.lit(datetime(*day)).cast(pl.Datetime("us", "UTC"))  # noqa: DTZ001  # the cast adds the zone
+NEVER, EVER = (  # as whole numbers: a literal time starts threads, which an import must not
+    pl.lit((datetime(*day, tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1), dtype=pl.Int64).cast(
+        pl.Datetime("us", "UTC")
+    )
     for day in ((1, 1, 1), (9999, 12, 31))
 )
 _JUDGED = (
@@ -221,7 +224,10 @@ def revise(
     earlier = quality.join(reach, on="asset", how="left", maintain_order="left").filter(
         ~(pl.col("rule").is_in(_JUDGED) & _is_within()).fill_null(value=False)
     )
-    return Revision(rows, report([earlier.select(*SCHEMA), *found, _within(report(told), reach)]))
+    joined = report([earlier.select(*SCHEMA), *found, _within(report(told), reach)])
+    is_empty = pl.col("rule") == "empty_bar"
+    again = is_empty & ~pl.struct("rule", "asset", "bar_close").is_first_distinct()
+    return Revision(rows, joined.filter(~again))
 
 
 def _merged(

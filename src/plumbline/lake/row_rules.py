@@ -11,7 +11,7 @@ from plumbline.core.errors import SourceError
 from plumbline.lake.quality import finding
 
 _KEYS = ("asset", "bar_close")
-_LISTED = 1000
+_LISTED = 100  # bars that conflict; the others are counted
 _CORRECTING = (
     "; to take the new values in place of those that are there, say so: corrects=True, or --correct"
 )

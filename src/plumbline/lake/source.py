@@ -1,5 +1,6 @@
 """What a source is: it yields bars from somewhere and never writes."""
 
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -104,36 +105,72 @@ def find_files(paths: Iterable[str], base: Path, endings: tuple[str, ...] = ()) 
     Raises
     ------
     SourceError
-        If a name or pattern finds no file, or finds a folder or a link that leads nowhere; all
-        such are named.
+        If a name or pattern finds no file, or finds a folder or a link that leads nowhere, or if a
+        folder that may hold some cannot be looked into; all such are named.
     """
     found: set[Path] = set()
     problems: list[str] = []
     for pattern in paths:
-        if endings and (base / pattern).is_dir():
-            matches = _below(base / pattern, endings)
-            if not matches:
-                problems.append(f"the folder {pattern!r} holds no file that ends {_or(endings)}")
-        elif not _is_pattern(pattern) or (base / pattern).is_file():
-            matches = [base / pattern]
-            problems.extend(_name_problems(pattern, base))
-        else:
-            matches = _matches(pattern, base, problems)
-        found.update(matches)
+        try:
+            found.update(_found_by(pattern, base, endings, problems))
+        except OSError as error:  # a folder on the way to it
+            problems.append(f"{pattern!r} cannot be looked for: {error.strerror}")
     if problems:
         raise SourceError(f"files below {base}", problems)
     return tuple(sorted(found, key=lambda path: path_name(path, base)))
 
 
-def _below(folder: Path, endings: tuple[str, ...]) -> list[Path]:
-    """Return the files of a folder and those below it that have one of some endings."""
-    return [
-        path
-        for path in sorted(folder.rglob("*"))
-        if path.name.lower().endswith(endings)
-        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
-        and path.is_file()
-    ]
+def _found_by(
+    pattern: str, base: Path, endings: tuple[str, ...], problems: list[str]
+) -> list[Path]:
+    if endings and (base / pattern).is_dir():
+        before = len(problems)
+        matches = _below(base / pattern, base, endings, problems)
+        if not matches and len(problems) == before:
+            problems.append(f"the folder {pattern!r} holds no file that ends {_or(endings)}")
+        return matches
+    if not _is_pattern(pattern) or (base / pattern).is_file():
+        problems.extend(_name_problems(pattern, base))
+        return [base / pattern]
+    return _matches(pattern, base, problems)
+
+
+def _below(folder: Path, base: Path, endings: tuple[str, ...], problems: list[str]) -> list[Path]:
+    """Return the files of a folder and those below it that have one of some endings.
+
+    What cannot be looked into, or leads elsewhere, is a problem: files that lie there would be
+    missing without a word.
+    """
+    matches: list[Path] = []
+    unseen: list[OSError] = []
+    for place, folders, names in os.walk(folder, onerror=unseen.append):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        links = [path for name in folders if (path := Path(place, name)).is_symlink()]
+        problems.extend(
+            f"{path_name(path, base)!r} is a link to a folder, which is not followed; name the "
+            "folder beside this one, or move the link away"
+            for path in links
+        )
+        files = [
+            Path(place, name)
+            for name in sorted(names)
+            if name.lower().endswith(endings) and not name.startswith(".")
+        ]
+        matches += files
+        problems.extend(
+            f"{path_name(path, base)!r} is {_what(path)}; move it away"
+            for path in files
+            if not path.is_file()
+        )
+    problems.extend(_unseen(Path(error.filename), base, error) for error in unseen)
+    return matches
+
+
+def _unseen(folder: Path, base: Path, error: OSError) -> str:
+    return (
+        f"the folder {path_name(folder, base)!r} cannot be looked into: {error.strerror}; make it "
+        "readable, or name the folders that are meant"
+    )
 
 
 def _or(words: Sequence[str]) -> str:
@@ -161,7 +198,9 @@ def _matches(pattern: str, base: Path, problems: list[str]) -> list[Path]:
     root = Path(place.anchor) if place.is_absolute() else base
     relative = place.relative_to(place.anchor) if place.is_absolute() else place
     matches = sorted(root.glob(relative.as_posix()))
-    if not matches:
+    unseen = _unseen_by(relative.parts, root, base)
+    problems.extend(unseen)
+    if not matches and not unseen:
         problems.append(f"no file matches the pattern {pattern!r} below {base}")
     advice = "narrow the pattern or move it away"
     problems.extend(
@@ -170,6 +209,23 @@ def _matches(pattern: str, base: Path, problems: list[str]) -> list[Path]:
         if not path.is_file()
     )
     return matches
+
+
+def _unseen_by(parts: Sequence[str], root: Path, base: Path) -> list[str]:
+    """Return why folders whose names a pattern has to know cannot be looked into."""
+    folders: set[Path] = set()
+    for number, part in enumerate(parts):
+        if _is_pattern(part):
+            above = parts[: number + (part == "**")]
+            folders.update(root.glob("/".join(above)) if above else [root])
+    problems = []
+    for folder in sorted(folders):
+        try:
+            if folder.is_dir():
+                os.scandir(folder).close()
+        except OSError as error:
+            problems.append(_unseen(folder, base, error))
+    return problems
 
 
 def _name_problems(name: str, base: Path) -> list[str]:

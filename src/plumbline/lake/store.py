@@ -11,6 +11,7 @@ from plumbline.lake import catalogue, versions
 from plumbline.lake.dataset import Dataset
 from plumbline.lake.fingerprint import Listing, list_files
 from plumbline.lake.parts import part_bars
+from plumbline.lake.room import Room
 from plumbline.lake.segments import Segment, lacking, restorable, set_aside, verified_paths
 from plumbline.lake.source import Source
 from plumbline.ledger.database import Database, open_database
@@ -33,12 +34,20 @@ class Store:
     root : folder; segments lie in ``root/segments``.
     database : metadata database with the catalogue's tables; None if there is no lake yet.
     code : digest of the code that reads and cleans, if the caller knows it.
+    room : memory that work on it may take.
     """
 
-    def __init__(self, root: Path, database: Database | None, code: str = "") -> None:
+    def __init__(
+        self, root: Path, database: Database | None, code: str = "", room: Room | None = None
+    ) -> None:
         self.root = Path(root)
         self._database = database
         self.code = code
+        self.room = room or Room()
+
+    def within(self, room: Room) -> "Store":
+        """Return the same whose work keeps to another limit of memory."""
+        return Store(self.root, self._database, self.code, room)
 
     @property
     def exists(self) -> bool:

@@ -53,7 +53,7 @@ def version_as_of(connection: Connection, name: str, moment: datetime) -> int:
     Raises
     ------
     UnknownNameError
-        If there is no such name, or it meant nothing yet.
+        If there is no such name, or it meant nothing yet, or perhaps a version that was taken away.
     """
     moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
     query = select(versions.c.version, versions.c.created).where(versions.c.name == name)
@@ -61,6 +61,8 @@ def version_as_of(connection: Connection, name: str, moment: datetime) -> int:
     row = connection.execute(by_then.limit(1)).one_or_none()
     if row is not None:
         number: int = row.version
+        if moment > _utc(row.created):
+            _refuse_doubt(connection, name, moment, number)
         return number
     first = connection.execute(query.order_by(versions.c.version).limit(1)).one_or_none()
     if first is None:
@@ -68,6 +70,22 @@ def version_as_of(connection: Connection, name: str, moment: datetime) -> int:
     raise UnknownNameError(
         f"dataset {name!r} meant nothing at {moment:%Y-%m-%dT%H:%M:%SZ}: version {first.version}, "
         f"the first that is kept, was made at {_utc(first.created):%Y-%m-%dT%H:%M:%SZ}"
+    )
+
+
+def _refuse_doubt(connection: Connection, name: str, moment: datetime, number: int) -> None:
+    """Refuse a time between two versions of which those in between were taken away.
+
+    When they were made is not known any more: the name may have meant one of them.
+    """
+    later = (versions.c.name == name) & (versions.c.version > number)
+    kept: int | None = connection.scalar(select(func.min(versions.c.version)).where(later))
+    if kept is None or kept == number + 1:
+        return
+    gone = f"{number + 1}" if kept == number + 2 else f"{number + 1} … {kept - 1}"
+    raise UnknownNameError(
+        f"what dataset {name!r} meant at {moment:%Y-%m-%dT%H:%M:%SZ} is not known: version {number}"
+        f", or {gone}, taken away since; say which, such as version {number} or {kept}"
     )
 
 

@@ -84,6 +84,22 @@ class Database:
             yield connection
 
     @contextmanager
+    def removing(self) -> Iterator[Connection]:
+        """Open a transaction that writes, in which files that no row names may be removed.
+
+        Nobody names one meanwhile.
+
+        Raises
+        ------
+        ProjectError
+            If the project has another database since this one was opened: rows there may name them.
+        """
+        with self.begin() as connection:
+            if not self.is_on_server:  # a schema that was left has no table of this name more
+                sqlite.refuse_moved(connection)
+            yield connection
+
+    @contextmanager
     def read(self) -> Iterator[Connection]:
         """Open a connection for reading; each statement sees what is committed by then."""
         with self._connection() as connection:

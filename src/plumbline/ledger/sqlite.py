@@ -10,10 +10,13 @@ from urllib.parse import quote
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.pool import NullPool
 
+from plumbline.core.errors import ProjectError
+
 TURN = "BEGIN IMMEDIATE"
 """The statement by which a transaction that writes begins: it waits for the others."""
 _BUSY_SECONDS = 60.0
 _LOOK = "SELECT count(*) FROM sqlite_master"
+_REFUSALS = f"{_LOOK} WHERE type = 'trigger' AND name = 'refuse_runs'"
 
 
 def sqlite_engine(url: str, *, is_read_only: bool) -> Engine:
@@ -71,15 +74,30 @@ def refuse_writes(connection: Connection, reason: str) -> None:
             )
 
 
+def refuse_moved(connection: Connection) -> None:
+    """Refuse a file whose tables refuse changes, since the project has another database.
+
+    Raises
+    ------
+    ProjectError
+        If it is one.
+    """
+    if connection.exec_driver_sql(_REFUSALS).scalar_one():
+        raise ProjectError(
+            "the project was moved to another database, which this process does not know: open "
+            "the project again, and give the command again"
+        )
+
+
 def is_retired(path: Path) -> bool:
     """Return whether a file refuses new rows and nobody has it open with pages in its log."""
     log = path.with_name(f"{path.name}-wal")
     if log.exists() and log.stat().st_size:
         return False
-    query = "SELECT count(*) FROM sqlite_master WHERE type = 'trigger' AND name = 'refuse_runs'"
-    connection = sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True)
+    place = f"file:{quote(str(path))}?immutable=1"  # which needs no room for a log on a full disk
+    connection = sqlite3.connect(place, uri=True)
     try:
-        return bool(connection.execute(query).fetchone()[0])
+        return bool(connection.execute(_REFUSALS).fetchone()[0])
     except sqlite3.DatabaseError:  # it is none
         return False
     finally:

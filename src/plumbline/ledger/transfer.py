@@ -47,15 +47,9 @@ def copy_tables(source: Connection, target: Connection, told: Progress) -> list[
     Raises
     ------
     ProjectError
-        If the source holds tables that are not known here, or other rows arrived than were sent.
+        If other rows arrived than were sent.
     """
     tables = [t for t in Base.metadata.sorted_tables if t.name != ProjectMark.__tablename__]
-    unknown = table_names(source) - set(Base.metadata.tables) - {_NUMBERS}
-    if unknown:
-        raise ProjectError(
-            f"the database holds tables that are none of Plumbline's: {', '.join(sorted(unknown))}"
-            "; move or drop them first"
-        )
     copied = []
     for table in tables:
         sent = _Sum()
@@ -74,6 +68,22 @@ def copy_tables(source: Connection, target: Connection, told: Progress) -> list[
             )
         copied.append(Copied(table.name, sent.n_rows, f"{sent.total:032x}"))
     return copied
+
+
+def refuse_unknown_tables(source: Connection) -> None:
+    """Refuse a database with tables that are not known here: their rows would stay behind.
+
+    Raises
+    ------
+    ProjectError
+        If there are such; they are named.
+    """
+    unknown = table_names(source) - set(Base.metadata.tables) - {_NUMBERS}
+    if unknown:
+        raise ProjectError(
+            f"the database holds tables that are none of Plumbline's: {', '.join(sorted(unknown))}"
+            "; move or drop them first"
+        )
 
 
 def table_names(connection: Connection) -> set[str]:

@@ -20,6 +20,7 @@ from plumbline.engine.project import Project, open_project
 from plumbline.lake.dataset import Dataset
 from plumbline.lake.prepared import PreparedDataset, Progress
 from plumbline.lake.remote_source import RemoteSource
+from plumbline.lake.room import Room
 from plumbline.stages.kind import DataSpec
 from plumbline.stages.recipe import Recipe, load_recipe, overrides_argument
 
@@ -146,7 +147,7 @@ class Workspace:
 
         Versions on two calendars have no bars in common: see :meth:`regridded`.
         """
-        lake = self.project.lake
+        lake = self.project.lake.within(Room(self.project.room.limit))
         found = {}
         for name, (before, dataset) in self._versions().items():
             if before.dataset_id != dataset.dataset_id and before.grid == dataset.grid:

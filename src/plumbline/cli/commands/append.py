@@ -5,7 +5,14 @@ from typing import Annotated
 
 import typer
 
-from plumbline.cli.options import AsJson, ProjectFolder, SourceFiles, SourceKind, SourceOptions
+from plumbline.cli.options import (
+    AsJson,
+    Memory,
+    ProjectFolder,
+    SourceFiles,
+    SourceKind,
+    SourceOptions,
+)
 from plumbline.core.errors import SourceError
 
 
@@ -20,6 +27,7 @@ def command(
             "--correct", help="Let other values of bars that are there take the place of those."
         ),
     ] = False,
+    memory: Memory = None,
     project: ProjectFolder = None,
     as_json: AsJson = False,
 ) -> None:
@@ -32,17 +40,17 @@ def command(
     from plumbline.cli.ingested_text import tell_ingested
     from plumbline.cli.progress import progress
     from plumbline.cli.source_words import named_source, note_how_to_say
-    from plumbline.cli.workspace import find_project
+    from plumbline.cli.workspace import find_project, roomy
 
     reader, _ = named_source(files, source, options)
-    opened = find_project(project)
+    opened = roomy(find_project(project), memory)
     with progress(quiet=as_json) as watcher:
         try:
             done = opened.lake_for(reader).append(
                 name, reader, corrects=correct, base=Path.cwd(), progress=watcher.step
             )
         except SourceError as error:
-            note_how_to_say(error.problems)
+            note_how_to_say(error.problems, fixed=("calendar", "conflicts"))
             raise
     opened.codes.save()
     tell_ingested(done, as_json=as_json)

@@ -7,7 +7,7 @@ import typer
 from typer.core import TyperGroup
 
 from plumbline.cli import console
-from plumbline.cli.options import AsJson, AsOf, ProjectFolder
+from plumbline.cli.options import AsJson, AsOf, Memory, ProjectFolder
 from plumbline.core.errors import ParameterError
 
 if TYPE_CHECKING:
@@ -120,6 +120,7 @@ def diff(
     name: Name,
     a: Annotated[int | None, typer.Argument(min=1, help="Default: the version before B.")] = None,
     b: Annotated[int | None, typer.Argument(min=1, help="Default: the newest version.")] = None,
+    memory: Memory = None,
     project: ProjectFolder = None,
     as_json: AsJson = False,
 ) -> None:
@@ -128,10 +129,10 @@ def diff(
     With --json all of them; as text the first, and the extent of what was added.
     """
     from plumbline.cli.difference_text import difference_lines
-    from plumbline.cli.workspace import find_project
+    from plumbline.cli.workspace import find_project, roomy
     from plumbline.lake.differences import summary
 
-    lake = find_project(project).lake
+    lake = roomy(find_project(project), memory).lake
     after = lake.dataset(name, b)
     if a is None and after.version < 2:
         raise ParameterError(f"{name} has no version before this one to compare it with")
@@ -149,15 +150,17 @@ def diff(
 
 
 @group.command()
-def compact(name: Name, project: ProjectFolder = None, as_json: AsJson = False) -> None:
+def compact(
+    name: Name, memory: Memory = None, project: ProjectFolder = None, as_json: AsJson = False
+) -> None:
     """Write the parts of a data set that lie in several files as one each. No id changes.
 
     Files that earlier versions hold stay; those that nothing names any more go with `plumbline gc`.
     """
     from plumbline.cli.progress import progress
-    from plumbline.cli.workspace import find_project
+    from plumbline.cli.workspace import find_project, roomy
 
-    lake = find_project(project).lake
+    lake = roomy(find_project(project), memory).lake
     with progress(quiet=as_json) as watcher:
         done = lake.compact(name, watcher.step)
     text = (
@@ -188,6 +191,7 @@ def resample(
             "Prices and volumes are known.",
         ),
     ] = None,
+    memory: Memory = None,
     project: ProjectFolder = None,
     as_json: AsJson = False,
 ) -> None:
@@ -196,7 +200,7 @@ def resample(
     A coarse bar is there if all its bars are there; it is labelled by its close.
     """
     from plumbline.cli.progress import progress
-    from plumbline.cli.workspace import find_project
+    from plumbline.cli.workspace import find_project, roomy
     from plumbline.core.calendar import ALWAYS_OPEN, grid_of
 
     wrong = [word for word in how or () if not all(word.partition("="))]
@@ -205,7 +209,7 @@ def resample(
     ways = {word.partition("=")[0]: word.partition("=")[2] for word in how or ()}
     grids = {target: grid_of(target) for target in to}
     ends = {t: grid[1] if grid[0] == ALWAYS_OPEN else grid[0] for t, grid in grids.items()}
-    lake = find_project(project).lake
+    lake = roomy(find_project(project), memory).lake
     dataset = lake.dataset(name)
     targets = {f"{dataset.name}.{ends[target]}": target for target in to}
     with progress(quiet=as_json) as watcher:
@@ -233,6 +237,7 @@ def export(
     ],
     version: Version = None,
     as_of: AsOf = None,
+    memory: Memory = None,
     project: ProjectFolder = None,
     as_json: AsJson = False,
 ) -> None:
@@ -241,9 +246,9 @@ def export(
     The table is made if it is not there; nothing is written if it holds this content already.
     """
     from plumbline.cli.progress import progress
-    from plumbline.cli.workspace import find_project
+    from plumbline.cli.workspace import find_project, roomy
 
-    lake = find_project(project).lake
+    lake = roomy(find_project(project), memory).lake
     dataset = lake.dataset(name, version, as_of)
     with progress(quiet=as_json) as watcher:
         number = lake.export_delta(dataset, delta, watcher.step)
@@ -290,7 +295,9 @@ def _short(row: dict[str, Any]) -> dict[str, Any]:
 
 def _text(shown: dict[str, Any]) -> str:
     assets = shown["assets"]
-    names = ", ".join(assets[:12]) + (f" … ({len(assets)} in all)" if len(assets) > 12 else "")
+    names = ", ".join(map(console.one_line, assets[:12])) + (
+        f" … ({len(assets)} in all)" if len(assets) > 12 else ""
+    )
     lines = [
         f"{shown['name']} version {shown['version']}",
         f"id      {shown['dataset_id']}",

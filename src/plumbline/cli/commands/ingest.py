@@ -6,7 +6,14 @@ from typing import Annotated
 import typer
 
 from plumbline.cli import console
-from plumbline.cli.options import AsJson, ProjectFolder, SourceFiles, SourceKind, SourceOptions
+from plumbline.cli.options import (
+    AsJson,
+    Memory,
+    ProjectFolder,
+    SourceFiles,
+    SourceKind,
+    SourceOptions,
+)
 from plumbline.core.errors import SourceError
 
 
@@ -23,6 +30,7 @@ def command(
         list[str] | None,
         typer.Option("--rule", metavar="KEY=VALUE", help="Cleaning rule, such as ohlc=missing."),
     ] = None,
+    memory: Memory = None,
     project: ProjectFolder = None,
     as_json: AsJson = False,
 ) -> None:
@@ -35,11 +43,11 @@ def command(
     from plumbline.cli.ingested_text import tell_ingested
     from plumbline.cli.progress import progress
     from plumbline.cli.source_words import named_source, note_how_to_say
-    from plumbline.cli.workspace import find_project
+    from plumbline.cli.workspace import find_project, roomy
     from plumbline.core.calendar import ALWAYS_OPEN
 
     reader, cleaning = named_source(files, source, options, rules)
-    opened = find_project(project)
+    opened = roomy(find_project(project), memory)
     if calendar is None:
         calendar = ALWAYS_OPEN
         console.note(f"calendar {calendar} is assumed; for another say --calendar, such as XNYS")

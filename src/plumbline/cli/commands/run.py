@@ -65,8 +65,9 @@ def command(
     from plumbline.api import run_workspace
     from plumbline.cli.progress import progress
     from plumbline.cli.study_text import before_run, print_summary
-    from plumbline.cli.workspace import find_workspace, retries_of, run_options
+    from plumbline.cli.workspace import find_recipe, retries_of, roomy, run_options
     from plumbline.report.publish import publish
+    from plumbline.stages.workspace import prepare
 
     if only is not None and profile is None:
         raise ParameterError(f"--only {only} goes with --profile FILE alone")
@@ -82,7 +83,9 @@ def command(
         if profile is not None:
             options = replace(options, profile=str(profile))
             options.make_executor()  # refuses what does not go together before data are read
-        workspace = find_workspace(recipe, project, overrides, watcher.step, as_of=as_of)
+        loaded, opened = find_recipe(recipe, project, overrides)
+        opened = roomy(opened, memory)
+        workspace = prepare(loaded, project=opened, reading=watcher.step, as_of=as_of)
         before_run(workspace)
         if only is not None and profile is not None:
             _profile_node(workspace, only, profile, as_json=as_json)

@@ -22,9 +22,9 @@ from plumbline.core.errors import (
     WorkerLostError,
 )
 from plumbline.core.logs import configure_logs
+from plumbline.core.memory import kills_for_memory, machine_bytes
 from plumbline.core.sizes import shown_bytes
 from plumbline.engine.executor import Executor, Pool
-from plumbline.engine.memory import kills_for_memory, machine_bytes
 from plumbline.engine.work import ALONE, Outcome, Work, perform
 
 _PR_SET_PDEATHSIG = 1

@@ -68,7 +68,7 @@ class Arrow(TableSource):
 def _frame(path: Path, name: str, problems: list[str]) -> "polars.DataFrame | None":
     import polars as pl
 
-    from plumbline.lake.content import why_no_parquet
+    from plumbline.lake.content import as_polars_reads, why_no_parquet
 
     head = b""
     try:
@@ -81,7 +81,7 @@ def _frame(path: Path, name: str, problems: list[str]) -> "polars.DataFrame | No
         if head.startswith(_OLD):
             problems.append(f"{name}: holds feather of version 1; write it again, as version 2")
             return None
-        return pl.read_parquet(path, glob=False, hive_partitioning=False)
+        return pl.read_parquet(as_polars_reads(path), glob=False, hive_partitioning=False)
     except (OSError, pl.exceptions.PolarsError) as error:
         why = f"it {other}" if (other := why_no_parquet(head)) else error
         problems.append(f"{name}: cannot be read as Parquet or Arrow: {why}")

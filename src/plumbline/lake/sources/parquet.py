@@ -29,14 +29,14 @@ class Parquet(TableSource):
         """Return the columns of one file as typed there; see :meth:`TableSource.table`."""
         import polars as pl
 
-        from plumbline.lake.content import why_no_parquet
+        from plumbline.lake.content import as_polars_reads, why_no_parquet
         from plumbline.lake.raw_table import RawTable
 
         head = b""
         try:
             with path.open("rb") as file:
                 head = file.read(_HEAD_BYTES)
-            return RawTable(name, pl.read_parquet(path, glob=False))
+            return RawTable(name, pl.read_parquet(as_polars_reads(path), glob=False))
         except (OSError, pl.exceptions.PolarsError) as error:
             why = f"it {other}" if (other := why_no_parquet(head)) else error
             problems.append(f"{name}: cannot be read as Parquet: {why}")
