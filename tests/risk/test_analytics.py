@@ -1,14 +1,17 @@
 """Figures of portfolios are those of plain loops over positions and of statsmodels."""
 
 import numpy as np
+import pandas as pd
 import polars as pl
 import pytest
 import statsmodels.api as sm
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 
 from plumbline.risk.analytic import all_analytics, analytics
+from plumbline.risk.analytics.sector import Sector
 from plumbline.risk.market import Market
-from plumbline.risk.measure import measure
+from plumbline.risk.measurement import measure
+from tests.oracles.alikeness import alikeness_of
 from tests.oracles.ridge import ridge_of_window
 from tests.oracles.series_risk import tails_of, volatility_of
 from tests.risk.made_books import CALENDAR, FIRST, made_book
@@ -180,6 +183,89 @@ def test_volatility_and_tails_are_those_of_the_weighted_returns(measured):
     assert n_checked > 3
 
 
+def test_concentration_and_sectors_are_those_of_the_weights(measured):
+    _, book, _, result = measured
+    for _, row, weights, gross, _ in cells(measured):
+        shares = np.array(sorted(map(abs, weights.values()), reverse=True))
+        if not shares.sum():
+            assert row["herfindahl"] is None
+            continue
+        shares = shares / shares.sum()
+        assert_allclose(row["herfindahl"], (shares**2).sum(), rtol=1e-12)
+        assert_allclose(row["effective_positions"], 1 / (shares**2).sum(), rtol=1e-12)
+        assert_allclose(row["top_3"], shares[:3].sum(), rtol=1e-12)
+        assert_allclose(row["top_10"], 1.0, rtol=1e-12)
+        assert_allclose(row["sector_coverage"], sum(map(abs, weights.values())) / gross)
+    assert set(result.sectors["sector"]) == {"unknown"}
+    joined = result.sectors.join(result.snapshots, on=["portfolio", "date"])
+    assert_allclose(joined["long"], joined["long_right"] / joined["equity"], rtol=1e-9, atol=1e-12)
+    assert_allclose(joined["gross"], joined["long"] - joined["short"], rtol=1e-12)
+    assert joined["tilt"].is_null().all()
+    named = book.instruments.with_columns(
+        sector=pl.Series(["x", "y", None, "x", "y"][: book.instruments.height])
+    )
+    kinds = {"sector": Sector({"x": 0.5, "z": 0.25})}
+    market, _, days, _ = measured
+    again = measure(
+        replace(book, instruments=named),
+        market,
+        dates=[market.dates[days[1]].item()],
+        analytics=kinds,
+    )
+    own = again.sectors.filter(portfolio=again.sectors["portfolio"][0])
+    assert set(own["sector"]) >= {"x", "z"}
+    assert own.filter(sector="z").select("net", "tilt").row(0) == (0.0, -0.25)
+
+
+def test_correlations_are_those_of_pandas_and_lapack(measured):
+    market = measured[0]
+    n_checked = 0
+    for day, row, weights, gross, _ in cells(measured):
+        own = slice(day - 89, day + 1)
+        known = [
+            s for s in weights if np.isfinite(market.returns[market.place[s], own]).sum() >= 54
+        ]
+        if not known:
+            assert row["effective_bets"] is None
+            continue
+        frame = pd.DataFrame({s: market.returns[market.place[s], own] for s in known})
+        matrix = frame.corr(min_periods=54).to_numpy()
+        if np.isnan(matrix).any() or np.linalg.eigvalsh(matrix).min() < 0:
+            continue
+        n_checked += 1
+        vector = np.array([weights[s] for s in known])
+        wanted = alikeness_of(vector, frame.std().to_numpy(), matrix)
+        names = {
+            "correlation_mean": "mean",
+            "correlation_weighted": "weighted_mean",
+            "diversification_ratio": "diversification",
+            "effective_bets": "effective_bets",
+        }
+        for name, figure in names.items():
+            value = np.nan if row[name] is None else row[name]
+            assert_allclose(value, wanted[figure], rtol=1e-9, err_msg=name)
+        assert_allclose(row["correlation_coverage"], wanted["covered"] / gross, rtol=1e-12)
+    assert n_checked > 5
+
+
+def test_pairs_are_given_once_a_date_for_all_that_is_held(measured):
+    market, _, days, result = measured
+    assert result.correlations["date"].to_list() == [market.dates[d].item() for d in days]
+    for day, row in zip(days, result.correlations.iter_rows(named=True), strict=True):
+        date = market.dates[day].item()
+        held = result.exposures.filter((pl.col("date") == date) & (pl.col("quantity") != 0))
+        symbols = sorted(held["symbol"].unique())
+        assert row["symbols"] == symbols
+        own = slice(day - 89, day + 1)
+        frame = pd.DataFrame({s: market.returns[market.place[s], own] for s in symbols})
+        wanted = frame.corr(min_periods=54).to_numpy()[np.triu_indices(len(symbols), 1)]
+        found = np.array([np.nan if v is None else v for v in row["pairs"]])
+        assert_allclose(found, wanted, rtol=1e-6)
+        present = frame.notna().to_numpy().astype(int)
+        counts = (present.T @ present)[np.triu_indices(len(symbols), 1)]
+        assert_array_equal(row["n_obs"], counts)
+
+
 def test_realised_beta_is_that_of_the_portfolios_own_returns(measured):
     market, book, _, _ = measured
     result = measure(book, market, analytics=["beta_realised"])
@@ -216,7 +302,7 @@ def test_what_comes_later_changes_no_figure(measured):
 
 def test_portfolios_have_the_same_bits_in_any_blocks_and_beside_any_others(measured, monkeypatch):
     market, book, days, result = measured
-    monkeypatch.setattr("plumbline.risk.measure.BLOCK", 5)
+    monkeypatch.setattr("plumbline.risk.measurement.BLOCK", 5)
     again = measure(book, market, dates=[market.dates[d].item() for d in days])
     for name in ("snapshots", "exposures", "measures"):
         assert getattr(again, name).equals(getattr(result, name)), name

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
-from plumbline.risk.measure import measure
+from plumbline.risk.measurement import measure
 from tests.oracles.portfolio import keep
 from tests.risk.made_books import made_book, made_market
 

@@ -51,7 +51,10 @@ def test_sensitivities_are_slopes_of_the_value(is_call, strike):
 
     def value(**changes):
         moved = replace(
-            base, **{k: getattr(base, k) + v for k, v in changes.items() if k != "volatility"}
+            base,
+            **{
+                k: np.asarray(getattr(base, k) + v) for k, v in changes.items() if k != "volatility"
+            },
         )
         return greeks(moved, volatility + changes.get("volatility", 0.0)).value[0]
 

@@ -11,7 +11,7 @@ from numpy.testing import assert_allclose
 from plumbline.core.errors import BookError, ParameterError
 from plumbline.risk.book import Book
 from plumbline.risk.market import Market
-from plumbline.risk.measure import RiskOptions, measure
+from plumbline.risk.measurement import RiskOptions, measure
 from plumbline.risk.options import Contracts, greeks
 from tests.risk.made_books import CALENDAR, FIRST
 

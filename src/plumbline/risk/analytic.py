@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any, ClassVar, Final, final
 
 import numpy as np
+import polars as pl
 from jaxtyping import Bool, Float, Int
 
 from plumbline.core.plugin import Plugin, Room
@@ -124,6 +125,11 @@ class Analytic(Plugin, ABC):
     def prepare(self, days: MarketDays) -> Prepared:
         """Return what does not depend on portfolios, as arrays."""
         del days
+        return {}
+
+    def shared_tables(self, prepared: Prepared, days: MarketDays) -> Mapping[str, pl.DataFrame]:
+        """Return tables that belong to no portfolio."""
+        del prepared, days
         return {}
 
     @abstractmethod

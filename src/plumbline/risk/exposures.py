@@ -51,16 +51,25 @@ class Exposures:
         return np.asarray(sizes / self.positive_equity)
 
     @cached_property
-    def weights(self) -> Weights:
-        """Return the weights of what is measured, each symbol of a portfolio once."""
-        weight = np.where(self.is_measured, self.exposure, 0.0) / self.positive_equity[self.owner]
+    def dollars(self) -> Weights:
+        """Return the exposures of what is measured in currency, each symbol of a portfolio once."""
+        exposure = np.where(self.is_measured, self.exposure, 0.0)
         key = self.owner * (int(self.symbol.max(initial=0)) + 1) + self.symbol
         order = np.argsort(key, kind="stable")
         firsts = np.flatnonzero(np.diff(key[order], prepend=-1))
-        merged = segment_sums(weight[order], np.append(firsts, key.size))
+        merged = segment_sums(exposure[order], np.append(firsts, key.size))
         owner = self.owner[order][firsts]
         start = np.searchsorted(owner, np.arange(self.start.size))
-        return Weights(start, self.symbol[order][firsts], merged, self.gross)
+        sizes = segment_sums(np.abs(self.exposure), self.start)
+        return Weights(start, self.symbol[order][firsts], merged, sizes)
+
+    @cached_property
+    def weights(self) -> Weights:
+        """Return the weights of what is measured, each symbol of a portfolio once."""
+        dollars = self.dollars
+        owner = np.repeat(np.arange(self.start.size - 1), np.diff(dollars.start))
+        weight = dollars.weight / self.positive_equity[owner]
+        return dollars._replace(weight=weight, gross=self.gross)
 
 
 def expose(

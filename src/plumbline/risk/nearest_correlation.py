@@ -50,5 +50,5 @@ def nearest_correlation(
         near = projected.copy()
         np.fill_diagonal(near, 1.0)
         if np.linalg.norm(near - before) <= _CLOSE * np.linalg.norm(near):
-            return near
+            return np.asarray(near)
     raise ParameterError(f"no nearest matrix of correlations was found in {_STEPS} steps")

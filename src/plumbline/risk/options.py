@@ -97,7 +97,8 @@ def greeks(contracts: Contracts, volatility: Array) -> Greeks:
     d1 = np.where(
         width > 0, d1, np.where(spot > strike, np.inf, np.where(spot < strike, -np.inf, 0))
     )
-    d1 = np.where(np.isnan(width + spot + strike), np.nan, d1)
+    is_known = ~np.isnan(width + spot + strike)
+    d1 = np.where(is_known, d1, np.nan)
     d2 = d1 - width
     density = np.exp(-d1 * d1 / 2) / np.sqrt(2 * np.pi)
     share, exercise = ndtr(sign * d1), ndtr(sign * d2)
@@ -106,14 +107,17 @@ def greeks(contracts: Contracts, volatility: Array) -> Greeks:
     carry = np.exp(-c.dividend_yield * c.years)
     decay = np.where(is_wide, spot * density * volatility * volatility / (2 * root), 0.0)
     yearly = -decay - sign * c.rate * strike * exercise + sign * c.dividend_yield * spot * share
-    return Greeks(
-        value=sign * (spot * share - strike * exercise),
-        delta=sign * carry * share,
-        gamma=np.where(is_wide, carry * density / (c.spot * root), 0.0),
-        vega=spot * density * np.sqrt(c.years) / 100,
-        theta=np.where(c.years > 0, yearly, 0.0) / DAYS_A_YEAR,
-        rho=sign * c.years * strike * exercise / 100,
-    )
+    found = {
+        "value": sign * (spot * share - strike * exercise),
+        "delta": sign * carry * share,
+        "gamma": np.where(
+            is_wide, carry * density / (c.spot * root), np.where(is_known, 0.0, np.nan)
+        ),
+        "vega": spot * density * np.sqrt(c.years) / 100,
+        "theta": np.where(c.years > 0, yearly, 0.0) / DAYS_A_YEAR,
+        "rho": sign * c.years * strike * exercise / 100,
+    }
+    return Greeks(**{name: np.asarray(figure) for name, figure in found.items()})
 
 
 def implied_volatility(contracts: Contracts, price: Array) -> Array:

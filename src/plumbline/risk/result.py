@@ -10,6 +10,7 @@ from jaxtyping import Int
 
 from plumbline.kernels.position_accounting import Holdings
 from plumbline.risk.analytic import Analytic, Measures
+from plumbline.risk.correlation_table import CORRELATIONS
 from plumbline.risk.equity import Equity
 from plumbline.risk.exposures import Exposures
 from plumbline.risk.performance import Performance
@@ -21,6 +22,12 @@ FAILURES: Final = {
     "date": pl.Date(),
     "analytic": pl.String(),
     "reason": pl.String(),
+}
+SECTORS: Final = {
+    "portfolio": pl.String(),
+    "date": pl.Date(),
+    "sector": pl.String(),
+    **dict.fromkeys(("net", "long", "short", "gross", "tilt"), pl.Float64()),
 }
 _EQUITY: Final = (
     *("long", "short", "gross", "net", "cash", "equity", "leverage", "carried"),
@@ -60,15 +67,17 @@ class RiskResult:
     exposures : a row a portfolio, date and symbol that is held or was traded.
     measures : a row a portfolio and date: the figures of all analytics, each with the coverage and
         the observations of its analytic.
-    correlations, stress : further tables; without rows where no analytic gives them.
+    sectors : a row a portfolio, date and sector: net, long, short and gross weight, tilt.
+    correlations : a row a date: the symbols that are held, the correlations of their pairs and the
+        observations of each: the upper triangle, row by row.
     failures : ``portfolio date analytic reason``; null means all.
     """
 
     snapshots: pl.DataFrame
     exposures: pl.DataFrame
     measures: pl.DataFrame
+    sectors: pl.DataFrame
     correlations: pl.DataFrame
-    stress: pl.DataFrame
     failures: pl.DataFrame
 
 
@@ -81,20 +90,44 @@ def result_of(
     blocks: Sequence[Block],
     dates: np.ndarray,
     kinds: Mapping[str, Analytic],
+    shared: Mapping[str, pl.DataFrame],
     failures: Sequence[Mapping[str, Any]],
 ) -> RiskResult:
-    """Return the frames of all blocks."""
-    empty = pl.DataFrame()
+    """Return the frames of all blocks.
+
+    Parameters
+    ----------
+    blocks : at least one.
+    dates : that they were measured on.
+    kinds : analytics by name.
+    shared : tables that belong to no portfolio.
+    failures : of analytics on all portfolios.
+    """
     return RiskResult(
-        snapshots=pl.concat([_snapshots(block, dates) for block in blocks]) if blocks else empty,
-        exposures=pl.concat([_exposures(block, dates) for block in blocks]) if blocks else empty,
-        measures=pl.concat([_measures(block, dates, kinds) for block in blocks])
-        if blocks
-        else empty,
-        correlations=empty,
-        stress=empty,
+        snapshots=pl.concat([_snapshots(block, dates) for block in blocks]),
+        exposures=pl.concat([_exposures(block, dates) for block in blocks]),
+        measures=pl.concat([_measures(block, dates, kinds) for block in blocks]),
+        sectors=pl.concat([_sectors(block, dates) for block in blocks]),
+        correlations=shared.get("correlations", pl.DataFrame(schema=CORRELATIONS)),
         failures=pl.DataFrame(list(failures), schema=FAILURES),
     )
+
+
+def _sectors(block: Block, dates: np.ndarray) -> pl.DataFrame:
+    """Return the rows of sectors that an analytic of the block gave."""
+    frames = [pl.DataFrame(schema=SECTORS)]
+    names = pl.Series(list(block.names), dtype=pl.String)
+    for measures in block.measures.values():
+        table = measures.tables.get("sectors")
+        if table is not None:
+            columns = [
+                names.gather(pl.Series(table["portfolio"])).alias("portfolio"),
+                pl.Series("date", dates[table["date"]].astype("datetime64[D]")),
+                pl.Series("sector", list(table["sector"]), dtype=pl.String),
+                *(_column(name, table[name]) for name in list(SECTORS)[3:]),
+            ]
+            frames.append(pl.DataFrame(columns))
+    return pl.concat(frames)
 
 
 def _keys(names: Sequence[str], dates: np.ndarray) -> dict[str, pl.Series]:

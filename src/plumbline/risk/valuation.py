@@ -143,8 +143,8 @@ def _with_symbols(market: Market, symbols: list[str]) -> Market:
     order = np.argsort(np.array(joined, dtype=object), kind="stable")
     shape = (len(lacking), market.dates.size)
 
-    def extended(table: Table, value: float) -> Table:
-        return np.vstack([table, np.full(shape, value)])[order]
+    def extended(table: np.ndarray, value: float) -> np.ndarray:
+        return np.asarray(np.vstack([table, np.full(shape, value)])[order])
 
     return replace(
         market,

@@ -1,9 +1,11 @@
 """How alike holdings move: correlations of pairs, diversification, effective bets."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, final
 
 import numpy as np
+import polars as pl
 
 from plumbline.core.parameters import refuse, require_kinds
 from plumbline.kernels.pair_correlation import pair_correlation
@@ -14,6 +16,7 @@ from plumbline.kernels.portfolio_correlation import (
     portfolio_correlation,
 )
 from plumbline.risk.analytic import Analytic, MarketDays, Measures, PortfolioDays, Prepared
+from plumbline.risk.correlation_table import CORRELATIONS
 from plumbline.risk.nearest_correlation import nearest_correlation
 
 
@@ -83,6 +86,18 @@ class Correlation(Analytic):
             dates.append({"rows": rows, "date": Date(pairs, deviation), "counts": counts})
         return {"dates": dates}
 
+    def shared_tables(self, prepared: Prepared, days: MarketDays) -> Mapping[str, pl.DataFrame]:
+        """Return the symbols, pairs and observations of each date."""
+        symbols = np.array(days.market.symbols, dtype=object)
+        known = prepared["dates"]
+        rows = {
+            "date": days.market.dates[days.days].astype("datetime64[D]"),
+            "symbols": [symbols[own["rows"]].tolist() for own in known],
+            "pairs": [pl.Series(own["date"].pairs).fill_nan(None) for own in known],
+            "n_obs": [pl.Series(own["counts"]) for own in known],
+        }
+        return {"correlations": pl.DataFrame(rows, schema=CORRELATIONS)}
+
     def compute(self, prepared: Prepared, portfolios: PortfolioDays) -> Measures:
         """Return the figures of some portfolios."""
         weights = portfolios.weights
@@ -108,7 +123,7 @@ class Correlation(Analytic):
 def _mend(
     found: Alikeness, start: np.ndarray, place: np.ndarray, weight: np.ndarray, date: Date
 ) -> None:
-    """Give the portfolios whose matrix no returns have their figures on the nearest that some have."""
+    """Measure portfolios whose matrix no returns have on the nearest that some have."""
     for p in np.flatnonzero(found.is_indefinite):
         own = slice(start[p], start[p + 1])
         kept, matrix = held_matrix(place[own], weight[own], date)

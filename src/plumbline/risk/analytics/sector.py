@@ -76,7 +76,7 @@ class Sector(Analytic):
             else net * np.nan
         )
         p, d, g = np.nonzero(
-            (gross != 0) | (~np.isnan(benchmark) & (weights.gross > 0)[:, :, None])
+            (gross > 0) | (~np.isnan(benchmark) & (weights.gross > 0)[:, :, None])
         )
         table = {
             "portfolio": p,

@@ -116,7 +116,10 @@ def measure(
     starts = range(0, book.portfolios.height, BLOCK)
     with ThreadPoolExecutor(chosen.threads) as threads:
         blocks = list(threads.map(lambda first: work.block(first, first + BLOCK), starts))
-    return result_of(blocks, market.dates[days], kinds, failures)
+    shared: dict[str, pl.DataFrame] = {}
+    for name, known in prepared.items():
+        shared |= kinds[name].shared_tables(known, view)
+    return result_of(blocks, market.dates[days], kinds, shared, failures)
 
 
 @final
