@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
-from plumbline.kernels.series_volatility import Volatility, series_volatility
+from plumbline.kernels.series_volatility import SeriesVolatility, series_volatility
 from tests.oracles.series_risk import volatility_of
 
 
@@ -28,7 +28,7 @@ def test_figures_are_those_of_textbooks(seed, scale, gaps):
     found = series_volatility(series)
     for i, days in enumerate(series):
         wanted = volatility_of(days)
-        for name in Volatility._fields:
+        for name in SeriesVolatility._fields:
             assert_allclose(getattr(found, name)[i], wanted[name], rtol=1e-8, err_msg=name)
 
 
@@ -38,5 +38,5 @@ def test_a_still_series_has_no_volatility_and_an_empty_one_no_figure():
     found = series_volatility(series)
     assert (found.month[0], found.year[0], found.decayed[0], found.forecast[0]) == (0, 0, 0, 0)
     assert np.isnan(found.trend[0])
-    assert all(np.isnan(getattr(found, name)[1]) for name in Volatility._fields[:-1])
+    assert all(np.isnan(getattr(found, name)[1]) for name in SeriesVolatility._fields[:-1])
     assert found.n_obs.tolist() == [252, 0]

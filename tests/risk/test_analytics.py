@@ -1,5 +1,7 @@
 """Figures of portfolios are those of plain loops over positions and of statsmodels."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import polars as pl

@@ -9,9 +9,11 @@ import pytest
 from numpy.testing import assert_allclose
 
 from plumbline.core.errors import BookError, ParameterError
+from plumbline.core.panel import Panel
 from plumbline.risk.book import Book
 from plumbline.risk.market import Market
-from plumbline.risk.measurement import RiskOptions, measure
+from plumbline.risk.market import market_of as market_of_panel
+from plumbline.risk.measurement import measure
 from plumbline.risk.options import Contracts, greeks
 from tests.risk.made_books import CALENDAR, FIRST
 
@@ -181,7 +183,7 @@ def test_prices_are_taken_from_tables_and_refused_if_no_market_has_them():
     rows = measure(book, good, analytics=[]).snapshots
     assert rows["equity"].to_list() == [1000.0, 1002.0, 1005.0]
     with pytest.raises(ParameterError, match="hold splits and dividends already"):
-        measure(book, good, analytics=[], options=RiskOptions(is_adjusted=True))
+        market_of_panel(Panel.from_frame(good, calendar="XNYS"), CALENDAR, is_adjusted=True)
 
 
 def test_dates_and_trades_outside_the_prices_are_named():

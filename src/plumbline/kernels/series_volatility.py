@@ -1,4 +1,4 @@
-"""Volatility of many short series, each seen from its last day."""
+"""SeriesVolatility of many short series, each seen from its last day."""
 
 from typing import NamedTuple
 
@@ -15,7 +15,7 @@ _LEAST = 0.6  # share of a window's days that must be there
 _DECAY = 0.94
 
 
-class Volatility(NamedTuple):
+class SeriesVolatility(NamedTuple):
     """Volatilities of a day, not annualised; NaN where there are too few days.
 
     Parameters
@@ -38,7 +38,7 @@ class Volatility(NamedTuple):
     n_obs: Int[np.ndarray, " series"]
 
 
-def series_volatility(series: Float[np.ndarray, "series days"]) -> Volatility:
+def series_volatility(series: Float[np.ndarray, "series days"]) -> SeriesVolatility:
     """Measure the volatility of each series at its last day.
 
     Parameters
@@ -58,14 +58,14 @@ def series_volatility(series: Float[np.ndarray, "series days"]) -> Volatility:
     Econometrics 7 (2009) 174-196. J. P. Morgan/Reuters, "RiskMetrics technical document" (1996).
     """
     n = series.shape[0]
-    figures = {name: np.full(n, np.nan) for name in Volatility._fields}
-    out = Volatility(**figures | {"n_obs": np.zeros(n, dtype=np.int64)})
+    figures = {name: np.full(n, np.nan) for name in SeriesVolatility._fields}
+    out = SeriesVolatility(**figures | {"n_obs": np.zeros(n, dtype=np.int64)})
     _measure(series, out)
     return out
 
 
 @compiled
-def _measure(series: Float[np.ndarray, "series days"], out: Volatility) -> None:
+def _measure(series: Float[np.ndarray, "series days"], out: SeriesVolatility) -> None:
     squares = np.empty(HAR_DAYS)
     weekly, monthly = np.empty(HAR_DAYS), np.empty(HAR_DAYS)
     rolled = np.empty((2, YEAR))

@@ -9,6 +9,7 @@ import polars as pl
 
 from plumbline.core.calendar import Calendar
 from plumbline.core.errors import BookError
+from plumbline.core.parameters import require_kinds
 from plumbline.risk.book_columns import CASH_FLOWS, INSTRUMENTS, PORTFOLIOS, TRADES
 from plumbline.risk.book_rules import rule_problems
 from plumbline.risk.book_tables import ROW, BookTable, read_table
@@ -19,6 +20,24 @@ TABLES: Final = {
     "cash_flows": CASH_FLOWS,
     "instruments": INSTRUMENTS,
 }
+
+
+@final
+@dataclass(frozen=True)
+class Conventions:
+    """How a book is kept.
+
+    Parameters
+    ----------
+    by_lots : gains are realised from the oldest lots; default: at average cost.
+    risk_free : continuously compounded rate a year that options are discounted by.
+    """
+
+    by_lots: bool = False
+    risk_free: float = 0.0
+
+    def __post_init__(self) -> None:
+        require_kinds(self)
 
 
 @final
@@ -34,13 +53,15 @@ class Book:
     cash_flows : sorted by portfolio and date; ``amount kind``.
     instruments : sorted by ``symbol``; ``class multiplier sector underlying strike expiry right``.
     calendar : of the sessions.
+    conventions : how it is kept.
     """
 
     portfolios: pl.DataFrame = field(repr=False)
     trades: pl.DataFrame = field(repr=False)
     cash_flows: pl.DataFrame = field(repr=False)
     instruments: pl.DataFrame = field(repr=False)
-    calendar: Calendar = Calendar("XNYS")  # noqa: RUF009  # frozen
+    calendar: Calendar = field(default_factory=lambda: Calendar("XNYS"))
+    conventions: Conventions = Conventions()
 
     @classmethod
     def from_frames(

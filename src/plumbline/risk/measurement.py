@@ -36,29 +36,8 @@ from plumbline.risk.valuation import Valuation, value_symbols
 BLOCK: Final = 64
 """Portfolios that are measured together; none of their bits depends on it."""
 BLOCK_LINES: Final = 2048
-""" Lines whose holdings are looked at together."""
-
-
-@final
-@dataclass(frozen=True)
-class RiskOptions:
-    """Conventions of a measurement.
-
-    Parameters
-    ----------
-    benchmark, rates : symbols of the market and of long bonds.
-    risk_free : continuously compounded rate a year, for options.
-    by_lots : gains are realised from the oldest lots; default: at average cost.
-    is_adjusted : whether closes are adjusted for splits and dividends.
-    threads : blocks of portfolios that are measured beside each other.
-    """
-
-    benchmark: str = "SPY"
-    rates: str = "TLT"
-    risk_free: float = 0.0
-    by_lots: bool = False
-    is_adjusted: bool = False
-    threads: int = 2
+"""Lines whose holdings are looked at together."""
+_THREADS: Final = 4  # kernels give up the interpreter's lock
 
 
 def measure(
@@ -69,7 +48,6 @@ def measure(
     analytics: str | Sequence[str] | Mapping[str, Analytic] = "all",
     benchmark: str = "SPY",
     rates: str = "TLT",
-    options: RiskOptions | None = None,
 ) -> RiskResult:
     """Value and measure all portfolios of a book on some dates.
 
@@ -77,11 +55,11 @@ def measure(
     ----------
     book : portfolios, trades, flows, instruments.
     prices : ``close``, and ``split`` and ``dividend`` if there are any, of all symbols that are
-        held and that analytics read: a panel, or a long table of ``symbol`` and ``date``.
+        held and that analytics read: a panel, a long table of ``symbol`` and ``date``, or a
+        :class:`~plumbline.risk.market.Market`, which also says whether closes are adjusted.
     dates : sessions; default: all of the prices on which a portfolio is open.
     analytics : ``all``, names of :data:`plumbline.risk.analytic.analytics`, or analytics by name.
     benchmark, rates : symbols of the market and of long bonds.
-    options : further conventions; its benchmark and rates give way to those above.
 
     Returns
     -------
@@ -95,12 +73,11 @@ def measure(
     ParameterError
         If a date is no session of the prices, or there is no analytic of a name.
     """
-    chosen = options or RiskOptions()
-    market = _market(prices, book, is_adjusted=chosen.is_adjusted)
+    market = _market(prices, book)
     kinds = _analytics(analytics, {"benchmark": benchmark, "rates": rates})
     days = _sessions(dates, market, book)
     _refuse_outside(book, market)
-    valuation = value_symbols(market, book.instruments, book.trades, chosen.risk_free)
+    valuation = value_symbols(market, book.instruments, book.trades, book.conventions.risk_free)
     view = MarketDays(
         valuation.market, days, _held(book, valuation, days), _sectors(book, valuation.market)
     )
@@ -112,9 +89,9 @@ def measure(
         else:
             prepared[name] = analytic.prepare(view)
     _ = view.returns  # made before threads share it
-    work = _Work(book, valuation, view, {n: kinds[n] for n in prepared}, prepared, chosen)
+    work = _Work(book, valuation, view, {n: kinds[n] for n in prepared}, prepared)
     starts = range(0, book.portfolios.height, BLOCK)
-    with ThreadPoolExecutor(chosen.threads) as threads:
+    with ThreadPoolExecutor(_THREADS) as threads:
         blocks = list(threads.map(lambda first: work.block(first, first + BLOCK), starts))
     shared: dict[str, pl.DataFrame] = {}
     for name, known in prepared.items():
@@ -132,7 +109,6 @@ class _Work:
     view: MarketDays
     kinds: Mapping[str, Analytic]
     prepared: Mapping[str, Prepared]
-    options: RiskOptions
 
     def block(self, first: int, stop: int) -> Block:
         """Measure the portfolios from one place to another."""
@@ -147,7 +123,7 @@ class _Work:
             lines.trades,
             self.valuation.marks,
             by_prices[lines.owner],
-            by_lots=self.options.by_lots,
+            by_lots=self.book.conventions.by_lots,
         )
         flows = flows_of(self.book, portfolios, market)
         equity = roll_forward(holdings, lines.start, lines.fees, flows)
@@ -187,12 +163,12 @@ def _sectors(book: Book, market: Market) -> tuple[str | None, ...]:
     return tuple(known.get(symbol) for symbol in market.symbols)
 
 
-def _market(prices: Panel | pl.DataFrame | Market, book: Book, *, is_adjusted: bool) -> Market:
+def _market(prices: Panel | pl.DataFrame | Market, book: Book) -> Market:
     if isinstance(prices, Market):
         return prices
     if not isinstance(prices, Panel):
         prices = Panel.from_frame(prices, calendar=book.calendar)
-    return market_of(prices, book.calendar, is_adjusted=is_adjusted)
+    return market_of(prices, book.calendar)
 
 
 def _analytics(

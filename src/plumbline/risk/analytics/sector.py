@@ -75,9 +75,7 @@ class Sector(Analytic):
             if len(self.benchmark_sectors)
             else net * np.nan
         )
-        p, d, g = np.nonzero(
-            (gross > 0) | (~np.isnan(benchmark) & (weights.gross > 0)[:, :, None])
-        )
+        p, d, g = np.nonzero((gross > 0) | (~np.isnan(benchmark) & (weights.gross > 0)[:, :, None]))
         table = {
             "portfolio": p,
             "date": d,

@@ -6,7 +6,9 @@ from typing import ClassVar, final
 import numpy as np
 from scipy.special import ndtri
 
+from plumbline.core.parameters import refuse, require_kinds
 from plumbline.kernels.series_tails import TAILS, series_tails
+from plumbline.kernels.series_volatility import HAR_DAYS
 from plumbline.risk.analytic import Analytic, Measures, PortfolioDays, Prepared
 
 
@@ -17,6 +19,11 @@ class Tail(Analytic):
 
     Losses are positive. The historical quantile is of type 7, shortfall is the mean loss of the
     days at or beyond it, the parametric figure is that of a normal distribution.
+
+    Parameters
+    ----------
+    window : returns that are looked at, 20 to 504.
+    min_share : share of them that must be there.
 
     References
     ----------
@@ -36,6 +43,15 @@ class Tail(Analytic):
         "var_99_normal": "loss of equity a day, as a fraction",
         "worst_day": "loss of equity a day, as a fraction",
     }
+
+    def __post_init__(self) -> None:
+        require_kinds(self)
+        problems = []
+        if not 20 <= self.window <= HAR_DAYS:
+            problems.append(f"window={self.window} must be 20 … {HAR_DAYS}")
+        if not 0 < self.min_share <= 1:
+            problems.append(f"min_share={self.min_share} must be above 0 and at most 1")
+        refuse(self, problems)
 
     @property
     def sessions(self) -> int:

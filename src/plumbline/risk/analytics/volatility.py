@@ -13,7 +13,7 @@ _A_YEAR = np.sqrt(252.0)
 
 @final
 @dataclass(frozen=True)
-class PortfolioVolatility(Analytic):
+class Volatility(Analytic):
     """Volatility of the returns that today's weights would have had, and a forecast of it.
 
     Weights stand still over the window; days on which symbols with less than 95 % of gross
