@@ -125,10 +125,8 @@ class Book:
         problems.extend(rule_problems(tables, grid, latest))
         if problems:
             raise BookError("book", problems)
-        return cls(
-            **_ordered({name: table.frame.drop(ROW) for name, table in tables.items()}),
-            calendar=grid,
-        )
+        frames = _ordered({name: table.frame.drop(ROW) for name, table in tables.items()})
+        return cls(*(frames[name] for name in TABLES), grid)
 
 
 def _equities(tables: Mapping[str, BookTable]) -> BookTable:
