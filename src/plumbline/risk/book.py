@@ -126,7 +126,13 @@ class Book:
         if problems:
             raise BookError("book", problems)
         frames = _ordered({name: table.frame.drop(ROW) for name, table in tables.items()})
-        return cls(*(frames[name] for name in TABLES), grid)
+        return cls(
+            frames["portfolios"],
+            frames["trades"],
+            frames["cash_flows"],
+            frames["instruments"],
+            grid,
+        )
 
 
 def _equities(tables: Mapping[str, BookTable]) -> BookTable:
