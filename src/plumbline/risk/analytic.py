@@ -13,8 +13,10 @@ from jaxtyping import Bool, Float, Int
 from plumbline.core.plugin import Plugin, Room
 from plumbline.kernels.series_volatility import HAR_DAYS
 from plumbline.kernels.weighted_series import Returns, Weights, as_returns, weighted_series
-from plumbline.risk.exposures import Exposures
+from plumbline.risk.accounts import Accounts
+from plumbline.risk.exposures import Exposures, expose
 from plumbline.risk.market import Market
+from plumbline.risk.valuation import Valuation
 
 Figures = Float[np.ndarray, "portfolios dates"]
 Prepared = Mapping[str, Any]
@@ -62,11 +64,15 @@ class PortfolioDays:
     Parameters
     ----------
     days : the market on the dates.
+    valuation : of all symbols.
+    accounts : of the portfolios on all sessions.
     exposures : of the portfolios on the dates.
     pnl_returns : (P, T) realised returns of the portfolios on all sessions.
     """
 
     days: MarketDays
+    valuation: Valuation
+    accounts: Accounts
     exposures: Exposures
     pnl_returns: Float[np.ndarray, "portfolios sessions"]
 
@@ -74,6 +80,12 @@ class PortfolioDays:
     def weights(self) -> Weights:
         """Return the weights of what is measured."""
         return self.exposures.weights
+
+    @cached_property
+    def before(self) -> Exposures:
+        """Return the exposures at the close of the session before each date; first, its own."""
+        earlier = np.maximum(self.days.days - 1, 0)
+        return expose(self.accounts, self.valuation, earlier)
 
     @cached_property
     def series(self) -> tuple[Float[np.ndarray, "portfolios dates window"], Figures]:

@@ -8,14 +8,14 @@ from jaxtyping import Float, Int
 from plumbline.kernels.position_accounting import Holdings
 from plumbline.kernels.segment_sums import segment_sums
 from plumbline.kernels.weighted_sums import weighted_sums
-from plumbline.risk.equity import Equity
+from plumbline.risk.accounts import Accounts
 from plumbline.risk.exposures import Exposures
 from plumbline.risk.joint_model import FACTORS, JointFit
 from plumbline.risk.positions import Lines
 from plumbline.risk.valuation import OPTION, Valuation
 
-COLUMNS: Final = (
-    *(f"from_{factor}" for factor in FACTORS),
+PARTS: Final = (
+    *FACTORS,
     *("trading", "dividends", "interest", "fees", "option_convexity", "residual"),
 )
 
@@ -23,7 +23,7 @@ Table = Float[np.ndarray, "portfolios dates"]
 
 
 def attribute(
-    accounts: tuple[Lines, Holdings, Equity],
+    accounts: Accounts,
     valuation: Valuation,
     before: Exposures,
     fit: JointFit,
@@ -32,7 +32,7 @@ def attribute(
 
     Parameters
     ----------
-    accounts : lines, holdings and equity of some portfolios, on all sessions.
+    accounts : of some portfolios, on all sessions.
     valuation : of the symbols.
     before : exposures at the close of the session before each date.
     fit : of the joint model on the dates.
@@ -49,12 +49,12 @@ def attribute(
     Slopes are those of total returns, so what a factor explains holds dividends too, which the
     residual gives back. Cost: O(lines x dates x factors).
     """
-    lines, holdings, equity = accounts
+    lines, holdings, equity = accounts.lines, accounts.holdings, accounts.equity
     days = fit.days
     dollars, _ = weighted_sums(before.dollars, fit.beta)
     by_factor = np.nan_to_num(dollars) * np.nan_to_num(fit.factor_returns)
     trading, convexity = _of_lines(lines, holdings, valuation, before, days)
-    parts = {f"from_{name}": by_factor[:, :, k] for k, name in enumerate(FACTORS)}
+    parts = {name: by_factor[:, :, k] for k, name in enumerate(FACTORS)}
     parts["trading"] = segment_sums(trading, lines.start)
     parts["dividends"] = equity.dividends[:, days]
     parts["interest"] = equity.interest[:, days]

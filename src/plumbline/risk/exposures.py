@@ -7,10 +7,9 @@ from typing import final
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from plumbline.kernels.position_accounting import Holdings
 from plumbline.kernels.segment_sums import segment_sums
 from plumbline.kernels.weighted_series import Weights
-from plumbline.risk.positions import Lines
+from plumbline.risk.accounts import Accounts
 from plumbline.risk.valuation import Valuation
 
 
@@ -72,22 +71,16 @@ class Exposures:
         return dollars._replace(weight=weight, gross=self.gross)
 
 
-def expose(
-    holdings: Holdings,
-    lines: Lines,
-    valuation: Valuation,
-    equity: Float[np.ndarray, "portfolios sessions"],
-    days: Int[np.ndarray, " dates"],
-) -> Exposures:
+def expose(accounts: Accounts, valuation: Valuation, days: Int[np.ndarray, " dates"]) -> Exposures:
     """Return the exposures of lines on some sessions.
 
     Parameters
     ----------
-    holdings : of the lines, on all sessions.
-    lines, valuation : that they are of.
-    equity : of the portfolios, on all sessions.
+    accounts : of the portfolios on all sessions.
+    valuation : of all symbols.
     days : sessions.
     """
+    lines, holdings = accounts.lines, accounts.holdings
     unit = valuation.exposure[lines.symbol][:, days]
     quantity = holdings.quantity[:, days]
     is_priced = ~np.isnan(unit)
@@ -95,4 +88,5 @@ def expose(
     exposure = np.where(is_priced, known, holdings.value[:, days])
     is_measured = is_priced & valuation.is_measured[lines.symbol][:, None]
     symbol = valuation.underlying[lines.symbol]
-    return Exposures(lines.start, symbol, exposure, equity[:, days], is_measured)
+    equity = accounts.equity.equity[:, days]
+    return Exposures(lines.start, symbol, exposure, equity, is_measured)

@@ -13,6 +13,7 @@ from jaxtyping import Int
 from plumbline.core.errors import BookError, ParameterError, nearest_names
 from plumbline.core.panel import Panel
 from plumbline.kernels.position_accounting import hold
+from plumbline.risk.accounts import Accounts
 from plumbline.risk.analytic import (
     Analytic,
     MarketDays,
@@ -130,8 +131,9 @@ class _Work:
         sessions = np.arange(market.dates.size)
         opening = np.where(sessions == flows.opened[:, None], flows.opening[:, None], 0.0)
         gained = performance(equity, flows.contributions + opening, market.dates)
-        exposures = expose(holdings, lines, self.valuation, equity.equity, days)
-        view = PortfolioDays(self.view, exposures, gained.returns)
+        accounts = Accounts(lines, holdings, equity)
+        exposures = expose(accounts, self.valuation, days)
+        view = PortfolioDays(self.view, self.valuation, accounts, exposures, gained.returns)
         measures = {
             name: analytic.compute(self.prepared[name], view)
             for name, analytic in self.kinds.items()
