@@ -6,6 +6,7 @@ import polars as pl
 from plumbline.core.calendar import Calendar
 from plumbline.risk.book import Book
 from plumbline.risk.market import Market
+from plumbline.risk.valuation import Valuation, value_symbols
 
 CALENDAR = Calendar("XNYS")
 FIRST = 16_000  # a session of 2023
@@ -76,3 +77,12 @@ def made_book(rng: np.random.Generator, market: Market, n_portfolios: int) -> Bo
         return pl.DataFrame(plain, schema={n: types.get(n, pl.Float64) for n in columns})
 
     return Book.from_frames(portfolios=portfolios, trades=table(trades), cash_flows=table(flows))
+
+
+def valued(market: Market) -> Valuation:
+    """Return the valuation of a market without any instrument of a book."""
+    book = Book.from_frames(
+        portfolios=pl.DataFrame({"portfolio": ["p"], "opened_on": [market.dates[0].item()]}),
+        trades=None,
+    )
+    return value_symbols(market, book.instruments, book.trades)

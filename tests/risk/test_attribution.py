@@ -13,7 +13,7 @@ from plumbline.risk.analytic import MarketDays
 from plumbline.risk.joint_model import FACTORS, JointModel
 from plumbline.risk.market import Market
 from plumbline.risk.measurement import measure
-from tests.risk.made_books import FIRST, made_book
+from tests.risk.made_books import FIRST, made_book, valued
 from tests.risk.test_analytics import FUNDS, HELD, N_DAYS, made_market
 
 PARTS = (
@@ -54,7 +54,7 @@ def test_factors_explain_exposure_times_slope_times_return():
     dates = [market.dates[day - 1].item(), market.dates[day].item()]
     result = measure(book, market, dates=dates, analytics=["attribution"])
     held = np.ones((len(market.symbols), 1), dtype=bool)
-    view = MarketDays(market, np.array([day]), held, (None,) * len(market.symbols))
+    view = MarketDays(valued(market), np.array([day]), held, (None,) * len(market.symbols))
     fit = JointModel().fit(view)
     n_checked = 0
     for row in result.measures.filter(date=dates[1]).iter_rows(named=True):

@@ -9,6 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from plumbline.risk.analytic import MarketDays
 from plumbline.risk.joint_model import FACTORS, JointModel
 from tests.oracles.joint import joint_fit
+from tests.risk.made_books import valued
 from tests.risk.test_analytics import HELD, made_market
 
 DAYS = np.array([150, 300, 559])
@@ -16,7 +17,7 @@ DAYS = np.array([150, 300, 559])
 
 def view(market):
     held = np.ones((len(market.symbols), DAYS.size), dtype=bool)
-    return MarketDays(market, DAYS, held, (None,) * len(market.symbols))
+    return MarketDays(valued(market), DAYS, held, (None,) * len(market.symbols))
 
 
 @pytest.fixture(scope="module")

@@ -32,16 +32,21 @@ class MarketDays:
 
     Parameters
     ----------
-    market : of all symbols; nothing behind a date is read for it.
+    valuation : of all symbols; nothing behind a date is read for it.
     days : (D,) session of each date.
     held : (S, D) symbols that any portfolio is exposed to.
     sectors : of each symbol; None without one.
     """
 
-    market: Market
+    valuation: Valuation
     days: Int[np.ndarray, " dates"]
     held: Bool[np.ndarray, "symbols dates"]
     sectors: tuple[str | None, ...]
+
+    @property
+    def market(self) -> Market:
+        """Return the prices of all symbols."""
+        return self.valuation.market
 
     def returns_of(self, symbol: str) -> Float[np.ndarray, " sessions"]:
         """Return the returns of a symbol on all sessions; NaN on all if there is none."""
@@ -64,14 +69,12 @@ class PortfolioDays:
     Parameters
     ----------
     days : the market on the dates.
-    valuation : of all symbols.
     accounts : of the portfolios on all sessions.
     exposures : of the portfolios on the dates.
     pnl_returns : (P, T) realised returns of the portfolios on all sessions.
     """
 
     days: MarketDays
-    valuation: Valuation
     accounts: Accounts
     exposures: Exposures
     pnl_returns: Float[np.ndarray, "portfolios sessions"]
@@ -85,7 +88,7 @@ class PortfolioDays:
     def before(self) -> Exposures:
         """Return the exposures at the close of the session before each date; first, its own."""
         earlier = np.maximum(self.days.days - 1, 0)
-        return expose(self.accounts, self.valuation, earlier)
+        return expose(self.accounts, self.days.valuation, earlier)
 
     @cached_property
     def series(self) -> tuple[Float[np.ndarray, "portfolios dates window"], Figures]:

@@ -80,7 +80,7 @@ def measure(
     _refuse_outside(book, market)
     valuation = value_symbols(market, book.instruments, book.trades, book.conventions.risk_free)
     view = MarketDays(
-        valuation.market, days, _held(book, valuation, days), _sectors(book, valuation.market)
+        valuation, days, _held(book, valuation, days), _sectors(book, valuation.market)
     )
     prepared, failures = {}, []
     for name, analytic in kinds.items():
@@ -133,7 +133,7 @@ class _Work:
         gained = performance(equity, flows.contributions + opening, market.dates)
         accounts = Accounts(lines, holdings, equity)
         exposures = expose(accounts, self.valuation, days)
-        view = PortfolioDays(self.view, self.valuation, accounts, exposures, gained.returns)
+        view = PortfolioDays(self.view, accounts, exposures, gained.returns)
         measures = {
             name: analytic.compute(self.prepared[name], view)
             for name, analytic in self.kinds.items()

@@ -29,6 +29,12 @@ SECTORS: Final = {
     "sector": pl.String(),
     **dict.fromkeys(("net", "long", "short", "gross", "tilt"), pl.Float64()),
 }
+STRESS: Final = {
+    "portfolio": pl.String(),
+    "date": pl.Date(),
+    "scenario": pl.String(),
+    **dict.fromkeys(("pnl", "share", "coverage"), pl.Float64()),
+}
 _EQUITY: Final = (
     *("long", "short", "gross", "net", "cash", "equity", "leverage", "carried"),
     *("pnl", "realised", "unrealised", "dividends", "interest", "fees", "external"),
@@ -70,6 +76,7 @@ class RiskResult:
     sectors : a row a portfolio, date and sector: net, long, short and gross weight, tilt.
     correlations : a row a date: the symbols that are held, the correlations of their pairs and the
         observations of each: the upper triangle, row by row.
+    stress : a row a portfolio, date and scenario: P&L, its share of equity, and coverage.
     failures : ``portfolio date analytic reason``; null means all.
     """
 
@@ -78,6 +85,7 @@ class RiskResult:
     measures: pl.DataFrame
     sectors: pl.DataFrame
     correlations: pl.DataFrame
+    stress: pl.DataFrame
     failures: pl.DataFrame
 
 
@@ -107,24 +115,26 @@ def result_of(
         snapshots=pl.concat([_snapshots(block, dates) for block in blocks]),
         exposures=pl.concat([_exposures(block, dates) for block in blocks]),
         measures=pl.concat([_measures(block, dates, kinds) for block in blocks]),
-        sectors=pl.concat([_sectors(block, dates) for block in blocks]),
+        sectors=pl.concat([_long(block, dates, "sectors", SECTORS) for block in blocks]),
+        stress=pl.concat([_long(block, dates, "stress", STRESS) for block in blocks]),
         correlations=shared.get("correlations", pl.DataFrame(schema=CORRELATIONS)),
         failures=pl.DataFrame(list(failures), schema=FAILURES),
     )
 
 
-def _sectors(block: Block, dates: np.ndarray) -> pl.DataFrame:
-    """Return the rows of sectors that an analytic of the block gave."""
-    frames = [pl.DataFrame(schema=SECTORS)]
+def _long(block: Block, dates: np.ndarray, name: str, schema: Mapping[str, Any]) -> pl.DataFrame:
+    """Return the rows that analytics of the block gave to a long table of a name."""
+    label = list(schema)[2]
+    frames = [pl.DataFrame(schema=schema)]
     names = pl.Series(list(block.names), dtype=pl.String)
     for measures in block.measures.values():
-        table = measures.tables.get("sectors")
+        table = measures.tables.get(name)
         if table is not None:
             columns = [
                 names.gather(pl.Series(table["portfolio"])).alias("portfolio"),
                 pl.Series("date", dates[table["date"]].astype("datetime64[D]")),
-                pl.Series("sector", list(table["sector"]), dtype=pl.String),
-                *(_column(name, table[name]) for name in list(SECTORS)[3:]),
+                pl.Series(label, list(table[label]), dtype=pl.String),
+                *(_column(column, table[column]) for column in list(schema)[3:]),
             ]
             frames.append(pl.DataFrame(columns))
     return pl.concat(frames)

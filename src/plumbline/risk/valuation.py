@@ -32,12 +32,14 @@ class Options:
     Parameters
     ----------
     rows : of the symbols.
+    contracts : their terms and what they are on; a row an option.
     volatility : implied by the last price that is no older than ten sessions, else that of the
         instrument; NaN without either.
     greeks : of one option on one unit.
     """
 
     rows: Int[np.ndarray, " options"]
+    contracts: Contracts
     volatility: Float[np.ndarray, "options sessions"]
     greeks: Greeks
 
@@ -165,7 +167,7 @@ def _options(market: Market, terms: pl.DataFrame, price: Table, risk_free: float
     stated = terms["volatility"].to_numpy()[:, None]
     is_fresh = (age >= 0) & (age <= STALE_SESSIONS)
     volatility = np.where(is_fresh, last, stated)
-    return Options(rows, volatility, greeks(contracts, volatility))
+    return Options(rows, contracts, volatility, greeks(contracts, volatility))
 
 
 def _contracts(market: Market, terms: pl.DataFrame, spot: Table, risk_free: float) -> Contracts:

@@ -56,7 +56,7 @@ class Attribution(Analytic):
         """Return the parts; coverage is the share of the exposure before that has slopes."""
         fit = prepared["fit"]
         before = portfolios.before
-        parts = attribute(portfolios.accounts, portfolios.valuation, before, fit)
+        parts = attribute(portfolios.accounts, portfolios.days.valuation, before, fit)
         _, coverage = weighted_sums(before.dollars, np.ascontiguousarray(fit.beta[:, :, :1]))
         values = {f"from_{name}": table for name, table in parts.items()}
         return Measures(values, coverage, fewest_of_held(before.dollars, fit.n_obs))
