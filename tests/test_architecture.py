@@ -668,7 +668,8 @@ def test_imports_point_down_only():
 
 
 def test_imports_that_point_up_or_across_are_found(tmp_path):
-    rooms = ["core", "kernels", "inference", "features", "factors", "ledger", "lake", "engine"]
+    rooms = ["core", "kernels", "inference", "features", "factors", "risk"]
+    rooms += ["ledger", "lake", "engine"]
     for room in [*rooms, "stages", "report", "cli", ""]:
         (tmp_path / "plumbline" / room).mkdir(parents=True, exist_ok=True)
         (tmp_path / "plumbline" / room / "__init__.py").write_text("")
@@ -678,6 +679,8 @@ def test_imports_that_point_up_or_across_are_found(tmp_path):
         ("kernels", "inference"),
         ("inference", "features"),
         ("features", "factors"),
+        ("factors", "risk"),
+        ("risk", "lake"),
         ("ledger", "lake"),
         ("lake", "engine"),
         ("factors", "lake"),

@@ -48,6 +48,7 @@ STUDY: dict[str, Any] = {
     "signals": {"momentum": {}},
 }
 IMPORTED_AS = {
+    "scikit-learn": "sklearn",
     "opentelemetry-sdk": "opentelemetry",
     "opentelemetry-exporter-otlp-proto-http": "opentelemetry",
     "pyyaml": "yaml",

@@ -86,6 +86,21 @@ class Calendar:
             )
         return sessions.closes[first : last + 1].copy()
 
+    def dates(self, first: int, last: int) -> np.ndarray:
+        """Return the dates of the daily bars numbered ``first`` … ``last``, both included.
+
+        Raises
+        ------
+        CalendarError
+            If bars are not daily, or the calendar has no such bars.
+        """
+        if self.frequency != "1d":
+            raise CalendarError(f"bars of {self.frequency} have times, not dates")
+        closes = self.closes(first, last)
+        if self.name == ALWAYS_OPEN:
+            return (closes - self.step).astype("datetime64[D]")
+        return self._first_sessions(last + 1).dates[first : last + 1].copy()
+
     def sessions(self, first: int, last: int) -> "Sessions":
         """Return when the sessions numbered ``first`` … ``last`` of an exchange begin and end."""
         found = self._first_sessions(last + 1)

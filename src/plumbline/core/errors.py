@@ -13,6 +13,8 @@
   * CalendarError        a time that the trading calendar does not cover; also a ValueError
     * UnknownCalendarError  no trading calendar, or no length of bars, of that name
   * SourceError          files that cannot be read as bars, every problem listed
+  * BookError            portfolios, trades, flows or instruments that cannot be used, every
+                         problem listed; also a ValueError
   * RecipeError          a recipe that cannot be run, every problem listed; also a ValueError
   * ExportError          a data set that cannot be written in the form of another library
   * ProjectError         no project here, or one that this version cannot open
@@ -140,6 +142,10 @@ class SourceError(_ProblemsError):
 
 class RecipeError(_ProblemsError, ValueError):
     """A recipe that cannot be run."""
+
+
+class BookError(_ProblemsError, ValueError):
+    """Portfolios, trades, flows of cash or instruments that cannot be used."""
 
 
 class ProjectError(PlumblineError):

@@ -1,0 +1,173 @@
+"""Correlations of all pairs of symbols over one window, each pair on the rows that both have.
+
+Sums run over the rows in their order for each pair, whatever other symbols there are and wherever
+they stand, so a pair has the same bits beside any others.
+"""
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from plumbline.kernels.compilation import compiled
+
+_ROWS = 3  # rows that are added in one step
+_WIDTH = 512  # symbols side by side, whose sums stay in the fastest memory
+_STRIP = 4  # symbols that share what is read of the others
+_FLAT = 1e-24  # share of the squared mean below which a variance is rounding
+
+
+def pair_correlation(
+    returns: Float[np.ndarray, "rows symbols"], min_obs: int
+) -> tuple[Float[np.ndarray, " pairs"], Int[np.ndarray, " pairs"]]:
+    """Return the correlation of each pair of columns, and the rows that it is over.
+
+    Parameters
+    ----------
+    returns : of one window; NaN for missing.
+    min_obs : rows that a pair needs.
+
+    Returns
+    -------
+    The upper triangle without the diagonal, row by row: (0, 1), (0, 2), … NaN of a pair with too
+    few rows, or of which one does not move on them. Between -1 and 1.
+
+    Notes
+    -----
+    Cost: O(rows x symbols²), for symbols without a gap in the window a few operations at a time.
+    """
+    n_rows, n = returns.shape
+    out = np.full(n * (n - 1) // 2, np.nan)
+    counts = np.zeros(out.size, dtype=np.int64)
+    is_missing = ~np.isfinite(returns)
+    whole = np.flatnonzero(~is_missing.any(axis=0))
+    if n_rows >= max(min_obs, 2) and whole.size:
+        padded = -(-n_rows // _ROWS) * _ROWS
+        scores = np.zeros((padded, -(-whole.size // _STRIP) * _STRIP))
+        moves = np.zeros(whole.size, dtype=np.bool_)
+        _score(returns, whole, scores, moves)
+        _fill_whole(scores, whole, moves, n, out)
+    _fill_rest(np.ascontiguousarray(returns.T), is_missing.any(axis=0), min_obs, out, counts)
+    return out, counts
+
+
+@compiled
+def _place(i: int, j: int, n: int) -> int:
+    """Return where the pair of i and a later j stands in the triangle."""
+    return i * n - i * (i + 1) // 2 + j - i - 1
+
+
+@compiled
+def _score(
+    returns: Float[np.ndarray, "rows symbols"],
+    whole: Int[np.ndarray, " whole"],
+    scores: Float[np.ndarray, "padded strips"],
+    moves: Bool[np.ndarray, " whole"],
+) -> None:
+    """Write columns centred and of length 1; leave those that do not move at 0."""
+    n_rows = returns.shape[0]
+    for k in range(whole.size):
+        s = whole[k]
+        total = 0.0
+        for row in range(n_rows):
+            total += returns[row, s]
+        mean, squares = total / n_rows, 0.0
+        for row in range(n_rows):
+            squares += (returns[row, s] - mean) * (returns[row, s] - mean)
+        moves[k] = squares > _FLAT * n_rows * mean * mean and squares > 0.0
+        if moves[k]:
+            length = np.sqrt(squares)
+            for row in range(n_rows):
+                scores[row, k] = (returns[row, s] - mean) / length
+
+
+@compiled
+def _fill_whole(
+    scores: Float[np.ndarray, "padded strips"],
+    whole: Int[np.ndarray, " whole"],
+    moves: Bool[np.ndarray, " whole"],
+    n: int,
+    out: Float[np.ndarray, " pairs"],
+) -> None:
+    n_whole = whole.size
+    sums = np.empty((_STRIP, _WIDTH))
+    for first in range(0, n_whole, _STRIP):
+        for left in range(first, n_whole, _WIDTH):
+            right = min(left + _WIDTH, n_whole)
+            width = right - left
+            sums[:] = 0.0
+            for row in range(0, scores.shape[0], _ROWS):
+                _add(scores[row : row + _ROWS], first, left, width, sums)
+            for i in range(first, min(first + _STRIP, n_whole)):
+                for j in range(max(left, i + 1), right):
+                    if moves[i] and moves[j]:
+                        value = sums[i - first, j - left]
+                        out[_place(whole[i], whole[j], n)] = min(max(value, -1.0), 1.0)
+
+
+@compiled
+def _add(
+    rows: Float[np.ndarray, "three strips"],
+    first: int,
+    left: int,
+    width: int,
+    sums: Float[np.ndarray, "four width"],
+) -> None:
+    b0, b1, b2 = (
+        rows[0, left : left + width],
+        rows[1, left : left + width],
+        rows[2, left : left + width],
+    )
+    s0, s1, s2, s3 = sums[0], sums[1], sums[2], sums[3]
+    a00, a01, a02 = rows[0, first], rows[1, first], rows[2, first]
+    a10, a11, a12 = rows[0, first + 1], rows[1, first + 1], rows[2, first + 1]
+    a20, a21, a22 = rows[0, first + 2], rows[1, first + 2], rows[2, first + 2]
+    a30, a31, a32 = rows[0, first + 3], rows[1, first + 3], rows[2, first + 3]
+    for j in range(width):
+        x, y, z = b0[j], b1[j], b2[j]
+        s0[j] = s0[j] + a00 * x + a01 * y + a02 * z
+        s1[j] = s1[j] + a10 * x + a11 * y + a12 * z
+        s2[j] = s2[j] + a20 * x + a21 * y + a22 * z
+        s3[j] = s3[j] + a30 * x + a31 * y + a32 * z
+
+
+@compiled
+def _fill_rest(
+    returns: Float[np.ndarray, "symbols rows"],
+    has_gap: Bool[np.ndarray, " symbols"],
+    min_obs: int,
+    out: Float[np.ndarray, " pairs"],
+    counts: Int[np.ndarray, " pairs"],
+) -> None:
+    """Write the counts of all pairs, and the correlations of those of which one has a gap."""
+    n, n_rows = returns.shape
+    for i in range(n):
+        for j in range(i + 1, n):
+            at = _place(i, j, n)
+            if has_gap[i] or has_gap[j]:
+                out[at], counts[at] = _pair(returns[i], returns[j], min_obs)
+            else:
+                counts[at] = n_rows
+
+
+@compiled
+def _pair(
+    x: Float[np.ndarray, " rows"], y: Float[np.ndarray, " rows"], min_obs: int
+) -> tuple[float, int]:
+    n, x_total, y_total = 0, 0.0, 0.0
+    for row in range(x.size):
+        if np.isfinite(x[row]) and np.isfinite(y[row]):
+            n += 1
+            x_total += x[row]
+            y_total += y[row]
+    if n < max(min_obs, 2):
+        return np.nan, n
+    x_mean, y_mean = x_total / n, y_total / n
+    xx = yy = xy = 0.0
+    for row in range(x.size):
+        if np.isfinite(x[row]) and np.isfinite(y[row]):
+            a, b = x[row] - x_mean, y[row] - y_mean
+            xx += a * a
+            yy += b * b
+            xy += a * b
+    if xx <= _FLAT * n * x_mean * x_mean or yy <= _FLAT * n * y_mean * y_mean:
+        return np.nan, n
+    return min(max(xy / (np.sqrt(xx) * np.sqrt(yy)), -1.0), 1.0), n

@@ -1,0 +1,171 @@
+"""What a risk analytic is, and the room that holds them."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, ClassVar, Final, final
+
+import numpy as np
+import polars as pl
+from jaxtyping import Bool, Float, Int
+
+from plumbline.core.plugin import Plugin, Room
+from plumbline.kernels.series_volatility import HAR_DAYS
+from plumbline.kernels.weighted_series import Returns, Weights, as_returns, weighted_series
+from plumbline.risk.accounts import Accounts
+from plumbline.risk.exposures import Exposures, expose
+from plumbline.risk.market import Market
+from plumbline.risk.valuation import Valuation
+
+Figures = Float[np.ndarray, "portfolios dates"]
+Prepared = Mapping[str, Any]
+
+LEAST_SHARE: Final = 0.95
+"""Share of gross exposure that must have a return on a day of a portfolio's series."""
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class MarketDays:
+    """The market as it is read on some dates.
+
+    Parameters
+    ----------
+    valuation : of all symbols; nothing behind a date is read for it.
+    days : (D,) session of each date.
+    held : (S, D) symbols that any portfolio is exposed to.
+    sectors : of each symbol; None without one.
+    """
+
+    valuation: Valuation
+    days: Int[np.ndarray, " dates"]
+    held: Bool[np.ndarray, "symbols dates"]
+    sectors: tuple[str | None, ...]
+
+    @property
+    def market(self) -> Market:
+        """Return the prices of all symbols."""
+        return self.valuation.market
+
+    def returns_of(self, symbol: str) -> Float[np.ndarray, " sessions"]:
+        """Return the returns of a symbol on all sessions; NaN on all if there is none."""
+        place = self.market.place.get(symbol)
+        if place is None:
+            return np.full(self.market.dates.size, np.nan)
+        return np.asarray(self.market.returns[place])
+
+    @cached_property
+    def returns(self) -> Returns:
+        """Return the returns of all symbols, as weighted series are added up from them."""
+        return as_returns(self.market.returns)
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class PortfolioDays:
+    """Portfolios as they are measured on some dates.
+
+    Parameters
+    ----------
+    days : the market on the dates.
+    accounts : of the portfolios on all sessions.
+    exposures : of the portfolios on the dates.
+    pnl_returns : (P, T) realised returns of the portfolios on all sessions.
+    """
+
+    days: MarketDays
+    accounts: Accounts
+    exposures: Exposures
+    pnl_returns: Float[np.ndarray, "portfolios sessions"]
+
+    @property
+    def weights(self) -> Weights:
+        """Return the weights of what is measured."""
+        return self.exposures.weights
+
+    @cached_property
+    def before(self) -> Exposures:
+        """Return the exposures at the close of the session before each date; first, its own."""
+        earlier = np.maximum(self.days.days - 1, 0)
+        return expose(self.accounts, self.days.valuation, earlier)
+
+    @cached_property
+    def series(self) -> tuple[Float[np.ndarray, "portfolios dates window"], Figures]:
+        """Return the returns that today's weights would have had over two years, and coverage."""
+        return weighted_series(
+            self.weights, self.days.returns, self.days.days, HAR_DAYS, least_share=LEAST_SHARE
+        )
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Measures:
+    """What an analytic gives.
+
+    Parameters
+    ----------
+    values : name -> (P, D) figure, NaN where it is missing.
+    coverage : share of gross exposure that had the data.
+    n_obs : observations that the figures rest on.
+    tables : name -> columns of further tables.
+    """
+
+    values: Mapping[str, Figures]
+    coverage: Figures
+    n_obs: Int[np.ndarray, "portfolios dates"]
+    tables: Mapping[str, Mapping[str, np.ndarray]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Analytic(Plugin, ABC):
+    """Figures of every portfolio on every date.
+
+    What belongs to symbols is computed once for all portfolios by :meth:`prepare`; portfolios are
+    then measured in blocks, each by itself.
+    """
+
+    units: ClassVar[Mapping[str, str]]
+
+    @property
+    @abstractmethod
+    def sessions(self) -> int:
+        """Return how many sessions up to a date, itself included, its figures may depend on."""
+
+    @property
+    def symbols(self) -> frozenset[str]:
+        """Return the symbols whose prices it reads beside those that are held."""
+        return frozenset()
+
+    def prepare(self, days: MarketDays) -> Prepared:
+        """Return what does not depend on portfolios, as arrays."""
+        del days
+        return {}
+
+    def shared_tables(self, prepared: Prepared, days: MarketDays) -> Mapping[str, pl.DataFrame]:
+        """Return tables that belong to no portfolio."""
+        del prepared, days
+        return {}
+
+    @abstractmethod
+    def compute(self, prepared: Prepared, portfolios: PortfolioDays) -> Measures:
+        """Return the figures of some portfolios."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Return the names of its figures."""
+        return tuple(self.units)
+
+
+analytics: Room[Analytic] = Room("plumbline.risk.analytics", Analytic)
+"""All analytics by name."""
+
+
+def all_analytics(**fields: Any) -> dict[str, Analytic]:
+    """Return every analytic of the room; each takes of ``fields`` those that it has."""
+    chosen = {}
+    for name in analytics:
+        kind = analytics[name]
+        own = {key: value for key, value in fields.items() if key in kind.__dataclass_fields__}
+        chosen[name] = kind(**own)
+    return chosen

@@ -1,0 +1,138 @@
+"""How alike holdings move: correlations of pairs, diversification, effective bets."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, final
+
+import numpy as np
+import polars as pl
+
+from plumbline.core.parameters import refuse, require_kinds
+from plumbline.kernels.pair_correlation import pair_correlation
+from plumbline.kernels.portfolio_correlation import (
+    Alikeness,
+    Date,
+    held_matrix,
+    portfolio_correlation,
+)
+from plumbline.risk.analytic import Analytic, MarketDays, Measures, PortfolioDays, Prepared
+from plumbline.risk.correlation_table import CORRELATIONS
+from plumbline.risk.nearest_correlation import nearest_correlation
+
+
+@final
+@dataclass(frozen=True)
+class Correlation(Analytic):
+    """Correlations of the symbols that are held, and what portfolios make of them.
+
+    Pairs are over the rows that both symbols have. They are stored once a date for all symbols
+    that any portfolio holds; a portfolio's figures use those of its own. Where gaps make a
+    portfolio's matrix one that no returns have, the nearest matrix of correlations takes its place
+    for diversification and bets.
+
+    Parameters
+    ----------
+    window : returns of a correlation.
+    min_share : share of them that a pair needs.
+
+    References
+    ----------
+    Higham, "Computing the nearest correlation matrix", IMA Journal of Numerical Analysis 22 (2002)
+    329-343. Choueifaty and Coignard, "Toward maximum diversification" (2008). Meucci, "Managing
+    diversification" (2009).
+    """
+
+    window: int = 90
+    min_share: float = 0.6
+
+    units: ClassVar = {
+        "correlation_mean": "plain mean of pairs",
+        "correlation_weighted": "mean of pairs, weighted by the sizes of both weights",
+        "diversification_ratio": "sum of volatilities over the volatility of the whole",
+        "effective_bets": "number",
+    }
+
+    def __post_init__(self) -> None:
+        require_kinds(self)
+        problems = []
+        if self.window < 3:
+            problems.append(f"window={self.window} must be at least 3")
+        if not 0 < self.min_share <= 1:
+            problems.append(f"min_share={self.min_share} must be above 0 and at most 1")
+        refuse(self, problems)
+
+    @property
+    def sessions(self) -> int:
+        """Return the closes of a window's returns."""
+        return self.window + 1
+
+    @property
+    def min_obs(self) -> int:
+        """Return the returns that a pair needs."""
+        return max(3, int(np.ceil(self.min_share * self.window)))
+
+    def prepare(self, days: MarketDays) -> Prepared:
+        """Return for each date the symbols that are held, their deviations and their pairs."""
+        dates = []
+        for at, day in enumerate(days.days):
+            rows = np.flatnonzero(days.held[:, at])
+            own = slice(max(0, int(day) - self.window + 1), int(day) + 1)
+            returns = np.ascontiguousarray(days.market.returns[rows, own].T)
+            pairs, counts = pair_correlation(returns, self.min_obs)
+            known = np.isfinite(returns).sum(axis=0)
+            deviation = np.full(rows.size, np.nan)
+            is_known = known >= self.min_obs
+            deviation[is_known] = np.nanstd(returns[:, is_known], axis=0, ddof=1)
+            dates.append({"rows": rows, "date": Date(pairs, deviation), "counts": counts})
+        return {"dates": dates}
+
+    def shared_tables(self, prepared: Prepared, days: MarketDays) -> Mapping[str, pl.DataFrame]:
+        """Return the symbols, pairs and observations of each date."""
+        symbols = np.array(days.market.symbols, dtype=object)
+        known = prepared["dates"]
+        rows = {
+            "date": days.market.dates[days.days].astype("datetime64[D]"),
+            "symbols": [symbols[own["rows"]].tolist() for own in known],
+            "pairs": [pl.Series(own["date"].pairs).fill_nan(None) for own in known],
+            "n_obs": [pl.Series(own["counts"]) for own in known],
+        }
+        return {"correlations": pl.DataFrame(rows, schema=CORRELATIONS)}
+
+    def compute(self, prepared: Prepared, portfolios: PortfolioDays) -> Measures:
+        """Return the figures of some portfolios."""
+        weights = portfolios.weights
+        shape = weights.gross.shape
+        values = {name: np.full(shape, np.nan) for name in self.units}
+        covered, counts = np.zeros(shape), np.zeros(shape, dtype=np.int64)
+        for at, known in enumerate(prepared["dates"]):
+            rows, date = known["rows"], known["date"]
+            place = np.searchsorted(rows, weights.symbol)
+            is_in = (place < rows.size) & (np.append(rows, -1)[place] == weights.symbol)
+            place = np.where(is_in, place, -1)
+            weight = np.ascontiguousarray(weights.weight[:, at])
+            found = portfolio_correlation(weights.start, place, weight, date)
+            _mend(found, weights.start, place, weight, date)
+            figures = (found.mean, found.weighted_mean, found.diversification, found.effective_bets)
+            for name, column in zip(self.units, figures, strict=True):
+                values[name][:, at] = column
+            covered[:, at], counts[:, at] = found.covered, found.n_symbols
+        with np.errstate(divide="ignore", invalid="ignore"):  # nothing is held
+            return Measures(values, covered / weights.gross, counts)
+
+
+def _mend(
+    found: Alikeness, start: np.ndarray, place: np.ndarray, weight: np.ndarray, date: Date
+) -> None:
+    """Measure portfolios whose matrix no returns have on the nearest that some have."""
+    for p in np.flatnonzero(found.is_indefinite):
+        own = slice(start[p], start[p + 1])
+        kept, matrix = held_matrix(place[own], weight[own], date)
+        near = nearest_correlation(matrix)
+        risk = weight[own][kept] * date.deviation[place[own][kept]]
+        variance = float(risk @ near @ risk)
+        values, basis = np.linalg.eigh(near)
+        shares = np.maximum(values, 0.0) * (basis.T @ risk) ** 2
+        if variance > 0 and shares.sum() > 0:
+            shares = shares[shares > 0] / shares.sum()
+            found.diversification[p] = np.abs(risk).sum() / np.sqrt(variance)
+            found.effective_bets[p] = np.exp(-(shares * np.log(shares)).sum())

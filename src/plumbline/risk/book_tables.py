@@ -1,0 +1,181 @@
+"""Tables of a book: cells to text, dates and numbers, or what is wrong with each."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, final
+
+import narwhals as nw
+import polars as pl
+
+from plumbline.core.errors import nearest_names
+from plumbline.risk.book_columns import Column
+
+SHOWN: Final = 20  # cells that are named one by one for each column and fault
+ROW: Final = "=row"
+_TYPES: Final = {"text": pl.String(), "date": pl.Date(), "number": pl.Float64()}
+
+
+@final
+@dataclass(frozen=True)
+class BookTable:
+    """A table whose cells are of the right kinds; rows that are not are left out.
+
+    Parameters
+    ----------
+    frame : the columns in their order, and ``=row``, the number of each row in messages.
+    name : how messages call the table.
+    """
+
+    frame: pl.DataFrame
+    name: str
+
+    def problems_of(self, is_wrong: pl.Expr, column: str, fault: str) -> Iterable[str]:
+        """Yield one message for each row that is wrong; beyond 20, say how many more.
+
+        Parameters
+        ----------
+        is_wrong : over the frame.
+        column : whose value is shown.
+        fault : what is wrong and what is allowed.
+        """
+        bad = self.frame.filter(is_wrong)
+        yield from _told(self.name, column, bad[column], bad[ROW], fault)
+
+
+def read_table(
+    given: Any, columns: Sequence[Column], place: tuple[str, int], problems: list[str]
+) -> BookTable:
+    """Return a table with all columns; append what is wrong with its columns and cells.
+
+    Parameters
+    ----------
+    given : polars, pandas or pyarrow table; None for one without rows. Columns that are not known
+        are refused.
+    columns : that it has.
+    place : how messages call it, and the number of its first row.
+    problems : list that messages are appended to.
+    """
+    name, first_row = place
+    empty = pl.DataFrame(schema={c.name: _TYPES[c.kind] for c in columns} | {ROW: pl.Int64()})
+    if given is None:
+        return BookTable(empty, name)
+    frame = nw.from_native(given, eager_only=True).to_polars()
+    if _wrong_columns(frame, columns, name, problems):
+        return BookTable(empty, name)
+    rows = pl.int_range(first_row, first_row + frame.height, eager=True).alias(ROW)
+    read, good = [], pl.Series([True]).new_from_index(0, frame.height)
+    for column in columns:
+        cells, is_good = _read(frame, column, (name, rows), problems)
+        read.append(cells)
+        good &= is_good
+    return BookTable(pl.DataFrame([*read, rows]).filter(good), name)
+
+
+def _wrong_columns(
+    frame: pl.DataFrame, columns: Sequence[Column], name: str, problems: list[str]
+) -> bool:
+    known = [column.name for column in columns]
+    needed = [c.name for c in columns if c.default is None and not c.is_optional]
+    wrong = [
+        f"{name}: no column {have!r} is known; {nearest_names(have, known)}"
+        for have in frame.columns
+        if have not in known
+    ]
+    lacking = [column for column in needed if column not in frame.columns]
+    if lacking:
+        wrong.append(
+            f"{name}: the columns {', '.join(lacking)} are missing; it has "
+            f"{', '.join(frame.columns) or 'none'}, and may have {', '.join(known)}"
+        )
+    problems.extend(wrong)
+    return bool(wrong)
+
+
+def _read(
+    frame: pl.DataFrame, column: Column, place: tuple[str, pl.Series], problems: list[str]
+) -> tuple[pl.Series, pl.Series]:
+    """Return the cells of a column and which are as they should be."""
+    name, rows = place
+    dtype = _TYPES[column.kind]
+    if column.name not in frame.columns:
+        empty = pl.Series(column.name, [column.default], dtype=dtype)
+        return empty.new_from_index(0, frame.height), rows.is_not_null()
+    raw = frame[column.name]
+    if raw.dtype == pl.String:
+        raw = raw.str.strip_chars()
+        raw = pl.select(pl.when(raw != "").then(raw)).to_series().alias(column.name)
+    cells = _converted(raw, column)
+    lost = cells.is_null() & raw.is_not_null()
+    if column.default is None and not column.is_optional:
+        lost |= raw.is_null()
+    elif column.default is not None:
+        cells = cells.fill_null(column.default)
+    fault = _fault(column)
+    problems.extend(_told(name, column.name, raw.filter(lost), rows.filter(lost), fault))
+    return cells, ~lost
+
+
+def _converted(raw: pl.Series, column: Column) -> pl.Series:
+    """Return cells of the column's kind that are allowed, null for the others."""
+    if column.kind == "text":
+        cells = raw.cast(pl.String, strict=False)
+        allowed = cells.is_in(list(column.choices)) if column.choices else cells.is_not_null()
+    elif column.kind == "date":
+        cells = _dates(raw)
+        allowed = cells.is_not_null()
+    else:
+        cells = raw.cast(pl.Float64, strict=False)
+        allowed = cells.is_finite() & _in_range(cells, column.least)
+    return (
+        pl.select(pl.when(allowed.fill_null(value=False)).then(cells)).to_series().alias(raw.name)
+    )
+
+
+def _in_range(cells: pl.Series, least: str) -> pl.Series:
+    match least:
+        case "above 0":
+            return cells > 0
+        case "0 or more":
+            return cells >= 0
+        case "not 0":
+            return cells != 0
+        case _:
+            return cells.is_not_null()
+
+
+def _dates(raw: pl.Series) -> pl.Series:
+    if raw.dtype == pl.String:
+        is_date = raw.str.contains(r"^\d{4}-\d{2}-\d{2}$")
+        text = pl.select(pl.when(is_date).then(raw)).to_series()
+        return text.str.to_date("%Y-%m-%d", strict=False).alias(raw.name)
+    if isinstance(raw.dtype, pl.Datetime):
+        dates = raw.dt.date()
+        is_midnight = raw == dates.cast(raw.dtype)
+        return pl.select(pl.when(is_midnight).then(dates)).to_series().alias(raw.name)
+    if raw.dtype == pl.Date:
+        return raw
+    return pl.Series(raw.name, [None] * raw.len(), dtype=pl.Date)
+
+
+def _fault(column: Column) -> str:
+    if column.kind == "date":
+        return "must be a date such as 2024-01-31"
+    if column.kind == "number":
+        rule = (
+            ""
+            if column.least == "any"
+            else f" {'other than 0' if column.least == 'not 0' else column.least}"
+        )
+        return f"must be a finite number{rule}"
+    if column.choices:
+        return f"must be one of {', '.join(column.choices)}"
+    return "must be a text that is not empty"
+
+
+def _told(name: str, column: str, cells: pl.Series, rows: pl.Series, fault: str) -> Iterable[str]:
+    for cell, row in zip(cells[:SHOWN], rows[:SHOWN], strict=True):
+        shown = "nothing" if cell is None else repr(cell) if isinstance(cell, str) else str(cell)
+        yield f"{name}, row {row}, column {column!r}: {shown} {fault}"
+    if cells.len() > SHOWN:
+        more = cells.len() - SHOWN
+        yield f"{name}, column {column!r}: {more} more cells like these, the last in row {rows[-1]}"

@@ -1,0 +1,92 @@
+"""Weights of portfolios: what each line is exposed to, over equity."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import final
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from plumbline.kernels.segment_sums import segment_sums
+from plumbline.kernels.weighted_series import Weights
+from plumbline.risk.accounts import Accounts
+from plumbline.risk.valuation import Valuation
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Exposures:
+    """Exposures of lines on some dates.
+
+    Parameters
+    ----------
+    start : (P + 1,) place of each portfolio's first line.
+    symbol : (L,) row of the symbol that a line is exposed to, of an option its underlying.
+    exposure : (L, D) in currency, signed; of what has no price, its carried value.
+    equity : (P, D).
+    is_measured : (L, D) lines that have a price of a market; the others count into gross alone.
+    """
+
+    start: Int[np.ndarray, " portfolios_and_one"]
+    symbol: Int[np.ndarray, " lines"]
+    exposure: Float[np.ndarray, "lines dates"]
+    equity: Float[np.ndarray, "portfolios dates"]
+    is_measured: Bool[np.ndarray, "lines dates"]
+
+    @cached_property
+    def owner(self) -> Int[np.ndarray, " lines"]:
+        """Return the portfolio of each line."""
+        return np.repeat(np.arange(self.start.size - 1), np.diff(self.start))
+
+    @cached_property
+    def positive_equity(self) -> Float[np.ndarray, "portfolios dates"]:
+        """Return equity, NaN where it is 0 or less: there are no weights of it."""
+        return np.where(self.equity > 0, self.equity, np.nan)
+
+    @cached_property
+    def gross(self) -> Float[np.ndarray, "portfolios dates"]:
+        """Return the size of all exposures over equity."""
+        sizes = segment_sums(np.abs(self.exposure), self.start)
+        return np.asarray(sizes / self.positive_equity)
+
+    @cached_property
+    def dollars(self) -> Weights:
+        """Return the exposures of what is measured in currency, each symbol of a portfolio once."""
+        exposure = np.where(self.is_measured, self.exposure, 0.0)
+        key = self.owner * (int(self.symbol.max(initial=0)) + 1) + self.symbol
+        order = np.argsort(key, kind="stable")
+        firsts = np.flatnonzero(np.diff(key[order], prepend=-1))
+        merged = segment_sums(exposure[order], np.append(firsts, key.size))
+        owner = self.owner[order][firsts]
+        start = np.searchsorted(owner, np.arange(self.start.size))
+        sizes = segment_sums(np.abs(self.exposure), self.start)
+        return Weights(start, self.symbol[order][firsts], merged, sizes)
+
+    @cached_property
+    def weights(self) -> Weights:
+        """Return the weights of what is measured, each symbol of a portfolio once."""
+        dollars = self.dollars
+        owner = np.repeat(np.arange(self.start.size - 1), np.diff(dollars.start))
+        weight = dollars.weight / self.positive_equity[owner]
+        return dollars._replace(weight=weight, gross=self.gross)
+
+
+def expose(accounts: Accounts, valuation: Valuation, days: Int[np.ndarray, " dates"]) -> Exposures:
+    """Return the exposures of lines on some sessions.
+
+    Parameters
+    ----------
+    accounts : of the portfolios on all sessions.
+    valuation : of all symbols.
+    days : sessions.
+    """
+    lines, holdings = accounts.lines, accounts.holdings
+    unit = valuation.exposure[lines.symbol][:, days]
+    quantity = holdings.quantity[:, days]
+    is_priced = ~np.isnan(unit)
+    known = quantity * np.where(is_priced, unit, 0.0)
+    exposure = np.where(is_priced, known, holdings.value[:, days])
+    is_measured = is_priced & valuation.is_measured[lines.symbol][:, None]
+    symbol = valuation.underlying[lines.symbol]
+    equity = accounts.equity.equity[:, days]
+    return Exposures(lines.start, symbol, exposure, equity, is_measured)

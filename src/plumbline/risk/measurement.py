@@ -1,0 +1,240 @@
+"""Every figure of every portfolio on every date, in memory."""
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Final, final
+
+import numpy as np
+import polars as pl
+from jaxtyping import Int
+
+from plumbline.core.errors import BookError, ParameterError, nearest_names
+from plumbline.core.panel import Panel
+from plumbline.kernels.position_accounting import hold
+from plumbline.risk.accounts import Accounts
+from plumbline.risk.analytic import (
+    Analytic,
+    MarketDays,
+    PortfolioDays,
+    Prepared,
+    all_analytics,
+)
+from plumbline.risk.analytic import (
+    analytics as room,
+)
+from plumbline.risk.book import Book
+from plumbline.risk.equity import roll_forward
+from plumbline.risk.exposures import expose
+from plumbline.risk.flows import flows_of
+from plumbline.risk.market import Market, market_of
+from plumbline.risk.performance import performance
+from plumbline.risk.positions import lines_of
+from plumbline.risk.result import Block, RiskResult, failure, result_of
+from plumbline.risk.valuation import Valuation, value_symbols
+
+BLOCK: Final = 64
+"""Portfolios that are measured together; none of their bits depends on it."""
+BLOCK_LINES: Final = 2048
+"""Lines whose holdings are looked at together."""
+_THREADS: Final = 4  # kernels give up the interpreter's lock
+
+
+def measure(
+    book: Book,
+    prices: Panel | pl.DataFrame | Market,
+    *,
+    dates: Sequence[date] | None = None,
+    analytics: str | Sequence[str] | Mapping[str, Analytic] = "all",
+    benchmark: str = "SPY",
+    rates: str = "TLT",
+) -> RiskResult:
+    """Value and measure all portfolios of a book on some dates.
+
+    Parameters
+    ----------
+    book : portfolios, trades, flows, instruments.
+    prices : ``close``, and ``split`` and ``dividend`` if there are any, of all symbols that are
+        held and that analytics read: a panel, a long table of ``symbol`` and ``date``, or a
+        :class:`~plumbline.risk.market.Market`, which also says whether closes are adjusted.
+    dates : sessions; default: all of the prices on which a portfolio is open.
+    analytics : ``all``, names of :data:`plumbline.risk.analytic.analytics`, or analytics by name.
+    benchmark, rates : symbols of the market and of long bonds.
+
+    Returns
+    -------
+    Frames keyed by portfolio and date. A cell that cannot be computed is missing and stands among
+    the failures with its reason; the others are there.
+
+    Raises
+    ------
+    BookError
+        If trades lie outside the prices, or need an adjustment that they do not state.
+    ParameterError
+        If a date is no session of the prices, or there is no analytic of a name.
+    """
+    market = _market(prices, book)
+    kinds = _analytics(analytics, {"benchmark": benchmark, "rates": rates})
+    days = _sessions(dates, market, book)
+    _refuse_outside(book, market)
+    valuation = value_symbols(market, book.instruments, book.trades, book.conventions.risk_free)
+    view = MarketDays(
+        valuation, days, _held(book, valuation, days), _sectors(book, valuation.market)
+    )
+    prepared, failures = {}, []
+    for name, analytic in kinds.items():
+        lacking = sorted(s for s in analytic.symbols if _has_no_price(s, valuation.market))
+        if lacking:
+            failures.append(failure(name, f"there are no prices of {', '.join(lacking)}"))
+        else:
+            prepared[name] = analytic.prepare(view)
+    _ = view.returns  # made before threads share it
+    work = _Work(book, valuation, view, {n: kinds[n] for n in prepared}, prepared)
+    starts = range(0, book.portfolios.height, BLOCK)
+    with ThreadPoolExecutor(_THREADS) as threads:
+        blocks = list(threads.map(lambda first: work.block(first, first + BLOCK), starts))
+    shared: dict[str, pl.DataFrame] = {}
+    for name, known in prepared.items():
+        shared |= kinds[name].shared_tables(known, view)
+    return result_of(blocks, market.dates[days], kinds, shared, failures)
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class _Work:
+    """What all blocks of portfolios share."""
+
+    book: Book
+    valuation: Valuation
+    view: MarketDays
+    kinds: Mapping[str, Analytic]
+    prepared: Mapping[str, Prepared]
+
+    def block(self, first: int, stop: int) -> Block:
+        """Measure the portfolios from one place to another."""
+        market, days = self.valuation.market, self.view.days
+        portfolios = self.book.portfolios[first:stop]
+        names = tuple(portfolios["portfolio"].to_list())
+        trades = self.book.trades.filter(pl.col("portfolio").is_in(names))
+        lines = lines_of(_adjusted(trades), names, market)
+        by_prices = (portfolios["dividends"] == "prices").to_numpy()
+        holdings = hold(
+            lines.symbol,
+            lines.trades,
+            self.valuation.marks,
+            by_prices[lines.owner],
+            by_lots=self.book.conventions.by_lots,
+        )
+        flows = flows_of(self.book, portfolios, market)
+        equity = roll_forward(holdings, lines.start, lines.fees, flows)
+        sessions = np.arange(market.dates.size)
+        opening = np.where(sessions == flows.opened[:, None], flows.opening[:, None], 0.0)
+        gained = performance(equity, flows.contributions + opening, market.dates)
+        accounts = Accounts(lines, holdings, equity)
+        exposures = expose(accounts, self.valuation, days)
+        view = PortfolioDays(self.view, accounts, exposures, gained.returns)
+        measures = {
+            name: analytic.compute(self.prepared[name], view)
+            for name, analytic in self.kinds.items()
+        }
+        return Block(
+            names, lines, holdings, equity, gained, exposures, measures, self.valuation, days
+        )
+
+
+def _held(book: Book, valuation: Valuation, days: Int[np.ndarray, " days"]) -> np.ndarray:
+    """Return which symbols any portfolio is exposed to on each date."""
+    names = tuple(book.portfolios["portfolio"].to_list())
+    lines = lines_of(book.trades, names, valuation.market)
+    held = np.zeros((len(valuation.market.symbols), days.size), dtype=np.bool_)
+    none = np.zeros(BLOCK_LINES, dtype=np.bool_)
+    for first in range(0, lines.symbol.size, BLOCK_LINES):
+        own = slice(first, first + BLOCK_LINES)
+        symbol = lines.symbol[own]
+        start = lines.trades.start[first : first + symbol.size + 1]
+        holdings = hold(
+            symbol, lines.trades._replace(start=start), valuation.marks, none[: symbol.size]
+        )
+        np.logical_or.at(held, valuation.underlying[symbol], holdings.quantity[:, days] != 0)
+    return held
+
+
+def _sectors(book: Book, market: Market) -> tuple[str | None, ...]:
+    known = dict(book.instruments.select("symbol", "sector").iter_rows())
+    return tuple(known.get(symbol) for symbol in market.symbols)
+
+
+def _market(prices: Panel | pl.DataFrame | Market, book: Book) -> Market:
+    if isinstance(prices, Market):
+        return prices
+    if not isinstance(prices, Panel):
+        prices = Panel.from_frame(prices, calendar=book.calendar)
+    return market_of(prices, book.calendar)
+
+
+def _analytics(
+    chosen: str | Sequence[str] | Mapping[str, Analytic], fields: Mapping[str, Any]
+) -> dict[str, Analytic]:
+    if isinstance(chosen, Mapping):
+        return dict(chosen)
+    known = all_analytics(**fields)
+    names = list(known) if chosen == "all" else [chosen] if isinstance(chosen, str) else chosen
+    unknown = [f"no analytic {n!r}; {nearest_names(n, room)}" for n in names if n not in known]
+    if unknown:
+        raise ParameterError("; ".join(unknown))
+    return {name: known[name] for name in names}
+
+
+def _sessions(dates: Sequence[date] | None, market: Market, book: Book) -> Int[np.ndarray, " days"]:
+    """Return the places of the dates among the sessions of the prices."""
+    if dates is None:
+        opened = book.portfolios["opened_on"].to_numpy().astype("datetime64[D]")
+        return np.flatnonzero(market.dates >= opened.min(initial=market.dates[-1]))
+    wanted = np.unique(np.array(list(dates), dtype="datetime64[D]"))
+    wrong = wanted[~np.isin(wanted, market.dates)]
+    if wrong.size:
+        shown = ", ".join(str(day) for day in wrong[:5])
+        raise ParameterError(
+            f"{wrong.size} dates are no session of the prices, which have those of "
+            f"{book.calendar.name} from {market.dates[0]} to {market.dates[-1]}: {shown}"
+        )
+    return np.searchsorted(market.dates, wanted)
+
+
+def _refuse_outside(book: Book, market: Market) -> None:
+    trades = book.trades
+    first, last = (pl.lit(market.dates[at].item()) for at in (0, -1))
+    outside = trades.filter((pl.col("date") < first) | (pl.col("date") > last))
+    problems = [
+        f"trade of {row['portfolio']} in {row['symbol']} on {row['date']}: prices go from "
+        f"{market.dates[0]} to {market.dates[-1]}"
+        for row in outside.head(20).iter_rows(named=True)
+    ]
+    if outside.height > 20:
+        problems.append(f"{outside.height - 20} more trades outside the prices")
+    stated = trades["adjustment"].is_not_null()
+    if market.is_adjusted and not stated.all():
+        lacking = trades.filter(~stated)
+        first_one = f"{lacking['symbol'][0]} on {lacking['date'][0]}"
+        problems.append(
+            f"{lacking.height} trades, the first of {first_one}, "
+            "state no adjustment, and closes are adjusted: a price as it was traded would gain or "
+            "lose what the adjustment is; say adjustment, the adjusted close over the traded one"
+        )
+    if not market.is_adjusted and stated.any():
+        problems.append(
+            f"{int(stated.sum())} trades state an adjustment, and closes are not adjusted: leave "
+            "it out, or say that closes are adjusted"
+        )
+    if problems:
+        raise BookError("book", problems)
+
+
+def _adjusted(trades: pl.DataFrame) -> pl.DataFrame:
+    return trades.with_columns(pl.col("price") * pl.col("adjustment").fill_null(1.0))
+
+
+def _has_no_price(symbol: str, market: Market) -> bool:
+    place = market.place.get(symbol)
+    return place is None or bool(np.isnan(market.close[place]).all())

@@ -1,0 +1,160 @@
+"""European options: value, sensitivities and implied volatility after Black, Scholes and Merton."""
+
+from dataclasses import dataclass
+from typing import final
+
+import numpy as np
+from jaxtyping import Bool, Float
+from scipy.special import ndtr
+
+DAYS_A_YEAR = 365.0
+_STEPS = 100  # of bisection at the worst; each halves the bracket
+_LEAST, _MOST = 1e-4, 10.0  # volatilities between which an implied one is looked for
+_CLOSE = 1e-12  # relative width of the bracket at which the search ends
+
+Array = Float[np.ndarray, "..."]
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Contracts:
+    """Options, one an entry; arrays broadcast against each other.
+
+    Parameters
+    ----------
+    spot : price of the underlying.
+    strike : above 0.
+    years : to expiry, calendar days over 365; 0 at expiry.
+    rate : continuously compounded, a year.
+    dividend_yield : continuous, a year.
+    is_call : else a put.
+    """
+
+    spot: Array
+    strike: Array
+    years: Array
+    rate: Array
+    dividend_yield: Array
+    is_call: Bool[np.ndarray, "..."]
+
+    @property
+    def intrinsic(self) -> Array:
+        """Return what exercise gives now."""
+        inside = np.where(self.is_call, 1.0, -1.0) * (self.spot - self.strike)
+        return np.asarray(np.maximum(inside, 0.0))
+
+    @property
+    def bounds(self) -> tuple[Array, Array]:
+        """Return the values between which an option's lies, at volatility 0 and without end."""
+        spot = self.spot * np.exp(-self.dividend_yield * self.years)
+        strike = self.strike * np.exp(-self.rate * self.years)
+        sign = np.where(self.is_call, 1.0, -1.0)
+        return np.maximum(sign * (spot - strike), 0.0), np.where(self.is_call, spot, strike)
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Greeks:
+    """Value and sensitivities of one option on one unit.
+
+    Parameters
+    ----------
+    value : in the currency of the underlying.
+    delta : change of value for 1 of the underlying.
+    gamma : change of delta for 1 of the underlying.
+    vega : change of value for a point of volatility, 0.01.
+    theta : change of value for a calendar day that passes.
+    rho : change of value for 1 % of the rate.
+    """
+
+    value: Array
+    delta: Array
+    gamma: Array
+    vega: Array
+    theta: Array
+    rho: Array
+
+
+def greeks(contracts: Contracts, volatility: Array) -> Greeks:
+    """Return value and sensitivities; at expiry, or without volatility, those of the limit.
+
+    Parameters
+    ----------
+    contracts : NaN of any input gives NaN.
+    volatility : a year, as a fraction.
+
+    References
+    ----------
+    Hull, "Options, Futures, and Other Derivatives", chapters 15, 17 and 19.
+    """
+    c = contracts
+    sign = np.where(c.is_call, 1.0, -1.0)
+    spot = c.spot * np.exp(-c.dividend_yield * c.years)
+    strike = c.strike * np.exp(-c.rate * c.years)
+    width = volatility * np.sqrt(c.years)
+    with np.errstate(divide="ignore", invalid="ignore"):  # width 0: the limits are put in below
+        d1 = np.log(spot / strike) / width + width / 2
+    d1 = np.where(
+        width > 0, d1, np.where(spot > strike, np.inf, np.where(spot < strike, -np.inf, 0))
+    )
+    is_known = ~np.isnan(width + spot + strike)
+    d1 = np.where(is_known, d1, np.nan)
+    d2 = d1 - width
+    density = np.exp(-d1 * d1 / 2) / np.sqrt(2 * np.pi)
+    share, exercise = ndtr(sign * d1), ndtr(sign * d2)
+    is_wide = width > 0
+    root = np.where(is_wide, width, 1.0)
+    carry = np.exp(-c.dividend_yield * c.years)
+    decay = np.where(is_wide, spot * density * volatility * volatility / (2 * root), 0.0)
+    yearly = -decay - sign * c.rate * strike * exercise + sign * c.dividend_yield * spot * share
+    found = {
+        "value": sign * (spot * share - strike * exercise),
+        "delta": sign * carry * share,
+        "gamma": np.where(
+            is_wide, carry * density / (c.spot * root), np.where(is_known, 0.0, np.nan)
+        ),
+        "vega": spot * density * np.sqrt(c.years) / 100,
+        "theta": np.where(c.years > 0, yearly, 0.0) / DAYS_A_YEAR,
+        "rho": sign * c.years * strike * exercise / 100,
+    }
+    return Greeks(**{name: np.asarray(figure) for name, figure in found.items()})
+
+
+def implied_volatility(contracts: Contracts, price: Array) -> Array:
+    """Return the volatility at which an option is worth its price; NaN where there is none.
+
+    Looked for between 0.0001 and 10. There is none at expiry, nor for a price at or outside
+    :attr:`Contracts.bounds`.
+
+    Notes
+    -----
+    Newton's step where it stays in the bracket, else half of it. Cost: about six values an option.
+    """
+    price, *_ = np.broadcast_arrays(np.asarray(price, dtype=float), contracts.spot, contracts.years)
+    low, high = np.full(price.shape, _LEAST), np.full(price.shape, _MOST)
+    least, most = (greeks(contracts, bound).value for bound in (low, high))
+    exists = (contracts.years > 0) & (price > least) & (price < most)
+    guess = np.clip(
+        np.sqrt(
+            2
+            * np.abs(np.log(contracts.spot / contracts.strike))
+            / np.where(contracts.years > 0, contracts.years, 1.0)
+        ),
+        0.05,
+        2.0,
+    )
+    guess = np.where(np.isnan(guess), 0.2, guess)
+    for _ in range(_STEPS):
+        found = greeks(contracts, guess)
+        error = found.value - price
+        high = np.where(error > 0, guess, high)
+        low = np.where(error <= 0, guess, low)
+        with np.errstate(divide="ignore", invalid="ignore"):  # a step without slope is none
+            step = guess - error / (found.vega * 100)
+        is_inside = (step > low) & (step < high)
+        new = np.where(is_inside, step, (low + high) / 2)
+        done = np.abs(new - guess) <= _CLOSE * guess
+        guess = new
+        if (done | ~exists).all():
+            break
+    return np.where(exists, guess, np.nan)

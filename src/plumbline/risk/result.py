@@ -1,0 +1,223 @@
+"""Frames of a measurement, keyed by portfolio and date."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, final
+
+import numpy as np
+import polars as pl
+from jaxtyping import Int
+
+from plumbline.kernels.position_accounting import Holdings
+from plumbline.risk.analytic import Analytic, Measures
+from plumbline.risk.correlation_table import CORRELATIONS
+from plumbline.risk.equity import Equity
+from plumbline.risk.exposures import Exposures
+from plumbline.risk.performance import Performance
+from plumbline.risk.positions import Lines
+from plumbline.risk.valuation import Valuation
+
+FAILURES: Final = {
+    "portfolio": pl.String(),
+    "date": pl.Date(),
+    "analytic": pl.String(),
+    "reason": pl.String(),
+}
+SECTORS: Final = {
+    "portfolio": pl.String(),
+    "date": pl.Date(),
+    "sector": pl.String(),
+    **dict.fromkeys(("net", "long", "short", "gross", "tilt"), pl.Float64()),
+}
+STRESS: Final = {
+    "portfolio": pl.String(),
+    "date": pl.Date(),
+    "scenario": pl.String(),
+    **dict.fromkeys(("pnl", "share", "coverage"), pl.Float64()),
+}
+_EQUITY: Final = (
+    *("long", "short", "gross", "net", "cash", "equity", "leverage", "carried"),
+    *("pnl", "realised", "unrealised", "dividends", "interest", "fees", "external"),
+)
+_GAINED: Final = (
+    *("returns", "cumulative", "drawdown", "days_under_water"),
+    *("month_to_date", "quarter_to_date", "year_to_date"),
+)
+_HELD: Final = ("quantity", "value", "cost", "traded", "dividends", "realised")
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Block:
+    """Some portfolios, measured."""
+
+    names: tuple[str, ...]
+    lines: Lines
+    holdings: Holdings
+    equity: Equity
+    gained: Performance
+    exposures: Exposures
+    measures: Mapping[str, Measures]
+    valuation: Valuation
+    days: Int[np.ndarray, " dates"]
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class RiskResult:
+    """What a measurement gave.
+
+    Parameters
+    ----------
+    snapshots : a row a portfolio and date: value, cash, equity, what was gained, returns.
+    exposures : a row a portfolio, date and symbol that is held or was traded.
+    measures : a row a portfolio and date: the figures of all analytics, each with the coverage and
+        the observations of its analytic.
+    sectors : a row a portfolio, date and sector: net, long, short and gross weight, tilt.
+    correlations : a row a date: the symbols that are held, the correlations of their pairs and the
+        observations of each: the upper triangle, row by row.
+    stress : a row a portfolio, date and scenario: P&L, its share of equity, and coverage.
+    failures : ``portfolio date analytic reason``; null means all.
+    """
+
+    snapshots: pl.DataFrame
+    exposures: pl.DataFrame
+    measures: pl.DataFrame
+    sectors: pl.DataFrame
+    correlations: pl.DataFrame
+    stress: pl.DataFrame
+    failures: pl.DataFrame
+
+
+def failure(analytic: str, reason: str) -> dict[str, Any]:
+    """Return the failure of an analytic on all portfolios and dates."""
+    return {"portfolio": None, "date": None, "analytic": analytic, "reason": reason}
+
+
+def result_of(
+    blocks: Sequence[Block],
+    dates: np.ndarray,
+    kinds: Mapping[str, Analytic],
+    shared: Mapping[str, pl.DataFrame],
+    failures: Sequence[Mapping[str, Any]],
+) -> RiskResult:
+    """Return the frames of all blocks.
+
+    Parameters
+    ----------
+    blocks : at least one.
+    dates : that they were measured on.
+    kinds : analytics by name.
+    shared : tables that belong to no portfolio.
+    failures : of analytics on all portfolios.
+    """
+    return RiskResult(
+        snapshots=pl.concat([_snapshots(block, dates) for block in blocks]),
+        exposures=pl.concat([_exposures(block, dates) for block in blocks]),
+        measures=pl.concat([_measures(block, dates, kinds) for block in blocks]),
+        sectors=pl.concat([_long(block, dates, "sectors", SECTORS) for block in blocks]),
+        stress=pl.concat([_long(block, dates, "stress", STRESS) for block in blocks]),
+        correlations=shared.get("correlations", pl.DataFrame(schema=CORRELATIONS)),
+        failures=pl.DataFrame(list(failures), schema=FAILURES),
+    )
+
+
+def _long(block: Block, dates: np.ndarray, name: str, schema: Mapping[str, Any]) -> pl.DataFrame:
+    """Return the rows that analytics of the block gave to a long table of a name."""
+    label = list(schema)[2]
+    frames = [pl.DataFrame(schema=schema)]
+    names = pl.Series(list(block.names), dtype=pl.String)
+    for measures in block.measures.values():
+        table = measures.tables.get(name)
+        if table is not None:
+            columns = [
+                names.gather(pl.Series(table["portfolio"])).alias("portfolio"),
+                pl.Series("date", dates[table["date"]].astype("datetime64[D]")),
+                pl.Series(label, list(table[label]), dtype=pl.String),
+                *(_column(column, table[column]) for column in list(schema)[3:]),
+            ]
+            frames.append(pl.DataFrame(columns))
+    return pl.concat(frames)
+
+
+def _keys(names: Sequence[str], dates: np.ndarray) -> dict[str, pl.Series]:
+    """Return the columns of portfolio and date, portfolios outermost."""
+    days = pl.Series("date", np.tile(dates.astype("datetime64[D]"), len(names)))
+    owner = pl.Series(np.repeat(np.arange(len(names), dtype=np.int64), dates.size))
+    return {
+        "portfolio": pl.Series("portfolio", list(names), dtype=pl.String).gather(owner),
+        "date": days,
+    }
+
+
+def _column(name: str, table: np.ndarray) -> pl.Series:
+    flat = pl.Series(name, np.ascontiguousarray(table).ravel())
+    return flat.fill_nan(None) if flat.dtype == pl.Float64 else flat
+
+
+def _snapshots(block: Block, dates: np.ndarray) -> pl.DataFrame:
+    days = block.days
+    equity = {name: getattr(block.equity, name)[:, days] for name in _EQUITY}
+    gained = {name: getattr(block.gained, name)[:, days] for name in _GAINED}
+    sessions = np.arange(block.equity.pnl.shape[1])[days]
+    stopped = (block.gained.stopped[:, None] >= 0) & (sessions >= block.gained.stopped[:, None])
+    counts = _counts(block)
+    tables = {**equity, **gained, "is_stopped": stopped, **counts}
+    columns = [_column(name, table) for name, table in tables.items()]
+    frame = pl.DataFrame([*_keys(block.names, dates).values(), *columns])
+    return frame.filter(pl.col("equity").is_not_null()).rename({"returns": "return"})
+
+
+def _counts(block: Block) -> dict[str, np.ndarray]:
+    """Return how many positions portfolios have, and how many have an old price or none."""
+    days, lines = block.days, block.lines
+    is_held = block.holdings.quantity[:, days] != 0
+    is_carried = block.holdings.is_carried[:, days]
+    is_stale = is_held & (block.valuation.age[lines.symbol][:, days] > 0) & ~is_carried
+    found = {"n_positions": is_held, "n_stale": is_stale, "n_unpriced": is_carried}
+    counts = {}
+    for name, table in found.items():
+        sums = np.zeros((len(block.names), days.size), dtype=np.int64)
+        np.add.at(sums, lines.owner, table)
+        counts[name] = sums
+    return counts
+
+
+def _exposures(block: Block, dates: np.ndarray) -> pl.DataFrame:
+    days, lines = block.days, block.lines
+    held = {name: getattr(block.holdings, name)[:, days] for name in _HELD}
+    is_there = (held["quantity"] != 0) | (held["traded"] != 0)
+    line, day = np.nonzero(is_there)
+    symbols = pl.Series(block.valuation.market.symbols, dtype=pl.String)
+    equity = block.exposures.positive_equity[lines.owner[line], day]
+    exposure = block.exposures.exposure[line, day]
+    age = block.valuation.age[lines.symbol[line], days[day]]
+    is_carried = block.holdings.is_carried[line, days[day]]
+    names = pl.Series(list(block.names), dtype=pl.String)
+    columns = [
+        names.gather(pl.Series(lines.owner[line])).alias("portfolio"),
+        pl.Series("date", dates[day].astype("datetime64[D]")),
+        symbols.gather(pl.Series(lines.symbol[line])).alias("symbol"),
+        *(_column(name, table[line, day]) for name, table in held.items()),
+        _column("exposure", exposure),
+        _column("weight", exposure / equity),
+        _column("price_age", age),
+        _column("is_carried", is_carried),
+    ]
+    return pl.DataFrame(columns)
+
+
+def _measures(block: Block, dates: np.ndarray, kinds: Mapping[str, Analytic]) -> pl.DataFrame:
+    shape = (len(block.names), dates.size)
+    columns = list(_keys(block.names, dates).values())
+    for name, analytic in kinds.items():
+        found = block.measures.get(name)
+        for figure in analytic.names:
+            table = np.full(shape, np.nan) if found is None else found.values[figure]
+            columns.append(_column(figure, table))
+        coverage = np.zeros(shape) if found is None else found.coverage
+        n_obs = np.zeros(shape, dtype=np.int64) if found is None else found.n_obs
+        columns.append(_column(f"{name}_coverage", coverage))
+        columns.append(_column(f"{name}_n_obs", n_obs))
+    is_open = _column("is_open", ~np.isnan(block.equity.equity[:, block.days]))
+    return pl.DataFrame(columns).filter(is_open)

@@ -1,0 +1,173 @@
+"""Tables of a book are taken whole, or refused with every row that is wrong."""
+
+from datetime import date
+
+import pandas as pd
+import polars as pl
+import pytest
+
+from plumbline.core.errors import BookError
+from plumbline.risk.book import Book
+
+PORTFOLIOS = {
+    "portfolio": ["b", "a"],
+    "opened_on": ["2024-01-02", "2024-01-03"],
+    "opening_cash": [1e6, 5.0],
+}
+TRADES = {
+    "portfolio": ["a", "b", "b"],
+    "date": ["2024-01-05", "2024-01-04", "2024-01-03"],
+    "symbol": ["SPY", "AAPL", "SPY"],
+    "quantity": [1.0, -2.5, 3.0],
+    "price": [470.1, 180.0, 468.0],
+}
+
+
+def refused(**tables) -> list[str]:
+    given = {"portfolios": pl.DataFrame(PORTFOLIOS), "trades": pl.DataFrame(TRADES)} | tables
+    with pytest.raises(BookError) as caught:
+        Book.from_frames(**given)
+    return list(caught.value.problems)
+
+
+def test_a_book_is_sorted_and_says_what_was_left_out():
+    book = Book.from_frames(portfolios=PORTFOLIOS_OF["polars"], trades=pl.DataFrame(TRADES))
+    assert book.portfolios.rows() == [
+        ("a", "a", "USD", 5.0, date(2024, 1, 3), "", "prices"),
+        ("b", "b", "USD", 1e6, date(2024, 1, 2), "", "prices"),
+    ]
+    assert book.trades["symbol"].to_list() == ["SPY", "SPY", "AAPL"]
+    assert book.trades["fees"].to_list() == [0.0, 0.0, 0.0]
+    assert book.instruments.select("symbol", "class", "multiplier").rows() == [
+        ("AAPL", "equity", 1.0),
+        ("SPY", "equity", 1.0),
+    ]
+    assert book.cash_flows.height == 0
+
+
+PORTFOLIOS_OF = {
+    "polars": pl.DataFrame(PORTFOLIOS),
+    "pandas": pd.DataFrame(PORTFOLIOS).assign(opened_on=lambda t: pd.to_datetime(t["opened_on"])),
+    "arrow": pl.DataFrame(PORTFOLIOS).with_columns(pl.col("opened_on").str.to_date()).to_arrow(),
+}
+
+
+@pytest.mark.parametrize("kind", PORTFOLIOS_OF)
+def test_tables_of_any_library_are_read_alike(kind):
+    book = Book.from_frames(portfolios=PORTFOLIOS_OF[kind], trades=pl.DataFrame(TRADES))
+    assert book.portfolios["opened_on"].to_list() == [date(2024, 1, 3), date(2024, 1, 2)]
+
+
+def test_every_wrong_cell_of_every_table_is_named():
+    trades = {
+        "portfolio": ["a", "c", "b", "b", "b", "b", ""],
+        "date": [
+            "2024-01-02",
+            "2024-01-04",
+            "2024-01-06",
+            "04.01.2024",
+            "2024-01-04",
+            "2024-01-04",
+            "2024-01-04",
+        ],
+        "symbol": ["SPY"] * 4 + ["AAPL", "SPY", "SPY"],
+        "quantity": ["1", "2", "3", "4", "0", "inf", "1"],
+        "price": ["1", "1", "1", "1", "-1", "1", "1"],
+        "trade_id": ["t1", "t2", "t3", "t3", "t4", "t5", "t1"],
+    }
+    instruments = {
+        "symbol": ["SPY", "SPY", "X1"],
+        "class": ["etf", "fund", "option"],
+        "strike": ["", "", "-5"],
+    }
+    flows = {
+        "portfolio": ["a", "b"],
+        "date": ["2024-01-04"] * 2,
+        "amount": [-5.0, 3.0],
+        "kind": ["fee", "dividend"],
+    }
+    told = refused(
+        trades=pl.DataFrame(trades),
+        instruments=pl.DataFrame(instruments),
+        cash_flows=pl.DataFrame(flows),
+    )
+    assert told == [
+        "trades, row 7, column 'portfolio': nothing must be a text that is not empty",
+        "trades, row 4, column 'date': '04.01.2024' must be a date such as 2024-01-31",
+        "trades, row 5, column 'quantity': '0' must be a finite number other than 0",
+        "trades, row 6, column 'quantity': 'inf' must be a finite number other than 0",
+        "trades, row 5, column 'price': '-1' must be a finite number 0 or more",
+        (
+            "instruments, row 2, column 'class': 'fund' must be one of cash, equity, etf, "
+            "option, private"
+        ),
+        "instruments, row 3, column 'strike': '-5' must be a finite number above 0",
+        "trades, row 2, column 'portfolio': 'c' is no portfolio of the book; known: a, b",
+        (
+            "trades, row 1, column 'date': 2024-01-02 lies before the day on which its "
+            "portfolio opened"
+        ),
+        (
+            "trades, row 3, column 'date': 2024-01-06 is no session of XNYS; a trade has the "
+            "date of the session it was made in"
+        ),
+        (
+            "cash_flows, row 1, column 'amount': -5.0 must be above 0 for a contribution, fee, "
+            "withdrawal: the kind says where it goes"
+        ),
+        (
+            "cash_flows, row 2, column 'kind': 'dividend' is not taken, as the portfolio gets "
+            "its dividends from prices; leave it out, or say dividends: cash_flows of the "
+            "portfolio"
+        ),
+    ]
+
+
+def test_wrong_columns_are_named_with_what_is_known():
+    (unknown, lacking) = refused(
+        trades=pl.DataFrame({"portfolio": ["a"], "qty": [1.0], "date": ["2024-01-05"]})
+    )
+    assert unknown.startswith("trades: no column 'qty' is known; ")
+    assert lacking == (
+        "trades: the columns symbol, quantity, price are missing; it has portfolio, qty, "
+        "date, and may have portfolio, date, symbol, quantity, price, fees, adjustment, "
+        "trade_id"
+    )
+
+
+def test_rows_after_the_latest_day_are_refused():
+    given = {"portfolios": pl.DataFrame(PORTFOLIOS), "trades": pl.DataFrame(TRADES)}
+    with pytest.raises(BookError) as caught:
+        Book.from_frames(**given, latest=date(2024, 1, 4))
+    assert list(caught.value.problems) == [
+        "trades, row 1, column 'date': 2024-01-05 lies after 2024-01-04, the latest allowed"
+    ]
+
+
+def test_options_need_their_terms_and_only_they_have_them():
+    instruments = {
+        "symbol": ["SPY", "AAPL", "C1", "C2"],
+        "class": ["etf", "equity", "option", "option"],
+        "underlying": [None, "SPY", "SPY", "C1"],
+        "strike": [None, None, 100.0, 5.0],
+        "expiry": [None, None, date(2024, 6, 21), date(2024, 6, 21)],
+        "right": [None, None, "call", "put"],
+    }
+    told = refused(instruments=pl.DataFrame(instruments))
+    assert told == [
+        (
+            "instruments, row 2, column 'symbol': 'AAPL' is no option and has underlying; leave "
+            "it out, or say class: option"
+        ),
+        (
+            "instruments, row 4, column 'underlying': 'C1' is no instrument of the book that is "
+            "not itself an option; list it"
+        ),
+    ]
+
+
+def test_of_many_wrong_cells_twenty_are_named_and_the_rest_counted():
+    many = {name: cells[:1] * 50 for name, cells in TRADES.items()} | {"quantity": ["x"] * 50}
+    told = refused(trades=pl.DataFrame(many))
+    assert len(told) == 21
+    assert told[-1] == "trades, column 'quantity': 30 more cells like these, the last in row 50"
