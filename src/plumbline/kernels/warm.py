@@ -226,6 +226,58 @@ def _warm_spectral_sums() -> None:
     add_products(np.ones((1, 1)), spectrum[0], spectrum, np.zeros((1, 2), dtype=complex))
 
 
+def _warm_accounting() -> None:
+    """Carry one line through a day."""
+    from plumbline.kernels.last_prices import last_prices
+    from plumbline.kernels.position_accounting import Marks, Trades, hold
+    from plumbline.kernels.segment_sums import segment_sums
+
+    one, none = np.ones((1, 1)), np.zeros(1, dtype=np.int64)
+    price, _ = last_prices(one, one)
+    marks = Marks(price, one, one, none - 1, one[0], one[0])
+    held = hold(none, Trades(np.array([0, 1]), none, one[0], one[0]), marks, none == 0)
+    segment_sums(held.value, np.array([0, 1]))
+
+
+def _warm_weighted() -> None:
+    """Add up one portfolio, and measure its returns."""
+    from plumbline.kernels import concentration, series_tails, series_volatility, weighted_sums
+    from plumbline.kernels.weighted_series import Weights, as_returns, weighted_series
+
+    one, none = np.ones((1, 1)), np.zeros(1, dtype=np.int64)
+    weights = Weights(np.array([0, 1]), none, one, one)
+    returns, ends = as_returns(_panel(1, 504)), np.array([503])
+    series, _ = weighted_series(weights, returns, ends, 504, least_share=0.5)
+    series_volatility.series_volatility(series[0])
+    series_tails.series_tails(series[0], 20)
+    weighted_sums.weighted_sums(weights, one[None])
+    weighted_sums.fewest_of_held(weights, none[None])
+    concentration.concentration(weights)
+    concentration.group_weights(weights, none, 1)
+
+
+def _warm_pairs() -> None:
+    """Correlate two symbols, one with a gap, and measure a portfolio of both."""
+    from plumbline.kernels.pair_correlation import pair_correlation
+    from plumbline.kernels.portfolio_correlation import Date, portfolio_correlation
+
+    returns = _panel(24, 2)
+    returns[3, 0] = np.nan
+    pairs, _ = pair_correlation(returns, 3)
+    date = Date(pairs, np.ones(2))
+    portfolio_correlation(np.array([0, 2]), np.arange(2), np.ones(2), date)
+
+
+def _warm_ridge() -> None:
+    """Fit two series on two factors, one with a gap."""
+    from plumbline.kernels.standardised_ridge import standardised_ridge
+
+    y = _panel(24, 2)
+    y[3, 0] = np.nan
+    x = np.cos(np.arange(48.0)).reshape(24, 2)
+    standardised_ridge(y, x, np.array([23]), 24, min_obs=8, penalty=np.ones(2))
+
+
 def _panel(*shape: int) -> Float[np.ndarray, "..."]:
     """Return values of no special structure."""
     return np.sin(np.arange(np.prod(shape), dtype=np.float64) ** 2).reshape(shape)
@@ -244,6 +296,10 @@ _FAMILIES: dict[str, tuple[str, tuple[Callable[[], None], ...]]] = {
     "order_statistics": ("correlation across assets", (_warm_rank_ic,)),
     "rolling_pairs": ("correlation of windows", (_warm_rolling_pairs,)),
     "cross_scaling": ("scaling across assets", (_warm_scaling,)),
+    "weighted_series": ("returns of portfolios", (_warm_weighted,)),
+    "pair_correlation": ("correlation of pairs", (_warm_pairs,)),
+    "standardised_ridge": ("ridge regression", (_warm_ridge,)),
+    "position_accounting": ("holdings", (_warm_accounting,)),
     "hidden_markov": ("hidden Markov models", (_warm_hidden_markov,)),
     "group_sums": ("sums over assets", (_warm_group_sums,)),
     "resampled_blocks": ("resampling", (_warm_resampling,)),
