@@ -330,9 +330,9 @@ def test_an_analytic_without_its_prices_fails_and_the_others_do_not(measured):
     tables = (market.close[rows], market.split[rows], market.dividend[rows])
     narrow = Market(market.dates, tuple(kept), *tables, False, FIRST)
     result = measure(book, narrow, dates=[market.dates[days[1]].item()])
-    assert result.failures.select("analytic", "reason").rows() == [
-        ("rate_beta", "there are no prices of TLT")
-    ]
+    lacking = ("attribution", "rate_beta", "stress")
+    told = result.failures.select("analytic", "reason").rows()
+    assert told == [(name, "there are no prices of TLT") for name in lacking]
     assert result.measures["rate_beta"].is_null().all()
     assert (result.measures["rate_beta_coverage"] == 0).all()
     assert result.measures["market_beta"].is_not_null().any()

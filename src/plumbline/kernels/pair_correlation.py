@@ -5,7 +5,7 @@ they stand, so a pair has the same bits beside any others.
 """
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, UInt16
 
 from plumbline.kernels.compilation import compiled
 
@@ -17,12 +17,12 @@ _FLAT = 1e-24  # share of the squared mean below which a variance is rounding
 
 def pair_correlation(
     returns: Float[np.ndarray, "rows symbols"], min_obs: int
-) -> tuple[Float[np.ndarray, " pairs"], Int[np.ndarray, " pairs"]]:
+) -> tuple[Float[np.ndarray, " pairs"], UInt16[np.ndarray, " pairs"]]:
     """Return the correlation of each pair of columns, and the rows that it is over.
 
     Parameters
     ----------
-    returns : of one window; NaN for missing.
+    returns : of one window, 65,535 rows at most; NaN for missing.
     min_obs : rows that a pair needs.
 
     Returns
@@ -36,7 +36,7 @@ def pair_correlation(
     """
     n_rows, n = returns.shape
     out = np.full(n * (n - 1) // 2, np.nan)
-    counts = np.zeros(out.size, dtype=np.int64)
+    counts = np.full(out.size, n_rows, dtype=np.uint16)
     is_missing = ~np.isfinite(returns)
     whole = np.flatnonzero(~is_missing.any(axis=0))
     if n_rows >= max(min_obs, 2) and whole.size:
@@ -45,7 +45,8 @@ def pair_correlation(
         moves = np.zeros(whole.size, dtype=np.bool_)
         _score(returns, whole, scores, moves)
         _fill_whole(scores, whole, moves, n, out)
-    _fill_rest(np.ascontiguousarray(returns.T), is_missing.any(axis=0), min_obs, out, counts)
+    if whole.size < n:
+        _fill_rest(np.ascontiguousarray(returns.T), is_missing.any(axis=0), min_obs, out, counts)
     return out, counts
 
 
@@ -135,17 +136,19 @@ def _fill_rest(
     has_gap: Bool[np.ndarray, " symbols"],
     min_obs: int,
     out: Float[np.ndarray, " pairs"],
-    counts: Int[np.ndarray, " pairs"],
+    counts: UInt16[np.ndarray, " pairs"],
 ) -> None:
-    """Write the counts of all pairs, and the correlations of those of which one has a gap."""
-    n, n_rows = returns.shape
+    """Write the counts and correlations of the pairs of which one has a gap."""
+    n = returns.shape[0]
     for i in range(n):
-        for j in range(i + 1, n):
-            at = _place(i, j, n)
-            if has_gap[i] or has_gap[j]:
-                out[at], counts[at] = _pair(returns[i], returns[j], min_obs)
-            else:
-                counts[at] = n_rows
+        if not has_gap[i]:
+            continue
+        for j in range(n):
+            if j == i or (has_gap[j] and j < i):
+                continue
+            low, high = min(i, j), max(i, j)
+            at = _place(low, high, n)
+            out[at], counts[at] = _pair(returns[low], returns[high], min_obs)
 
 
 @compiled

@@ -7,6 +7,6 @@ import polars as pl
 CORRELATIONS: Final = {
     "date": pl.Date(),
     "symbols": pl.List(pl.String()),
-    "pairs": pl.List(pl.Float64()),
-    "n_obs": pl.List(pl.Int64()),
+    "pairs": pl.List(pl.Float32()),
+    "n_obs": pl.List(pl.UInt16()),
 }

@@ -9,6 +9,7 @@ import polars as pl
 from jaxtyping import Int
 
 from plumbline.kernels.position_accounting import Holdings
+from plumbline.kernels.segment_sums import segment_sums
 from plumbline.risk.analytic import Analytic, Measures
 from plumbline.risk.correlation_table import CORRELATIONS
 from plumbline.risk.equity import Equity
@@ -74,8 +75,8 @@ class RiskResult:
     measures : a row a portfolio and date: the figures of all analytics, each with the coverage and
         the observations of its analytic.
     sectors : a row a portfolio, date and sector: net, long, short and gross weight, tilt.
-    correlations : a row a date: the symbols that are held, the correlations of their pairs and the
-        observations of each: the upper triangle, row by row.
+    correlations : a row a date: the symbols that are held, the correlations of their pairs, seven
+        digits, and the observations of each: the upper triangle, row by row.
     stress : a row a portfolio, date and scenario: P&L, its share of equity, and coverage.
     failures : ``portfolio date analytic reason``; null means all.
     """
@@ -175,12 +176,10 @@ def _counts(block: Block) -> dict[str, np.ndarray]:
     is_carried = block.holdings.is_carried[:, days]
     is_stale = is_held & (block.valuation.age[lines.symbol][:, days] > 0) & ~is_carried
     found = {"n_positions": is_held, "n_stale": is_stale, "n_unpriced": is_carried}
-    counts = {}
-    for name, table in found.items():
-        sums = np.zeros((len(block.names), days.size), dtype=np.int64)
-        np.add.at(sums, lines.owner, table)
-        counts[name] = sums
-    return counts
+    return {
+        name: segment_sums(table.astype(np.float64), lines.start).astype(np.int64)
+        for name, table in found.items()
+    }
 
 
 def _exposures(block: Block, dates: np.ndarray) -> pl.DataFrame:

@@ -90,13 +90,18 @@ class Correlation(Analytic):
         """Return the symbols, pairs and observations of each date."""
         symbols = np.array(days.market.symbols, dtype=object)
         known = prepared["dates"]
-        rows = {
-            "date": days.market.dates[days.days].astype("datetime64[D]"),
-            "symbols": [symbols[own["rows"]].tolist() for own in known],
-            "pairs": [pl.Series(own["date"].pairs).fill_nan(None) for own in known],
+        lists = {
+            "symbols": [pl.Series(symbols[own["rows"]], dtype=pl.String) for own in known],
+            "pairs": [
+                pl.Series(own["date"].pairs.astype(np.float32)).fill_nan(None) for own in known
+            ],
             "n_obs": [pl.Series(own["counts"]) for own in known],
         }
-        return {"correlations": pl.DataFrame(rows, schema=CORRELATIONS)}
+        dates = pl.Series("date", days.market.dates[days.days].astype("datetime64[D]"))
+        columns = [
+            pl.concat([own.implode() for own in parts]).alias(name) for name, parts in lists.items()
+        ]
+        return {"correlations": pl.DataFrame([dates, *columns], schema=CORRELATIONS)}
 
     def compute(self, prepared: Prepared, portfolios: PortfolioDays) -> Measures:
         """Return the figures of some portfolios."""
