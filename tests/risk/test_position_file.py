@@ -307,6 +307,12 @@ def test_dates_of_positions_keep_to_the_opening_and_the_latest_day():
     ]
 
 
+def test_an_exit_on_a_day_without_a_session_is_refused():
+    left = {"exit_date": ["2024-01-06", None, None], "exit_price": [1.0, None, None]}
+    (problem,) = refused(POSITIONS | left)
+    assert problem.startswith("positions, row 1, column 'exit_date': 2024-01-06 is no session of")
+
+
 def test_many_contradictions_are_counted():
     many = {name: cells[:1] * 50 for name, cells in POSITIONS.items()}
     told = refused(many | {"sector": ["Oil"] + ["Gas"] * 49})

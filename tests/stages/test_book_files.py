@@ -179,6 +179,16 @@ def test_every_wrong_line_and_cell_of_every_file_is_named_with_its_line(tmp_path
     ]
 
 
+def test_names_on_a_line_that_could_not_be_read_are_not_called_unknown(tmp_path):
+    cut = PORTFOLIOS.replace("b,2024-01-02,5", "b,2024-01-02")
+    listed = INSTRUMENTS.replace("007,equity", "007")
+    told = refused(written(tmp_path, portfolios=cut, trades=TRADES, instruments=listed))
+    assert told == [
+        "portfolios.csv, line 3: 2 cells, the header has 3",
+        "instruments.csv, line 3: 1 cells, the header has 2",
+    ]
+
+
 def test_rows_of_parquet_are_counted_from_one(tmp_path):
     positions = pl.DataFrame(
         {
