@@ -179,6 +179,26 @@ def test_on_one_day_old_positions_are_left_before_new_ones_are_entered():
     assert book.trades["quantity"].to_list() == [1.0, -1.0, 7.0, 5.0, -7.0]
 
 
+def test_entries_of_one_day_keep_the_order_of_their_rows():
+    rows = [
+        ("p", symbol, quantity, price, date(2024, 1, 3), None, None, None)
+        for symbol, quantity, price in (("B", 1.0, 9.0), ("A", -2.0, 3.0), ("C", 3.0, 6.0))
+    ]
+    book = Book.from_positions(pl.DataFrame(rows, schema=TYPES, orient="row"))
+    assert book.trades["quantity"].to_list() == [1.0, -2.0, 3.0]
+
+
+def test_adjustments_of_entry_and_exit_are_those_of_their_trades():
+    given_rows = {name: cells[:1] for name, cells in POSITIONS.items()}
+    given_rows |= {"exit_date": ["2024-01-05"], "exit_price": [12.0]}
+    factors = {"entry_adjustment": [0.5], "exit_adjustment": [0.75]}
+    book = Book.from_positions(pl.DataFrame(given_rows | factors))
+    assert book.trades["adjustment"].to_list() == [0.5, 0.75]
+    assert book.portfolios["opening_cash"].to_list() == [5 * 10 * 0.5]
+    (problem,) = refused(POSITIONS | {"exit_adjustment": [0.5, None, None]})
+    assert problem.startswith("positions, row 1, column 'exit_adjustment': 0.5 has no exit_date")
+
+
 def test_stated_portfolios_and_cash_count():
     told = {"portfolio": ["a", "b"], "opened_on": ["2024-01-02"] * 2, "opening_cash": [1.0, 2.0]}
     book = Book.from_positions(

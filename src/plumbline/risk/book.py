@@ -123,8 +123,9 @@ class Book:
         Parameters
         ----------
         positions : ``portfolio symbol quantity entry_price entry_date``; of those that were left
-            ``exit_date exit_price``, and ``exit_quantity`` where a split came between; and what
-            instruments have, such as ``class`` or ``strike``, the same wherever a symbol stands.
+            ``exit_date exit_price``, and ``exit_quantity`` where a split came between; where closes
+            are adjusted, ``entry_adjustment exit_adjustment``; and what instruments have, such as
+            ``class`` or ``strike``, the same wherever a symbol stands.
         portfolios : default: those that are named, opened on the first entry.
         instruments : default: those that are named, and the underlyings of options.
         opening_cash : of each portfolio, where none are given; default: what its entries cost,

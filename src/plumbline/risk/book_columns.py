@@ -77,5 +77,7 @@ POSITIONS: Final = (
     Column("exit_date", "date", is_optional=True),
     Column("exit_price", "number", is_optional=True, least="0 or more"),
     Column("exit_quantity", "number", is_optional=True, least="not 0"),
+    Column("entry_adjustment", "number", is_optional=True, least="above 0"),
+    Column("exit_adjustment", "number", is_optional=True, least="above 0"),
     *(replace(column, default=None, is_optional=True) for column in INSTRUMENTS[1:]),
 )

@@ -32,7 +32,7 @@ def position_problems(positions: BookTable, listed: BookTable) -> Iterator[str]:
         "exit_date",
         "has no exit_price beside it; state it, 0 for what ended without worth",
     )
-    for name in ("exit_price", "exit_quantity"):
+    for name in ("exit_price", "exit_quantity", "exit_adjustment"):
         yield from positions.problems_of(
             exit_date.is_null() & pl.col(name).is_not_null(),
             name,
@@ -127,7 +127,8 @@ def opened_portfolios(
     told = frame.join(units, on="symbol", how="left", maintain_order="left", suffix="=listed")
     is_option = (pl.col("class=listed") == "option").fill_null(value=False)
     default = pl.when(is_option).then(_OPTION_UNITS).otherwise(1.0)
-    cost = (pl.col("quantity") * pl.col("entry_price") * pl.col("units").fill_null(default)).abs()
+    price = pl.col("entry_price") * pl.col("entry_adjustment").fill_null(1.0)
+    cost = (pl.col("quantity") * price * pl.col("units").fill_null(default)).abs()
     costs = told.select(cost.alias("cost"))["cost"].to_numpy()
     groups = frame.group_by("portfolio", maintain_order=True)
     opened = groups.agg(pl.col("entry_date").min().alias("opened_on"), pl.col(ROW).first())
@@ -166,6 +167,7 @@ def trades_of(positions: pl.DataFrame, columns: pl.DataFrame) -> pl.DataFrame:
         date="entry_date",
         quantity="quantity",
         price="entry_price",
+        adjustment="entry_adjustment",
     )
     is_of_one_day = pl.col("exit_date") == pl.col("entry_date")
     exits = rows.filter(pl.col("exit_date").is_not_null()).select(
@@ -174,6 +176,7 @@ def trades_of(positions: pl.DataFrame, columns: pl.DataFrame) -> pl.DataFrame:
         date="exit_date",
         quantity=-pl.coalesce("exit_quantity", "quantity"),
         price="exit_price",
+        adjustment="exit_adjustment",
     )
     made = pl.concat([entries, exits]).sort("date", "=turn", "=place")
     made = made.with_columns(pl.lit(0.0).alias("fees")).drop("=turn", "=place")
