@@ -1,18 +1,26 @@
 """Portfolios with their trades, flows of cash and instruments, each row checked."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from math import isfinite
 from typing import Any, Final, final
 
 import polars as pl
 
 from plumbline.core.calendar import Calendar
-from plumbline.core.errors import BookError
+from plumbline.core.errors import BookError, nearest_names
 from plumbline.core.parameters import require_kinds
-from plumbline.risk.book_columns import CASH_FLOWS, INSTRUMENTS, PORTFOLIOS, TRADES
+from plumbline.risk.book_columns import CASH_FLOWS, INSTRUMENTS, PORTFOLIOS, POSITIONS, TRADES
 from plumbline.risk.book_rules import rule_problems
-from plumbline.risk.book_tables import ROW, BookTable, read_table
+from plumbline.risk.book_tables import ROW, BookTable, Origin, read_table
+from plumbline.risk.position_file import (
+    described_instruments,
+    filled_instruments,
+    opened_portfolios,
+    position_problems,
+    trades_of,
+)
 
 TABLES: Final = {
     "portfolios": PORTFOLIOS,
@@ -20,6 +28,8 @@ TABLES: Final = {
     "cash_flows": CASH_FLOWS,
     "instruments": INSTRUMENTS,
 }
+GIVEN: Final = TABLES | {"positions": POSITIONS}
+"""The tables that a book is made of: those that it has, and one that becomes some of them."""
 
 
 @final
@@ -98,61 +108,141 @@ class Book:
         return cls.from_tables(given, calendar=calendar, latest=latest)
 
     @classmethod
+    def from_positions(
+        cls,
+        positions: Any,
+        *,
+        portfolios: Any = None,
+        instruments: Any = None,
+        opening_cash: float | None = None,
+        calendar: Calendar | str = "XNYS",
+        latest: date | None = None,
+    ) -> "Book":
+        """Return the book of positions, each of which is entered and perhaps left.
+
+        Parameters
+        ----------
+        positions : ``portfolio symbol quantity entry_price entry_date``; of those that were left
+            ``exit_date exit_price``, and ``exit_quantity`` where a split came between; where closes
+            are adjusted, ``entry_adjustment exit_adjustment``; and what instruments have, such as
+            ``class`` or ``strike``, the same wherever a symbol stands.
+        portfolios : default: those that are named, opened on the first entry.
+        instruments : default: those that are named, and the underlyings of options.
+        opening_cash : of each portfolio, where none are given; default: what its entries cost,
+            short ones by their size.
+        calendar, latest : as in :meth:`from_frames`.
+
+        Raises
+        ------
+        BookError
+            If a row or column is wrong; all problems of all tables are listed.
+        """
+        given = {"positions": positions, "portfolios": portfolios, "instruments": instruments}
+        return cls.from_tables(given, calendar=calendar, latest=latest, opening_cash=opening_cash)
+
+    @classmethod
     def from_tables(
         cls,
         given: Mapping[str, Any],
         *,
         calendar: Calendar | str = "XNYS",
         latest: date | None = None,
-        places: Mapping[str, tuple[str, int]] | None = None,
+        origins: Mapping[str, Origin] | None = None,
+        opening_cash: float | None = None,
     ) -> "Book":
-        """Return the book of tables by name, as :meth:`from_frames`.
+        """Return the book of tables by name, as :meth:`from_frames` and :meth:`from_positions`.
 
         Parameters
         ----------
-        given : None for a table that is not there.
-        places : table -> how messages call it and the number of its first row, such as a file and
-            line 2; default: the table's name and row 1.
+        given : ``portfolios trades cash_flows instruments positions``; None for a table that is
+            not there. What positions become is added to trades and instruments.
+        calendar, latest : as in :meth:`from_frames`.
+        origins : table -> where its rows come from; default: the table's name, rows from 1.
+        opening_cash : as in :meth:`from_positions`.
+
+        Raises
+        ------
+        BookError
+            If a row or column is wrong; all problems of all tables are listed.
         """
         grid = Calendar(calendar) if isinstance(calendar, str) else calendar
-        problems: list[str] = []
-        tables = {}
-        for name, columns in TABLES.items():
-            place = (places or {}).get(name, (name, 1))
-            tables[name] = read_table(given.get(name), columns, place, problems)
-        if given.get("instruments") is None:
-            tables["instruments"] = _equities(tables)
+        problems = [
+            f"no table {name!r} is known; {nearest_names(name, GIVEN)}"
+            for name in given
+            if name not in GIVEN
+        ]
+        places = {name: (origins or {}).get(name, Origin(name)) for name in GIVEN}
+        is_given = {n: given.get(n) is not None or bool(places[n].faults) for n in GIVEN}
+        problems.extend(_cash_problems(opening_cash, is_given))
+        tables = {
+            name: read_table(given.get(name), columns, places[name], problems)
+            for name, columns in GIVEN.items()
+        }
+        listed = tables["instruments"]
+        tables |= _with_positions(tables, is_given, opening_cash)
         problems.extend(rule_problems(tables, grid, latest))
+        problems.extend(position_problems(tables["positions"], listed))
         if problems:
             raise BookError("book", problems)
-        frames = _ordered({name: table.frame.drop(ROW) for name, table in tables.items()})
-        return cls(
-            frames["portfolios"],
-            frames["trades"],
-            frames["cash_flows"],
-            frames["instruments"],
-            grid,
+        return cls(*_ordered({name: table.frame for name, table in tables.items()}), grid)
+
+
+def _cash_problems(opening_cash: float | None, is_given: Mapping[str, bool]) -> Iterator[str]:
+    if opening_cash is None:
+        return
+    if not isfinite(opening_cash):
+        yield f"opening_cash={opening_cash}: must be a finite number"
+    if is_given["portfolios"] or not is_given["positions"]:
+        yield (
+            f"opening_cash={opening_cash}: is of portfolios that positions open; say opening_cash "
+            "of each portfolio in the table of portfolios"
         )
 
 
-def _equities(tables: Mapping[str, BookTable]) -> BookTable:
-    """Return instruments of which nothing is known but that they are traded."""
-    symbols = tables["trades"].frame["symbol"].unique().sort()
-    known = tables["instruments"]
+def _with_positions(
+    tables: Mapping[str, BookTable], is_given: Mapping[str, bool], opening_cash: float | None
+) -> dict[str, BookTable]:
+    """Return instruments and portfolios, with those that positions and trades tell of."""
+    positions = tables["positions"]
+    is_alone = not is_given["instruments"]
+    listed = filled_instruments(positions, tables["instruments"])
+    described = described_instruments(positions, listed, is_alone=is_alone)
+    if is_alone:
+        listed = _equities(tables["trades"], described, listed)
+    made = {"instruments": listed, "described": described}
+    if is_given["positions"] and not is_given["portfolios"]:
+        known = pl.concat([listed.frame, described.frame])
+        columns = tables["portfolios"].frame
+        made["portfolios"] = opened_portfolios(positions, known, columns, opening_cash)
+    return made
+
+
+def _equities(trades: BookTable, described: BookTable, known: BookTable) -> BookTable:
+    """Return instruments of which no more is known than a trade or an option tells."""
+    of_options = described.frame["underlying"].drop_nulls()
+    symbols = pl.concat([trades.frame["symbol"], of_options]).unique().sort()
+    symbols = symbols.filter(~symbols.is_in(described.frame["symbol"].implode()))
     rows = pl.DataFrame({"symbol": symbols}).with_columns(pl.lit("equity").alias("class"))
-    return BookTable(pl.concat([known.frame, rows], how="diagonal"), known.name)
+    frame = pl.concat([known.frame, rows], how="diagonal")
+    return BookTable(frame, known.origin, frame["symbol"])
 
 
-def _ordered(frames: Mapping[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
-    """Return the tables sorted, with what stands for cells that may be empty."""
+def _ordered(
+    frames: Mapping[str, pl.DataFrame],
+) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+    """Return the tables of a book, sorted, with what stands for cells that may be empty."""
+    made = trades_of(frames["positions"], frames["trades"].clear())
+    trades = pl.concat([frames["trades"], made])
+    instruments = pl.concat([frames["instruments"], frames["described"]])
     multiplier = pl.when(pl.col("class") == "option").then(100.0).otherwise(1.0)
-    return {
-        "portfolios": frames["portfolios"]
+    return (
+        frames["portfolios"]
         .with_columns(pl.col("name").fill_null(pl.col("portfolio")))
-        .sort("portfolio"),
-        "trades": frames["trades"].sort("portfolio", "date", maintain_order=True),
-        "cash_flows": frames["cash_flows"].sort("portfolio", "date", maintain_order=True),
-        "instruments": frames["instruments"]
-        .with_columns(pl.col("multiplier").fill_null(multiplier))
-        .sort("symbol"),
-    }
+        .sort("portfolio")
+        .drop(ROW),
+        trades.sort("portfolio", "date", maintain_order=True).drop(ROW),
+        frames["cash_flows"].sort("portfolio", "date", maintain_order=True).drop(ROW),
+        instruments.with_columns(pl.col("multiplier").fill_null(multiplier))
+        .sort("symbol")
+        .drop(ROW),
+    )

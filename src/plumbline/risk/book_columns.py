@@ -1,6 +1,6 @@
 """The columns of a book's tables: their kinds, what is allowed, what stands where none is given."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Literal, final
 
 INSTRUMENT_CLASSES: Final = ("cash", "equity", "etf", "option", "private")
@@ -67,4 +67,17 @@ INSTRUMENTS: Final = (
     Column("expiry", "date", is_optional=True),
     Column("right", "text", is_optional=True, choices=RIGHTS),
     Column("volatility", "number", is_optional=True, least="above 0"),
+)
+POSITIONS: Final = (
+    Column("portfolio", "text"),
+    Column("symbol", "text"),
+    Column("quantity", "number", least="not 0"),
+    Column("entry_price", "number", least="0 or more"),
+    Column("entry_date", "date"),
+    Column("exit_date", "date", is_optional=True),
+    Column("exit_price", "number", is_optional=True, least="0 or more"),
+    Column("exit_quantity", "number", is_optional=True, least="not 0"),
+    Column("entry_adjustment", "number", is_optional=True, least="above 0"),
+    Column("exit_adjustment", "number", is_optional=True, least="above 0"),
+    *(replace(column, default=None, is_optional=True) for column in INSTRUMENTS[1:]),
 )

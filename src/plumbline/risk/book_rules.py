@@ -21,28 +21,38 @@ def rule_problems(
 
     Parameters
     ----------
-    tables : ``portfolios trades cash_flows instruments``.
+    tables : ``portfolios trades cash_flows instruments positions``, and ``described``, the
+        instruments that positions tell of.
     calendar : of the sessions.
     latest : no row may be later; None allows any.
     """
-    portfolios, trades, flows, instruments = (
-        tables[name] for name in ("portfolios", "trades", "cash_flows", "instruments")
-    )
+    portfolios, trades, flows = (tables[name] for name in ("portfolios", "trades", "cash_flows"))
+    positions, instruments = tables["positions"], tables["instruments"]
     yield from _repeated(portfolios, "portfolio")
     yield from _repeated(instruments, "symbol")
     yield from _repeated(trades, "trade_id")
-    for table, column in ((portfolios, "opened_on"), (trades, "date"), (flows, "date")):
+    dated = [(portfolios, "opened_on"), (trades, "date"), (flows, "date")]
+    dated += [(positions, "entry_date"), (positions, "exit_date")]
+    for table, column in dated:
         if latest is not None:
             late = pl.col(column) > pl.lit(latest)
             yield from table.problems_of(late, column, f"lies after {latest}, the latest allowed")
-    for table in (trades, flows):
-        known = portfolios.frame["portfolio"]
-        yield from _unknown(table, "portfolio", known, "portfolio")
-        yield from _too_early(table, portfolios)
-    yield from _unknown(trades, "symbol", instruments.frame["symbol"], "instrument")
-    yield from _no_session(trades, calendar)
+    for table, column in ((trades, "date"), (flows, "date"), (positions, "entry_date")):
+        yield from _unknown(table, "portfolio", portfolios.names, "portfolio")
+        yield from _too_early(table, column, portfolios)
+    symbols = _both(instruments.names, tables["described"].names)
+    for table in (trades, positions):
+        yield from _unknown(table, "symbol", symbols, "instrument")
+    yield from _no_session(trades, "date", calendar)
+    yield from _no_session(positions, "entry_date", calendar)
+    yield from _no_session(positions, "exit_date", calendar)
     yield from _flow_problems(flows, portfolios)
-    yield from _option_problems(instruments)
+    yield from _option_problems(instruments, tables["described"], symbols)
+    yield from _option_problems(tables["described"], instruments, symbols)
+
+
+def _both(names: pl.Series | None, others: pl.Series | None) -> pl.Series | None:
+    return None if names is None or others is None else pl.concat([names, others])
 
 
 def _repeated(table: BookTable, column: str) -> Iterator[str]:
@@ -50,7 +60,10 @@ def _repeated(table: BookTable, column: str) -> Iterator[str]:
     yield from table.problems_of(again, column, "stands there already; each may stand once")
 
 
-def _unknown(table: BookTable, column: str, known: pl.Series, what: str) -> Iterator[str]:
+def _unknown(table: BookTable, column: str, known: pl.Series | None, what: str) -> Iterator[str]:
+    """Yield names that are not known, unless what is known could not all be read."""
+    if known is None:
+        return
     names = sorted(set(known.to_list()))
     is_unknown = ~pl.col(column).is_in(names)
     bad = table.frame.filter(is_unknown)[column].unique(maintain_order=True)
@@ -60,25 +73,26 @@ def _unknown(table: BookTable, column: str, known: pl.Series, what: str) -> Iter
             pl.col(column) == name, column, f"is no {what} of the book; {hint}"
         )
     if bad.len() > SHOWN:
-        yield f"{table.name}, column {column!r}: {bad.len() - SHOWN} more names that are no {what}"
+        more = f"{bad.len() - SHOWN} more names that are no {what}"
+        yield f"{table.origin.name}, column {column!r}: {more}"
 
 
-def _too_early(table: BookTable, portfolios: BookTable) -> Iterator[str]:
+def _too_early(table: BookTable, column: str, portfolios: BookTable) -> Iterator[str]:
     opened = portfolios.frame.unique("portfolio", keep="first").select("portfolio", "opened_on")
     frame = table.frame.join(opened, on="portfolio", how="left", maintain_order="left")
-    told = BookTable(frame, table.name)
     fault = "lies before the day on which its portfolio opened"
-    yield from told.problems_of(pl.col("date") < pl.col("opened_on"), "date", fault)
+    told = BookTable(frame, table.origin, table.names)
+    yield from told.problems_of(pl.col(column) < pl.col("opened_on"), column, fault)
 
 
-def _no_session(trades: BookTable, calendar: Calendar) -> Iterator[str]:
-    days = trades.frame["date"].unique()
+def _no_session(table: BookTable, column: str, calendar: Calendar) -> Iterator[str]:
+    days = table.frame[column].drop_nulls().unique()
     if not days.len():
         return
     _, is_session = calendar.session_closes(days.to_numpy().astype("datetime64[D]"))
     closed = days.filter(pl.Series(~np.asarray(is_session)))
     fault = f"is no session of {calendar.name}; a trade has the date of the session it was made in"
-    yield from trades.problems_of(pl.col("date").is_in(closed.implode()), "date", fault)
+    yield from table.problems_of(pl.col(column).is_in(closed.implode()), column, fault)
 
 
 def _flow_problems(flows: BookTable, portfolios: BookTable) -> Iterator[str]:
@@ -94,7 +108,9 @@ def _flow_problems(flows: BookTable, portfolios: BookTable) -> Iterator[str]:
     yield from flows.problems_of(twice, "kind", fault)
 
 
-def _option_problems(instruments: BookTable) -> Iterator[str]:
+def _option_problems(
+    instruments: BookTable, others: BookTable, known: pl.Series | None
+) -> Iterator[str]:
     is_option = pl.col("class") == "option"
     for term in _TERMS:
         lacking = is_option & pl.col(term).is_null()
@@ -103,7 +119,11 @@ def _option_problems(instruments: BookTable) -> Iterator[str]:
         yield from instruments.problems_of(
             needless, "symbol", f"is no option and has {term}; leave it out, or say class: option"
         )
-    symbols = instruments.frame.filter(~is_option)["symbol"].unique().implode()
-    unknown = is_option & pl.col("underlying").is_not_null() & ~pl.col("underlying").is_in(symbols)
+    if known is None:
+        return
+    options = [table.frame.filter(is_option)["symbol"] for table in (instruments, others)]
+    symbols = known.filter(~known.is_in(pl.concat(options).implode()))
+    unknown = is_option & pl.col("underlying").is_not_null()
+    unknown &= ~pl.col("underlying").is_in(symbols.implode())
     fault = "is no instrument of the book that is not itself an option; list it"
     yield from instruments.problems_of(unknown, "underlying", fault)

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from typing import Any, Final, final
 
 import narwhals as nw
+import numpy as np
 import polars as pl
+from jaxtyping import Int
 
 from plumbline.core.errors import nearest_names
 from plumbline.risk.book_columns import Column
@@ -16,18 +18,59 @@ _TYPES: Final = {"text": pl.String(), "date": pl.Date(), "number": pl.Float64()}
 
 
 @final
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
+class Origin:
+    """Where the rows of a table come from, as messages tell it.
+
+    Parameters
+    ----------
+    name : of the table, or of its file.
+    numbers : of the rows, such as lines of a file; None counts them from 1.
+    word : what is numbered, ``row`` or ``line``.
+    decimal : decimal mark of numbers that are text.
+    faults : what kept it, or some of its rows, from being read.
+    """
+
+    name: str
+    numbers: Int[np.ndarray, " rows"] | None = None
+    word: str = "row"
+    decimal: str = "."
+    faults: tuple[str, ...] = ()
+
+    def told(self, column: str, cells: pl.Series, rows: pl.Series, fault: str) -> Iterable[str]:
+        """Yield one message for each wrong cell; beyond 20, say how many more.
+
+        Parameters
+        ----------
+        column : of the cells.
+        cells : what stands there.
+        rows : their numbers.
+        fault : what is wrong and what is allowed.
+        """
+        for cell, row in zip(cells[:SHOWN], rows[:SHOWN], strict=True):
+            yield f"{self.name}, {self.word} {row}, column {column!r}: {shown(cell)} {fault}"
+        if cells.len() > SHOWN:
+            more = f"{cells.len() - SHOWN} more cells like these"
+            last = f"the last in {self.word} {rows[-1]}"
+            yield f"{self.name}, column {column!r}: {more}, {last}"
+
+
+@final
+@dataclass(frozen=True, eq=False)
 class BookTable:
     """A table whose cells are of the right kinds; rows that are not are left out.
 
     Parameters
     ----------
     frame : the columns in their order, and ``=row``, the number of each row in messages.
-    name : how messages call the table.
+    origin : of its rows.
+    names : cells of its first column, those of rows that were left out too; None if rows or
+        columns could not be read, so that there may be others.
     """
 
     frame: pl.DataFrame
-    name: str
+    origin: Origin
+    names: pl.Series | None
 
     def problems_of(self, is_wrong: pl.Expr, column: str, fault: str) -> Iterable[str]:
         """Yield one message for each row that is wrong; beyond 20, say how many more.
@@ -39,11 +82,11 @@ class BookTable:
         fault : what is wrong and what is allowed.
         """
         bad = self.frame.filter(is_wrong)
-        yield from _told(self.name, column, bad[column], bad[ROW], fault)
+        yield from self.origin.told(column, bad[column], bad[ROW], fault)
 
 
 def read_table(
-    given: Any, columns: Sequence[Column], place: tuple[str, int], problems: list[str]
+    given: Any, columns: Sequence[Column], origin: Origin, problems: list[str]
 ) -> BookTable:
     """Return a table with all columns; append what is wrong with its columns and cells.
 
@@ -52,23 +95,26 @@ def read_table(
     given : polars, pandas or pyarrow table; None for one without rows. Columns that are not known
         are refused.
     columns : that it has.
-    place : how messages call it, and the number of its first row.
+    origin : of its rows.
     problems : list that messages are appended to.
     """
-    name, first_row = place
+    problems.extend(origin.faults)
     empty = pl.DataFrame(schema={c.name: _TYPES[c.kind] for c in columns} | {ROW: pl.Int64()})
+    names = None if origin.faults else empty[columns[0].name]
     if given is None:
-        return BookTable(empty, name)
+        return BookTable(empty, origin, names)
     frame = nw.from_native(given, eager_only=True).to_polars()
-    if _wrong_columns(frame, columns, name, problems):
-        return BookTable(empty, name)
-    rows = pl.int_range(first_row, first_row + frame.height, eager=True).alias(ROW)
+    if _wrong_columns(frame, columns, origin.name, problems):
+        return BookTable(empty, origin, None)
+    numbers = np.arange(1, frame.height + 1) if origin.numbers is None else origin.numbers
+    rows = pl.Series(ROW, numbers, dtype=pl.Int64)
     read, good = [], pl.Series([True]).new_from_index(0, frame.height)
     for column in columns:
-        cells, is_good = _read(frame, column, (name, rows), problems)
+        cells, is_good = _read(frame, column, (origin, rows), problems)
         read.append(cells)
         good &= is_good
-    return BookTable(pl.DataFrame([*read, rows]).filter(good), name)
+    names = None if origin.faults else read[0].drop_nulls()
+    return BookTable(pl.DataFrame([*read, rows]).filter(good), origin, names)
 
 
 def _wrong_columns(
@@ -92,10 +138,10 @@ def _wrong_columns(
 
 
 def _read(
-    frame: pl.DataFrame, column: Column, place: tuple[str, pl.Series], problems: list[str]
+    frame: pl.DataFrame, column: Column, place: tuple[Origin, pl.Series], problems: list[str]
 ) -> tuple[pl.Series, pl.Series]:
     """Return the cells of a column and which are as they should be."""
-    name, rows = place
+    origin, rows = place
     dtype = _TYPES[column.kind]
     if column.name not in frame.columns:
         empty = pl.Series(column.name, [column.default], dtype=dtype)
@@ -104,31 +150,50 @@ def _read(
     if raw.dtype == pl.String:
         raw = raw.str.strip_chars()
         raw = pl.select(pl.when(raw != "").then(raw)).to_series().alias(column.name)
-    cells = _converted(raw, column)
+    cells = _converted(raw, column, origin.decimal)
     lost = cells.is_null() & raw.is_not_null()
     if column.default is None and not column.is_optional:
         lost |= raw.is_null()
     elif column.default is not None:
         cells = cells.fill_null(column.default)
     fault = _fault(column)
-    problems.extend(_told(name, column.name, raw.filter(lost), rows.filter(lost), fault))
+    problems.extend(origin.told(column.name, raw.filter(lost), rows.filter(lost), fault))
     return cells, ~lost
 
 
-def _converted(raw: pl.Series, column: Column) -> pl.Series:
+def _converted(raw: pl.Series, column: Column, decimal: str) -> pl.Series:
     """Return cells of the column's kind that are allowed, null for the others."""
     if column.kind == "text":
-        cells = raw.cast(pl.String, strict=False)
+        cells = raw.cast(pl.String, strict=False) if not raw.dtype.is_nested() else _none_of(raw)
         allowed = cells.is_in(list(column.choices)) if column.choices else cells.is_not_null()
     elif column.kind == "date":
         cells = _dates(raw)
         allowed = cells.is_not_null()
     else:
-        cells = raw.cast(pl.Float64, strict=False)
+        cells = _numbers(raw, decimal)
         allowed = cells.is_finite() & _in_range(cells, column.least)
     return (
         pl.select(pl.when(allowed.fill_null(value=False)).then(cells)).to_series().alias(raw.name)
     )
+
+
+def _numbers(raw: pl.Series, decimal: str) -> pl.Series:
+    """Return cells as numbers, null for those that are none or that a float64 does not hold."""
+    if raw.dtype == pl.String and decimal == ",":
+        is_plain = ~raw.str.contains(".", literal=True)  # a point that parts thousands, or an error
+        raw = pl.select(pl.when(is_plain).then(raw.str.replace(",", ".", literal=True))).to_series()
+    if raw.dtype.is_integer():
+        floats = raw.cast(pl.Float64)
+        is_same = floats.cast(raw.dtype, strict=False) == raw
+        return pl.select(pl.when(is_same).then(floats)).to_series()
+    is_text = raw.dtype in (pl.String, pl.Categorical, pl.Enum)
+    if not (is_text or raw.dtype.is_numeric() or raw.dtype == pl.Null):
+        return _none_of(raw).cast(pl.Float64)
+    return (raw.cast(pl.String) if is_text else raw).cast(pl.Float64, strict=False)
+
+
+def _none_of(raw: pl.Series) -> pl.Series:
+    return pl.Series(raw.name, [None], dtype=pl.String).new_from_index(0, raw.len())
 
 
 def _in_range(cells: pl.Series, least: str) -> pl.Series:
@@ -172,10 +237,6 @@ def _fault(column: Column) -> str:
     return "must be a text that is not empty"
 
 
-def _told(name: str, column: str, cells: pl.Series, rows: pl.Series, fault: str) -> Iterable[str]:
-    for cell, row in zip(cells[:SHOWN], rows[:SHOWN], strict=True):
-        shown = "nothing" if cell is None else repr(cell) if isinstance(cell, str) else str(cell)
-        yield f"{name}, row {row}, column {column!r}: {shown} {fault}"
-    if cells.len() > SHOWN:
-        more = cells.len() - SHOWN
-        yield f"{name}, column {column!r}: {more} more cells like these, the last in row {rows[-1]}"
+def shown(cell: object) -> str:
+    """Return a cell as messages show it."""
+    return "nothing" if cell is None else repr(cell) if isinstance(cell, str) else str(cell)
