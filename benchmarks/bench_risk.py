@@ -180,7 +180,9 @@ def main() -> None:
     report.compare(
         f"{load.portfolios:,} portfolios x {load.positions} positions x {load.dates} dates, "
         f"{load.symbols:,} shares",
-        Contender("plumbline, all analytics", partial(everything, book, market, load.dates)),
+        Contender(
+            "plumbline, all analytics", partial(everything, book, market, load.dates), rounds=1
+        ),
         [
             Contender(
                 "plain loops, four figures",
