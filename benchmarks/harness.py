@@ -33,6 +33,7 @@ LIBRARIES = (
     "polars",
     "polars-ols",
     "statsmodels",
+    "scikit-learn",
     "alphalens-reloaded",
     "scipy",
     "pandas",
