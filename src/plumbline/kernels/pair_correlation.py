@@ -46,7 +46,9 @@ def pair_correlation(
         _score(returns, whole, scores, moves)
         _fill_whole(scores, whole, moves, n, out)
     if whole.size < n:
-        _fill_rest(np.ascontiguousarray(returns.T), is_missing.any(axis=0), min_obs, out, counts)
+        filled = np.where(is_missing, 0.0, returns)
+        present = np.where(is_missing, 0.0, 1.0)
+        _fill_gaps(filled, present, is_missing.any(axis=0), min_obs, out, counts)
     return out, counts
 
 
@@ -131,46 +133,78 @@ def _add(
 
 
 @compiled
-def _fill_rest(
-    returns: Float[np.ndarray, "symbols rows"],
+def _fill_gaps(
+    filled: Float[np.ndarray, "rows symbols"],
+    present: Float[np.ndarray, "rows symbols"],
     has_gap: Bool[np.ndarray, " symbols"],
     min_obs: int,
     out: Float[np.ndarray, " pairs"],
     counts: UInt16[np.ndarray, " pairs"],
 ) -> None:
-    """Write the counts and correlations of the pairs of which one has a gap."""
-    n = returns.shape[0]
+    """Write the counts and correlations of the pairs of which one has a gap.
+
+    Parameters
+    ----------
+    filled, present : values and 1.0, both 0.0 where there is none.
+    """
+    n_rows, n = filled.shape
+    least = max(min_obs, 2)
+    x, has_x = np.empty(n_rows), np.empty(n_rows)
+    room = np.empty((6, _WIDTH))
     for i in range(n):
         if not has_gap[i]:
             continue
-        for j in range(n):
-            if j == i or (has_gap[j] and j < i):
-                continue
-            low, high = min(i, j), max(i, j)
-            at = _place(low, high, n)
-            out[at], counts[at] = _pair(returns[low], returns[high], min_obs)
+        for row in range(n_rows):
+            x[row], has_x[row] = filled[row, i], present[row, i]
+        for left in range(0, n, _WIDTH):
+            width = min(_WIDTH, n - left)
+            sums = room[:, :width]
+            own = slice(left, left + width)
+            _sum_beside(x, has_x, filled[:, own], present[:, own], sums)
+            for k in range(width):
+                j = left + k
+                if j == i or (has_gap[j] and j < i):
+                    continue
+                at = _place(min(i, j), max(i, j), n)
+                size, x_mean, y_mean = sums[0, k], sums[1, k], sums[2, k]
+                xx, yy = sums[3, k], sums[4, k]
+                counts[at] = int(size)
+                moves = xx > _FLAT * size * x_mean * x_mean and yy > _FLAT * size * y_mean * y_mean
+                if size >= least and moves:
+                    value = sums[5, k] / (np.sqrt(xx) * np.sqrt(yy))
+                    out[at] = min(max(value, -1.0), 1.0)
 
 
 @compiled
-def _pair(
-    x: Float[np.ndarray, " rows"], y: Float[np.ndarray, " rows"], min_obs: int
-) -> tuple[float, int]:
-    n, x_total, y_total = 0, 0.0, 0.0
+def _sum_beside(
+    x: Float[np.ndarray, " rows"],
+    has_x: Float[np.ndarray, " rows"],
+    filled: Float[np.ndarray, "rows width"],
+    present: Float[np.ndarray, "rows width"],
+    sums: Float[np.ndarray, "six width"],
+) -> None:
+    """Write count, means, squares and products of one column with each of others."""
+    n, x_mean, y_mean, xx, yy, xy = sums[0], sums[1], sums[2], sums[3], sums[4], sums[5]
+    sums[:] = 0.0
     for row in range(x.size):
-        if np.isfinite(x[row]) and np.isfinite(y[row]):
-            n += 1
-            x_total += x[row]
-            y_total += y[row]
-    if n < max(min_obs, 2):
-        return np.nan, n
-    x_mean, y_mean = x_total / n, y_total / n
-    xx = yy = xy = 0.0
+        if has_x[row] == 0.0:
+            continue
+        value, has_y, y = x[row], present[row], filled[row]
+        for k in range(n.size):
+            n[k] += has_y[k]
+            x_mean[k] += has_y[k] * value
+            y_mean[k] += y[k]
+    for k in range(n.size):
+        size = max(n[k], 1.0)
+        x_mean[k] /= size
+        y_mean[k] /= size
     for row in range(x.size):
-        if np.isfinite(x[row]) and np.isfinite(y[row]):
-            a, b = x[row] - x_mean, y[row] - y_mean
-            xx += a * a
-            yy += b * b
-            xy += a * b
-    if xx <= _FLAT * n * x_mean * x_mean or yy <= _FLAT * n * y_mean * y_mean:
-        return np.nan, n
-    return min(max(xy / (np.sqrt(xx) * np.sqrt(yy)), -1.0), 1.0), n
+        if has_x[row] == 0.0:
+            continue
+        value, has_y, y = x[row], present[row], filled[row]
+        for k in range(n.size):
+            a = (value - x_mean[k]) * has_y[k]
+            b = (y[k] - y_mean[k]) * has_y[k]
+            xx[k] += a * a
+            yy[k] += b * b
+            xy[k] += a * b

@@ -1,8 +1,10 @@
 """How alike holdings move: correlations of pairs, diversification, effective bets."""
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import ClassVar, final
+from functools import partial
+from typing import Any, ClassVar, Final, final
 
 import numpy as np
 import polars as pl
@@ -18,6 +20,8 @@ from plumbline.kernels.portfolio_correlation import (
 from plumbline.risk.analytic import Analytic, MarketDays, Measures, PortfolioDays, Prepared
 from plumbline.risk.correlation_table import CORRELATIONS
 from plumbline.risk.nearest_correlation import nearest_correlation
+
+_THREADS: Final = 4  # dates at a time; kernels give up the interpreter's lock
 
 
 @final
@@ -73,18 +77,19 @@ class Correlation(Analytic):
 
     def prepare(self, days: MarketDays) -> Prepared:
         """Return for each date the symbols that are held, their deviations and their pairs."""
-        dates = []
-        for at, day in enumerate(days.days):
-            rows = np.flatnonzero(days.held[:, at])
-            own = slice(max(0, int(day) - self.window + 1), int(day) + 1)
-            returns = np.ascontiguousarray(days.market.returns[rows, own].T)
-            pairs, counts = pair_correlation(returns, self.min_obs)
-            known = np.isfinite(returns).sum(axis=0)
-            deviation = np.full(rows.size, np.nan)
-            is_known = known >= self.min_obs
-            deviation[is_known] = np.nanstd(returns[:, is_known], axis=0, ddof=1)
-            dates.append({"rows": rows, "date": Date(pairs, deviation), "counts": counts})
-        return {"dates": dates}
+        with ThreadPoolExecutor(_THREADS) as threads:
+            return {"dates": list(threads.map(partial(self._of_date, days), range(days.days.size)))}
+
+    def _of_date(self, days: MarketDays, at: int) -> dict[str, Any]:
+        day = int(days.days[at])
+        rows = np.flatnonzero(days.held[:, at])
+        own = slice(max(0, day - self.window + 1), day + 1)
+        returns = np.ascontiguousarray(days.market.returns[rows, own].T)
+        pairs, counts = pair_correlation(returns, self.min_obs)
+        is_known = np.isfinite(returns).sum(axis=0) >= self.min_obs
+        deviation = np.full(rows.size, np.nan)
+        deviation[is_known] = np.nanstd(returns[:, is_known], axis=0, ddof=1)
+        return {"rows": rows, "date": Date(pairs, deviation), "counts": counts}
 
     def shared_tables(self, prepared: Prepared, days: MarketDays) -> Mapping[str, pl.DataFrame]:
         """Return the symbols, pairs and observations of each date."""
