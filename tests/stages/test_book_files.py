@@ -222,7 +222,10 @@ def test_rows_of_parquet_are_counted_from_one(tmp_path):
         ),
         (b"", "portfolios.csv: the file is empty"),
         (b'portfolio,opened_on\na,"2024\n', "portfolios.csv: a quotation mark is opened and never"),
-        (gzip.compress(PORTFOLIOS.encode(), mtime=0), "portfolios.csv: holds gzip, not text; end its name"),
+        (
+            gzip.compress(PORTFOLIOS.encode(), mtime=0),
+            "portfolios.csv: holds gzip, not text; end its name",
+        ),
         (b"PAR1 and no more", "portfolios.csv: cannot be read as Parquet: "),
     ],
 )
