@@ -45,6 +45,7 @@ ARGUMENTS = {
     "WorkerLostError": ("no memory left", "Traceback …"),
     "SourceError": ("bars.csv", ["no close", "no date"]),
     "RecipeError": ("study.yaml", ["one problem"]),
+    "BookError": ("book", ["one problem", "and another"]),
     "CorruptEntryError": ("0123456789abcdef", "a/b", "wrong digest"),
 }
 
