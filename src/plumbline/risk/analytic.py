@@ -48,6 +48,11 @@ class MarketDays:
         """Return the prices of all symbols."""
         return self.valuation.market
 
+    def rows_of(self, window_bars: int) -> slice:
+        """Return the sessions of the windows that end on the dates."""
+        first = max(0, int(self.days.min()) - window_bars + 1)
+        return slice(first, int(self.days.max()) + 1)
+
     def returns_of(self, symbol: str) -> Float[np.ndarray, " sessions"]:
         """Return the returns of a symbol on all sessions; NaN on all if there is none."""
         place = self.market.place.get(symbol)

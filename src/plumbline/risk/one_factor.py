@@ -7,47 +7,24 @@ from typing import ClassVar
 import numpy as np
 from jaxtyping import Float
 
-from plumbline.core.parameters import refuse, require_kinds
 from plumbline.kernels.regression import RollingOptions, rolling_ols
 from plumbline.kernels.weighted_sums import fewest_of_held, weighted_sums
-from plumbline.risk.analytic import Analytic, MarketDays, Measures, PortfolioDays, Prepared
+from plumbline.risk.analytic import MarketDays, Measures, PortfolioDays, Prepared
+from plumbline.risk.trailing_analytic import TrailingAnalytic
 
 
 @dataclass(frozen=True)
-class OneFactor(Analytic):
+class OneFactor(TrailingAnalytic):
     """Least squares with an intercept of symbols' daily returns on a factor's.
 
     A portfolio's figures are the sums of signed weight times those of its symbols.
 
     Parameters
     ----------
-    window : returns of a fit, at least 3.
-    min_share : share of them that a fit needs, above 0.
+    window_bars, min_obs : of a fit, as :class:`TrailingAnalytic` says.
     """
 
-    window: int = 90
-    min_share: float = 0.6
-
     units: ClassVar = {}
-
-    def __post_init__(self) -> None:
-        require_kinds(self)
-        problems = []
-        if self.window < 3:
-            problems.append(f"window={self.window} must be at least 3")
-        if not 0 < self.min_share <= 1:
-            problems.append(f"min_share={self.min_share} must be above 0 and at most 1")
-        refuse(self, problems)
-
-    @property
-    def sessions(self) -> int:
-        """Return the closes of a window's returns."""
-        return self.window + 1
-
-    @property
-    def min_obs(self) -> int:
-        """Return the returns that a fit needs."""
-        return max(3, int(np.ceil(self.min_share * self.window)))
 
     @abstractmethod
     def factor(self, days: MarketDays) -> Float[np.ndarray, " sessions"]:
@@ -55,7 +32,8 @@ class OneFactor(Analytic):
 
     def prepare(self, days: MarketDays) -> Prepared:
         """Return the fit of each symbol and date."""
-        return fitted(days, self.factor(days), self.window, self.min_obs)
+        rules = (self.window_bars, self.needed)
+        return fitted(days, days.market.returns, self.factor(days), rules)
 
     def measured(self, prepared: Prepared, portfolios: PortfolioDays, name: str) -> Measures:
         """Return a portfolio's figures under names that begin with one."""
@@ -70,25 +48,34 @@ class OneFactor(Analytic):
 
 
 def fitted(
-    days: MarketDays, factor: Float[np.ndarray, " sessions"], window: int, min_obs: int
+    days: MarketDays,
+    returns: Float[np.ndarray, "series sessions"],
+    factor: Float[np.ndarray, " sessions"],
+    rules: tuple[int, int],
 ) -> Prepared:
-    """Fit all symbols on one factor.
+    """Fit series of returns on one factor, over windows that end on the dates.
+
+    Parameters
+    ----------
+    days : the dates.
+    returns, factor : on all sessions.
+    rules : returns of a window, and those that it needs.
 
     Returns
     -------
-    ``slopes`` (S, D, 2) beta and alpha; ``errors`` (S, D, 3) R2, standard error and t of beta;
-    ``n_obs`` (S, D), 0 where there is no fit.
+    ``slopes`` (N, D, 2) beta and alpha; ``errors`` (N, D, 3) R2, standard error and t of beta;
+    ``n_obs`` (N, D), 0 where there is no fit.
     """
-    first = max(0, int(days.days.min()) - window + 1)
-    rows = slice(first, int(days.days.max()) + 1)
+    window_bars, min_obs = rules
+    rows = days.rows_of(window_bars)
     fit = rolling_ols(
-        np.ascontiguousarray(days.market.returns[:, rows].T),
+        np.ascontiguousarray(returns[:, rows].T),
         factor[rows, None],
-        window,
+        window_bars,
         min_obs=min_obs,
-        options=RollingOptions(inference=True, first_bar=days.market.first_bar + first),
+        options=RollingOptions(inference=True, first_bar=days.market.first_bar + rows.start),
     )
-    at = days.days - first
+    at = days.days - rows.start
 
     def of_days(table: np.ndarray | None) -> np.ndarray:
         return np.asarray(np.asarray(table)[at].swapaxes(0, 1))

@@ -9,7 +9,6 @@ from typing import Any, ClassVar, Final, final
 import numpy as np
 import polars as pl
 
-from plumbline.core.parameters import refuse, require_kinds
 from plumbline.kernels.pair_correlation import pair_correlation
 from plumbline.kernels.portfolio_correlation import (
     Alikeness,
@@ -17,16 +16,17 @@ from plumbline.kernels.portfolio_correlation import (
     held_matrix,
     portfolio_correlation,
 )
-from plumbline.risk.analytic import Analytic, MarketDays, Measures, PortfolioDays, Prepared
+from plumbline.risk.analytic import MarketDays, Measures, PortfolioDays, Prepared
 from plumbline.risk.correlation_table import CORRELATIONS
 from plumbline.risk.nearest_correlation import nearest_correlation
+from plumbline.risk.trailing_analytic import TrailingAnalytic
 
 _THREADS: Final = 4  # dates at a time; kernels give up the interpreter's lock
 
 
 @final
 @dataclass(frozen=True)
-class Correlation(Analytic):
+class Correlation(TrailingAnalytic):
     """Correlations of the symbols that are held, and what portfolios make of them.
 
     Pairs are over the rows that both symbols have. They are stored once a date for all symbols
@@ -36,8 +36,8 @@ class Correlation(Analytic):
 
     Parameters
     ----------
-    window : returns of a correlation.
-    min_share : share of them that a pair needs.
+    window_bars, min_obs : of a correlation, as
+        :class:`~plumbline.risk.trailing_analytic.TrailingAnalytic` says.
 
     References
     ----------
@@ -46,34 +46,12 @@ class Correlation(Analytic):
     diversification" (2009).
     """
 
-    window: int = 90
-    min_share: float = 0.6
-
     units: ClassVar = {
         "correlation_mean": "plain mean of pairs",
         "correlation_weighted": "mean of pairs, weighted by the sizes of both weights",
         "diversification_ratio": "sum of volatilities over the volatility of the whole",
         "effective_bets": "number",
     }
-
-    def __post_init__(self) -> None:
-        require_kinds(self)
-        problems = []
-        if self.window < 3:
-            problems.append(f"window={self.window} must be at least 3")
-        if not 0 < self.min_share <= 1:
-            problems.append(f"min_share={self.min_share} must be above 0 and at most 1")
-        refuse(self, problems)
-
-    @property
-    def sessions(self) -> int:
-        """Return the closes of a window's returns."""
-        return self.window + 1
-
-    @property
-    def min_obs(self) -> int:
-        """Return the returns that a pair needs."""
-        return max(3, int(np.ceil(self.min_share * self.window)))
 
     def prepare(self, days: MarketDays) -> Prepared:
         """Return for each date the symbols that are held, their deviations and their pairs."""
@@ -83,10 +61,10 @@ class Correlation(Analytic):
     def _of_date(self, days: MarketDays, at: int) -> dict[str, Any]:
         day = int(days.days[at])
         rows = np.flatnonzero(days.held[:, at])
-        own = slice(max(0, day - self.window + 1), day + 1)
+        own = slice(max(0, day - self.window_bars + 1), day + 1)
         returns = np.ascontiguousarray(days.market.returns[rows, own].T)
-        pairs, counts = pair_correlation(returns, self.min_obs)
-        is_known = np.isfinite(returns).sum(axis=0) >= self.min_obs
+        pairs, counts = pair_correlation(returns, self.needed)
+        is_known = np.isfinite(returns).sum(axis=0) >= self.needed
         deviation = np.full(rows.size, np.nan)
         deviation[is_known] = np.nanstd(returns[:, is_known], axis=0, ddof=1)
         return {"rows": rows, "date": Date(pairs, deviation), "counts": counts}

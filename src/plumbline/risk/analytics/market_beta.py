@@ -17,7 +17,8 @@ class MarketBeta(OneFactor):
 
     Parameters
     ----------
-    window, min_share : of a fit, as :class:`~plumbline.risk.one_factor.OneFactor` says.
+    window_bars, min_obs : of a fit, as
+        :class:`~plumbline.risk.trailing_analytic.TrailingAnalytic` says.
     benchmark : symbol whose returns are the market's.
 
     References

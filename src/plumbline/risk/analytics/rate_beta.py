@@ -19,7 +19,8 @@ class RateBeta(OneFactor):
 
     Parameters
     ----------
-    window, min_share : of a fit, as :class:`~plumbline.risk.one_factor.OneFactor` says.
+    window_bars, min_obs : of a fit, as
+        :class:`~plumbline.risk.trailing_analytic.TrailingAnalytic` says.
     rates : symbol of the fund.
 
     References

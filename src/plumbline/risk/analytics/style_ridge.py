@@ -5,10 +5,10 @@ from typing import ClassVar, final
 
 import numpy as np
 
-from plumbline.core.parameters import refuse, require_kinds
 from plumbline.kernels.standardised_ridge import standardised_ridge
 from plumbline.kernels.weighted_sums import fewest_of_held, weighted_sums
-from plumbline.risk.analytic import Analytic, MarketDays, Measures, PortfolioDays, Prepared
+from plumbline.risk.analytic import MarketDays, Measures, PortfolioDays, Prepared
+from plumbline.risk.trailing_analytic import TrailingAnalytic
 
 _FUNDS = {
     "value": "VTV",
@@ -22,7 +22,7 @@ _FUNDS = {
 
 @final
 @dataclass(frozen=True)
-class StyleRidge(Analytic):
+class StyleRidge(TrailingAnalytic):
     """Slopes of a ridge regression of symbols' returns on six style funds at once.
 
     Funds are standardised within the window over each symbol's own rows, with the population
@@ -31,8 +31,8 @@ class StyleRidge(Analytic):
 
     Parameters
     ----------
-    window : returns of a fit.
-    min_share : share of them that a fit needs.
+    window_bars, min_obs : of a fit, as
+        :class:`~plumbline.risk.trailing_analytic.TrailingAnalytic` says.
     penalty : of squared standardised slopes, as ``alpha`` of scikit-learn's ``Ridge``.
 
     References
@@ -42,29 +42,16 @@ class StyleRidge(Analytic):
     (1992) 7-19.
     """
 
-    window: int = 90
-    min_share: float = 0.6
     penalty: float = 1.0
 
+    least_obs: ClassVar = 8
     units: ClassVar = {
         f"style_{name}": "return of equity per return of the fund" for name in _FUNDS
     }
 
-    def __post_init__(self) -> None:
-        require_kinds(self)
-        problems = []
-        if self.window < 8:
-            problems.append(f"window={self.window} must be at least 8")
-        if not 0 < self.min_share <= 1:
-            problems.append(f"min_share={self.min_share} must be above 0 and at most 1")
-        if not self.penalty > 0:
-            problems.append(f"penalty={self.penalty} must be above 0")
-        refuse(self, problems)
-
-    @property
-    def sessions(self) -> int:
-        """Return the closes of a window's returns."""
-        return self.window + 1
+    def problems(self) -> list[str]:
+        """Return what is wrong with the penalty."""
+        return [] if self.penalty > 0 else [f"penalty={self.penalty} must be above 0"]
 
     @property
     def symbols(self) -> frozenset[str]:
@@ -73,15 +60,14 @@ class StyleRidge(Analytic):
 
     def prepare(self, days: MarketDays) -> Prepared:
         """Return the slopes of each symbol and date."""
-        first = max(0, int(days.days.min()) - self.window + 1)
-        rows = slice(first, int(days.days.max()) + 1)
+        rows = days.rows_of(self.window_bars)
         funds = np.stack([days.returns_of(fund)[rows] for fund in _FUNDS.values()], axis=1)
         fit = standardised_ridge(
             days.market.returns[:, rows].T,
             funds,
-            days.days - first,
-            self.window,
-            min_obs=max(2, int(np.ceil(self.min_share * self.window))),
+            days.days - rows.start,
+            self.window_bars,
+            min_obs=self.needed,
             penalty=np.full(len(_FUNDS), self.penalty),
         )
         counts = np.where(np.isnan(fit.alpha), 0, fit.n_obs)

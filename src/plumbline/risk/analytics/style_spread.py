@@ -6,10 +6,10 @@ from typing import ClassVar, Final, final
 import numpy as np
 from jaxtyping import Float
 
-from plumbline.core.parameters import refuse, require_kinds
 from plumbline.kernels.weighted_sums import fewest_of_held, weighted_sums
-from plumbline.risk.analytic import Analytic, MarketDays, Measures, PortfolioDays, Prepared
+from plumbline.risk.analytic import MarketDays, Measures, PortfolioDays, Prepared
 from plumbline.risk.one_factor import fitted
+from plumbline.risk.trailing_analytic import TrailingAnalytic
 
 SPREADS: Final = {
     "value_growth": ("VTV", "VUG"),
@@ -29,13 +29,13 @@ def spread_returns(days: MarketDays, style: str) -> Float[np.ndarray, " sessions
 
 @final
 @dataclass(frozen=True)
-class StyleSpread(Analytic):
+class StyleSpread(TrailingAnalytic):
     """Beta of today's holdings to each of five spreads, from fits of each symbol on one spread.
 
     Parameters
     ----------
-    window : returns of a fit.
-    min_share : share of them that a fit needs.
+    window_bars, min_obs : of a fit, as
+        :class:`~plumbline.risk.trailing_analytic.TrailingAnalytic` says.
 
     References
     ----------
@@ -43,26 +43,11 @@ class StyleSpread(Analytic):
     Economics 33 (1993) 3-56, for returns of spreads as factors.
     """
 
-    window: int = 180
-    min_share: float = 0.6
+    window_bars: int = 180
 
     units: ClassVar = {
         f"spread_{name}": "return of equity per return of the spread" for name in SPREADS
     }
-
-    def __post_init__(self) -> None:
-        require_kinds(self)
-        problems = []
-        if self.window < 3:
-            problems.append(f"window={self.window} must be at least 3")
-        if not 0 < self.min_share <= 1:
-            problems.append(f"min_share={self.min_share} must be above 0 and at most 1")
-        refuse(self, problems)
-
-    @property
-    def sessions(self) -> int:
-        """Return the closes of a window's returns."""
-        return self.window + 1
 
     @property
     def symbols(self) -> frozenset[str]:
@@ -71,8 +56,9 @@ class StyleSpread(Analytic):
 
     def prepare(self, days: MarketDays) -> Prepared:
         """Return the slopes of each symbol and date on each spread."""
-        min_obs = max(3, int(np.ceil(self.min_share * self.window)))
-        fits = [fitted(days, spread_returns(days, s), self.window, min_obs) for s in SPREADS]
+        rules = (self.window_bars, self.needed)
+        returns = days.market.returns
+        fits = [fitted(days, returns, spread_returns(days, style), rules) for style in SPREADS]
         slopes = np.stack([fit["slopes"][:, :, 0] for fit in fits], axis=2)
         counts = np.min([fit["n_obs"] for fit in fits], axis=0)
         is_whole = ~np.isnan(slopes).any(axis=2)

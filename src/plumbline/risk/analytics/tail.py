@@ -3,18 +3,17 @@
 from dataclasses import dataclass
 from typing import ClassVar, final
 
-import numpy as np
 from scipy.special import ndtri
 
-from plumbline.core.parameters import refuse, require_kinds
 from plumbline.kernels.series_tails import TAILS, series_tails
 from plumbline.kernels.series_volatility import HAR_DAYS
-from plumbline.risk.analytic import Analytic, Measures, PortfolioDays, Prepared
+from plumbline.risk.analytic import Measures, PortfolioDays, Prepared
+from plumbline.risk.trailing_analytic import TrailingAnalytic
 
 
 @final
 @dataclass(frozen=True)
-class Tail(Analytic):
+class Tail(TrailingAnalytic):
     """Value at risk and expected shortfall of the returns that today's weights would have had.
 
     Losses are positive. The historical quantile is of type 7, shortfall is the mean loss of the
@@ -22,8 +21,8 @@ class Tail(Analytic):
 
     Parameters
     ----------
-    window : returns that are looked at, 20 to 504.
-    min_share : share of them that must be there.
+    window_bars, min_obs : of the returns that are looked at, as
+        :class:`~plumbline.risk.trailing_analytic.TrailingAnalytic` says.
 
     References
     ----------
@@ -31,9 +30,9 @@ class Tail(Analytic):
     in statistical packages", American Statistician 50 (1996) 361-365.
     """
 
-    window: int = 252
-    min_share: float = 0.6
+    window_bars: int = 252
 
+    least_obs: ClassVar = 20
     units: ClassVar = {
         "var_95": "loss of equity a day, as a fraction",
         "var_99": "loss of equity a day, as a fraction",
@@ -44,27 +43,19 @@ class Tail(Analytic):
         "worst_day": "loss of equity a day, as a fraction",
     }
 
-    def __post_init__(self) -> None:
-        require_kinds(self)
-        problems = []
-        if not 20 <= self.window <= HAR_DAYS:
-            problems.append(f"window={self.window} must be 20 … {HAR_DAYS}")
-        if not 0 < self.min_share <= 1:
-            problems.append(f"min_share={self.min_share} must be above 0 and at most 1")
-        refuse(self, problems)
-
-    @property
-    def sessions(self) -> int:
-        """Return the closes of a window's returns."""
-        return self.window + 1
+    def problems(self) -> list[str]:
+        """Return that a window is longer than the series that portfolios have."""
+        if self.window_bars <= HAR_DAYS:
+            return []
+        return [f"window_bars={self.window_bars} must be {HAR_DAYS} at most"]
 
     def compute(self, prepared: Prepared, portfolios: PortfolioDays) -> Measures:
         """Return the figures of some portfolios."""
         del prepared  # all is the portfolios' own
         series, coverage = portfolios.series
         shape = series.shape[:2]
-        rows = series[:, :, -self.window :].reshape(-1, self.window)
-        found = series_tails(rows, int(np.ceil(self.min_share * self.window)))
+        rows = series[:, :, -self.window_bars :].reshape(-1, self.window_bars)
+        found = series_tails(rows, self.needed)
         normal = [-(found.mean + ndtri(tail) * found.deviation) for tail in TAILS]
         figures = [*found.value_at_risk.T, *found.shortfall.T, *normal, found.worst]
         values = {name: f.reshape(shape) for name, f in zip(self.units, figures, strict=True)}

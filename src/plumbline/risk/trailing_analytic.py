@@ -1,0 +1,48 @@
+"""What analytics over trailing windows of returns share."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from plumbline.core.parameters import refuse, require_kinds
+from plumbline.features.trailing import values_needed, window_problems
+from plumbline.risk.analytic import Analytic
+
+
+@dataclass(frozen=True)
+class TrailingAnalytic(Analytic):
+    """Figures that rest on the returns of a trailing window.
+
+    Parameters
+    ----------
+    window_bars : returns of a window, the date's own included.
+    min_obs : returns that a figure needs; default: 60 % of the window, rounded up.
+
+    Raises
+    ------
+    ParameterError
+        If a parameter is outside its range; every problem is named.
+    """
+
+    window_bars: int = 90
+    min_obs: int | None = None
+
+    least_obs: ClassVar[int] = 3  # returns of which the figures exist
+
+    def __post_init__(self) -> None:
+        require_kinds(self)
+        windows = window_problems(self.window_bars, self.min_obs, self.least_obs)
+        refuse(self, [*windows, *self.problems()])
+
+    def problems(self) -> list[str]:
+        """Return what is wrong with parameters beside those of the window."""
+        return []
+
+    @property
+    def needed(self) -> int:
+        """Return the returns that a figure needs."""
+        return values_needed(self.window_bars, self.min_obs, self.least_obs)
+
+    @property
+    def sessions(self) -> int:
+        """Return the closes of a window's returns."""
+        return self.window_bars + 1
