@@ -97,3 +97,15 @@ def test_attribution_needs_every_fund(fund):
     less = Market(market.dates, tuple(kept), *tables, False, FIRST)
     told = measure(book, less, dates=[market.dates[-1].item()], analytics=["attribution"]).failures
     assert told["reason"].to_list() == [f"there are no prices of {fund}"]
+
+
+def test_attribution_and_stress_share_one_fit(monkeypatch):
+    market = made_market(3, gaps=0.0)
+    book = made_book(np.random.default_rng(8), narrow(market), 2)
+    fits = []
+    fitted = JointModel._fitted
+    monkeypatch.setattr(
+        JointModel, "_fitted", lambda self, days: fits.append(self) or fitted(self, days)
+    )
+    measure(book, market, dates=[market.dates[-1].item()], analytics=["attribution", "stress"])
+    assert fits == [JointModel()]

@@ -1,10 +1,10 @@
 """What a risk analytic is, and the room that holds them."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, ClassVar, Final, final
+from typing import Any, ClassVar, Final, TypeVar, final
 
 import numpy as np
 import polars as pl
@@ -20,6 +20,8 @@ from plumbline.risk.valuation import Valuation
 
 Figures = Float[np.ndarray, "portfolios dates"]
 Prepared = Mapping[str, Any]
+
+T = TypeVar("T")
 
 LEAST_SHARE: Final = 0.95
 """Share of gross exposure that must have a return on a day of a portfolio's series."""
@@ -42,6 +44,14 @@ class MarketDays:
     days: Int[np.ndarray, " dates"]
     held: Bool[np.ndarray, "symbols dates"]
     sectors: tuple[str | None, ...]
+    _made: dict[Hashable, Any] = field(default_factory=dict, init=False, repr=False)
+
+    def once(self, key: Hashable, make: Callable[[], T]) -> T:
+        """Return what several analytics share; the first that asks makes it."""
+        if key not in self._made:
+            self._made[key] = make()
+        made: T = self._made[key]
+        return made
 
     @property
     def market(self) -> Market:

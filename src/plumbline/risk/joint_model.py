@@ -26,21 +26,21 @@ class JointModel:
     Parameters
     ----------
     benchmark, rates : symbols of the market and of long bonds.
-    window : returns of a fit; it ends a session before the date.
+    window_bars : returns of a fit; it ends a session before the date.
     min_obs : returns that a fit needs.
     penalty : of squared standardised slopes on spreads; market and rates have none.
     """
 
     benchmark: str = "SPY"
     rates: str = "TLT"
-    window: int = 180
+    window_bars: int = 180
     min_obs: int = 108
     penalty: float = 1.0
 
     @property
     def sessions(self) -> int:
         """Return the closes of a window's returns and the date's own."""
-        return self.window + 2
+        return self.window_bars + 2
 
     @property
     def symbols(self) -> frozenset[str]:
@@ -55,7 +55,13 @@ class JointModel:
         return np.stack(columns, axis=1)
 
     def fit(self, days: MarketDays) -> "JointFit":
-        """Fit all symbols on each date. Cost: O(dates x window x symbols x factors)."""
+        """Fit all symbols on each date, once for all that ask.
+
+        Cost: O(dates x window x symbols x factors).
+        """
+        return days.once(self, lambda: self._fitted(days))
+
+    def _fitted(self, days: MarketDays) -> "JointFit":
         raw = self.raw_factors(days)
         n_symbols, n_factors = len(days.market.symbols), len(FACTORS)
         shape = (n_symbols, days.days.size)
@@ -68,7 +74,7 @@ class JointModel:
         )
         penalty = np.append(np.zeros(2), np.full(n_factors - 2, self.penalty))
         for at, day in enumerate(days.days):
-            own = slice(max(0, int(day) - self.window), int(day))
+            own = slice(max(0, int(day) - self.window_bars), int(day))
             rows = raw[own]
             fit.line[at] = _lines_on_market(rows, self.min_obs)
             known = rows - fit.line[at, :, 0] - fit.line[at, :, 1] * rows[:, :1]
@@ -78,7 +84,7 @@ class JointModel:
                 days.market.returns[:, own].T,
                 known,
                 np.array([rows.shape[0] - 1]),
-                self.window,
+                self.window_bars,
                 min_obs=self.min_obs,
                 penalty=penalty,
             )
