@@ -144,9 +144,7 @@ def write_segments(
     total, done = sum(rows.height for rows in parts.values()), 0
     made = {}
     numbers = sorted(parts)
-    with ThreadPoolExecutor(
-        _THREADS
-    ) as threads:  # encoding and waiting for the disk give up the lock
+    with ThreadPoolExecutor(_THREADS) as threads:  # encoding and the disk give up the lock
         for start in range(0, len(numbers), _AT_ONCE):
             chosen = numbers[start : start + _AT_ONCE]
             stored = threads.map(partial(_stored, folder), [parts[number] for number in chosen])
