@@ -1,5 +1,8 @@
 """Ragged books and markets: gaps, splits, dividends, shorts, late openings, flows, no prices."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 
@@ -10,6 +13,9 @@ from plumbline.risk.valuation import Valuation, value_symbols
 
 CALENDAR = Calendar("XNYS")
 FIRST = 16_000  # a session of 2023
+FUNDS = ("IWM", "MTUM", "QUAL", "SPY", "TLT", "USMV", "VTV", "VUG")
+HELD = ("AAA", "BBB", "CCC", "DDD", "EEE")
+N_DAYS = 560
 
 
 def made_market(
@@ -86,3 +92,30 @@ def valued(market: Market) -> Valuation:
         trades=None,
     )
     return value_symbols(market, book.instruments, book.trades)
+
+
+def made_history(seed: int, gaps: float = 0.002) -> Market:
+    """Return two years of a market with late listings and gaps."""
+    rng = np.random.default_rng(seed)
+    symbols = tuple(sorted((*FUNDS, *HELD)))
+    shape = (len(symbols), N_DAYS)
+    returns = rng.normal(0, 0.01, N_DAYS) * rng.uniform(0.3, 1.5, (shape[0], 1)) + rng.normal(
+        0, 0.01, shape
+    )
+    close = 50 * np.exp(np.cumsum(returns, axis=1))
+    for row, symbol in enumerate(symbols):
+        if symbol in HELD:
+            close[row, rng.random(N_DAYS) < gaps] = np.nan
+            if rng.random() < 0.4:
+                close[row, : rng.integers(0, N_DAYS)] = np.nan
+    ones, zeros = np.ones(shape), np.zeros(shape)
+    return Market(
+        CALENDAR.dates(FIRST, FIRST + N_DAYS - 1), symbols, close, ones, zeros, False, FIRST
+    )
+
+
+def among(market: Market, symbols: Sequence[str]) -> Market:
+    """Return the market of some of its symbols, which are sorted."""
+    rows = [market.place[symbol] for symbol in symbols]
+    tables = {name: getattr(market, name)[rows] for name in ("close", "split", "dividend")}
+    return replace(market, symbols=tuple(symbols), **tables)

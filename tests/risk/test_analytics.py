@@ -16,31 +16,7 @@ from plumbline.risk.measurement import measure
 from tests.oracles.alikeness import alikeness_of
 from tests.oracles.ridge import ridge_of_window
 from tests.oracles.series_risk import tails_of, volatility_of
-from tests.risk.made_books import CALENDAR, FIRST, made_book
-
-FUNDS = ("IWM", "MTUM", "QUAL", "SPY", "TLT", "USMV", "VTV", "VUG")
-HELD = ("AAA", "BBB", "CCC", "DDD", "EEE")
-N_DAYS = 560
-
-
-def made_market(seed: int, gaps: float = 0.002) -> Market:
-    """Return two years of a market with late listings and gaps."""
-    rng = np.random.default_rng(seed)
-    symbols = tuple(sorted((*FUNDS, *HELD)))
-    shape = (len(symbols), N_DAYS)
-    returns = rng.normal(0, 0.01, N_DAYS) * rng.uniform(0.3, 1.5, (shape[0], 1)) + rng.normal(
-        0, 0.01, shape
-    )
-    close = 50 * np.exp(np.cumsum(returns, axis=1))
-    for row, symbol in enumerate(symbols):
-        if symbol in HELD:
-            close[row, rng.random(N_DAYS) < gaps] = np.nan
-            if rng.random() < 0.4:
-                close[row, : rng.integers(0, N_DAYS)] = np.nan
-    ones, zeros = np.ones(shape), np.zeros(shape)
-    return Market(
-        CALENDAR.dates(FIRST, FIRST + N_DAYS - 1), symbols, close, ones, zeros, False, FIRST
-    )
+from tests.risk.made_books import HELD, among, made_book, made_history
 
 
 def held_weights(result, market, name, day):
@@ -55,19 +31,9 @@ def held_weights(result, market, name, day):
 
 @pytest.fixture(scope="module")
 def measured():
-    market = made_market(3)
+    market = made_history(3)
     rng = np.random.default_rng(5)
-    narrow = Market(
-        market.dates,
-        HELD,
-        *(
-            np.stack([t[market.place[s]] for s in HELD])
-            for t in (market.close, market.split, market.dividend)
-        ),
-        False,
-        FIRST,
-    )
-    book = made_book(rng, narrow, 12)
+    book = made_book(rng, among(market, HELD), 12)
     days = [300, 559]
     result = measure(book, market, dates=[market.dates[d].item() for d in days])
     return market, book, days, result
@@ -326,9 +292,7 @@ def test_portfolios_have_the_same_bits_in_any_blocks_and_beside_any_others(measu
 def test_an_analytic_without_its_prices_fails_and_the_others_do_not(measured):
     market, book, days, _ = measured
     kept = [s for s in market.symbols if s != "TLT"]
-    rows = [market.place[s] for s in kept]
-    tables = (market.close[rows], market.split[rows], market.dividend[rows])
-    narrow = Market(market.dates, tuple(kept), *tables, False, FIRST)
+    narrow = among(market, kept)
     result = measure(book, narrow, dates=[market.dates[days[1]].item()])
     lacking = ("attribution", "rate_beta", "stress")
     told = result.failures.select("analytic", "reason").rows()

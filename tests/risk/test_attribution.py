@@ -11,10 +11,8 @@ from numpy.testing import assert_allclose
 
 from plumbline.risk.analytic import MarketDays
 from plumbline.risk.joint_model import FACTORS, JointModel
-from plumbline.risk.market import Market
 from plumbline.risk.measurement import measure
-from tests.risk.made_books import FIRST, made_book, valued
-from tests.risk.test_analytics import FUNDS, HELD, N_DAYS, made_market
+from tests.risk.made_books import FUNDS, HELD, N_DAYS, among, made_book, made_history, valued
 
 PARTS = (
     *(f"from_{factor}" for factor in FACTORS),
@@ -23,21 +21,15 @@ PARTS = (
 )
 
 
-def narrow(market: Market) -> Market:
-    rows = [market.place[s] for s in HELD]
-    tables = (market.close[rows], market.split[rows], market.dividend[rows])
-    return Market(market.dates, HELD, *tables, False, FIRST)
-
-
 @given(seed=st.integers(0, 2**32 - 1))
 @settings(max_examples=10, deadline=None)
 def test_parts_add_up_to_the_pnl(seed):
     rng = np.random.default_rng(seed)
-    market = made_market(seed % 1000, gaps=0.02)
+    market = made_history(seed % 1000, gaps=0.02)
     split = np.where(rng.random(market.close.shape) < 0.002, 2.0, 1.0)
     dividend = np.where(rng.random(market.close.shape) < 0.01, 0.5, 0.0)
     market = replace(market, split=split, dividend=dividend)
-    book = made_book(rng, narrow(market), 5)
+    book = made_book(rng, among(market, HELD), 5)
     dates = [day.item() for day in market.dates[-150:]]
     result = measure(book, market, dates=dates, analytics=["attribution"])
     joined = result.measures.join(result.snapshots, on=["portfolio", "date"])
@@ -47,9 +39,9 @@ def test_parts_add_up_to_the_pnl(seed):
 
 
 def test_factors_explain_exposure_times_slope_times_return():
-    market = made_market(3, gaps=0.0)
+    market = made_history(3, gaps=0.0)
     rng = np.random.default_rng(8)
-    book = made_book(rng, narrow(market), 6)
+    book = made_book(rng, among(market, HELD), 6)
     day = N_DAYS - 1
     dates = [market.dates[day - 1].item(), market.dates[day].item()]
     result = measure(book, market, dates=dates, analytics=["attribution"])
@@ -71,9 +63,9 @@ def test_factors_explain_exposure_times_slope_times_return():
 
 
 def test_a_trade_gains_from_its_price_to_the_close_and_a_new_holding_all():
-    market = made_market(3, gaps=0.0)
+    market = made_history(3, gaps=0.0)
     rng = np.random.default_rng(8)
-    book = made_book(rng, narrow(market), 8)
+    book = made_book(rng, among(market, HELD), 8)
     result = measure(book, market, analytics=["attribution"])
     trading = 0.0
     first = book.trades["date"].min()
@@ -89,19 +81,17 @@ def test_a_trade_gains_from_its_price_to_the_close_and_a_new_holding_all():
 
 @pytest.mark.parametrize("fund", FUNDS)
 def test_attribution_needs_every_fund(fund):
-    market = made_market(3, gaps=0.0)
-    book = made_book(np.random.default_rng(8), narrow(market), 2)
+    market = made_history(3, gaps=0.0)
+    book = made_book(np.random.default_rng(8), among(market, HELD), 2)
     kept = [s for s in market.symbols if s != fund]
-    rows = [market.place[s] for s in kept]
-    tables = (market.close[rows], market.split[rows], market.dividend[rows])
-    less = Market(market.dates, tuple(kept), *tables, False, FIRST)
+    less = among(market, kept)
     told = measure(book, less, dates=[market.dates[-1].item()], analytics=["attribution"]).failures
     assert told["reason"].to_list() == [f"there are no prices of {fund}"]
 
 
 def test_attribution_and_stress_share_one_fit(monkeypatch):
-    market = made_market(3, gaps=0.0)
-    book = made_book(np.random.default_rng(8), narrow(market), 2)
+    market = made_history(3, gaps=0.0)
+    book = made_book(np.random.default_rng(8), among(market, HELD), 2)
     fits = []
     fitted = JointModel._fitted
     monkeypatch.setattr(

@@ -9,8 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from plumbline.risk.analytic import MarketDays
 from plumbline.risk.joint_model import FACTORS, JointModel
 from tests.oracles.joint import joint_fit
-from tests.risk.made_books import valued
-from tests.risk.test_analytics import HELD, made_market
+from tests.risk.made_books import HELD, made_history, valued
 
 DAYS = np.array([150, 300, 559])
 
@@ -22,7 +21,7 @@ def view(market):
 
 @pytest.fixture(scope="module")
 def market():
-    return made_market(11)
+    return made_history(11)
 
 
 def test_slopes_are_those_of_the_textbook(market):

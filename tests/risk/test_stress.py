@@ -15,16 +15,14 @@ from plumbline.risk.joint_model import FACTORS, JointModel
 from plumbline.risk.measurement import measure
 from plumbline.risk.options import Contracts, greeks
 from plumbline.risk.scenarios import Scenario, factor_moves
-from tests.risk.made_books import FIRST, made_book, valued
-from tests.risk.test_analytics import HELD, N_DAYS, made_market
-from tests.risk.test_attribution import narrow
+from tests.risk.made_books import FIRST, HELD, N_DAYS, among, made_book, made_history, valued
 
 DAY = N_DAYS - 1
 
 
 @pytest.fixture(scope="module")
 def market():
-    return made_market(3, gaps=0.0)
+    return made_history(3, gaps=0.0)
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +66,7 @@ def test_a_replay_is_what_factors_returned(market, fit):
 
 
 def test_portfolios_gain_exposure_times_slopes_times_moves(market, fit):
-    book = made_book(np.random.default_rng(8), narrow(market), 6)
+    book = made_book(np.random.default_rng(8), among(market, HELD), 6)
     scenarios = (Scenario("down", {"market": -0.1}), Scenario("rates", rates_bp=50.0))
     when = market.dates[DAY].item()
     result = measure(book, market, dates=[when], analytics={"stress": Stress(scenarios)})
@@ -150,7 +148,7 @@ def test_scenarios_that_say_nothing_or_too_much_are_refused():
 
 
 def test_stress_knows_nothing_of_what_comes_later(market):
-    book = made_book(np.random.default_rng(8), narrow(market), 4)
+    book = made_book(np.random.default_rng(8), among(market, HELD), 4)
     when = market.dates[400].item()
     rows = slice(0, 401)
     tables = (market.close[:, rows], market.split[:, rows], market.dividend[:, rows])

@@ -1,7 +1,7 @@
 """Portfolios with their trades, flows of cash and instruments, each row checked."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from math import isfinite
 from typing import Any, Final, final
@@ -72,6 +72,19 @@ class Book:
     instruments: pl.DataFrame = field(repr=False)
     calendar: Calendar = field(default_factory=lambda: Calendar("XNYS"))
     conventions: Conventions = Conventions()
+
+    def part(self, first: int, stop: int) -> "Book":
+        """Return the book of the portfolios from one place to another; instruments stay."""
+        portfolios = self.portfolios[first:stop]
+        names = portfolios["portfolio"]
+
+        def own(table: pl.DataFrame) -> pl.DataFrame:
+            sorted_names = table["portfolio"]
+            start = sorted_names.search_sorted(names[0], "left")
+            return table[start : sorted_names.search_sorted(names[-1], "right")]
+
+        trades, cash_flows = own(self.trades), own(self.cash_flows)
+        return replace(self, portfolios=portfolios, trades=trades, cash_flows=cash_flows)
 
     @classmethod
     def from_frames(

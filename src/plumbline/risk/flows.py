@@ -18,19 +18,18 @@ _TABLES: Final = {
 }
 
 
-def flows_of(book: Book, portfolios: pl.DataFrame, market: Market) -> Flows:
-    """Return the flows of some portfolios; one between sessions counts on the next.
+def flows_of(book: Book, market: Market) -> Flows:
+    """Return the flows of all portfolios of a book; one between sessions counts on the next.
 
     Parameters
     ----------
     book : with the flows.
-    portfolios : rows of its portfolios, sorted.
     market : whose sessions they are laid on; what lies behind the last is not there yet.
     """
+    portfolios, rows = book.portfolios, book.cash_flows
     names = portfolios["portfolio"].to_list()
     shape = (len(names), market.dates.size)
     tables = {name: np.zeros(shape) for name in _TABLES.values()}
-    rows = book.cash_flows.filter(pl.col("portfolio").is_in(names))
     owner = rows["portfolio"].cast(pl.Enum(names)).to_physical().to_numpy().astype(np.int64)
     day = sessions_of(rows["date"], market)
     for kind, name in _TABLES.items():

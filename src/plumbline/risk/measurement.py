@@ -114,19 +114,18 @@ class _Work:
     def block(self, first: int, stop: int) -> Block:
         """Measure the portfolios from one place to another."""
         market, days = self.valuation.market, self.view.days
-        portfolios = self.book.portfolios[first:stop]
-        names = tuple(portfolios["portfolio"].to_list())
-        trades = self.book.trades.filter(pl.col("portfolio").is_in(names))
-        lines = lines_of(_adjusted(trades), names, market)
-        by_prices = (portfolios["dividends"] == "prices").to_numpy()
+        book = self.book.part(first, stop)
+        names = tuple(book.portfolios["portfolio"].to_list())
+        lines = lines_of(_adjusted(book.trades), names, market)
+        by_prices = (book.portfolios["dividends"] == "prices").to_numpy()
         holdings = hold(
             lines.symbol,
             lines.trades,
             self.valuation.marks,
             by_prices[lines.owner],
-            by_lots=self.book.conventions.by_lots,
+            by_lots=book.conventions.by_lots,
         )
-        flows = flows_of(self.book, portfolios, market)
+        flows = flows_of(book, market)
         equity = roll_forward(holdings, lines.start, lines.fees, flows)
         sessions = np.arange(market.dates.size)
         opening = np.where(sessions == flows.opened[:, None], flows.opening[:, None], 0.0)

@@ -1,5 +1,6 @@
 """What analytics over trailing windows of returns share."""
 
+from abc import ABC
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -9,7 +10,7 @@ from plumbline.risk.analytic import Analytic
 
 
 @dataclass(frozen=True)
-class TrailingAnalytic(Analytic):
+class TrailingAnalytic(Analytic, ABC):
     """Figures that rest on the returns of a trailing window.
 
     Parameters
