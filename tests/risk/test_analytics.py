@@ -9,8 +9,12 @@ import pytest
 import statsmodels.api as sm
 from numpy.testing import assert_allclose, assert_array_equal
 
+from plumbline.core.errors import ParameterError
 from plumbline.risk.analytic import all_analytics, analytics
+from plumbline.risk.analytics.market_beta import MarketBeta
 from plumbline.risk.analytics.sector import Sector
+from plumbline.risk.analytics.style_ridge import StyleRidge
+from plumbline.risk.analytics.tail import Tail
 from plumbline.risk.market import Market
 from plumbline.risk.measurement import measure
 from tests.oracles.alikeness import alikeness_of
@@ -306,3 +310,19 @@ def test_every_analytic_states_units_and_a_reference():
     for name in analytics:
         assert "References" in (analytics[name].__doc__ or ""), name
         assert analytics[name].units
+
+
+def test_windows_and_penalties_out_of_range_are_refused_with_every_reason():
+    with pytest.raises(ParameterError) as caught:
+        StyleRidge(window_bars=7, min_obs=9, penalty=0.0)
+    told = str(caught.value)
+    assert "window_bars must lie in 8" in told
+    assert "min_obs must lie in 8 … window_bars" in told
+    assert "penalty=0.0 must be above 0" in told
+    with pytest.raises(ParameterError, match="window_bars=505 must be 504 at most"):
+        Tail(window_bars=505)
+    assert (Tail().needed, MarketBeta(window_bars=10).needed, Tail(min_obs=30).needed) == (
+        152,
+        6,
+        30,
+    )

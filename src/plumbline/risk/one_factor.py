@@ -26,6 +26,11 @@ class OneFactor(TrailingAnalytic):
 
     units: ClassVar = {}
 
+    @property
+    def least_obs(self) -> int:
+        """Return 3: a line through two points has no error."""
+        return 3
+
     @abstractmethod
     def factor(self, days: MarketDays) -> Float[np.ndarray, " sessions"]:
         """Return the factor's returns on all sessions."""

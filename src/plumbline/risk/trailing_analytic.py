@@ -1,8 +1,7 @@
 """What analytics over trailing windows of returns share."""
 
-from abc import ABC
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar
 
 from plumbline.core.parameters import refuse, require_kinds
 from plumbline.features.trailing import values_needed, window_problems
@@ -27,12 +26,15 @@ class TrailingAnalytic(Analytic, ABC):
     window_bars: int = 90
     min_obs: int | None = None
 
-    least_obs: ClassVar[int] = 3  # returns of which the figures exist
-
     def __post_init__(self) -> None:
         require_kinds(self)
         windows = window_problems(self.window_bars, self.min_obs, self.least_obs)
         refuse(self, [*windows, *self.problems()])
+
+    @property
+    @abstractmethod
+    def least_obs(self) -> int:
+        """Return the fewest returns of which the figures exist."""
 
     def problems(self) -> list[str]:
         """Return what is wrong with parameters beside those of the window."""

@@ -38,6 +38,11 @@ class BetaRealised(TrailingAnalytic):
     }
 
     @property
+    def least_obs(self) -> int:
+        """Return 3: a line through two points has no error."""
+        return 3
+
+    @property
     def symbols(self) -> frozenset[str]:
         """Return the benchmark."""
         return frozenset({self.benchmark})

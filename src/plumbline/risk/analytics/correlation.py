@@ -53,6 +53,11 @@ class Correlation(TrailingAnalytic):
         "effective_bets": "number",
     }
 
+    @property
+    def least_obs(self) -> int:
+        """Return 3: two returns are always in a line."""
+        return 3
+
     def prepare(self, days: MarketDays) -> Prepared:
         """Return for each date the symbols that are held, their deviations and their pairs."""
         with ThreadPoolExecutor(_THREADS) as threads:

@@ -44,10 +44,14 @@ class StyleRidge(TrailingAnalytic):
 
     penalty: float = 1.0
 
-    least_obs: ClassVar = 8
     units: ClassVar = {
         f"style_{name}": "return of equity per return of the fund" for name in _FUNDS
     }
+
+    @property
+    def least_obs(self) -> int:
+        """Return 8: two more than there are funds."""
+        return 8
 
     def problems(self) -> list[str]:
         """Return what is wrong with the penalty."""

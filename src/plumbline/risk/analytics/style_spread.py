@@ -50,6 +50,11 @@ class StyleSpread(TrailingAnalytic):
     }
 
     @property
+    def least_obs(self) -> int:
+        """Return 3: a line through two points has no error."""
+        return 3
+
+    @property
     def symbols(self) -> frozenset[str]:
         """Return the funds."""
         return frozenset(fund for pair in SPREADS.values() for fund in pair)

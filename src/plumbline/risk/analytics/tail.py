@@ -32,7 +32,6 @@ class Tail(TrailingAnalytic):
 
     window_bars: int = 252
 
-    least_obs: ClassVar = 20
     units: ClassVar = {
         "var_95": "loss of equity a day, as a fraction",
         "var_99": "loss of equity a day, as a fraction",
@@ -42,6 +41,11 @@ class Tail(TrailingAnalytic):
         "var_99_normal": "loss of equity a day, as a fraction",
         "worst_day": "loss of equity a day, as a fraction",
     }
+
+    @property
+    def least_obs(self) -> int:
+        """Return 20: fewer have no worst twentieth."""
+        return 20
 
     def problems(self) -> list[str]:
         """Return that a window is longer than the series that portfolios have."""
