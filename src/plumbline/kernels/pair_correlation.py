@@ -150,7 +150,7 @@ def _fill_gaps(
     n_rows, n = filled.shape
     least = max(min_obs, 2)
     x, has_x = np.empty(n_rows), np.empty(n_rows)
-    room = np.empty((6, _WIDTH))
+    sums = np.empty((6, _WIDTH))
     for i in range(n):
         if not has_gap[i]:
             continue
@@ -158,9 +158,7 @@ def _fill_gaps(
             x[row], has_x[row] = filled[row, i], present[row, i]
         for left in range(0, n, _WIDTH):
             width = min(_WIDTH, n - left)
-            sums = room[:, :width]
-            own = slice(left, left + width)
-            _sum_beside(x, has_x, filled[:, own], present[:, own], sums)
+            _sum_beside(x, has_x, filled, present, (left, width), sums)
             for k in range(width):
                 j = left + k
                 if j == i or (has_gap[j] and j < i):
@@ -179,17 +177,24 @@ def _fill_gaps(
 def _sum_beside(
     x: Float[np.ndarray, " rows"],
     has_x: Float[np.ndarray, " rows"],
-    filled: Float[np.ndarray, "rows width"],
-    present: Float[np.ndarray, "rows width"],
+    filled: Float[np.ndarray, "rows symbols"],
+    present: Float[np.ndarray, "rows symbols"],
+    others: tuple[int, int],
     sums: Float[np.ndarray, "six width"],
 ) -> None:
-    """Write count, means, squares and products of one column with each of others."""
-    n, x_mean, y_mean, xx, yy, xy = sums[0], sums[1], sums[2], sums[3], sums[4], sums[5]
+    """Write count, means, squares and products of one column with each of some others.
+
+    Rows are cut out one by one: the compiler adds side by side only what it knows to be dense.
+    """
+    left, width = others
+    right = left + width
     sums[:] = 0.0
+    n, x_mean, y_mean = sums[0, :width], sums[1, :width], sums[2, :width]
+    xx, yy, xy = sums[3, :width], sums[4, :width], sums[5, :width]
     for row in range(x.size):
         if has_x[row] == 0.0:
             continue
-        value, has_y, y = x[row], present[row], filled[row]
+        value, has_y, y = x[row], present[row, left:right], filled[row, left:right]
         for k in range(n.size):
             n[k] += has_y[k]
             x_mean[k] += has_y[k] * value
@@ -201,7 +206,7 @@ def _sum_beside(
     for row in range(x.size):
         if has_x[row] == 0.0:
             continue
-        value, has_y, y = x[row], present[row], filled[row]
+        value, has_y, y = x[row], present[row, left:right], filled[row, left:right]
         for k in range(n.size):
             a = (value - x_mean[k]) * has_y[k]
             b = (y[k] - y_mean[k]) * has_y[k]
