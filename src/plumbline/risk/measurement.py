@@ -1,22 +1,25 @@
 """Every figure of every portfolio on every date, in memory."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
+from functools import partial
 from typing import Any, Final, final
 
 import numpy as np
 import polars as pl
 from jaxtyping import Int
 
-from plumbline.core.errors import BookError, ParameterError, nearest_names
+from plumbline.core.errors import BookError, MissingDataError, ParameterError, nearest_names
+from plumbline.core.failure import Failure, attempt
 from plumbline.core.panel import Panel
 from plumbline.kernels.position_accounting import hold
 from plumbline.risk.accounts import Accounts
 from plumbline.risk.analytic import (
     Analytic,
     MarketDays,
+    Measures,
     PortfolioDays,
     Prepared,
     all_analytics,
@@ -31,8 +34,11 @@ from plumbline.risk.flows import flows_of
 from plumbline.risk.market import Market, market_of
 from plumbline.risk.performance import performance
 from plumbline.risk.positions import lines_of
-from plumbline.risk.result import Block, RiskResult, failure, result_of
+from plumbline.risk.result import Block, RiskResult, result_of
 from plumbline.risk.valuation import Valuation, value_symbols
+
+Attempt = Callable[[Callable[[], Any]], Any]
+
 
 BLOCK: Final = 64
 """Portfolios that are measured together; none of their bits depends on it."""
@@ -75,45 +81,99 @@ def measure(
         If a date is no session of the prices, or there is no analytic of a name.
     """
     market = _market(prices, book)
-    kinds = _analytics(analytics, {"benchmark": benchmark, "rates": rates})
-    days = _sessions(dates, market, book)
-    _refuse_outside(book, market)
-    valuation = value_symbols(market, book.instruments, book.trades, book.conventions.risk_free)
-    view = MarketDays(
-        valuation, days, _held(book, valuation, days), _sectors(book, valuation.market)
-    )
-    prepared, failures = {}, []
-    for name, analytic in kinds.items():
-        lacking = sorted(s for s in analytic.symbols if _has_no_price(s, valuation.market))
-        if lacking:
-            failures.append(failure(name, f"there are no prices of {', '.join(lacking)}"))
-        else:
-            prepared[name] = analytic.prepare(view)
-    _ = view.returns  # made before threads share it
-    work = _Work(book, valuation, view, {n: kinds[n] for n in prepared}, prepared)
-    starts = range(0, book.portfolios.height, BLOCK)
-    with ThreadPoolExecutor(_THREADS) as threads:
-        blocks = list(threads.map(lambda first: work.block(first, first + BLOCK), starts))
-    shared: dict[str, pl.DataFrame] = {}
-    for name, known in prepared.items():
-        shared |= kinds[name].shared_tables(known, view)
-    return result_of(blocks, market.dates[days], kinds, shared, failures)
+    kinds = chosen_analytics(analytics, {"benchmark": benchmark, "rates": rates})
+    measurement = Measurement.of(book, market, kinds, dates)
+    found = measurement.part(0, book.portfolios.height)
+    return replace(found, **measurement.shared_tables())
 
 
 @final
 @dataclass(frozen=True, eq=False)
-class _Work:
-    """What all blocks of portfolios share."""
+class Measurement:
+    """Portfolios that are ready to be measured: what belongs to symbols is computed.
+
+    Parameters
+    ----------
+    book : of all portfolios.
+    view : the market on the dates.
+    kinds : analytics by name.
+    prepared : what each has computed of symbols, or why it could not.
+    attempt : calls a computation; returns what it gave, or why it gave nothing.
+    """
 
     book: Book
-    valuation: Valuation
     view: MarketDays
     kinds: Mapping[str, Analytic]
-    prepared: Mapping[str, Prepared]
+    prepared: Mapping[str, Prepared | Failure]
+    attempt: Attempt
 
-    def block(self, first: int, stop: int) -> Block:
+    @classmethod
+    def of(
+        cls,
+        book: Book,
+        market: Market,
+        kinds: Mapping[str, Analytic],
+        dates: Sequence[date] | None = None,
+        attempt: Attempt = attempt,
+    ) -> "Measurement":
+        """Return the measurement of a book on some dates; arguments as of :func:`measure`.
+
+        Raises
+        ------
+        BookError, ParameterError
+            As :func:`measure`.
+        """
+        days = _sessions(dates, market, book)
+        refuse_outside(book, market)
+        valuation = value_symbols(market, book.instruments, book.trades, book.conventions.risk_free)
+        view = MarketDays(
+            valuation, days, _held(book, valuation, days), _sectors(book, valuation.market)
+        )
+        prepared = {n: attempt(partial(_prepared, kind, view)) for n, kind in kinds.items()}
+        _ = view.returns  # made before threads share it
+        return cls(book, view, kinds, prepared, attempt)
+
+    def part(self, first: int, stop: int) -> RiskResult:
+        """Return the frames of the portfolios from one place to another."""
+        starts = range(first, stop, BLOCK)
+        with ThreadPoolExecutor(_THREADS) as threads:
+            found = threads.map(lambda start: self._blocks(start, min(start + BLOCK, stop)), starts)
+            blocks = [block for some in found for block in some]
+        return result_of(blocks, self.kinds, self._unprepared())
+
+    def shared_tables(self) -> dict[str, pl.DataFrame]:
+        """Return the tables that belong to no portfolio."""
+        found: dict[str, pl.DataFrame] = {}
+        for name, known in self.prepared.items():
+            if not isinstance(known, Failure):
+                found |= self.kinds[name].shared_tables(known, self.view)
+        return found
+
+    def _unprepared(self) -> dict[str, Failure]:
+        """Return the analytics that fail on all portfolios."""
+        return {name: known for name, known in self.prepared.items() if isinstance(known, Failure)}
+
+    def _blocks(self, first: int, stop: int) -> list[Block]:
+        """Measure portfolios together; those of an analytic that fails by themselves, then dates.
+
+        None of the bits depends on what is measured together.
+        """
+        block = self._block(first, stop)
+        if not block.failing.keys() - self._unprepared().keys():
+            return [block]
+        if stop - first > 1:
+            return [found for at in range(first, stop) for found in self._blocks(at, at + 1)]
+        if self.view.days.size == 1:
+            return [block]
+        market, book = self.view.market, self.book.part(first, stop)
+        days = market.dates[self.view.days].tolist()
+        alone = [Measurement.of(book, market, self.kinds, [day], self.attempt) for day in days]
+        return [one._block(0, 1) for one in alone]
+
+    def _block(self, first: int, stop: int) -> Block:
         """Measure the portfolios from one place to another."""
-        market, days = self.valuation.market, self.view.days
+        valuation, days = self.view.valuation, self.view.days
+        market = valuation.market
         book = self.book.part(first, stop)
         names = tuple(book.portfolios["portfolio"].to_list())
         lines = lines_of(_adjusted(book.trades), names, market)
@@ -121,7 +181,7 @@ class _Work:
         holdings = hold(
             lines.symbol,
             lines.trades,
-            self.valuation.marks,
+            valuation.marks,
             by_prices[lines.owner],
             by_lots=book.conventions.by_lots,
         )
@@ -131,15 +191,24 @@ class _Work:
         opening = np.where(sessions == flows.opened[:, None], flows.opening[:, None], 0.0)
         gained = performance(equity, flows.contributions + opening, market.dates)
         accounts = Accounts(lines, holdings, equity)
-        exposures = expose(accounts, self.valuation, days)
+        exposures = expose(accounts, valuation, days)
         view = PortfolioDays(self.view, accounts, exposures, gained.returns)
-        measures = {
-            name: analytic.compute(self.prepared[name], view)
-            for name, analytic in self.kinds.items()
-        }
-        return Block(
-            names, lines, holdings, equity, gained, exposures, measures, self.valuation, days
-        )
+        measures = {name: self._measured(name, view) for name in self.kinds}
+        return Block(names, accounts, gained, exposures, measures, self.view)
+
+    def _measured(self, name: str, view: PortfolioDays) -> Measures | Failure:
+        known = self.prepared[name]
+        if isinstance(known, Failure):
+            return known
+        found: Measures | Failure = self.attempt(partial(self.kinds[name].compute, known, view))
+        return found
+
+
+def _prepared(analytic: Analytic, view: MarketDays) -> Prepared:
+    lacking = sorted(s for s in analytic.symbols if _has_no_price(s, view.market))
+    if lacking:
+        raise MissingDataError(f"there are no prices of {', '.join(lacking)}")
+    return analytic.prepare(view)
 
 
 def _held(book: Book, valuation: Valuation, days: Int[np.ndarray, " days"]) -> np.ndarray:
@@ -172,9 +241,16 @@ def _market(prices: Panel | pl.DataFrame | Market, book: Book) -> Market:
     return market_of(prices, book.calendar)
 
 
-def _analytics(
+def chosen_analytics(
     chosen: str | Sequence[str] | Mapping[str, Analytic], fields: Mapping[str, Any]
 ) -> dict[str, Analytic]:
+    """Return analytics by name; each takes of the fields those that it has.
+
+    Raises
+    ------
+    ParameterError
+        If there is no analytic of a name; all such are named.
+    """
     if isinstance(chosen, Mapping):
         return dict(chosen)
     known = all_analytics(**fields)
@@ -201,7 +277,14 @@ def _sessions(dates: Sequence[date] | None, market: Market, book: Book) -> Int[n
     return np.searchsorted(market.dates, wanted)
 
 
-def _refuse_outside(book: Book, market: Market) -> None:
+def refuse_outside(book: Book, market: Market) -> None:
+    """Refuse trades that lie outside the prices, or whose adjustment is not that of the closes.
+
+    Raises
+    ------
+    BookError
+        With all of them.
+    """
     trades = book.trades
     first, last = (pl.lit(market.dates[at].item()) for at in (0, -1))
     outside = trades.filter((pl.col("date") < first) | (pl.col("date") > last))

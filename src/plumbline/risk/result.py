@@ -6,17 +6,15 @@ from typing import Any, Final, final
 
 import numpy as np
 import polars as pl
-from jaxtyping import Int
+from jaxtyping import Bool
 
-from plumbline.kernels.position_accounting import Holdings
+from plumbline.core.failure import Failure
 from plumbline.kernels.segment_sums import segment_sums
-from plumbline.risk.analytic import Analytic, Measures
+from plumbline.risk.accounts import Accounts
+from plumbline.risk.analytic import Analytic, MarketDays, Measures
 from plumbline.risk.correlation_table import CORRELATIONS
-from plumbline.risk.equity import Equity
 from plumbline.risk.exposures import Exposures
 from plumbline.risk.performance import Performance
-from plumbline.risk.positions import Lines
-from plumbline.risk.valuation import Valuation
 
 FAILURES: Final = {
     "portfolio": pl.String(),
@@ -50,17 +48,29 @@ _HELD: Final = ("quantity", "value", "cost", "traded", "dividends", "realised")
 @final
 @dataclass(frozen=True, eq=False)
 class Block:
-    """Some portfolios, measured."""
+    """Some portfolios, measured on the dates of a market, or why an analytic could not."""
 
     names: tuple[str, ...]
-    lines: Lines
-    holdings: Holdings
-    equity: Equity
+    accounts: Accounts
     gained: Performance
     exposures: Exposures
-    measures: Mapping[str, Measures]
-    valuation: Valuation
-    days: Int[np.ndarray, " dates"]
+    measures: Mapping[str, Measures | Failure]
+    view: MarketDays
+
+    @property
+    def failing(self) -> dict[str, Failure]:
+        """Return the analytics that could not measure it."""
+        return {n: found for n, found in self.measures.items() if isinstance(found, Failure)}
+
+    @property
+    def dates(self) -> np.ndarray:
+        """Return the dates."""
+        return np.asarray(self.view.market.dates[self.view.days])
+
+    @property
+    def is_open(self) -> Bool[np.ndarray, "portfolios dates"]:
+        """Return whether a portfolio is open on a date."""
+        return np.asarray(~np.isnan(self.accounts.equity.equity[:, self.view.days]))
 
 
 @final
@@ -90,50 +100,59 @@ class RiskResult:
     failures: pl.DataFrame
 
 
-def failure(analytic: str, reason: str) -> dict[str, Any]:
-    """Return the failure of an analytic on all portfolios and dates."""
-    return {"portfolio": None, "date": None, "analytic": analytic, "reason": reason}
-
-
 def result_of(
-    blocks: Sequence[Block],
-    dates: np.ndarray,
-    kinds: Mapping[str, Analytic],
-    shared: Mapping[str, pl.DataFrame],
-    failures: Sequence[Mapping[str, Any]],
+    blocks: Sequence[Block], kinds: Mapping[str, Analytic], unprepared: Mapping[str, Failure]
 ) -> RiskResult:
     """Return the frames of all blocks.
 
     Parameters
     ----------
     blocks : at least one.
-    dates : that they were measured on.
     kinds : analytics by name.
-    shared : tables that belong to no portfolio.
-    failures : of analytics on all portfolios.
+    unprepared : those that fail on all portfolios and dates.
     """
+    everywhere = [
+        {"portfolio": None, "date": None, "analytic": name, "reason": found.message}
+        for name, found in unprepared.items()
+    ]
+    failures = [
+        pl.DataFrame(everywhere, schema=FAILURES),
+        *(_failures(block, unprepared) for block in blocks),
+    ]
     return RiskResult(
-        snapshots=pl.concat([_snapshots(block, dates) for block in blocks]),
-        exposures=pl.concat([_exposures(block, dates) for block in blocks]),
-        measures=pl.concat([_measures(block, dates, kinds) for block in blocks]),
-        sectors=pl.concat([_long(block, dates, "sectors", SECTORS) for block in blocks]),
-        stress=pl.concat([_long(block, dates, "stress", STRESS) for block in blocks]),
-        correlations=shared.get("correlations", pl.DataFrame(schema=CORRELATIONS)),
-        failures=pl.DataFrame(list(failures), schema=FAILURES),
+        snapshots=pl.concat([_snapshots(block) for block in blocks]),
+        exposures=pl.concat([_exposures(block) for block in blocks]),
+        measures=pl.concat([_measures(block, kinds) for block in blocks]),
+        sectors=pl.concat([_long(block, "sectors", SECTORS) for block in blocks]),
+        stress=pl.concat([_long(block, "stress", STRESS) for block in blocks]),
+        correlations=pl.DataFrame(schema=CORRELATIONS),
+        failures=pl.concat(failures),
     )
 
 
-def _long(block: Block, dates: np.ndarray, name: str, schema: Mapping[str, Any]) -> pl.DataFrame:
+def _failures(block: Block, unprepared: Mapping[str, Failure]) -> pl.DataFrame:
+    """Return the cells of which an analytic of a block fails."""
+    is_open = pl.Series(block.is_open.ravel())
+    cells = pl.DataFrame(_keys(block)).filter(is_open)
+    frames = [
+        cells.with_columns(analytic=pl.lit(name), reason=pl.lit(found.message))
+        for name, found in block.failing.items()
+        if name not in unprepared
+    ]
+    return pl.concat([pl.DataFrame(schema=FAILURES), *frames])
+
+
+def _long(block: Block, name: str, schema: Mapping[str, Any]) -> pl.DataFrame:
     """Return the rows that analytics of the block gave to a long table of a name."""
     label = list(schema)[2]
     frames = [pl.DataFrame(schema=schema)]
     names = pl.Series(list(block.names), dtype=pl.String)
     for measures in block.measures.values():
-        table = measures.tables.get(name)
+        table = None if isinstance(measures, Failure) else measures.tables.get(name)
         if table is not None:
             columns = [
                 names.gather(pl.Series(table["portfolio"])).alias("portfolio"),
-                pl.Series("date", dates[table["date"]].astype("datetime64[D]")),
+                pl.Series("date", block.dates[table["date"]].astype("datetime64[D]")),
                 pl.Series(label, list(table[label]), dtype=pl.String),
                 *(_column(column, table[column]) for column in list(schema)[3:]),
             ]
@@ -141,8 +160,9 @@ def _long(block: Block, dates: np.ndarray, name: str, schema: Mapping[str, Any])
     return pl.concat(frames)
 
 
-def _keys(names: Sequence[str], dates: np.ndarray) -> dict[str, pl.Series]:
+def _keys(block: Block) -> dict[str, pl.Series]:
     """Return the columns of portfolio and date, portfolios outermost."""
+    names, dates = block.names, block.dates
     days = pl.Series("date", np.tile(dates.astype("datetime64[D]"), len(names)))
     owner = pl.Series(np.repeat(np.arange(len(names), dtype=np.int64), dates.size))
     return {
@@ -156,25 +176,25 @@ def _column(name: str, table: np.ndarray) -> pl.Series:
     return flat.fill_nan(None) if flat.dtype == pl.Float64 else flat
 
 
-def _snapshots(block: Block, dates: np.ndarray) -> pl.DataFrame:
-    days = block.days
-    equity = {name: getattr(block.equity, name)[:, days] for name in _EQUITY}
+def _snapshots(block: Block) -> pl.DataFrame:
+    days, amounts = block.view.days, block.accounts.equity
+    equity = {name: getattr(amounts, name)[:, days] for name in _EQUITY}
     gained = {name: getattr(block.gained, name)[:, days] for name in _GAINED}
-    sessions = np.arange(block.equity.pnl.shape[1])[days]
+    sessions = np.arange(amounts.pnl.shape[1])[days]
     stopped = (block.gained.stopped[:, None] >= 0) & (sessions >= block.gained.stopped[:, None])
     counts = _counts(block)
     tables = {**equity, **gained, "is_stopped": stopped, **counts}
     columns = [_column(name, table) for name, table in tables.items()]
-    frame = pl.DataFrame([*_keys(block.names, dates).values(), *columns])
+    frame = pl.DataFrame([*_keys(block).values(), *columns])
     return frame.filter(pl.col("equity").is_not_null()).rename({"returns": "return"})
 
 
 def _counts(block: Block) -> dict[str, np.ndarray]:
     """Return how many positions portfolios have, and how many have an old price or none."""
-    days, lines = block.days, block.lines
-    is_held = block.holdings.quantity[:, days] != 0
-    is_carried = block.holdings.is_carried[:, days]
-    is_stale = is_held & (block.valuation.age[lines.symbol][:, days] > 0) & ~is_carried
+    days, lines, holdings = block.view.days, block.accounts.lines, block.accounts.holdings
+    is_held = holdings.quantity[:, days] != 0
+    is_carried = holdings.is_carried[:, days]
+    is_stale = is_held & (block.view.valuation.age[lines.symbol][:, days] > 0) & ~is_carried
     found = {"n_positions": is_held, "n_stale": is_stale, "n_unpriced": is_carried}
     return {
         name: segment_sums(table.astype(np.float64), lines.start).astype(np.int64)
@@ -182,20 +202,21 @@ def _counts(block: Block) -> dict[str, np.ndarray]:
     }
 
 
-def _exposures(block: Block, dates: np.ndarray) -> pl.DataFrame:
-    days, lines = block.days, block.lines
-    held = {name: getattr(block.holdings, name)[:, days] for name in _HELD}
+def _exposures(block: Block) -> pl.DataFrame:
+    days, lines, holdings = block.view.days, block.accounts.lines, block.accounts.holdings
+    valuation = block.view.valuation
+    held = {name: getattr(holdings, name)[:, days] for name in _HELD}
     is_there = (held["quantity"] != 0) | (held["traded"] != 0)
     line, day = np.nonzero(is_there)
-    symbols = pl.Series(block.valuation.market.symbols, dtype=pl.String)
+    symbols = pl.Series(valuation.market.symbols, dtype=pl.String)
     equity = block.exposures.positive_equity[lines.owner[line], day]
     exposure = block.exposures.exposure[line, day]
-    age = block.valuation.age[lines.symbol[line], days[day]]
-    is_carried = block.holdings.is_carried[line, days[day]]
+    age = valuation.age[lines.symbol[line], days[day]]
+    is_carried = holdings.is_carried[line, days[day]]
     names = pl.Series(list(block.names), dtype=pl.String)
     columns = [
         names.gather(pl.Series(lines.owner[line])).alias("portfolio"),
-        pl.Series("date", dates[day].astype("datetime64[D]")),
+        pl.Series("date", block.dates[day].astype("datetime64[D]")),
         symbols.gather(pl.Series(lines.symbol[line])).alias("symbol"),
         *(_column(name, table[line, day]) for name, table in held.items()),
         _column("exposure", exposure),
@@ -206,11 +227,12 @@ def _exposures(block: Block, dates: np.ndarray) -> pl.DataFrame:
     return pl.DataFrame(columns)
 
 
-def _measures(block: Block, dates: np.ndarray, kinds: Mapping[str, Analytic]) -> pl.DataFrame:
-    shape = (len(block.names), dates.size)
-    columns = list(_keys(block.names, dates).values())
+def _measures(block: Block, kinds: Mapping[str, Analytic]) -> pl.DataFrame:
+    shape = block.is_open.shape
+    columns = list(_keys(block).values())
     for name, analytic in kinds.items():
-        found = block.measures.get(name)
+        measured = block.measures[name]
+        found = None if isinstance(measured, Failure) else measured
         for figure in analytic.names:
             table = np.full(shape, np.nan) if found is None else found.values[figure]
             columns.append(_column(figure, table))
@@ -218,5 +240,4 @@ def _measures(block: Block, dates: np.ndarray, kinds: Mapping[str, Analytic]) ->
         n_obs = np.zeros(shape, dtype=np.int64) if found is None else found.n_obs
         columns.append(_column(f"{name}_coverage", coverage))
         columns.append(_column(f"{name}_n_obs", n_obs))
-    is_open = _column("is_open", ~np.isnan(block.equity.equity[:, block.days]))
-    return pl.DataFrame(columns).filter(is_open)
+    return pl.DataFrame(columns).filter(_column("is_open", block.is_open))
