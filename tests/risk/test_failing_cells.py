@@ -76,6 +76,8 @@ def test_one_broken_cell_is_the_only_one_that_is_missing(measured):
     )
     assert_frame_equal(found.snapshots, whole.snapshots)
     assert_frame_equal(found.exposures, whole.exposures)
+    keys = found.exposures.select("portfolio", "date", "symbol")
+    assert_frame_equal(keys, keys.sort("portfolio", "date", "symbol"))
 
 
 def test_what_else_an_analytic_raises_passes_unless_the_caller_takes_it(measured):

@@ -81,7 +81,7 @@ class RiskResult:
     Parameters
     ----------
     snapshots : a row a portfolio and date: value, cash, equity, what was gained, returns.
-    exposures : a row a portfolio, date and symbol that is held or was traded.
+    exposures : a row a portfolio, date and symbol that is held or was traded, in this order.
     measures : a row a portfolio and date: the figures of all analytics, each with the coverage and
         the observations of its analytic.
     sectors : a row a portfolio, date and sector: net, long, short and gross weight, tilt.
@@ -148,8 +148,11 @@ def _long(block: Block, name: str, schema: Mapping[str, Any]) -> pl.DataFrame:
     frames = [pl.DataFrame(schema=schema)]
     names = pl.Series(list(block.names), dtype=pl.String)
     for measures in block.measures.values():
-        table = None if isinstance(measures, Failure) else measures.tables.get(name)
-        if table is not None:
+        found = None if isinstance(measures, Failure) else measures.tables.get(name)
+        if found is not None:
+            cell = found["portfolio"] * block.view.days.size + found["date"]
+            order = np.argsort(cell, kind="stable")
+            table = {column: np.asarray(values)[order] for column, values in found.items()}
             columns = [
                 names.gather(pl.Series(table["portfolio"])).alias("portfolio"),
                 pl.Series("date", block.dates[table["date"]].astype("datetime64[D]")),
@@ -208,6 +211,8 @@ def _exposures(block: Block) -> pl.DataFrame:
     held = {name: getattr(holdings, name)[:, days] for name in _HELD}
     is_there = (held["quantity"] != 0) | (held["traded"] != 0)
     line, day = np.nonzero(is_there)
+    order = np.argsort(lines.owner[line] * days.size + day, kind="stable")
+    line, day = line[order], day[order]
     symbols = pl.Series(valuation.market.symbols, dtype=pl.String)
     equity = block.exposures.positive_equity[lines.owner[line], day]
     exposure = block.exposures.exposure[line, day]
