@@ -92,7 +92,9 @@ def test_what_else_an_analytic_raises_passes_unless_the_caller_takes_it(measured
     broken = {"market_beta": kinds["market_beta"], "bug": Bug()}
     with pytest.raises(ZeroDivisionError, match="a bug"):
         measure(book, market, dates=dates, analytics=broken)
-    found = Measurement.of(book, market, broken, dates, forgiving).part(0, book.portfolios.height)
+    found = Measurement.of(book, market, broken, dates, attempt=forgiving).part(
+        0, book.portfolios.height
+    )
     assert set(found.failures["reason"]) == {"a bug"}
     assert found.failures.height == found.snapshots.height
     assert found.measures["market_beta"].is_not_null().any()

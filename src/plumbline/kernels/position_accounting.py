@@ -35,6 +35,12 @@ class Marks(NamedTuple):
     settlement: Float[np.ndarray, " symbols"]
     multiplier: Float[np.ndarray, " symbols"]
 
+    def since(self, day: int) -> "Marks":
+        """Return the marks from a day on, which is their day 0."""
+        tables = {name: getattr(self, name)[:, day:] for name in ("price", "split", "dividend")}
+        expiry = np.where(self.expiry < 0, -1, self.expiry - day)
+        return self._replace(**tables, expiry=expiry)
+
 
 class Trades(NamedTuple):
     """Trades sorted by line, then day, then order of execution.

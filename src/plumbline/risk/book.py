@@ -1,6 +1,6 @@
 """Portfolios with their trades, flows of cash and instruments, each row checked."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from math import isfinite
@@ -9,7 +9,7 @@ from typing import Any, Final, final
 import polars as pl
 
 from plumbline.core.calendar import Calendar
-from plumbline.core.errors import BookError, nearest_names
+from plumbline.core.errors import BookError, ParameterError, nearest_names
 from plumbline.core.parameters import require_kinds
 from plumbline.risk.book_columns import CASH_FLOWS, INSTRUMENTS, PORTFOLIOS, POSITIONS, TRADES
 from plumbline.risk.book_rules import rule_problems
@@ -85,6 +85,25 @@ class Book:
 
         trades, cash_flows = own(self.trades), own(self.cash_flows)
         return replace(self, portfolios=portfolios, trades=trades, cash_flows=cash_flows)
+
+    def only(self, portfolios: Sequence[str]) -> "Book":
+        """Return the book of some portfolios; instruments stay.
+
+        Raises
+        ------
+        ParameterError
+            If there is none of a name; all such are named.
+        """
+        names = set(portfolios)
+        known = self.portfolios["portfolio"].to_list()
+        unknown = sorted(names.difference(known))
+        if unknown:
+            raise ParameterError(
+                "; ".join(f"no portfolio {n!r}; {nearest_names(n, known)}" for n in unknown)
+            )
+        is_own = pl.col("portfolio").is_in(sorted(names))
+        tables = ("portfolios", "trades", "cash_flows")
+        return replace(self, **{name: getattr(self, name).filter(is_own) for name in tables})
 
     @classmethod
     def from_frames(

@@ -94,7 +94,8 @@ class Measurement:
 
     Parameters
     ----------
-    book : of all portfolios.
+    book : of the portfolios that are measured.
+    whole : of all portfolios: options have the terms that their first trade was made at.
     view : the market on the dates.
     kinds : analytics by name.
     prepared : what each has computed of symbols, or why it could not.
@@ -102,6 +103,7 @@ class Measurement:
     """
 
     book: Book
+    whole: Book
     view: MarketDays
     kinds: Mapping[str, Analytic]
     prepared: Mapping[str, Prepared | Failure]
@@ -114,9 +116,14 @@ class Measurement:
         market: Market,
         kinds: Mapping[str, Analytic],
         dates: Sequence[date] | None = None,
+        only: Sequence[str] | None = None,
         attempt: Attempt = attempt,
     ) -> "Measurement":
         """Return the measurement of a book on some dates; arguments as of :func:`measure`.
+
+        Parameters
+        ----------
+        only : portfolios that are measured; default: all.
 
         Raises
         ------
@@ -126,12 +133,13 @@ class Measurement:
         days = _sessions(dates, market, book)
         refuse_outside(book, market)
         valuation = value_symbols(market, book.instruments, book.trades, book.conventions.risk_free)
+        chosen = book if only is None else book.only(only)
         view = MarketDays(
-            valuation, days, _held(book, valuation, days), _sectors(book, valuation.market)
+            valuation, days, _held(chosen, valuation, days), _sectors(book, valuation.market)
         )
         prepared = {n: attempt(partial(_prepared, kind, view)) for n, kind in kinds.items()}
         _ = view.returns  # made before threads share it
-        return cls(book, view, kinds, prepared, attempt)
+        return cls(chosen, book, view, kinds, prepared, attempt)
 
     def part(self, first: int, stop: int) -> RiskResult:
         """Return the frames of the portfolios from one place to another."""
@@ -165,9 +173,12 @@ class Measurement:
             return [found for at in range(first, stop) for found in self._blocks(at, at + 1)]
         if self.view.days.size == 1:
             return [block]
-        market, book = self.view.market, self.book.part(first, stop)
+        market, name = self.view.market, self.book.portfolios["portfolio"][first]
         days = market.dates[self.view.days].tolist()
-        alone = [Measurement.of(book, market, self.kinds, [day], self.attempt) for day in days]
+        alone = [
+            Measurement.of(self.whole, market, self.kinds, [day], [name], self.attempt)
+            for day in days
+        ]
         return [one._block(0, 1) for one in alone]
 
     def _block(self, first: int, stop: int) -> Block:

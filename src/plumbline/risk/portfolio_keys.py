@@ -1,0 +1,203 @@
+"""Keys of portfolio-days: words that change when anything does that their figures depend on.
+
+A portfolio's chain takes in, session by session, its trades and flows and all prices up to then of
+what it holds, so a late price or trade changes the keys from the first session that it matters on.
+What analytics read beside, and how they are set, enters each day's key but not the chain.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, final
+
+import numpy as np
+import polars as pl
+from jaxtyping import Bool, Int, UInt64
+
+from plumbline.core.digest import digest
+from plumbline.kernels.digest_chains import (
+    LineWords,
+    as_words,
+    cell_words,
+    chained_words,
+    portfolio_words,
+    row_words,
+)
+from plumbline.kernels.position_accounting import hold
+from plumbline.risk.analytic import Analytic
+from plumbline.risk.book import Book
+from plumbline.risk.flows import sessions_of
+from plumbline.risk.market import Market
+from plumbline.risk.positions import lines_of
+from plumbline.risk.valuation import value_symbols
+
+_AT_ONCE: Final = 128  # portfolios, so that their lines stay in the cache
+_TRADE: Final = ("quantity", "price", "fees", "adjustment")
+_HEX: Final = 16
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class PortfolioKeys:
+    """Keys of all portfolio-days of a book.
+
+    Parameters
+    ----------
+    portfolios : sorted.
+    dates : (T,) sessions of the prices.
+    opened : session on which each portfolio opens; T if none of these.
+    words : key of a portfolio-day; of no meaning before it opens.
+    shared : key of each date's tables that belong to no portfolio.
+    """
+
+    portfolios: tuple[str, ...]
+    dates: np.ndarray
+    opened: Int[np.ndarray, " portfolios"]
+    words: UInt64[np.ndarray, "portfolios sessions"]
+    shared: UInt64[np.ndarray, " sessions"]
+
+
+def portfolio_keys(book: Book, market: Market, kinds: Mapping[str, Analytic]) -> PortfolioKeys:
+    """Return the keys of all portfolio-days.
+
+    Parameters
+    ----------
+    book : whose trades lie within the prices.
+    market : prices.
+    kinds : analytics by name.
+
+    Notes
+    -----
+    A word of 64 bits is compared with earlier ones of its own cell alone. The code that computes
+    is no part of it. Cost: a pass over lines x sessions.
+    """
+    valuation = value_symbols(market, book.instruments, book.trades, book.conventions.risk_free)
+    market = valuation.market
+    names = tuple(book.portfolios["portfolio"].to_list())
+    prices = _prices(market)
+    terms = _terms(book, market)
+    own = _own(book, names, market)
+    opened = sessions_of(book.portfolios["opened_on"], market)
+    words = np.zeros(own.shape, dtype=np.uint64)
+    held = np.zeros(prices.shape, dtype=np.bool_)
+    lines = lines_of(book.trades, names, market)
+    since = int(opened.min(initial=market.dates.size))
+    marks = valuation.marks.since(since)
+    for first in range(0, len(names), _AT_ONCE):
+        part = slice(first, min(first + _AT_ONCE, len(names)))
+        at = slice(lines.start[part.start], lines.start[part.stop])
+        symbol = lines.symbol[at]
+        days = lines.trades.day - since
+        trades = lines.trades._replace(day=days, start=lines.trades.start[at.start : at.stop + 1])
+        none = np.zeros(symbol.size, dtype=np.bool_)
+        quantity = hold(symbol, trades, marks, none).quantity
+        exposed = valuation.underlying[symbol]
+        np.logical_or.at(held[:, since:], exposed, quantity != 0)
+        read = LineWords(symbol, exposed, prices[:, since:], terms)
+        start = lines.start[part.start : part.stop + 1] - at.start
+        words[part, since:] = portfolio_words(
+            opened[part] - since, start, quantity, read, own[part, since:]
+        )
+    settings = _word([book.conventions, market.is_adjusted, dict(kinds)])
+    beside = _beside(prices, market, kinds, settings)
+    keys = row_words(np.stack([words.ravel(), np.tile(beside, len(names))], axis=1))
+    return PortfolioKeys(
+        names, market.dates, opened, keys.reshape(words.shape), _shared(prices, held, beside)
+    )
+
+
+def key_texts(words: UInt64[np.ndarray, " days"], code: str) -> pl.Series:
+    """Return keys as text: 16 hex digits of the inputs, 16 of the code."""
+    texts = [f"{word:016x}{code[:_HEX]}" for word in words.tolist()]
+    return pl.Series("key", texts, dtype=pl.String)
+
+
+def _word(value: object) -> np.uint64:
+    return np.uint64(int(digest(value)[:_HEX], 16))
+
+
+def _text_words(texts: pl.Series) -> UInt64[np.ndarray, " rows"]:
+    """Return a word for each text; null has one too."""
+    known = texts.unique().to_list()
+    words = pl.DataFrame(
+        {"text": known, "word": [int(_word(text)) for text in known]},
+        schema={"text": pl.String(), "word": pl.UInt64()},
+    )
+    joined = (
+        texts.rename("text")
+        .to_frame()
+        .join(words, on="text", how="left", nulls_equal=True, maintain_order="left")
+    )
+    return joined["word"].to_numpy()
+
+
+def _prices(market: Market) -> UInt64[np.ndarray, "symbols sessions"]:
+    """Return for each symbol and session a word of its prices up to then."""
+    fields = (market.close, market.split, market.dividend)
+    cells = np.stack([as_words(field).ravel() for field in fields], axis=1)
+    return chained_words(row_words(cells).reshape(market.close.shape))
+
+
+def _terms(book: Book, market: Market) -> UInt64[np.ndarray, " symbols"]:
+    """Return a word for what an instrument is; of an option, when it was first traded as well."""
+    first = book.trades.group_by("symbol").agg(pl.col("date").min().alias("since"))
+    is_option = pl.col("class") == "option"
+    told = book.instruments.join(first, on="symbol", how="left", maintain_order="left")
+    told = told.with_columns(pl.when(is_option).then("since").alias("since"))
+    out = np.zeros(len(market.symbols), dtype=np.uint64)
+    for row in told.iter_rows():
+        out[market.place[row[0]]] = _word(list(row))
+    return out
+
+
+def _own(
+    book: Book, names: tuple[str, ...], market: Market
+) -> UInt64[np.ndarray, "portfolios sessions"]:
+    """Return for each portfolio and session a word of what it did and is beside its holdings."""
+    shape = (len(names), market.dates.size)
+    known = pl.Enum(names)
+    rows, days, words = [], [], []
+    for table, cells in ((book.trades, _trade_cells), (book.cash_flows, _flow_cells)):
+        rows.append(table["portfolio"].cast(known).to_physical().to_numpy().astype(np.int64))
+        days.append(sessions_of(table["date"], market))
+        words.append(row_words(cells(table)))
+    row, day, word = (np.concatenate(parts) for parts in (rows, days, words))
+    is_there = day < shape[1]
+    own = cell_words(row[is_there], day[is_there], word[is_there], shape)
+    about = [_word(list(cells)) for cells in book.portfolios.drop("name").iter_rows()]
+    about_all = np.repeat(np.array(about, dtype=np.uint64), shape[1])
+    both = np.stack([own.ravel(), about_all], axis=1)
+    return row_words(both).reshape(shape)
+
+
+def _trade_cells(trades: pl.DataFrame) -> UInt64[np.ndarray, "trades cells"]:
+    numbers = [as_words(trades[name].cast(pl.Float64).to_numpy()) for name in _TRADE]
+    return np.stack([_text_words(trades["symbol"]), *numbers], axis=1)
+
+
+def _flow_cells(flows: pl.DataFrame) -> UInt64[np.ndarray, "flows cells"]:
+    amount = as_words(flows["amount"].cast(pl.Float64).to_numpy())
+    return np.stack([_text_words(flows["kind"]), amount], axis=1)
+
+
+def _beside(
+    prices: UInt64[np.ndarray, "symbols sessions"],
+    market: Market,
+    kinds: Mapping[str, Analytic],
+    settings: np.uint64,
+) -> UInt64[np.ndarray, " sessions"]:
+    """Return for each session a word of what all portfolios depend on."""
+    read = sorted({symbol for kind in kinds.values() for symbol in kind.symbols})
+    rows = [market.place[symbol] for symbol in read if symbol in market.place]
+    fixed = np.full((prices.shape[1], 1), settings)
+    return row_words(np.hstack([fixed, prices[rows].T]))
+
+
+def _shared(
+    prices: UInt64[np.ndarray, "symbols sessions"],
+    held: Bool[np.ndarray, "symbols sessions"],
+    beside: UInt64[np.ndarray, " sessions"],
+) -> UInt64[np.ndarray, " sessions"]:
+    """Return for each session a word of all symbols that any portfolio is exposed to."""
+    places = np.arange(1, prices.shape[0] + 1, dtype=np.uint64)
+    cells = np.where(held, prices ^ (places * np.uint64(0x9E3779B97F4A7C15))[:, None], 0)
+    return row_words(np.hstack([beside[:, None], cells.T.astype(np.uint64)]))

@@ -1,0 +1,135 @@
+"""Keys change with whatever a portfolio-day depends on, and with nothing else."""
+
+from dataclasses import replace
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from plumbline.risk.analytics.correlation import Correlation
+from plumbline.risk.analytics.market_beta import MarketBeta
+from plumbline.risk.analytics.tail import Tail
+from plumbline.risk.measurement import measure
+from plumbline.risk.portfolio_keys import key_texts, portfolio_keys
+from tests.risk.made_books import HELD, among, made_book, made_history
+
+KINDS = {"market_beta": MarketBeta(), "tail": Tail(), "correlation": Correlation()}
+LAST = 12  # sessions that are measured
+
+
+@pytest.fixture(scope="module")
+def known():
+    market = made_history(3)
+    book = made_book(np.random.default_rng(5), among(market, HELD), 12)
+    dates = market.dates[-LAST:].tolist()
+    return market, book, dates, portfolio_keys(book, market, KINDS), _rows(book, market, dates)
+
+
+def _rows(book, market, dates):
+    result = measure(book, market, dates=dates, analytics=KINDS)
+    keys = ["portfolio", "date"]
+    return result.snapshots.join(result.measures, on=keys).sort(keys)
+
+
+def _same(keys, again):
+    return (keys.words == again.words)[:, -LAST:]
+
+
+def _is_equal(rows, again, keys):
+    """Return (P, D) whether a portfolio-day has the same figures in both."""
+    out = np.ones((len(keys.portfolios), LAST), dtype=bool)
+    hashes = [
+        dict(zip(r.select("portfolio", "date").rows(), r.rows(), strict=True))
+        for r in (rows, again)
+    ]
+    for p, name in enumerate(keys.portfolios):
+        for d, date in enumerate(keys.dates[-LAST:].tolist()):
+            out[p, d] = hashes[0].get((name, date)) == hashes[1].get((name, date))
+    return out
+
+
+@given(seed=st.integers(0, 2**32 - 1))
+@settings(max_examples=10)
+def test_equal_keys_mean_equal_figures_whatever_price_or_trade_is_corrected(known, seed):
+    market, book, dates, keys, rows = known
+    rng = np.random.default_rng(seed)
+    symbol = int(rng.integers(len(market.symbols)))
+    day = int(rng.integers(market.dates.size - 3 * LAST, market.dates.size))
+    if rng.random() < 0.5:
+        close = market.close.copy()
+        close[symbol, day] = np.nan if rng.random() < 0.2 else close[symbol, day] * 1.01
+        market = replace(market, close=close)
+    else:
+        at = int(rng.integers(book.trades.height))
+        name = str(rng.choice(["quantity", "price", "fees"]))
+        is_it = pl.int_range(pl.len()) == at
+        moved = pl.when(is_it).then(pl.col(name) * 1.5 + 1.0).otherwise(name).alias(name)
+        book = replace(book, trades=book.trades.with_columns(moved))
+    again = portfolio_keys(book, market, KINDS)
+    same = _same(keys, again)
+    assert _is_equal(rows, _rows(book, market, dates), keys)[same].all()
+
+
+def test_a_late_price_changes_the_days_of_those_that_hold_the_symbol_from_then_on(known):
+    market, book, _, keys, _ = known
+    result = measure(book, market, analytics=[])
+    for symbol in HELD:
+        day = market.dates.size - 5
+        close = market.close.copy()
+        close[market.place[symbol], day] *= 1.01
+        again = portfolio_keys(book, replace(market, close=close), KINDS)
+        changed = keys.words != again.words
+        lines = result.exposures.filter(pl.col("symbol") == symbol, pl.col("quantity") != 0)
+        held = set(lines.select("portfolio", "date").rows())
+        for p, name in enumerate(keys.portfolios):
+            is_held = [(name, date) in held for date in market.dates.tolist()]
+            active = [a or b for a, b in zip(is_held, [False, *is_held[:-1]], strict=True)]
+            first = next((t for t in range(day, len(active)) if active[t]), len(active))
+            expected = np.arange(len(active)) >= first
+            assert (changed[p] == expected).all(), (symbol, name)
+
+
+def test_a_benchmark_changes_all_days_from_then_on_and_settings_change_all(known):
+    market, book, _, keys, _ = known
+    close = market.close.copy()
+    close[market.place["SPY"], -3] *= 1.01
+    again = portfolio_keys(book, replace(market, close=close), KINDS)
+    assert (keys.words[:, :-3] == again.words[:, :-3]).all()
+    assert (keys.words[:, -3:] != again.words[:, -3:]).all()
+    other = portfolio_keys(book, market, KINDS | {"tail": Tail(window_bars=200)})
+    assert (keys.words != other.words).all()
+
+
+def test_keys_do_not_depend_on_other_portfolios_nor_on_later_prices(known):
+    market, book, _, keys, _ = known
+    names = keys.portfolios[2:5]
+    alone = portfolio_keys(book.only(names), market, KINDS)
+    assert (alone.words == keys.words[2:5]).all()
+    cut = market.dates.size - 4
+    tables = {n: getattr(market, n)[:, :cut] for n in ("close", "split", "dividend")}
+    shorter = replace(market, dates=market.dates[:cut], **tables)
+    early = replace(
+        book,
+        trades=book.trades.filter(pl.col("date") <= shorter.dates[-1].item()),
+        cash_flows=book.cash_flows.filter(pl.col("date") <= shorter.dates[-1].item()),
+    )
+    assert (portfolio_keys(early, shorter, KINDS).words == keys.words[:, :cut]).all()
+
+
+def test_shared_tables_change_with_the_symbols_that_are_held(known):
+    market, book, _, keys, _ = known
+    close = market.close.copy()
+    close[market.place["AAA"], -1] *= 1.01
+    again = portfolio_keys(book, replace(market, close=close), KINDS)
+    assert (keys.shared[:-1] == again.shared[:-1]).all()
+    assert keys.shared[-1] != again.shared[-1]
+
+
+def test_keys_as_text_hold_inputs_and_code():
+    words = np.array([1, 2**64 - 1], dtype=np.uint64)
+    assert key_texts(words, "ab" * 16).to_list() == [
+        "0000000000000001" + "ab" * 8,
+        "f" * 16 + "ab" * 8,
+    ]
