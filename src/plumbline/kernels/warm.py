@@ -227,7 +227,8 @@ def _warm_spectral_sums() -> None:
 
 
 def _warm_accounting() -> None:
-    """Carry one line through a day."""
+    """Carry one line through a day, and tell it from others."""
+    from plumbline.kernels import digest_chains
     from plumbline.kernels.last_prices import last_prices
     from plumbline.kernels.position_accounting import Marks, Trades, hold
     from plumbline.kernels.segment_sums import segment_sums
@@ -237,6 +238,10 @@ def _warm_accounting() -> None:
     marks = Marks(price, one, one, none - 1, one[0], one[0])
     held = hold(none, Trades(np.array([0, 1]), none, one[0], one[0]), marks, none == 0)
     segment_sums(held.value, np.array([0, 1]))
+    word = digest_chains.chained_words(digest_chains.as_words(one))
+    digest_chains.cell_words(none, none, digest_chains.row_words(word), (1, 1))
+    lines = digest_chains.LineWords(none, none, word, word[0])
+    digest_chains.portfolio_words(none, np.array([0, 1]), one, lines, word)
 
 
 def _warm_weighted() -> None:

@@ -109,3 +109,13 @@ breakers = Table(  # the last state of the breaker of each remote source
     Column("last_error", Text, nullable=False),
     Column("since", DateTime(timezone=True), nullable=False),
 )
+table_sets = Table(  # versions of named sets of tables, each table a Parquet file
+    "lake_table_sets",
+    Base.metadata,
+    Column("name", words(200), primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("digest", _ID, nullable=False),
+    Column("created", DateTime(timezone=True), nullable=False),
+    Column("files", Text, nullable=False),
+    Column("note", Text, nullable=False),
+)
