@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, final
 
-from sqlalchemy import Connection, Row, insert, select
+from sqlalchemy import Connection, insert, select
 
 from plumbline.core.digest import digest, digest_bytes
 from plumbline.core.errors import UnknownNameError, nearest_names
@@ -159,7 +159,7 @@ def _newest(connection: Connection, name: str) -> TableSet | None:
     return None if row is None else _table_set(row)
 
 
-def _table_set(row: Row[Any]) -> TableSet:
+def _table_set(row: Any) -> TableSet:
     created = row.created if row.created.tzinfo else row.created.replace(tzinfo=UTC)
     files = json.loads(row.files)
     return TableSet(row.name, row.version, row.digest, created, files, row.note)
