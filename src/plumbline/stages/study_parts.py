@@ -2,35 +2,27 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from plumbline.core.calendar import Calendar, bars_a_year, grid_of
-from plumbline.core.errors import CalendarError, ParameterError, nearest_name, nearest_names
+from plumbline.core.calendar import bars_a_year, grid_of
+from plumbline.core.errors import ParameterError, nearest_name, nearest_names
 from plumbline.factors.factor_returns import definition_problems, dependent_factors
 from plumbline.factors.model import FactorModel, models
 from plumbline.factors.options import EvaluationOptions
 from plumbline.factors.regime import regimes
 from plumbline.features.signal import Signal, signals
 from plumbline.features.universe import UniverseRules
-from plumbline.lake.cleaning_rules import CleaningRules
-from plumbline.lake.source import sources
+from plumbline.stages.data_section import calendar_problem, mapping, section_problems, without
 from plumbline.stages.derived_fields import part_problems
 from plumbline.stages.gates import unknown_number
-from plumbline.stages.kind import DataSpec, Gate, Place, Problem, Shape
+from plumbline.stages.kind import Gate, Problem, Shape
 from plumbline.stages.label_regimes import MarketRegime
 from plumbline.stages.sectors import read_sectors
 from plumbline.stages.study_doubts import beta_doubts, leg_doubts
-from plumbline.stages.validation import filled, made, placed, refusals, refused
+from plumbline.stages.validation import made, placed, refusals, refused
 
 MODEL = "rolling_regression"
-
-
-def mapping(document: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    """Return a section of a document, empty if it is absent or no mapping."""
-    value = document.get(key)
-    return value if isinstance(value, Mapping) else {}
 
 
 def signal_name(label: str, spec: object) -> Any:
@@ -40,7 +32,7 @@ def signal_name(label: str, spec: object) -> Any:
 
 def signal_of(label: str, spec: Mapping[str, Any] | None) -> Signal:
     """Return the signal of a label."""
-    return made(signals[signal_name(label, spec)], _without(spec, "signal"), f"signals.{label}")
+    return made(signals[signal_name(label, spec)], without(spec, "signal"), f"signals.{label}")
 
 
 def regime_name(label: str, spec: object) -> Any:
@@ -50,7 +42,7 @@ def regime_name(label: str, spec: object) -> Any:
 
 def regime_of(label: str, spec: Mapping[str, Any] | None) -> MarketRegime:
     """Return the regime of a label."""
-    given = _without(spec, "regime", "factor")
+    given = without(spec, "regime", "factor")
     regime = made(regimes[regime_name(label, spec)], given, f"regimes.{label}")
     return MarketRegime(label, regime, (spec or {}).get("factor"))
 
@@ -77,7 +69,7 @@ def needs_factors(document: Mapping[str, Any]) -> bool:
 
 def model_of(document: Mapping[str, Any]) -> FactorModel:
     """Return the factor model of a document."""
-    return made(models[model_name(document)], _without(document.get("model"), "model"), "model")
+    return made(models[model_name(document)], without(document.get("model"), "model"), "model")
 
 
 def options_of(document: Mapping[str, Any]) -> EvaluationOptions:
@@ -91,32 +83,9 @@ def rules_of(document: Mapping[str, Any]) -> UniverseRules | None:
     return None if given is None else made(UniverseRules, given, "universe.rules")
 
 
-def data_spec(name: str, spec: Mapping[str, Any]) -> DataSpec:
-    """Return the data set that an entry of the section ``data`` asks for."""
-    rules = made(CleaningRules, spec.get("rules") or {}, f"data.{name}.rules")
-    dataset = str(spec.get("dataset", name))
-    if "source" not in spec:
-        return DataSpec(None, "", rules, dataset, spec.get("version"), spec.get("as_of"))
-    source = made(sources[spec["source"]], _source_values(spec), f"data.{name}")
-    return DataSpec(source, str(spec["calendar"]), rules, dataset)
-
-
-def resolved_data(name: str, spec: Mapping[str, Any]) -> dict[str, Any]:
-    """Return an entry of the section ``data`` with every default."""
-    found = data_spec(name, spec)
-    if found.source is None:
-        own = {"dataset": found.dataset, "version": found.version, "as_of": found.as_of}
-        return {key: value for key, value in own.items() if value is not None}
-    own = {"dataset": found.dataset, "source": spec["source"], "calendar": found.calendar}
-    return {**own, **filled(found.source), "rules": filled(found.rules)}
-
-
 def study_problems(document: Mapping[str, Any], shape: Shape, base: Path) -> list[Problem]:
     """Return what plug-ins and options refuse; see :meth:`Kind.problems`."""
-    found: list[Problem] = []
-    for name, spec in mapping(document, "data").items():
-        if shape.holds(("data", name)) and isinstance(spec, Mapping):
-            found += _data_problems(("data", name), spec, shape)
+    found = section_problems(document, shape)
     found += _signal_problems(document, shape)
     found += _universe_problems(document, shape, base)
     found += _regime_problems(document, shape)
@@ -132,7 +101,7 @@ def _signal_problems(document: Mapping[str, Any], shape: Shape) -> list[Problem]
         place = ("signals", label)
         if not shape.holds((*place, "signal")):
             continue
-        wrong = refused(signals[signal_name(label, spec)], _without(spec, "signal"), place, shape)
+        wrong = refused(signals[signal_name(label, spec)], without(spec, "signal"), place, shape)
         if not wrong and shape.is_whole(place):
             chosen[label] = signal_of(label, spec)
         found += wrong
@@ -148,22 +117,10 @@ def _known_factors(document: Mapping[str, Any], shape: Shape) -> tuple[str, ...]
     if needs_factors(document):
         is_defined = shape.holds(("factors", "definitions"))
         return tuple(definitions_of(document)) if is_defined else ()
-    given = _without(document.get("model"), "model")
+    given = without(document.get("model"), "model")
     cls = models[model_name(document)]
     is_whole = shape.is_whole(("model",)) and not refusals(cls, given, ("model",))
     return model_of(document).own_factors if is_whole else ()
-
-
-def _data_problems(place: Place, spec: Mapping[str, Any], shape: Shape) -> list[Problem]:
-    found = refused(CleaningRules, spec.get("rules"), (*place, "rules"), shape)
-    if "source" not in spec:
-        return found
-    if shape.holds((*place, "source")):
-        found += refused(sources[spec["source"]], _source_values(spec), place, shape)
-    if "calendar" in spec and shape.holds((*place, "calendar")):
-        problem = _calendar_problem(spec["calendar"])
-        found += [Problem((*place, "calendar"), problem)] if problem else []
-    return found
 
 
 def _universe_problems(document: Mapping[str, Any], shape: Shape, base: Path) -> list[Problem]:
@@ -193,32 +150,13 @@ def _regime_problems(document: Mapping[str, Any], shape: Shape) -> list[Problem]
         place = ("regimes", label)
         if shape.holds((*place, "regime")):
             cls = regimes[regime_name(label, spec)]
-            found += refused(cls, _without(spec, "regime", "factor"), place, shape)
+            found += refused(cls, without(spec, "regime", "factor"), place, shape)
         factor = spec.get("factor") if isinstance(spec, Mapping) else None
         if is_defined and isinstance(factor, str) and factor not in definitions:
             hint = nearest_names(factor, definitions)
             text = f"{factor!r} is none of factors.definitions; {hint}"
             found.append(Problem((*place, "factor"), text))
     return found
-
-
-def _calendar_problem(text: str) -> str:
-    """Return what is wrong with a calendar, or an empty text.
-
-    The library of calendars takes half a second to load, so a name that has a file of its own
-    there is taken as known; its other names are looked up.
-    """
-    name, frequency = grid_of(text)
-    spec = find_spec("exchange_calendars")
-    folders = [Path(folder) for folder in (spec and spec.submodule_search_locations) or ()]
-    file = f"exchange_calendar_{name.lower()}.py"
-    if frequency == "1d" and name.isupper() and any((f / file).is_file() for f in folders):
-        return ""
-    try:
-        Calendar(name, frequency)
-    except CalendarError as error:
-        return str(error)
-    return ""
 
 
 def _definition_problems(document: Mapping[str, Any], shape: Shape) -> list[Problem]:
@@ -236,7 +174,7 @@ def _factor_problems(document: Mapping[str, Any], shape: Shape) -> list[Problem]
     found = _definition_problems(document, shape)
     if not shape.holds(("model", "model")):
         return found
-    given = _without(document.get("model"), "model")
+    given = without(document.get("model"), "model")
     cls = models[model_name(document)]
     found += refused(cls, given, ("model",), shape)
     is_refused = any(problem.is_sure for problem in found)
@@ -297,14 +235,6 @@ def _option_values(document: Mapping[str, Any]) -> dict[str, Any]:
     spec = mapping(mapping(document, "data"), str(mapping(document, "universe").get("prices")))
     calendar = spec.get("calendar")
     given = mapping(document, "evaluation")
-    if not isinstance(calendar, str) or _calendar_problem(calendar):
+    if not isinstance(calendar, str) or calendar_problem(calendar):
         return dict(given)
     return {"periods_per_year": bars_a_year(*grid_of(calendar)), **given}
-
-
-def _source_values(spec: Mapping[str, Any]) -> dict[str, Any]:
-    return _without(spec, "source", "calendar", "rules", "dataset")
-
-
-def _without(spec: Mapping[str, Any] | None, *keys: str) -> dict[str, Any]:
-    return {key: value for key, value in (spec or {}).items() if key not in keys}

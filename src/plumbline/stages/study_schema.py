@@ -8,22 +8,15 @@ from plumbline.factors.options import EvaluationOptions
 from plumbline.factors.regime import regimes
 from plumbline.features.signal import signals
 from plumbline.features.universe import UniverseRules
-from plumbline.lake.cleaning_rules import CleaningRules
-from plumbline.lake.source import sources
+from plumbline.stages.data_section import NAME, closed, data_schema, extended, mapping, or_null
 from plumbline.stages.kind import Gate, Problem
-from plumbline.stages.study_parts import MODEL, mapping, needs_factors, regime_name, signal_name
+from plumbline.stages.study_parts import MODEL, needs_factors, regime_name, signal_name
 from plumbline.stages.validation import plugin_schema, schema_of
-
-_NAME = {
-    "type": "string",
-    "pattern": "^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$",
-    "description": "1 to 100 letters, digits, '_', '.' or '-', the first no '.' or '-'",
-}
 
 
 def study_schema(document: Mapping[str, Any]) -> tuple[dict[str, Any], list[Problem]]:
     """Return the schema of a document, and the plug-ins that it names and nobody has."""
-    data, problems = _data_schema(mapping(document, "data"))
+    data, problems = data_schema(mapping(document, "data"))
     named, more = _signals_schema(mapping(document, "signals"))
     problems += more
     model, more = _model_schema(mapping(document, "model"))
@@ -49,23 +42,23 @@ def _document_schema(parts: dict[str, dict[str, Any]], names: list[str]) -> dict
         "required": ["name", "data", "universe", "signals"],
         "additionalProperties": False,
         "properties": {
-            "name": _NAME,
+            "name": NAME,
             "kind": {"const": "factor_study"},
             "title": text,
             **parts,
-            "universe": _closed(
+            "universe": closed(
                 {
                     "prices": one_of,
                     "assets": {"type": ["array", "null"], "items": text},
-                    "rules": _or_null(schema_of(UniverseRules)),
+                    "rules": or_null(schema_of(UniverseRules)),
                 },
                 "prices",
             ),
             "factors": {
-                **_closed({"data": one_of, "definitions": definitions}, "data", "definitions"),
+                **closed({"data": one_of, "definitions": definitions}, "data", "definitions"),
                 "type": ["object", "null"],
             },
-            "neutralise": _closed(
+            "neutralise": closed(
                 {"betas": {"type": "boolean"}, "sectors": {"type": ["string", "null"]}}
             ),
             "evaluation": schema_of(EvaluationOptions),
@@ -78,43 +71,6 @@ def _document_schema(parts: dict[str, dict[str, Any]], names: list[str]) -> dict
     }
 
 
-def _closed(properties: dict[str, Any], *required: str) -> dict[str, Any]:
-    return {
-        "type": "object",
-        "properties": properties,
-        "required": list(required),
-        "additionalProperties": False,
-    }
-
-
-def _or_null(schema: dict[str, Any]) -> dict[str, Any]:
-    return schema | {"type": [schema["type"], "null"]}
-
-
-def _data_schema(data: Mapping[str, Any]) -> tuple[dict[str, Any], list[Problem]]:
-    properties: dict[str, Any] = {}
-    problems: list[Problem] = []
-    own = {
-        "source": {"type": "string"},
-        "calendar": {"type": "string"},
-        "rules": schema_of(CleaningRules),
-        "dataset": _NAME,
-    }
-    for name, spec in data.items():
-        if not isinstance(spec, Mapping):
-            properties[name] = {"type": "object"}
-        elif "source" in spec:
-            schema, more = plugin_schema(sources, spec["source"], ("data", name, "source"))
-            problems += more
-            known = {key: part for key, part in own.items() if schema or key != "source"}
-            properties[name] = _extended(schema, known, "calendar")
-        else:
-            which = {"version": {"type": "integer", "minimum": 1}, "as_of": {"type": "string"}}
-            properties[name] = _closed(own | which, "dataset")
-    schema = {"type": "object", "minProperties": 1, "properties": properties}
-    return schema | {"additionalProperties": {"type": "object"}}, problems
-
-
 def _signals_schema(named: Mapping[str, Any]) -> tuple[dict[str, Any], list[Problem]]:
     properties: dict[str, Any] = {}
     problems: list[Problem] = []
@@ -123,8 +79,8 @@ def _signals_schema(named: Mapping[str, Any]) -> tuple[dict[str, Any], list[Prob
         place = ("signals", label, "signal") if is_named else ("signals", label)
         schema, more = plugin_schema(signals, signal_name(label, spec), place)
         problems += more
-        extended = _extended(schema, {"signal": {"type": "string"}})
-        properties[label] = extended | {"type": ["object", "null"]} if schema else {}
+        whole = extended(schema, {"signal": {"type": "string"}})
+        properties[label] = whole | {"type": ["object", "null"]} if schema else {}
     return {"type": "object", "minProperties": 1, "properties": properties}, problems
 
 
@@ -137,18 +93,11 @@ def _regimes_schema(named: Mapping[str, Any]) -> tuple[dict[str, Any], list[Prob
         place = ("regimes", label, "regime") if is_named else ("regimes", label)
         schema, more = plugin_schema(regimes, regime_name(label, spec), place)
         problems += more
-        extended = _extended(schema, own)
-        properties[label] = extended | {"type": ["object", "null"]} if schema else {}
+        whole = extended(schema, own)
+        properties[label] = whole | {"type": ["object", "null"]} if schema else {}
     return {"type": ["object", "null"], "properties": properties}, problems
 
 
 def _model_schema(spec: Mapping[str, Any]) -> tuple[dict[str, Any], list[Problem]]:
     schema, problems = plugin_schema(models, spec.get("model", MODEL), ("model", "model"))
-    return _extended(schema, {"model": {"type": "string"}}) if schema else {}, problems
-
-
-def _extended(schema: dict[str, Any], more: dict[str, Any], *required: str) -> dict[str, Any]:
-    """Return a plug-in's schema with our own keys beside its parameters; open if it has none."""
-    properties = {**more, **schema.get("properties", {})}
-    needed = [*schema.get("required", []), *required]
-    return {"type": "object", **schema, "properties": properties, "required": needed}
+    return extended(schema, {"model": {"type": "string"}}) if schema else {}, problems

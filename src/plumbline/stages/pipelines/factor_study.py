@@ -15,6 +15,7 @@ from plumbline.features.universe import UniverseRules
 from plumbline.stages.compare_signals import CompareSignals
 from plumbline.stages.compute_returns import ComputeReturns
 from plumbline.stages.compute_signal import ComputeSignal
+from plumbline.stages.data_section import data_spec, resolved_data
 from plumbline.stages.decompose_risk import DecomposeRisk
 from plumbline.stages.derive_factor_returns import DeriveFactorReturns
 from plumbline.stages.derived_fields import MODEL_NODE, derived_fields, parts_of
@@ -35,7 +36,6 @@ from plumbline.stages.select_universe import SelectUniverse
 from plumbline.stages.shuffle_blocks import ShuffleBlocks
 from plumbline.stages.study_data import data_problems
 from plumbline.stages.study_parts import (
-    data_spec,
     definitions_of,
     factors_of,
     model_name,
@@ -43,7 +43,6 @@ from plumbline.stages.study_parts import (
     options_of,
     regime_name,
     regime_of,
-    resolved_data,
     rules_of,
     signal_name,
     signal_of,
