@@ -252,7 +252,7 @@ def run_workspace(workspace: Workspace, options: Options) -> Study:
     engine.cache.trim(read_settings().cache_bytes)
     known = tuple(known_warning(text) for text in warnings)
     found = record_findings(engine, result, recipe.resolved, known)
-    gates = judged(recipe.kind.gates(recipe.document), found.metrics)
+    gates = judged(recipe.graph_kind.gates(recipe.document), found.metrics)
     return Study(workspace, result, found.warnings, gates)
 
 
@@ -361,7 +361,7 @@ def _study_of_ledger(workspace: Workspace, plan: Plan) -> Study:
         )
     known = tuple(known_warning(text) for text in workspace.warnings)
     found = findings_of(engine, result, recipe.resolved, known)
-    gates = judged(recipe.kind.gates(recipe.document), found.metrics)
+    gates = judged(recipe.graph_kind.gates(recipe.document), found.metrics)
     return Study(workspace, result, found.warnings, gates)
 
 

@@ -1,6 +1,7 @@
 """Prices of all symbols over all sessions, as valuation and analytics read them."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import final
 
@@ -29,6 +30,8 @@ class Market:
     dividend : cash a share of the day, on the ex-date; 0 where there is none.
     is_adjusted : whether closes are adjusted for splits and dividends already.
     first_bar : calendar number of the first session.
+    sources : that closes come from, if there are several.
+    source : which of them gave each close; -1 where there is none.
     """
 
     dates: np.ndarray
@@ -38,6 +41,8 @@ class Market:
     dividend: Float[np.ndarray, "symbols sessions"]
     is_adjusted: bool = False
     first_bar: int = 0
+    sources: tuple[str, ...] = ()
+    source: Int[np.ndarray, "symbols sessions"] | None = None
 
     @cached_property
     def returns(self) -> Float[np.ndarray, "symbols sessions"]:
@@ -61,6 +66,49 @@ class Market:
         NaN, and an age of -1, where there is none.
         """
         return last_prices(self.close, self.split)
+
+
+def chained_market(
+    panels: Mapping[str, Panel], calendar: Calendar, *, is_adjusted: bool = False
+) -> Market:
+    """Return the market of several sources: of each symbol and session, the first that answers.
+
+    Parameters
+    ----------
+    panels : source -> ``close``, ``split``, ``dividend``, any of them; in the order in which they
+        are asked. Each field is asked for by itself, so splits and dividends may have a source of
+        their own.
+    calendar, is_adjusted : as in :func:`market_of`.
+
+    Raises
+    ------
+    MissingDataError, ParameterError
+        As :func:`market_of`; the symbols and sessions are those of all sources.
+    """
+    if len(panels) == 1:
+        return market_of(next(iter(panels.values())), calendar, is_adjusted=is_adjusted)
+    first = min(panel.first_bar for panel in panels.values())
+    stop = max(panel.first_bar + panel.n_bars for panel in panels.values())
+    symbols = tuple(sorted({symbol for panel in panels.values() for symbol in panel.assets}))
+    shape = (stop - first, len(symbols))
+    place = {symbol: column for column, symbol in enumerate(symbols)}
+    fields: dict[str, np.ndarray] = {}
+    source = np.full(shape, -1)
+    for at, panel in enumerate(panels.values()):
+        columns = np.array([place[symbol] for symbol in panel.assets])
+        rows = np.arange(panel.n_bars) + panel.first_bar - first
+        cells = np.ix_(rows, columns)
+        for name in set(panel) & {"close", "split", "dividend"}:
+            known = fields.setdefault(name, np.full(shape, np.nan))
+            is_first = np.isnan(known[cells]) & ~np.isnan(panel[name])
+            known[cells] = np.where(is_first, panel[name], known[cells])
+            if name == "close":
+                source[cells] = np.where(is_first, at, source[cells])
+    closes = calendar.closes(first, stop - 1)
+    market = market_of(
+        Panel(fields, closes, symbols, first_bar=first), calendar, is_adjusted=is_adjusted
+    )
+    return replace(market, sources=tuple(panels), source=np.ascontiguousarray(source.T))
 
 
 def market_of(panel: Panel, calendar: Calendar, *, is_adjusted: bool = False) -> Market:

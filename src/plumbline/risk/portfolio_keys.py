@@ -132,7 +132,10 @@ def _text_words(texts: pl.Series) -> UInt64[np.ndarray, " rows"]:
 
 def _prices(market: Market) -> UInt64[np.ndarray, "symbols sessions"]:
     """Return for each symbol and session a word of its prices up to then."""
-    fields = (market.close, market.split, market.dividend)
+    fields = [market.close, market.split, market.dividend]
+    if market.source is not None:
+        names = np.array([_word(name) for name in (*market.sources, None)])
+        fields.append(names[market.source].view(np.int64))
     cells = np.stack([as_words(field).ravel() for field in fields], axis=1)
     return chained_words(row_words(cells).reshape(market.close.shape))
 

@@ -6,7 +6,7 @@ from typing import Any, Final, final
 
 import numpy as np
 import polars as pl
-from jaxtyping import Bool
+from jaxtyping import Bool, Int
 
 from plumbline.core.failure import Failure
 from plumbline.kernels.segment_sums import segment_sums
@@ -14,6 +14,7 @@ from plumbline.risk.accounts import Accounts
 from plumbline.risk.analytic import Analytic, MarketDays, Measures
 from plumbline.risk.correlation_table import CORRELATIONS
 from plumbline.risk.exposures import Exposures
+from plumbline.risk.market import Market
 from plumbline.risk.performance import Performance
 
 FAILURES: Final = {
@@ -228,8 +229,23 @@ def _exposures(block: Block) -> pl.DataFrame:
         _column("weight", exposure / equity),
         _column("price_age", age),
         _column("is_carried", is_carried),
+        _price_source(valuation.market, lines.symbol[line], days[day], age),
     ]
     return pl.DataFrame(columns)
+
+
+def _price_source(
+    market: Market,
+    symbol: Int[np.ndarray, " rows"],
+    session: Int[np.ndarray, " rows"],
+    age: Int[np.ndarray, " rows"],
+) -> pl.Series:
+    """Return which source gave the last close; null where there are not several, or none did."""
+    if market.source is None:
+        return pl.repeat(None, age.size, dtype=pl.String, eager=True).alias("price_source")
+    place = np.where(age >= 0, market.source[symbol, session - np.maximum(age, 0)], -1)
+    known = pl.Series([*market.sources, None], dtype=pl.String)
+    return known.gather(pl.Series(place % (len(market.sources) + 1))).alias("price_source")
 
 
 def _measures(block: Block, kinds: Mapping[str, Analytic]) -> pl.DataFrame:

@@ -154,6 +154,7 @@ def _with_symbols(market: Market, symbols: list[str]) -> Market:
         close=extended(market.close, np.nan),
         split=extended(market.split, 1.0),
         dividend=extended(market.dividend, 0.0),
+        source=None if market.source is None else extended(market.source, -1).astype(np.int64),
     )
 
 

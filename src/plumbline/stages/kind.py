@@ -1,4 +1,4 @@
-"""What a kind of recipe is: its schema, the data it needs, and the graph it stands for."""
+"""What a kind of recipe is: its schema, the data it needs, and the graph that it may stand for."""
 
 import math
 from abc import ABC, abstractmethod
@@ -150,6 +150,11 @@ class Kind(Plugin, ABC):
     @abstractmethod
     def data(self, document: Mapping[str, Any]) -> Mapping[str, DataSpec]:
         """Return the data sets that a valid document needs, by its names for them."""
+
+
+@dataclass(frozen=True)
+class GraphKind(Kind, ABC):
+    """A kind whose recipes stand for a graph of blocks, which the engine runs."""
 
     @abstractmethod
     def unmet(

@@ -10,9 +10,15 @@ import yaml
 
 from plumbline.core.arguments import Argument, require
 from plumbline.core.digest import digest
-from plumbline.core.errors import PlumblineError, RecipeError, UnknownPluginError, nearest_name
+from plumbline.core.errors import (
+    ParameterError,
+    PlumblineError,
+    RecipeError,
+    UnknownPluginError,
+    nearest_name,
+)
 from plumbline.engine.pipeline import DataSet, Pipeline
-from plumbline.stages.kind import DataSpec, Kind, Place, Problem, kinds
+from plumbline.stages.kind import DataSpec, GraphKind, Kind, Place, Problem, kinds
 from plumbline.stages.origin import Origin
 from plumbline.stages.validation import plain, problems_of
 from plumbline.stages.yaml_text import Lines, read_value, read_yaml
@@ -66,14 +72,32 @@ class Recipe:
             If the recipe and the data do not fit, such as an asset that the data lack; every
             problem is listed, with its line.
         """
-        unmet = self.kind.unmet(self.document, datasets, self.base)
+        kind = self.graph_kind
+        unmet = kind.unmet(self.document, datasets, self.base)
         if unmet:
             raise self.origin.error(unmet)
-        return self.kind.build(self.document, datasets, self.base)
+        return kind.build(self.document, datasets, self.base)
+
+    @property
+    def graph_kind(self) -> GraphKind:
+        """Return its kind, whose recipes stand for a graph.
+
+        Raises
+        ------
+        ParameterError
+            If its kind is another; it says which commands take it.
+        """
+        if not isinstance(self.kind, GraphKind):
+            kind = self.resolved["kind"]
+            raise ParameterError(
+                f"{self.origin.subject} is of kind {kind}, which has no graph of blocks; it is for "
+                "plumbline risk plan, plumbline risk run, and plumbline run"
+            )
+        return self.kind
 
     def warnings(self, datasets: Mapping[str, DataSet]) -> tuple[str, ...]:
         """Return what of it cannot be computed from these data, and why, as far as axes tell."""
-        return self.kind.warnings(self.document, datasets, self.base)
+        return self.graph_kind.warnings(self.document, datasets, self.base)
 
 
 def load_recipe(

@@ -22,7 +22,7 @@ from plumbline.stages.derived_fields import MODEL_NODE, derived_fields, parts_of
 from plumbline.stages.evaluate_signal import EvaluateSignal
 from plumbline.stages.feasibility import Ask, feasibility
 from plumbline.stages.fit_factor_model import FitFactorModel
-from plumbline.stages.kind import DataSpec, Gate, Kind, Problem, Shape
+from plumbline.stages.kind import DataSpec, Gate, GraphKind, Problem, Shape
 from plumbline.stages.label_regimes import LabelRegimes, MarketRegime
 from plumbline.stages.mark_changes import MarkChanges
 from plumbline.stages.mask_signal import MaskSignal
@@ -61,7 +61,7 @@ from plumbline.stages.validation import filled, made
 
 @final
 @dataclass(frozen=True)
-class FactorStudy(Kind):
+class FactorStudy(GraphKind):
     """Signals on a universe of assets: factor model, signals, evaluation."""
 
     def meant(self, document: Mapping[str, Any]) -> tuple[dict[str, Any], list[Problem]]:
@@ -119,14 +119,14 @@ class FactorStudy(Kind):
     def unmet(
         self, document: Mapping[str, Any], datasets: Mapping[str, DataSet], base: Path
     ) -> list[Problem]:
-        """Return what the data lack; see :meth:`Kind.unmet`."""
+        """Return what the data lack; see :meth:`GraphKind.unmet`."""
         ask, problems = _ask(self.resolved(document), document, datasets, base)
         return problems or feasibility(ask).problems
 
     def build(
         self, document: Mapping[str, Any], datasets: Mapping[str, DataSet], base: Path
     ) -> Pipeline:
-        """Return the graph of a document; see :meth:`Kind.build`."""
+        """Return the graph of a document; see :meth:`GraphKind.build`."""
         full = self.resolved(document)
         ask, _ = _ask(full, document, datasets, base)
         assets = None if full["universe"]["assets"] is None else ask.universe
@@ -143,12 +143,12 @@ class FactorStudy(Kind):
     def warnings(
         self, document: Mapping[str, Any], datasets: Mapping[str, DataSet], base: Path
     ) -> tuple[str, ...]:
-        """Return what the data cannot give; see :meth:`Kind.warnings`."""
+        """Return what the data cannot give; see :meth:`GraphKind.warnings`."""
         ask, problems = _ask(self.resolved(document), document, datasets, base)
         return () if problems else tuple(str(warning) for warning in feasibility(ask).warnings)
 
     def gates(self, document: Mapping[str, Any]) -> tuple[Gate, ...]:
-        """Return the gates of a document; see :meth:`Kind.gates`."""
+        """Return the gates of a document; see :meth:`GraphKind.gates`."""
         return tuple(made(Gate, gate, "gates") for gate in document.get("gates") or ())
 
 
