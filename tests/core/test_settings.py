@@ -43,6 +43,11 @@ EXAMPLES = {
     ),
     "PLUMBLINE_OWNER": ("ada", "owner", "ada"),
     "PLUMBLINE_SLOW_QUERY_MS": ("200", "slow_query_ms", 200),
+    "PLUMBLINE_STORE": (
+        "postgresql://me@h/d",
+        "store",
+        Address("me", "h", None, "d"),
+    ),
     "PLUMBLINE_TELEMETRY": ("on", "telemetry", True),
     "PLUMBLINE_WORKERS": ("3", "workers", 3),
 }

@@ -1,9 +1,12 @@
 """Options that several commands share."""
 
+from datetime import date
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from plumbline.core.errors import ParameterError
 
 RecipePath = Annotated[
     Path | None,
@@ -101,3 +104,28 @@ SourceOptions = Annotated[
         show_default=False,
     ),
 ]
+StorePlace = Annotated[
+    str | None,
+    typer.Option(
+        "--store",
+        metavar="PLACE",
+        help="parquet, or postgresql://… Default: PLUMBLINE_STORE, else parquet in the project.",
+        show_default=False,
+    ),
+]
+
+
+def dated(text: str | None, option: str) -> date | None:
+    """Return the date of an option's text, or None without one.
+
+    Raises
+    ------
+    ParameterError
+        If it is none.
+    """
+    if text is None:
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise ParameterError(f"{option} {text!r} must be a date such as 2024-01-31") from None

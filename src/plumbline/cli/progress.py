@@ -106,6 +106,18 @@ class ProgressWatcher:
             self._told = time.monotonic()
             console.note(f"{what}: {done} of {total}")
 
+    def counted(self, what: str, done: int, total: int) -> None:
+        """Show progress of work in equal pieces, with its rate and the time that is left."""
+        stop_if_interrupted()
+        if self._bar is not None:
+            self.step(what, done, total)
+        elif done == 0:
+            self._done, self._total = 0, total
+            self._started = self._told = time.monotonic()
+        elif time.monotonic() - self._told > _LINE_SECONDS:
+            self._done, self._told = done, time.monotonic()
+            console.note(f"{done:,} of {total:,} {what}{self._pace()}")
+
     def compiling(self, name: str, done: int, total: int) -> None:
         """Show progress of compiling kernels, whose time is no part of the blocks' rate."""
         self._started = time.monotonic()

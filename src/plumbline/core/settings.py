@@ -22,6 +22,7 @@ ENVIRONMENT = {
     "PLUMBLINE_NOW": "ISO time that replaces the clock wherever a time stamp enters a result",
     "PLUMBLINE_OWNER": "name written to the ledger as owner of a run; default: the login name",
     "PLUMBLINE_SLOW_QUERY_MS": "milliseconds from which on a statement is logged; default: none is",
+    "PLUMBLINE_STORE": "where results of portfolios go: parquet or postgresql://…; default parquet",
     "PLUMBLINE_TELEMETRY": "on or off: spans and metrics by OpenTelemetry; default: on where the "
     "OTEL_ variables name an exporter or an endpoint",
     "PLUMBLINE_WORKERS": "worker processes of the executor `processes`; default: all cores",
@@ -36,6 +37,7 @@ TELEMETRY = {
     "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": "address of the collector of metrics",
 }
 
+FILES_STORE = "parquet"
 LOG_FORMS = ("json", "text")
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
@@ -74,6 +76,7 @@ class Settings:
     now : fixed time, or None for the clock.
     owner : who runs.
     slow_query_ms : time from which on a statement of the database is logged, or None for no log.
+    store : database that results of portfolios go to, or None for files of the project.
     telemetry : whether spans and metrics are sent.
     workers : number of worker processes.
     """
@@ -88,6 +91,7 @@ class Settings:
     now: datetime | None
     owner: str
     slow_query_ms: int | None
+    store: Address | None
     telemetry: bool
     workers: int
 
@@ -111,6 +115,7 @@ def read_settings() -> Settings:
     workers = _positive("PLUMBLINE_WORKERS", os.cpu_count() or 1, problems)
     now = _moment("PLUMBLINE_NOW", problems)
     database = _database("PLUMBLINE_DATABASE", problems)
+    store = _store("PLUMBLINE_STORE", problems)
     slow_query_ms = _slow_query_ms("PLUMBLINE_SLOW_QUERY_MS", problems)
     memory = _size("PLUMBLINE_MEMORY", problems)
     log = _choice("PLUMBLINE_LOG", LOG_FORMS, problems)
@@ -129,6 +134,7 @@ def read_settings() -> Settings:
         now=now,
         owner=os.environ.get("PLUMBLINE_OWNER") or _login(),
         slow_query_ms=slow_query_ms,
+        store=store,
         telemetry=_wants_telemetry() if telemetry is None else telemetry == "on",
         workers=workers,
     )
@@ -267,6 +273,10 @@ def _database(name: str, problems: list[str]) -> Address | None:
     except ParameterError as error:
         problems.append(f"{name}: {error}")
         return None
+
+
+def _store(name: str, problems: list[str]) -> Address | None:
+    return None if os.environ.get(name) == FILES_STORE else _database(name, problems)
 
 
 def _size(name: str, problems: list[str]) -> int | None:

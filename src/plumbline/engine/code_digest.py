@@ -127,9 +127,9 @@ class CodeDigests:
                 )
             self._stamps[path] = (found.st_ctime_ns, found.st_size, content)
 
-    def of_module(self, module: str) -> str:
-        """Return the digest of the code of a module and of all that it reaches."""
-        return self._closure((module,)).digest
+    def of_module(self, module: str) -> CodeDigest:
+        """Return the code of a module and of all that it reaches."""
+        return self._closure((module,))
 
     def of_package(self, package: str) -> str:
         """Return the digest of the syntax of all files of an imported package."""

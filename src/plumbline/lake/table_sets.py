@@ -116,7 +116,7 @@ class TableSets:
         tables : table -> its rows.
         note : what is said of the version.
         """
-        contents = {table: _encoded(frame) for table, frame in tables.items()}
+        contents = {table: parquet_bytes(frame) for table, frame in tables.items()}
         files = {table: digest_bytes(content) for table, content in contents.items()}
         whole = digest([(table, digest(frame)) for table, frame in sorted(tables.items())])
         make_folder(self.folder)
@@ -147,7 +147,8 @@ class TableSets:
         return segment_path(self.folder, found.files[table])
 
 
-def _encoded(frame: "pl.DataFrame") -> bytes:
+def parquet_bytes(frame: "pl.DataFrame") -> bytes:
+    """Return a table as the bytes of a Parquet file; equal tables give equal bytes."""
     buffer = io.BytesIO()
     frame.write_parquet(buffer, compression="zstd", compression_level=1)
     return buffer.getvalue()

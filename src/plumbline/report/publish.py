@@ -87,7 +87,7 @@ def publish(study: Reportable) -> Published:
             [(warning.part, warning.signal, warning.text) for warning in study.warnings],
             [tuple(verdict) for verdict in study.gates],
             study.codes.of_package("plumbline.report"),
-            study.codes.of_module("plumbline.factors.conventions"),
+            study.codes.of_module("plumbline.factors.conventions").digest,
             _assets_digest(),
         )
     )

@@ -86,6 +86,12 @@ class Book:
         trades, cash_flows = own(self.trades), own(self.cash_flows)
         return replace(self, portfolios=portfolios, trades=trades, cash_flows=cash_flows)
 
+    def until(self, last: date) -> "Book":
+        """Return the book as it was on a date: without later portfolios, trades and flows."""
+        known = self.portfolios.filter(pl.col("opened_on") <= last)
+        trades, flows = (t.filter(pl.col("date") <= last) for t in (self.trades, self.cash_flows))
+        return replace(self, portfolios=known, trades=trades, cash_flows=flows)
+
     def only(self, portfolios: Sequence[str]) -> "Book":
         """Return the book of some portfolios; instruments stay.
 

@@ -38,7 +38,7 @@ def record_findings(
         signals is not told again of each.
     """
     database = engine.cache.database
-    code = engine.codes.of_module(__name__)
+    code = engine.codes.of_module(__name__).digest
     engine.codes.save()
     before = run_that_told_the_same(database, result.run_id, code)
     if before is None:

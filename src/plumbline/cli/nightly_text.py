@@ -1,0 +1,184 @@
+"""Nightly runs, plans and portfolio-days in a few lines, and as data."""
+
+from collections.abc import Mapping
+from datetime import date
+from typing import TYPE_CHECKING, Any, Final
+
+from plumbline.cli import console
+from plumbline.core.errors import UnknownNameError
+
+if TYPE_CHECKING:
+    from plumbline.stages.nightly_plan import NightlyPlan
+    from plumbline.stages.nightly_run import NightlyResult
+    from plumbline.store.portfolio_store import PortfolioStore
+
+_LISTED: Final = 20
+_TABLES: Final = ("snapshots", "exposures", "measures", "sectors", "stress", "failures")
+
+
+def plan_data(plan: "NightlyPlan") -> dict[str, Any]:
+    """Return what ``--json`` prints of a plan."""
+    inputs = plan.inputs
+    return {
+        "book": inputs.recipe.resolved["book"],
+        "version": inputs.version.version,
+        "portfolios": inputs.book.portfolios.height,
+        "first": inputs.market.dates[inputs.wanted][0].item(),
+        "last": inputs.market.dates[inputs.wanted][-1].item(),
+        "counts": plan.counts,
+        "to_compute": int(plan.is_due.sum()),
+        "to_remove": plan.gone.height,
+        "dates_of_correlations": list(plan.dates),
+        "due": plan.listed().to_dicts(),
+    }
+
+
+def plan_text(data: Mapping[str, Any], *, show_all: bool = False) -> str:
+    """Return a plan as text."""
+    from plumbline.stages.nightly_plan import State
+
+    n_portfolios = console.counted(data["portfolios"], "portfolio")
+    span = f"{data['first']} to {data['last']}"
+    lines = [f"book {data['book']} version {data['version']}: {n_portfolios}, {span}"]
+    for name, n in data["counts"].items():
+        lines.append(f"  {n:>10,} portfolio-days {State[name.upper()].words}")
+    lines.append(f"{data['to_compute']:,} portfolio-days to compute")
+    if data["to_remove"]:
+        lines.append(f"{data['to_remove']:,} from before their portfolio opens to remove")
+    if data["dates_of_correlations"]:
+        lines.append(
+            f"correlations of {console.counted(len(data['dates_of_correlations']), 'date')}"
+        )
+    due = data["due"] if show_all else data["due"][:_LISTED]
+    if due:
+        lines += ["", console.table(due)]
+    if len(data["due"]) > len(due):
+        lines.append(f"… and {len(data['due']) - len(due):,} more lines; to list all: --all")
+    return "\n".join(lines)
+
+
+def run_data(result: "NightlyResult") -> dict[str, Any]:
+    """Return what ``--json`` prints of a run."""
+    tally = result.tally
+    return {
+        "run_id": result.run_id,
+        "seconds": result.seconds,
+        "portfolio_days": dict(result.counts),
+        "stored": tally.done,
+        "phases": dict(tally.seconds),
+        "rows": dict(tally.rows),
+        "statements": tally.statements,
+        "bytes": tally.n_bytes,
+        "coverage": {
+            name: total / n if n else None for name, (total, n) in sorted(tally.coverage.items())
+        },
+        "failures": [
+            {"analytic": analytic, "reason": reason, "portfolio_days": n}
+            for (analytic, reason), n in sorted(tally.failures.items())
+        ],
+    }
+
+
+def run_text(data: Mapping[str, Any]) -> str:
+    """Return a run as text."""
+    there = sum(data["portfolio_days"].get(name, 0) for name in ("current", "kept"))
+    rate = data["stored"] / data["seconds"] if data["seconds"] else 0.0
+    phases = ", ".join(f"{name} {spent:.2f} s" for name, spent in data["phases"].items())
+    lines = [
+        f"run {data['run_id']}: {data['stored']:,} portfolio-days stored, {there:,} were up to "
+        f"date; {data['seconds']:.2f} s"
+        + (f", {rate:,.0f} portfolio-days a second" if data["stored"] else ""),
+    ]
+    if phases:
+        lines.append(f"phases, writing beside computing: {phases}")
+    low = {n: c for n, c in data["coverage"].items() if c is not None and c < 0.999}
+    if low:
+        told = ", ".join(f"{name} {share:.1%}" for name, share in low.items())
+        lines.append(f"mean coverage below 100 %: {told}")
+    return "\n".join(lines)
+
+
+def status_text(data: Mapping[str, Any]) -> str:
+    """Return what a store holds as text."""
+    lines = [f"store {data['store']}"]
+    if not data["portfolio_days"]:
+        return "\n".join([*lines, "holds no portfolio-day; plumbline risk run computes them"])
+    lines.append(
+        f"{data['portfolio_days']:,} portfolio-days of {data['portfolios']:,} portfolios, "
+        f"{data['first']} to {data['last']}, {data['dates']:,} dates, "
+        f"{data['dates_with_correlations']:,} of them with correlations"
+    )
+    if data["portfolio_days_with_failures"]:
+        lines.append(
+            f"{data['portfolio_days_with_failures']:,} of them have an analytic that failed"
+        )
+    behind = data["portfolios_behind"]
+    if behind:
+        lines += [f"{len(behind):,} portfolios end before that:", console.table(behind[:_LISTED])]
+    return "\n".join(lines)
+
+
+def day_of(store: "PortfolioStore", portfolio: str, day: date | None) -> dict[str, Any]:
+    """Return all that a store holds of a portfolio on a date; default: its newest.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such date; it names those that are near.
+    """
+    own = [portfolio]
+    if day is None:
+        days = store.read("snapshots", portfolios=own)["date"]
+        day = days.max()  # type: ignore[assignment]  # a date
+    frames = {t: store.read(t, portfolios=own, first=day, last=day) for t in _TABLES}
+    if not frames["snapshots"].height:
+        days = store.read("snapshots", portfolios=own)["date"]
+        raise UnknownNameError(
+            f"{portfolio} has no {day} in {store.label}: its {days.len()} dates go from "
+            f"{days.min()} to {days.max()}"
+        )
+    keys = ("portfolio", "date")
+    rows = {name: frame.drop(keys).to_dicts() for name, frame in frames.items()}
+    return {
+        "portfolio": portfolio,
+        "date": day,
+        **{name: rows[name][0] for name in ("snapshots", "measures")},
+        **{name: rows[name] for name in ("exposures", "sectors", "stress", "failures")},
+    }
+
+
+def day_text(data: Mapping[str, Any]) -> str:
+    """Return a portfolio-day as text."""
+    snapshot, measures = data["snapshots"], data["measures"]
+    lines = [f"{data['portfolio']} on {data['date']}", ""]
+    lines += [console.table([{"": k, "value": v} for k, v in snapshot.items()]), ""]
+    held = [row for row in data["exposures"] if row["quantity"]]
+    columns = ("symbol", "quantity", "value", "weight", "price_age", "is_carried")
+    if held:
+        lines += [console.table([{c: row[c] for c in columns} for row in held]), ""]
+    else:
+        lines += ["holds nothing", ""]
+    lines += [console.table(_figures(measures)), ""]
+    if data["stress"]:
+        lines += [console.table(data["stress"]), ""]
+    if data["failures"]:
+        lines += ["failed:", console.table(data["failures"])]
+    return "\n".join(lines).rstrip()
+
+
+def _figures(measures: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return a row a figure, with the coverage and the observations of its analytic."""
+    rows: list[dict[str, Any]] = []
+    waiting: list[dict[str, Any]] = []
+    for name, value in measures.items():
+        if name.endswith("_coverage"):
+            for row in waiting:
+                row["coverage"] = value
+        elif name.endswith("_n_obs"):
+            for row in waiting:
+                row["observations"] = value
+            waiting.clear()
+        else:
+            waiting.append({"figure": name, "value": value, "coverage": None, "observations": None})
+            rows.append(waiting[-1])
+    return rows
