@@ -187,6 +187,7 @@ class Book:
         latest: date | None = None,
         origins: Mapping[str, Origin] | None = None,
         opening_cash: float | None = None,
+        adds_equities: bool = False,
     ) -> "Book":
         """Return the book of tables by name, as :meth:`from_frames` and :meth:`from_positions`.
 
@@ -197,6 +198,8 @@ class Book:
         calendar, latest : as in :meth:`from_frames`.
         origins : table -> where its rows come from; default: the table's name, rows from 1.
         opening_cash : as in :meth:`from_positions`.
+        adds_equities : whether symbols that the instruments lack are equities without a sector, as
+            they are where no instruments are given.
 
         Raises
         ------
@@ -217,7 +220,8 @@ class Book:
             for name, columns in GIVEN.items()
         }
         listed = tables["instruments"]
-        tables |= _with_positions(tables, is_given, opening_cash)
+        is_alone = adds_equities or not is_given["instruments"]
+        tables |= _with_positions(tables, is_given, opening_cash, is_alone=is_alone)
         problems.extend(rule_problems(tables, grid, latest))
         problems.extend(position_problems(tables["positions"], listed))
         if problems:
@@ -238,11 +242,14 @@ def _cash_problems(opening_cash: float | None, is_given: Mapping[str, bool]) -> 
 
 
 def _with_positions(
-    tables: Mapping[str, BookTable], is_given: Mapping[str, bool], opening_cash: float | None
+    tables: Mapping[str, BookTable],
+    is_given: Mapping[str, bool],
+    opening_cash: float | None,
+    *,
+    is_alone: bool,
 ) -> dict[str, BookTable]:
     """Return instruments and portfolios, with those that positions and trades tell of."""
     positions = tables["positions"]
-    is_alone = not is_given["instruments"]
     listed = filled_instruments(positions, tables["instruments"])
     described = described_instruments(positions, listed, is_alone=is_alone)
     if is_alone:
@@ -256,10 +263,11 @@ def _with_positions(
 
 
 def _equities(trades: BookTable, described: BookTable, known: BookTable) -> BookTable:
-    """Return instruments of which no more is known than a trade or an option tells."""
+    """Return the known instruments, with those of which a trade or an option tells and no more."""
     of_options = described.frame["underlying"].drop_nulls()
     symbols = pl.concat([trades.frame["symbol"], of_options]).unique().sort()
-    symbols = symbols.filter(~symbols.is_in(described.frame["symbol"].implode()))
+    said = pl.concat([described.frame["symbol"], known.frame["symbol"]])
+    symbols = symbols.filter(~symbols.is_in(said.implode()))
     rows = pl.DataFrame({"symbol": symbols}).with_columns(pl.lit("equity").alias("class"))
     frame = pl.concat([known.frame, rows], how="diagonal")
     return BookTable(frame, known.origin, frame["symbol"])

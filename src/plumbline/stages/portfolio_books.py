@@ -71,7 +71,8 @@ def import_book(
     Parameters
     ----------
     project : that keeps it.
-    name : of the book; tables that are not given stay as they are in its newest version.
+    name : of the book; tables that are not given stay as they are in its newest version. If no
+        version was ever given instruments, symbols that are new are equities.
     files : table -> file, as for :func:`plumbline.stages.book_files.read_book`.
     how : whether rows are added, and how cells are read.
 
@@ -96,18 +97,20 @@ def import_book(
     before = sets.read(known[0]) if known else {}
     if before:
         _join(given, origins, before, is_appended=how.is_appended)
-    latest = current_time().date()
+    lists = "instruments" in files or (bool(known) and json.loads(known[0].note)["lists"])
     book = Book.from_tables(
         given,
         calendar=calendar,
-        latest=latest,
+        latest=current_time().date(),
         origins=origins,
         opening_cash=how.opening_cash,
+        adds_equities=not lists,
     )
     _refuse_empty(book, files)
     frames = {table: getattr(book, table) for table in TABLES}
-    note = {"calendar": calendar, "files": {table: str(path) for table, path in files.items()}}
-    stored = sets.store(_PREFIX + name, frames, json.dumps(note))
+    named = {table: str(path) for table, path in files.items()}
+    note = json.dumps({"calendar": calendar, "lists": lists, "files": named})
+    stored = sets.store(_PREFIX + name, frames, note)
     is_new = not known or stored.version != known[0].version
     rows = {table: frame.height for table, frame in frames.items()}
     return Imported(stored, is_new, rows, {table: one.height for table, one in before.items()})
