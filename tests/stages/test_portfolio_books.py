@@ -86,14 +86,14 @@ def test_appending_keeps_decimal_commas_apart_from_points(project, files, tmp_pa
 
 def test_nothing_is_imported_if_a_row_is_wrong_and_all_are_named(project, files, tmp_path):
     import_book(project, "funds", files)
-    bad = MORE + "c,2024-01-04,SPY,0,3,t3\na,2024-01-05,SPY,1,3,t1\n"
+    bad = MORE + "b,2024-01-04,SPY,0,3,t3\nc,2024-01-04,SPY,1,3,t4\na,2024-01-05,SPY,1,3,t1\n"
     how = Import(is_appended=True)
     with pytest.raises(BookError) as caught:
         import_book(project, "funds", {"trades": file(tmp_path, "bad.csv", bad)}, how)
     told = "\n".join(caught.value.problems)
     assert "line 3, column 'quantity': '0'" in told
-    assert "line 3, column 'portfolio': 'c'" in told
-    assert "line 4, column 'trade_id': 't1' stands there already" in told
+    assert "line 4, column 'portfolio': 'c'" in told
+    assert "line 5, column 'trade_id': 't1' stands there already" in told
     assert [one.version for one in book_versions(project, "funds")] == [1]
 
 
