@@ -155,6 +155,23 @@ def test_volatility_and_tails_are_those_of_the_weighted_returns(measured):
     assert n_checked > 3
 
 
+def test_parts_of_positions_add_up_to_volatility_and_value_at_risk(measured):
+    *_, result = measured
+    keys = ["portfolio", "date"]
+    names = ["component_volatility", "component_var_95", "component_var_99"]
+    sums = result.exposures.group_by(keys).agg(
+        *(pl.col(name).sum() for name in names),
+        *(pl.col(name).is_not_null().any().alias(f"has_{name}") for name in names),
+    )
+    joined = result.measures.join(sums, on=keys)
+    for name, whole in zip(names, ("volatility_252", "var_95", "var_99"), strict=True):
+        known = joined.filter(pl.col(whole).is_not_null())
+        assert known.height >= 8
+        assert_allclose(known[name], known[whole], rtol=1e-9, atol=1e-15)
+        missing = joined.filter(pl.col(whole).is_null())
+        assert not missing[f"has_{name}"].any()
+
+
 def test_concentration_and_sectors_are_those_of_the_weights(measured):
     _, book, _, result = measured
     for _, row, weights, gross, _ in cells(measured):

@@ -11,6 +11,7 @@ import polars as pl
 from jaxtyping import Bool, Float, Int
 
 from plumbline.core.plugin import Plugin, Room
+from plumbline.kernels.component_risk import Holding
 from plumbline.kernels.series_volatility import HAR_DAYS
 from plumbline.kernels.weighted_series import Returns, Weights, as_returns, weighted_series
 from plumbline.risk.accounts import Accounts
@@ -106,6 +107,15 @@ class PortfolioDays:
         return expose(self.accounts, self.days.valuation, earlier)
 
     @cached_property
+    def holding(self) -> Holding:
+        """Return the weight of each line by itself; NaN of what is not measured."""
+        own = self.exposures
+        equity = own.positive_equity[own.owner]
+        is_known = own.is_measured | (own.exposure == 0)
+        weight = np.where(is_known, own.exposure / equity, np.nan)
+        return Holding(own.owner, own.symbol, weight)
+
+    @cached_property
     def series(self) -> tuple[Float[np.ndarray, "portfolios dates window"], Figures]:
         """Return the returns that today's weights would have had over two years, and coverage."""
         return weighted_series(
@@ -124,12 +134,14 @@ class Measures:
     coverage : share of gross exposure that had the data.
     n_obs : observations that the figures rest on.
     tables : name -> columns of further tables.
+    lines : name -> (L, D) figure of each line, NaN where it is missing.
     """
 
     values: Mapping[str, Figures]
     coverage: Figures
     n_obs: Int[np.ndarray, "portfolios dates"]
     tables: Mapping[str, Mapping[str, np.ndarray]] = field(default_factory=dict)
+    lines: Mapping[str, Float[np.ndarray, "lines dates"]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

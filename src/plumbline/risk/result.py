@@ -43,6 +43,8 @@ _GAINED: Final = (
     *("returns", "cumulative", "drawdown", "days_under_water"),
     *("month_to_date", "quarter_to_date", "year_to_date"),
 )
+LINE_FIGURES: Final = ("component_volatility", "component_var_95", "component_var_99")
+"""Figures that analytics give of each position."""
 _HELD: Final = ("quantity", "value", "cost", "traded", "dividends", "realised")
 
 
@@ -230,8 +232,19 @@ def _exposures(block: Block) -> pl.DataFrame:
         _column("price_age", age),
         _column("is_carried", is_carried),
         _price_source(valuation.market, lines.symbol[line], days[day], age),
+        *(_line_figure(block, name, line, day) for name in LINE_FIGURES),
     ]
     return pl.DataFrame(columns)
+
+
+def _line_figure(
+    block: Block, name: str, line: Int[np.ndarray, " rows"], day: Int[np.ndarray, " rows"]
+) -> pl.Series:
+    """Return what an analytic says of lines; null if none does."""
+    for found in block.measures.values():
+        if not isinstance(found, Failure) and name in found.lines:
+            return _column(name, found.lines[name][line, day])
+    return pl.repeat(None, line.size, dtype=pl.Float64, eager=True).alias(name)
 
 
 def _price_source(

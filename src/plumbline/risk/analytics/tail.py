@@ -1,14 +1,19 @@
 """The worst days of today's holdings."""
 
 from dataclasses import dataclass
-from typing import ClassVar, final
+from typing import ClassVar, Final, final
 
+import numpy as np
+from jaxtyping import Float
 from scipy.special import ndtri
 
-from plumbline.kernels.series_tails import TAILS, series_tails
+from plumbline.kernels.component_risk import component_quantile
+from plumbline.kernels.series_tails import TAILS, Tails, series_tails
 from plumbline.kernels.series_volatility import HAR_DAYS
 from plumbline.risk.analytic import Measures, PortfolioDays, Prepared
 from plumbline.risk.trailing_analytic import TrailingAnalytic
+
+_LEVELS: Final = tuple(enumerate(("var_95", "var_99")))  # as TAILS
 
 
 @final
@@ -17,7 +22,9 @@ class Tail(TrailingAnalytic):
     """Value at risk and expected shortfall of the returns that today's weights would have had.
 
     Losses are positive. The historical quantile is of type 7, shortfall is the mean loss of the
-    days at or beyond it, the parametric figure is that of a normal distribution.
+    days at or beyond it, the parametric figure is that of a normal distribution. Each position has
+    its part in value at risk, ``component_var_95`` and ``component_var_99``: what it lost on the
+    two days that the quantile lies between; they add up to it.
 
     Parameters
     ----------
@@ -63,4 +70,19 @@ class Tail(TrailingAnalytic):
         normal = [-(found.mean + ndtri(tail) * found.deviation) for tail in TAILS]
         figures = [*found.value_at_risk.T, *found.shortfall.T, *normal, found.worst]
         values = {name: f.reshape(shape) for name, f in zip(self.units, figures, strict=True)}
-        return Measures(values, coverage, found.n_obs.reshape(shape))
+        lines = {f"component_{name}": self._parts(portfolios, found, i) for i, name in _LEVELS}
+        return Measures(values, coverage, found.n_obs.reshape(shape), lines=lines)
+
+    def _parts(
+        self, portfolios: PortfolioDays, found: Tails, level: int
+    ) -> Float[np.ndarray, "lines dates"]:
+        """Return what each line lost between the two days that a quantile lies between."""
+        days = portfolios.days
+        shape = portfolios.weights.gross.shape
+        places = found.days[:, level].reshape(*shape, 2)
+        begin = (days.days - (self.window_bars - 1))[None, :, None]
+        sessions = np.where(places >= 0, places + begin, -1)
+        share = found.share[:, level].reshape(shape)
+        return component_quantile(
+            portfolios.holding, days.returns, sessions[:, :, 0], sessions[:, :, 1], share
+        )

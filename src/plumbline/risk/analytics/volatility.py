@@ -5,7 +5,8 @@ from typing import ClassVar, final
 
 import numpy as np
 
-from plumbline.kernels.series_volatility import HAR_DAYS, series_volatility
+from plumbline.kernels.component_risk import component_volatility
+from plumbline.kernels.series_volatility import HAR_DAYS, YEAR, series_volatility
 from plumbline.risk.analytic import Analytic, Measures, PortfolioDays, Prepared
 
 _A_YEAR = np.sqrt(252.0)
@@ -17,10 +18,12 @@ class Volatility(Analytic):
     """Volatility of the returns that today's weights would have had, and a forecast of it.
 
     Weights stand still over the window; days on which symbols with less than 95 % of gross
-    exposure have a return are left out, and a window needs 60 % of its days.
+    exposure have a return are left out, and a window needs 60 % of its days. Each position has its
+    part, ``component_volatility``, in the volatility of 252 sessions; they add up to it.
 
     References
     ----------
+    Litterman, "Hot spots and hedges", Journal of Portfolio Management (1996).
     Corsi, "A simple approximate long-memory model of realized volatility", Journal of Financial
     Econometrics 7 (2009) 174-196. J. P. Morgan/Reuters, "RiskMetrics technical document" (1996).
     """
@@ -56,4 +59,9 @@ class Volatility(Analytic):
             found.trend,
         ]
         values = {name: f.reshape(shape) for name, f in zip(self.units, figures, strict=True)}
-        return Measures(values, coverage, found.n_obs.reshape(shape))
+        year = np.ascontiguousarray(series[:, :, -YEAR:])
+        days = portfolios.days
+        own = component_volatility(portfolios.holding, days.returns, days.days, year) * _A_YEAR
+        own[np.isnan(values["volatility_252"])[portfolios.holding.owner]] = np.nan
+        lines = {"component_volatility": own}
+        return Measures(values, coverage, found.n_obs.reshape(shape), lines=lines)
