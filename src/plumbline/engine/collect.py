@@ -20,6 +20,7 @@ from plumbline.engine.garbage import (
 )
 from plumbline.engine.project import Project
 from plumbline.lake.soundness import kept_portions, unnamed_segments
+from plumbline.store.unnamed import FOLDER, unnamed_files
 
 _LOCK = "lock"
 
@@ -53,10 +54,11 @@ def collect_garbage(project: Project, keeping: Keeping, *, dry_run: bool = False
 
 
 def _unnamed(project: Project, grace_seconds: float, *, dry_run: bool) -> list[File]:
-    """Remove the segments that nothing names, while nobody can come to name one."""
+    """Remove segments and portfolios that nothing names, while nobody can come to name one."""
     turn = nullcontext() if dry_run else project.database.removing()
     with turn:
-        found = states_of(unnamed_segments(project.lake))
+        portfolios = unnamed_files(project.store / FOLDER, project.database)
+        found = states_of([*unnamed_segments(project.lake), *portfolios])
         return remove_old(found, grace_seconds, dry_run=dry_run)
 
 
