@@ -669,7 +669,7 @@ def test_imports_point_down_only():
 
 def test_imports_that_point_up_or_across_are_found(tmp_path):
     rooms = ["core", "kernels", "inference", "features", "factors", "risk"]
-    rooms += ["ledger", "lake", "engine"]
+    rooms += ["ledger", "lake", "store", "engine"]
     for room in [*rooms, "stages", "report", "cli", ""]:
         (tmp_path / "plumbline" / room).mkdir(parents=True, exist_ok=True)
         (tmp_path / "plumbline" / room / "__init__.py").write_text("")
@@ -682,7 +682,10 @@ def test_imports_that_point_up_or_across_are_found(tmp_path):
         ("factors", "risk"),
         ("risk", "lake"),
         ("ledger", "lake"),
-        ("lake", "engine"),
+        ("lake", "store"),
+        ("store", "engine"),
+        ("store", "risk"),
+        ("risk", "store"),
         ("factors", "lake"),
         ("engine", "features"),
         ("features", "stages"),

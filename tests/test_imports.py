@@ -40,6 +40,7 @@ def loaded_by(program: str) -> set[str]:
         "import plumbline.cli",
         "import plumbline.core, plumbline.kernels, plumbline.inference, plumbline.features",
         "import plumbline.factors, plumbline.lake, plumbline.engine, plumbline.ledger",
+        "import plumbline.store",
         "import plumbline.stages, plumbline.report",
         "import plumbline.core.errors, plumbline.core.settings, plumbline.core.digest",
     ],

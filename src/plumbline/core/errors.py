@@ -18,6 +18,7 @@
   * RecipeError          a recipe that cannot be run, every problem listed; also a ValueError
   * ExportError          a data set that cannot be written in the form of another library
   * ProjectError         no project here, or one that this version cannot open
+  * StoreError           portfolios that a disk or a server could not store or read
   * StaleVersionError    a data set that another process has changed meanwhile
   * CorruptEntryError    a stored file whose bits differ from its digest
   * StageError           a stage failed while it ran; also a RuntimeError
@@ -154,6 +155,10 @@ class ProjectError(PlumblineError):
 
 class ExportError(PlumblineError):
     """A data set cannot be written in the form of another library; it says what refused."""
+
+
+class StoreError(PlumblineError):
+    """Portfolios that a disk or a server could not store or read; it says what to do."""
 
 
 class StaleVersionError(PlumblineError):

@@ -21,6 +21,7 @@ from plumbline.engine.garbage import (
 from plumbline.engine.project import Project
 from plumbline.lake.soundness import kept_portions, unnamed_segments
 from plumbline.lake.table_sets import TableSets
+from plumbline.store.unnamed import FOLDER, unnamed_files
 
 _LOCK = "lock"
 
@@ -54,11 +55,12 @@ def collect_garbage(project: Project, keeping: Keeping, *, dry_run: bool = False
 
 
 def _unnamed(project: Project, grace_seconds: float, *, dry_run: bool) -> list[File]:
-    """Remove the segments and tables that nothing names, while nobody can come to name one."""
+    """Remove the files of data that nothing names, while nobody can come to name one."""
     turn = nullcontext() if dry_run else project.database.removing()
     with turn:
-        sets = TableSets(project.store, project.database)
-        found = states_of([*unnamed_segments(project.lake), *sets.unnamed()])
+        tables = TableSets(project.store, project.database).unnamed()
+        portfolios = unnamed_files(project.store / FOLDER, project.database)
+        found = states_of([*unnamed_segments(project.lake), *tables, *portfolios])
         return remove_old(found, grace_seconds, dry_run=dry_run)
 
 

@@ -1,9 +1,9 @@
 """Tables of the ledger: runs, tasks, attempts that failed, results and what they were made from."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import final
 
-from sqlalchemy import JSON, DateTime, Float, ForeignKey, Index, Integer, Text
+from sqlalchemy import JSON, Date, DateTime, Float, ForeignKey, Index, Integer, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from plumbline.ledger.columns import large_integer, words
@@ -231,3 +231,34 @@ class ProjectMark(Base):
 
     id: Mapped[str] = mapped_column(words(32), primary_key=True)
     place: Mapped[str] = mapped_column(Text)
+
+
+@final
+class StoreFile(Base):
+    """A Parquet file with days of portfolios, or of correlations, that readers see.
+
+    ``kind`` is days or dates. Of several files that hold the same day the highest number's is it.
+    """
+
+    __tablename__ = "store_files"
+
+    number: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    kind: Mapped[str] = mapped_column(words(16))
+    digest: Mapped[str] = mapped_column(words(64), index=True)
+    n_rows: Mapped[int] = mapped_column(Integer)
+    first_date: Mapped[date] = mapped_column(Date)
+    last_date: Mapped[date] = mapped_column(Date)
+    n_bytes: Mapped[int] = mapped_column(large_integer())
+    run_id: Mapped[str] = mapped_column(words(32))
+    created: Mapped[datetime] = mapped_column(DateTime)
+
+
+@final
+class StoreLayout(Base):
+    """Which figures the arrays of measures of portfolios hold, in order, as JSON."""
+
+    __tablename__ = "store_layouts"
+
+    digest: Mapped[str] = mapped_column(words(32), primary_key=True)
+    number: Mapped[int] = mapped_column(Integer, unique=True)
+    columns: Mapped[str] = mapped_column(Text)

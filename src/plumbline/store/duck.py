@@ -1,0 +1,119 @@
+"""The tables of files of portfolios as views of DuckDB."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import duckdb
+import polars as pl
+
+from plumbline.core.errors import ParameterError
+from plumbline.store.layout import Layout, union_of
+from plumbline.store.tables import DATES, LONG, PACKED, SNAPSHOTS, values_of
+
+_TYPES: Final = {
+    "String": "VARCHAR",
+    "Date": "DATE",
+    "Float64": "DOUBLE",
+    "Float32": "FLOAT",
+    "Int64": "BIGINT",
+    "Boolean": "BOOLEAN",
+    "UInt16": "USMALLINT",
+}
+
+
+def query_files(
+    query: str,
+    days: tuple[Mapping[int, Path], pl.DataFrame],
+    dates: tuple[Mapping[int, Path], pl.DataFrame],
+    layouts: Mapping[str, Layout],
+) -> pl.DataFrame:
+    """Return the rows of a query over the views of files.
+
+    Parameters
+    ----------
+    query : one statement of SQL that only reads.
+    days : files of portfolio-days by number; and ``file row`` of the rows that are there.
+    dates : likewise, of correlations.
+    layouts : by digest, the first stored first.
+
+    Raises
+    ------
+    ParameterError
+        If the query is not one that only reads, or DuckDB refuses it.
+    """
+    try:
+        statements = duckdb.extract_statements(query)
+        if [statement.type for statement in statements] != [duckdb.StatementType.SELECT]:
+            raise ParameterError("give one SELECT: a store is written by its own calls alone")
+        with duckdb.connect() as connection:
+            _packed_view(connection, "packed", *days, PACKED)
+            _packed_view(connection, "packed_dates", *dates, DATES)
+            for name, text in views(layouts).items():
+                connection.execute(f'CREATE VIEW "{name}" AS {text}')
+            return pl.DataFrame(pl.from_arrow(connection.sql(query).to_arrow_table()))
+    except duckdb.FatalException as error:
+        raise ParameterError(f"DuckDB gave up: {error}") from error
+    except duckdb.IOException as error:
+        raise FileNotFoundError(2, str(error), "a file of portfolios") from error
+    except duckdb.Error as error:
+        raise ParameterError(f"DuckDB refuses the query: {error}") from error
+
+
+def views(layouts: Mapping[str, Layout]) -> dict[str, str]:
+    """Return the SELECT of each view over ``packed`` and ``packed_dates``."""
+    days = "SELECT portfolio, date, owner, key, n_failures FROM packed"
+    named = values_of("snapshots", SNAPSHOTS).items()
+    columns = ", ".join(f'{packed} AS "{name}"' for name, (packed, _) in named)
+    found = {
+        "days": days,
+        "snapshots": f"SELECT portfolio, date, {columns} FROM packed WHERE has_snapshot",  # noqa: S608  # names of our own
+        "measures": _measures(layouts),
+        "correlations": "SELECT date, symbols, pairs, n_obs FROM packed_dates",
+    }
+    for table, schema in LONG.items():
+        values = values_of(table, schema).items()
+        columns = ", ".join(f'unnest({packed}) AS "{name}"' for name, (packed, _) in values)
+        found[table] = f"SELECT portfolio, date, {columns} FROM packed"  # noqa: S608  # the same
+    return found
+
+
+def _measures(layouts: Mapping[str, Layout]) -> str:
+    columns = ["portfolio", "date"]
+    for name, is_whole in union_of(layouts.values()).items():
+        cases = " ".join(
+            f"WHEN '{digest}' THEN measures[{layout.names.index(name) + 1}]"
+            for digest, layout in layouts.items()
+            if name in layout.names
+        )
+        kind = "BIGINT" if is_whole else "DOUBLE"
+        quoted = name.replace('"', '""')
+        columns.append(f'CAST(CASE layout {cases} END AS {kind}) AS "{quoted}"')
+    return f"SELECT {', '.join(columns)} FROM packed WHERE layout IS NOT NULL"  # noqa: S608  # names are quoted
+
+
+def _packed_view(
+    connection: Any,
+    name: str,
+    paths: Mapping[int, Path],
+    live: pl.DataFrame,
+    schema: Mapping[str, Any],
+) -> None:
+    """Make a view of the rows of files that are there; a file that was replaced whole is left."""
+    used = sorted(live["file"].unique())
+    if not used:
+        columns = ", ".join(f"CAST(NULL AS {_type(k)}) AS {n}" for n, k in schema.items())
+        connection.execute(f"CREATE VIEW {name} AS SELECT {columns} WHERE false")
+        return
+    numbers = pl.DataFrame({"path": [str(paths[n]) for n in used], "file": used})
+    connection.register(f"{name}_live", live.join(numbers, on="file").select("path", "row"))
+    quoted = ", ".join("'" + path.replace("'", "''") + "'" for path in numbers["path"])
+    connection.execute(
+        f"CREATE VIEW {name} AS SELECT {', '.join(schema)} FROM read_parquet([{quoted}], "  # noqa: S608  # paths are quoted
+        f"filename = true, file_row_number = true) SEMI JOIN {name}_live "
+        "ON path = filename AND row = file_row_number"
+    )
+
+
+def _type(kind: Any) -> str:
+    return f"{_type(kind.inner)}[]" if isinstance(kind, pl.List) else _TYPES[str(kind)]

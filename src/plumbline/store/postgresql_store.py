@@ -1,0 +1,292 @@
+"""Portfolios on a PostgreSQL server: one row a portfolio-day, seen by its owner alone.
+
+A chunk is one transaction of a few statements, however large it is: COPY into a table of the
+connection's own, then one statement that inserts or replaces.
+"""
+
+import time
+from collections.abc import Iterator, Sequence
+from datetime import date
+from typing import Any, Final, final
+
+import numpy as np
+import polars as pl
+from sqlalchemy import Connection
+
+from plumbline.core.address import Address
+from plumbline.core.errors import ParameterError, ProjectError, StoreError
+from plumbline.ledger.database import open_database
+from plumbline.store.copy_stream import (
+    HEADER,
+    TRAILER,
+    joined,
+    lists_of,
+    scalars_of,
+    stream_of,
+    uuids_of,
+)
+from plumbline.store.layout import Layout, layout_from, require_agreement
+from plumbline.store.packed import (
+    Lists,
+    pack,
+    require_date_rows,
+    require_removed,
+    require_table,
+    unpack,
+)
+from plumbline.store.portfolio_store import Chunk, PortfolioStore, Written
+from plumbline.store.schema import bring_up_to_date
+from plumbline.store.server import Server
+from plumbline.store.statements import (
+    ARRIVING,
+    COPY,
+    COPY_DATES,
+    GRANTS,
+    MERGE,
+    MERGE_DATES,
+    REMOVE,
+    REVOKES,
+    columns_for,
+    latest_of,
+    measures_view,
+    quoted,
+)
+from plumbline.store.tables import CORRELATIONS, DATE_KEYS, FRAMES, KEYS, PACKED, TABLES, columns_of
+
+_MOST_OBS: Final = 32_767  # the largest number of the smallest type of a server
+
+
+@final
+class PostgreSQLStore(PortfolioStore):
+    """Portfolios in a schema of a PostgreSQL database.
+
+    The user that first opens it owns the tables, and writes; others read the portfolios whose
+    ``owner`` is their name, once :meth:`grant_reader` has let them in.
+
+    Parameters
+    ----------
+    address : of the database, with the schema.
+
+    Raises
+    ------
+    StoreError
+        If it cannot be reached, is too old, or its tables cannot be made.
+    MissingExtraError
+        If the library for PostgreSQL is not installed.
+    """
+
+    def __init__(self, address: Address) -> None:
+        try:
+            database = open_database(address)
+        except ProjectError as error:
+            raise StoreError(str(error)) from error
+        bring_up_to_date(database)
+        self._server = Server(database)
+        self._known: dict[str, Layout] = {}
+
+    @property
+    def label(self) -> str:
+        """Return the address, without its password."""
+        return self._server.database.url
+
+    @property
+    def statements(self) -> int:
+        """Return how many statements were executed, commits included."""
+        return self._server.statements
+
+    def keys(self) -> pl.DataFrame:
+        """Return the keys of all portfolio-days that this user sees, sorted."""
+        query = (
+            "SELECT portfolio, date, replace(key::text, '-', ''), n_failures FROM portfolio_days "
+            "ORDER BY portfolio, date"
+        )
+        return self._rows(query, [], KEYS)
+
+    def write(self, chunk: Chunk, run_id: str) -> Written:
+        """Write portfolio-days in one transaction: four statements and the commit."""
+        began, before = time.perf_counter(), self.statements
+        packed = pack(chunk)
+
+        def act(connection: Connection) -> tuple[int, dict[str, Layout]]:
+            known = self._named(connection, packed.layout)
+            connection.exec_driver_sql(ARRIVING["days"])
+            n_bytes = self._server.copy(connection, COPY, stream_of(packed))
+            connection.exec_driver_sql(MERGE, (run_id,))
+            return n_bytes, known
+
+        if not packed.height:
+            return Written(0, 0, time.perf_counter() - began, 0)
+        n_bytes, self._known = self._server.whole(act)
+        return self._written(packed.height, before, began, n_bytes)
+
+    def remove(self, days: pl.DataFrame, run_id: str) -> Written:  # noqa: ARG002  # nothing is left to hold it
+        """Remove portfolio-days in one statement."""
+        began, before = time.perf_counter(), self.statements
+        gone = require_removed(days).scalars
+        values = (gone["portfolio"].to_list(), gone["date"].to_list())
+        self._server.whole(lambda connection: connection.exec_driver_sql(REMOVE, values))
+        return self._written(gone.height, before, began, 0)
+
+    def date_keys(self) -> pl.DataFrame:
+        """Return the keys of the correlations of dates, sorted; only who writes sees them."""
+        query = "SELECT date, replace(key::text, '-', '') FROM portfolio_dates ORDER BY date"
+        return self._rows(query, [], DATE_KEYS)
+
+    def write_dates(self, correlations: pl.DataFrame, keys: pl.DataFrame, run_id: str) -> Written:
+        """Write correlations in one transaction: three statements and the commit.
+
+        Raises
+        ------
+        ParameterError
+            Also if a pair has more than 32,767 observations.
+        """
+        began, before = time.perf_counter(), self.statements
+        rows = require_date_rows(correlations, keys)
+        most: Any = rows["n_obs"].list.max().max()
+        if most is not None and most > _MOST_OBS:
+            raise ParameterError(
+                f"correlations have pairs of {most} observations; a server holds up to {_MOST_OBS}"
+            )
+
+        def act(connection: Connection) -> int:
+            connection.exec_driver_sql(ARRIVING["dates"])
+            n_bytes = self._server.copy(connection, COPY_DATES, _stream_of_dates(rows))
+            connection.exec_driver_sql(MERGE_DATES, (run_id,))
+            return n_bytes
+
+        return self._written(rows.height, before, began, self._server.whole(act))
+
+    def read(
+        self,
+        table: str,
+        *,
+        portfolios: Sequence[str] | None = None,
+        first: date | None = None,
+        last: date | None = None,
+    ) -> pl.DataFrame:
+        """Return rows of a table, found by the index of portfolio and date."""
+        require_table(table, TABLES)
+        asked: list[tuple[str, Any]] = [("date >= %s", first), ("date <= %s", last)]
+        if table != "correlations" and portfolios is not None:
+            asked.append(("portfolio = ANY(%s)", list(portfolios)))
+        given = [(text, value) for text, value in asked if value is not None]
+        where = f"WHERE {' AND '.join(text for text, _ in given)}" if given else ""
+        values = [value for _, value in given]
+        if table == "correlations":
+            query = f"SELECT date, symbols, pairs, n_obs FROM portfolio_dates {where} ORDER BY date"  # noqa: S608  # ours
+            return self._rows(query, values, CORRELATIONS)
+        query = (
+            f"SELECT {columns_for(columns_of(table))} FROM portfolio_days {where} "  # noqa: S608  # ours
+            "ORDER BY portfolio, date"
+        )
+        return self._unpacked(table, query, values)
+
+    def latest(self, table: str = "snapshots") -> pl.DataFrame:
+        """Return the rows of each portfolio's newest date: two looks at an index for each."""
+        require_table(table, FRAMES)
+        return self._unpacked(table, latest_of(columns_of(table)), [])
+
+    def sql(self, query: str) -> pl.DataFrame:
+        """Return the rows of a query in a transaction that can only read.
+
+        Raises
+        ------
+        ParameterError
+            If the query gives no rows.
+        """
+
+        def act(connection: Connection) -> pl.DataFrame:
+            connection.exec_driver_sql("SET TRANSACTION READ ONLY")
+            return self._server.answer(connection, query)
+
+        return self._server.whole(act)
+
+    def compact(self) -> int:
+        """Leave it to the server, which clears replaced rows by itself."""
+        return 0
+
+    def grant_reader(self, role: str) -> None:
+        """Let a role of the server read the portfolios whose owner has its name, and no others.
+
+        Raises
+        ------
+        StoreError
+            If there is no such role, or this user does not own the tables.
+        """
+        self._all(GRANTS, role)
+
+    def revoke_reader(self, role: str) -> None:
+        """Let a role read no more.
+
+        Raises
+        ------
+        StoreError
+            If there is no such role, or this user does not own the tables.
+        """
+        self._all(REVOKES, role)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._server.close()
+
+    def _all(self, statements: Sequence[str], role: str) -> None:
+        name, schema = quoted(role), quoted(self._server.database.schema or "")
+
+        def act(connection: Connection) -> None:
+            for statement in statements:
+                connection.exec_driver_sql(statement.format(role=name, schema=schema))
+
+        self._server.whole(act)
+
+    def _written(self, rows: int, before: int, began: float, n_bytes: int) -> Written:
+        return Written(rows, self.statements - before, time.perf_counter() - began, n_bytes)
+
+    def _rows(self, query: str, values: Sequence[Any], schema: dict[str, Any]) -> pl.DataFrame:
+        return self._server.whole(
+            lambda connection: self._server.rows(connection, query, values, schema)
+        )
+
+    def _unpacked(self, table: str, query: str, values: Sequence[Any]) -> pl.DataFrame:
+        schema = {name: PACKED[name] for name in columns_of(table)}
+
+        def act(connection: Connection) -> tuple[pl.DataFrame, dict[str, Layout]]:
+            rows = self._server.rows(connection, query, values, schema)
+            return rows, _layouts(connection) if table == "measures" else {}
+
+        rows, layouts = self._server.whole(act)
+        return unpack(table, rows, layouts)
+
+    def _named(self, connection: Connection, layout: Layout | None) -> dict[str, Layout]:
+        """See that a layout is known to the server; return those that are."""
+        if layout is None or layout.digest in self._known:
+            return self._known
+        known = _layouts(connection)
+        if layout.digest in known:
+            return known
+        connection.exec_driver_sql(self._server.database.turn)
+        known = _layouts(connection)  # another may have come first
+        if layout.digest not in known:
+            require_agreement(layout, list(known.values()))
+            values = (layout.digest, len(known) + 1, layout.text)
+            connection.exec_driver_sql("INSERT INTO layouts VALUES (%s, %s, %s)", values)
+            known = {**known, layout.digest: layout}
+            connection.exec_driver_sql(measures_view(known))
+        return known
+
+
+def _layouts(connection: Connection) -> dict[str, Layout]:
+    query = "SELECT replace(digest::text, '-', ''), columns FROM layouts ORDER BY number"
+    return {digest: layout_from(text) for digest, text in connection.exec_driver_sql(query)}
+
+
+def _stream_of_dates(rows: pl.DataFrame) -> Iterator[bytes]:
+    """Yield the stream of correlations; a date has a million pairs, so each is a piece."""
+    yield HEADER
+    for i in range(rows.height):
+        row = rows.slice(i, 1)
+        lists = {name: row[name][0] for name in ("symbols", "pairs", "n_obs")}
+        lists["n_obs"] = lists["n_obs"].cast(pl.Int16)
+        fields = [scalars_of(row["date"]), uuids_of(row["key"])]
+        fields += [lists_of(Lists(np.array([0, s.len()]), s)) for s in lists.values()]
+        yield joined(fields, 1)
+    yield TRAILER

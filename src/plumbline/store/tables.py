@@ -1,0 +1,107 @@
+"""The tables that a store gives back, and the packed row of a portfolio-day that holds them.
+
+A packed row has a portfolio's whole day: its key, the snapshot as scalars, the measures as one
+array of doubles with the digest of their layout, and a column of arrays for each column of the
+tables that have several rows a day. So a day is written, replaced and seen as a whole.
+"""
+
+from typing import Any, Final
+
+import polars as pl
+
+_ID: Final[dict[str, Any]] = {"portfolio": pl.String(), "date": pl.Date()}
+_AMOUNTS: Final = (
+    *("long", "short", "gross", "net", "cash", "equity", "leverage", "carried"),
+    *("pnl", "realised", "unrealised", "dividends", "interest", "fees", "external"),
+    *("return", "cumulative", "drawdown"),
+)
+SNAPSHOTS: Final[dict[str, Any]] = {
+    **_ID,
+    **dict.fromkeys(_AMOUNTS, pl.Float64()),
+    "days_under_water": pl.Int64(),
+    **dict.fromkeys(("month_to_date", "quarter_to_date", "year_to_date"), pl.Float64()),
+    "is_stopped": pl.Boolean(),
+    **dict.fromkeys(("n_positions", "n_stale", "n_unpriced"), pl.Int64()),
+}
+EXPOSURES: Final[dict[str, Any]] = {
+    **_ID,
+    "symbol": pl.String(),
+    **dict.fromkeys(
+        ("quantity", "value", "cost", "traded", "dividends", "realised", "exposure", "weight"),
+        pl.Float64(),
+    ),
+    "price_age": pl.Int64(),
+    "is_carried": pl.Boolean(),
+}
+SECTORS: Final[dict[str, Any]] = {
+    **_ID,
+    "sector": pl.String(),
+    **dict.fromkeys(("net", "long", "short", "gross", "tilt"), pl.Float64()),
+}
+STRESS: Final[dict[str, Any]] = {
+    **_ID,
+    "scenario": pl.String(),
+    **dict.fromkeys(("pnl", "share", "coverage"), pl.Float64()),
+}
+FAILURES: Final[dict[str, Any]] = {**_ID, "analytic": pl.String(), "reason": pl.String()}
+CORRELATIONS: Final[dict[str, Any]] = {
+    "date": pl.Date(),
+    "symbols": pl.List(pl.String()),
+    "pairs": pl.List(pl.Float32()),
+    "n_obs": pl.List(pl.UInt16()),
+}
+LONG: Final = {
+    "exposures": EXPOSURES,
+    "sectors": SECTORS,
+    "stress": STRESS,
+    "failures": FAILURES,
+}
+"""Tables of any number of rows a portfolio-day."""
+
+FRAMES: Final = ("snapshots", "exposures", "measures", "sectors", "stress", "failures")
+"""Tables of a chunk."""
+
+TABLES: Final = (*FRAMES, "correlations")
+"""Tables that can be read."""
+
+DAYS: Final[dict[str, Any]] = {**_ID, "owner": pl.String(), "key": pl.String()}
+KEYS: Final[dict[str, Any]] = {**_ID, "key": pl.String(), "n_failures": pl.Int64()}
+DATE_KEYS: Final[dict[str, Any]] = {"date": pl.Date(), "key": pl.String()}
+DATES: Final[dict[str, Any]] = {**DATE_KEYS, **CORRELATIONS}
+
+HEAD: Final[dict[str, Any]] = {
+    **DAYS,
+    "n_failures": pl.Int64(),
+    "has_snapshot": pl.Boolean(),
+    "layout": pl.String(),
+}
+"""Scalars of a packed row beside the snapshot's; the layout is null where nothing was measured."""
+
+
+def values_of(table: str, schema: dict[str, Any]) -> dict[str, tuple[str, Any]]:
+    """Return, for the columns of a table but portfolio and date, its packed name and type."""
+    return {name: (f"{table}_{name}", kind) for name, kind in schema.items() if name not in _ID}
+
+
+SCALARS: Final = dict(values_of("snapshots", SNAPSHOTS).values())
+LISTS: Final = {
+    packed: kind
+    for table, schema in LONG.items()
+    for packed, kind in values_of(table, schema).values()
+}
+PACKED: Final[dict[str, Any]] = {
+    **HEAD,
+    **SCALARS,
+    "measures": pl.List(pl.Float64()),
+    **{name: pl.List(kind) for name, kind in LISTS.items()},
+}
+"""Columns of a packed row, in order."""
+
+
+def columns_of(table: str) -> list[str]:
+    """Return the columns of packed rows that a table is made from."""
+    if table == "snapshots":
+        return [*_ID, "has_snapshot", *SCALARS]
+    if table == "measures":
+        return [*_ID, "layout", "measures"]
+    return [*_ID, *(packed for packed, _ in values_of(table, LONG[table]).values())]

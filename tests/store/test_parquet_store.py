@@ -1,0 +1,206 @@
+"""Files of portfolios: merged, cleared away, and told of when they are damaged or gone."""
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from plumbline.core.errors import CorruptEntryError, ParameterError, StoreError
+from plumbline.engine.collect import collect_garbage
+from plumbline.engine.garbage import Cleared, Keeping
+from plumbline.engine.project import Project, create_project
+from plumbline.store import parquet_store
+from plumbline.store.opening import open_store
+from plumbline.store.parquet_store import ParquetStore
+from plumbline.store.portfolio_store import Chunk, PortfolioStore
+from tests.postgres import Server
+from tests.store.made import ID, assert_holds, chunk_of
+
+Frames = dict[str, pl.DataFrame]
+
+
+@pytest.fixture
+def kind() -> str:
+    return "parquet"
+
+
+def files(project: Project) -> list[Path]:
+    return sorted((project.store / "portfolios").glob("??/*.parquet"))
+
+
+def aged(project: Project) -> None:
+    old = time.time() - 7200
+    for path in files(project):
+        os.utime(path, (old, old))
+
+
+def cleared(project: Project) -> Cleared:
+    return collect_garbage(project, Keeping(max_bytes=10**12))
+
+
+def write_one_by_one(store: PortfolioStore, frames: Frames, salt: str = "") -> list[Chunk]:
+    names = sorted(frames["snapshots"]["portfolio"].unique())
+    chunks = [chunk_of(frames, [name], salt=salt) for name in names]
+    for chunk in chunks:
+        store.write(chunk, "run")
+    return chunks
+
+
+def test_many_small_files_are_merged_into_one(
+    store: PortfolioStore, project: Project, frames: Frames
+) -> None:
+    chunks = write_one_by_one(store, frames)
+    assert len(files(project)) == len(chunks) == 12
+    assert store.compact() == 11
+    assert_holds(store, chunks)
+    assert cleared(project).others == ()  # replaced files are young: readers may be at them
+    aged(project)
+    assert len(cleared(project).others) == 12
+    assert len(files(project)) == 1
+    assert_holds(store, chunks)
+    assert store.compact() == 0
+
+
+def test_files_of_replaced_days_are_merged_though_they_are_few(
+    store: PortfolioStore, project: Project, frames: Frames
+) -> None:
+    whole, again = chunk_of(frames), chunk_of(frames, salt="again")
+    store.write(whole, "run")
+    store.write(again, "run")
+    assert store.compact() == 1
+    store.remove(again.days.select(ID), "run")
+    assert store.compact() == 2
+    assert store.keys().height == 0
+    aged(project)
+    cleared(project)
+    assert files(project) == []
+
+
+def test_merging_keeps_files_apart_that_are_large(
+    store: PortfolioStore, project: Project, frames: Frames, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parquet_store, "_SMALL", 1)
+    chunks = write_one_by_one(store, frames)
+    assert store.compact() == 0
+    monkeypatch.setattr(parquet_store, "_SMALL", 10**9)
+    monkeypatch.setattr(parquet_store, "_MERGE_ROWS", {"days": 30, "dates": 3})
+    assert store.compact() == 9
+    assert_holds(store, chunks)
+
+
+def test_a_chunk_that_comes_while_files_are_merged_stays_the_last(
+    store: PortfolioStore,
+    opened: Callable[[], PortfolioStore],
+    frames: Frames,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    chunks = write_one_by_one(store, frames)
+    later = chunk_of(frames, salt="later")
+    replace = ParquetStore._replace
+
+    def interrupted(self: ParquetStore, *given: object) -> int:
+        opened().write(later, "run")
+        return replace(self, *given)  # type: ignore[arg-type]  # what it was given
+
+    monkeypatch.setattr(ParquetStore, "_replace", interrupted)
+    assert store.compact() == 11
+    assert_holds(store, [*chunks, later])
+
+
+def test_two_that_merge_at_once_lose_nothing(
+    store: PortfolioStore,
+    opened: Callable[[], PortfolioStore],
+    project: Project,
+    frames: Frames,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    chunks = write_one_by_one(store, frames)
+    replace, other = ParquetStore._replace, opened()
+    done = []
+
+    def interrupted(self: ParquetStore, *given: object) -> int:
+        if self is store:
+            done.append(other.compact())
+        return replace(self, *given)  # type: ignore[arg-type]  # what it was given
+
+    monkeypatch.setattr(ParquetStore, "_replace", interrupted)
+    assert store.compact() == 0
+    assert done == [11]
+    assert_holds(store, chunks)
+
+
+def test_what_a_reader_finds_gone_it_looks_up_anew(
+    store: PortfolioStore,
+    opened: Callable[[], PortfolioStore],
+    project: Project,
+    frames: Frames,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    chunks = write_one_by_one(store, frames)
+    listed = ParquetStore._listed
+    other = opened()
+
+    def interrupted(self: ParquetStore, *given: object) -> object:
+        found = listed(self, *given)  # type: ignore[arg-type]  # what it was given
+        if self is store and other.compact():
+            aged(project)
+            assert len(cleared(project).others) == 12
+        return found
+
+    monkeypatch.setattr(ParquetStore, "_listed", interrupted)
+    assert_holds(store, chunks)
+    query = store.sql("SELECT count(*) AS n FROM days")
+    assert query["n"].item() == frames["snapshots"].height
+
+
+def test_a_file_that_nothing_names_is_cleared_away_once_it_is_old(
+    store: PortfolioStore, project: Project, frames: Frames
+) -> None:
+    chunk = chunk_of(frames)
+    store.write(chunk, "run")
+    orphan = project.store / "portfolios" / "ab" / f"{'ab' * 32}.parquet"
+    orphan.parent.mkdir(exist_ok=True)
+    orphan.write_bytes(b"PAR1")
+    cleared(project)
+    assert orphan.exists()
+    aged(project)
+    assert [file.path for file in cleared(project).others] == [orphan]
+    assert not orphan.exists()
+    assert_holds(store, [chunk])
+
+
+def test_a_damaged_file_is_told_of_and_so_is_one_that_is_gone(
+    opened: Callable[[], PortfolioStore], project: Project, frames: Frames
+) -> None:
+    opened().write(chunk_of(frames), "run")
+    (path,) = files(project)
+    content = path.read_bytes()
+    path.write_bytes(content[:-9] + b"x" + content[-8:])
+    with pytest.raises(CorruptEntryError, match=r"file of portfolios .* is damaged"):
+        opened().read("stress")
+    path.unlink()
+    with pytest.raises(StoreError, match="is not there, though the project names it: restore it"):
+        opened().read("stress")
+    opened().write(chunk_of(frames), "run")
+    assert_holds(opened(), [chunk_of(frames)])
+
+
+def test_files_lie_beside_a_database_on_a_server_too(
+    postgres: Server, tmp_path: Path, frames: Frames, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PLUMBLINE_DATABASE", postgres.fresh())
+    project = create_project(tmp_path / "other")
+    store = open_store("parquet", project.store, project.database)
+    chunks = write_one_by_one(store, frames)
+    store.compact()
+    assert_holds(store, chunks)
+
+
+def test_a_place_that_is_none_is_refused(project: Project) -> None:
+    with pytest.raises(ParameterError, match="no store of portfolios 'sqlite'; give 'parquet'"):
+        open_store("sqlite", project.store, project.database)
+    with pytest.raises(ParameterError, match="is no address of a PostgreSQL database"):
+        open_store("mysql://here/db", project.store, project.database)
