@@ -23,8 +23,8 @@ def plan_data(plan: "NightlyPlan") -> dict[str, Any]:
         "book": inputs.recipe.resolved["book"],
         "version": inputs.version.version,
         "portfolios": inputs.book.portfolios.height,
-        "first": inputs.market.dates[inputs.wanted][0].item(),
-        "last": inputs.market.dates[inputs.wanted][-1].item(),
+        "first": plan.span[0] if plan.span else None,
+        "last": plan.span[1] if plan.span else None,
         "counts": plan.counts,
         "to_compute": int(plan.is_due.sum()),
         "to_remove": plan.gone.height,
@@ -38,7 +38,7 @@ def plan_text(data: Mapping[str, Any], *, show_all: bool = False) -> str:
     from plumbline.stages.nightly_plan import State
 
     n_portfolios = console.counted(data["portfolios"], "portfolio")
-    span = f"{data['first']} to {data['last']}"
+    span = f"{data['first']} to {data['last']}" if data["first"] else "none is open then"
     lines = [f"book {data['book']} version {data['version']}: {n_portfolios}, {span}"]
     for name, n in data["counts"].items():
         lines.append(f"  {n:>10,} portfolio-days {State[name.upper()].words}")
@@ -129,13 +129,13 @@ def day_of(store: "PortfolioStore", portfolio: str, day: date | None) -> dict[st
     own = [portfolio]
     if day is None:
         days = store.read("snapshots", portfolios=own)["date"]
-        day = days.max()  # type: ignore[assignment]  # a date
+        day = days.to_list()[-1]
     frames = {t: store.read(t, portfolios=own, first=day, last=day) for t in _TABLES}
     if not frames["snapshots"].height:
-        days = store.read("snapshots", portfolios=own)["date"]
+        dates = store.read("snapshots", portfolios=own)["date"].to_list()
         raise UnknownNameError(
-            f"{portfolio} has no {day} in {store.label}: its {days.len()} dates go from "
-            f"{days.min()} to {days.max()}"
+            f"{portfolio} has no {day} in {store.label}: its {len(dates)} dates go from "
+            f"{dates[0]} to {dates[-1]}"
         )
     keys = ("portfolio", "date")
     rows = {name: frame.drop(keys).to_dicts() for name, frame in frames.items()}

@@ -117,6 +117,15 @@ class NightlyPlan:
         return {s.name.lower(): int(found[s]) for s in State if s and found[s]}
 
     @property
+    def span(self) -> tuple[date, date] | None:
+        """Return the first and last date that is asked for; None if no portfolio is open on any."""
+        asked = np.flatnonzero((self.states != State.NOT_ASKED).any(axis=0))
+        if not asked.size:
+            return None
+        first, last = self.inputs.keys.dates[asked[[0, -1]]].astype("datetime64[D]").tolist()
+        return first, last
+
+    @property
     def is_done(self) -> bool:
         """Return whether there is nothing to do."""
         return not (self.is_due.any() or self.gone.height or self.dates)
@@ -244,7 +253,7 @@ def _dates(inputs: NightlyInputs, store: PortfolioStore, choice: Choice) -> tupl
         return ()
     keys = inputs.keys
     stored = dict(store.date_keys().iter_rows())
-    asked = inputs.wanted & (np.arange(keys.dates.size) >= keys.opened.min(initial=0))
+    asked = inputs.wanted & (np.arange(keys.dates.size) >= keys.opened.min(initial=keys.dates.size))
     texts = shared_keys(inputs, np.flatnonzero(asked))
     return tuple(
         day for day, text in texts.items() if not _holds(stored.get(day), text, inputs.keeps_code)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any, Final, TypeVar, final
 
+import numpy as np
 import polars as pl
 
 from plumbline.core.failure import Failure
@@ -295,7 +296,7 @@ class _Work:
         if "correlations" not in tables:  # the analytic failed on all, which is recorded
             return
         inputs = self.plan.inputs
-        sessions = inputs.keys.dates.searchsorted([str(day) for day in dates])
+        sessions = inputs.keys.dates.searchsorted(np.array(dates, dtype="datetime64[D]"))
         keys = shared_keys(inputs, sessions)
         frame = pl.DataFrame(
             {"date": list(keys), "key": list(keys.values())},

@@ -137,9 +137,12 @@ def _numbers(column: pl.Series) -> tuple[np.ndarray, Int[np.ndarray, "bounds"]]:
 
 
 def _texts(column: pl.Series) -> Any:
-    """Return the fields of texts; none is null."""
-    arrow = column.to_arrow(compat_level=pl.CompatLevel.oldest()).cast(pa.large_binary())
-    sizes = column.str.len_bytes().to_numpy().astype(">i4").view(np.uint8)
+    """Return the fields of texts; null is a length of -1."""
+    known = column.fill_null("")
+    arrow = known.to_arrow(compat_level=pl.CompatLevel.oldest()).cast(pa.large_binary())
+    lengths = known.str.len_bytes().cast(pl.Int32)
+    lengths = lengths.set(column.is_null(), -1) if column.null_count() else lengths
+    sizes = lengths.to_numpy().astype(">i4").view(np.uint8)
     heads = _binary(sizes, np.arange(column.len() + 1) * 4)
     return pc.binary_join_element_wise(heads, arrow, pa.scalar(b"", pa.large_binary()))
 

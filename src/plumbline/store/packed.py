@@ -20,6 +20,7 @@ from plumbline.store.tables import (
     HEAD,
     LISTS,
     LONG,
+    OPTIONAL,
     SCALARS,
     SNAPSHOTS,
     values_of,
@@ -203,7 +204,8 @@ def _require_texts(table: str, frame: pl.DataFrame) -> None:
     """Refuse what a server cannot hold, and text that is missing."""
     for name in frame.columns:
         column = frame[name]
-        if column.dtype in (pl.String, pl.Date) and column.null_count():
+        must_be = column.dtype in (pl.String, pl.Date) and name not in OPTIONAL
+        if must_be and column.null_count():
             raise ParameterError(f"{table} have a row without {name}; every row needs one")
         if column.dtype == pl.String and column.str.contains("\0", literal=True).any():
             raise ParameterError(f"{table} hold a zero character in {name}; no server can store it")

@@ -32,6 +32,8 @@ EXPOSURES: Final[dict[str, Any]] = {
     ),
     "price_age": pl.Int64(),
     "is_carried": pl.Boolean(),
+    "price_source": pl.String(),
+    **dict.fromkeys(("component_volatility", "component_var_95", "component_var_99"), pl.Float64()),
 }
 SECTORS: Final[dict[str, Any]] = {
     **_ID,
@@ -57,6 +59,9 @@ LONG: Final = {
     "failures": FAILURES,
 }
 """Tables of any number of rows a portfolio-day."""
+
+OPTIONAL: Final = ("price_source",)
+"""Texts and dates that may be missing."""
 
 FRAMES: Final = ("snapshots", "exposures", "measures", "sectors", "stress", "failures")
 """Tables of a chunk."""

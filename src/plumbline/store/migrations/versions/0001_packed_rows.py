@@ -26,6 +26,8 @@ _LONG = {
         ),
         "price_age": "int8",
         "is_carried": "bool",
+        "price_source": "text",
+        **dict.fromkeys(("component_volatility", "component_var_95", "component_var_99"), "float8"),
     },
     "sectors": {
         "sector": "text",
