@@ -310,6 +310,19 @@ def test_portfolios_have_the_same_bits_in_any_blocks_and_beside_any_others(measu
         ), name
 
 
+def test_a_portfolio_has_the_same_bits_alone_on_a_date_alone(measured):
+    market, book, days, result = measured
+    tables = ("snapshots", "exposures", "measures", "sectors", "stress")
+    day = market.dates[days[1]].item()
+    held = result.measures.drop_nulls("market_beta").filter(date=day)["portfolio"].to_list()
+    assert len(held) >= 3
+    for name in held[:3]:
+        alone = measure(book.only([name]), market, dates=[day])
+        for table in tables:
+            expected = getattr(result, table).filter(portfolio=name, date=day)
+            assert getattr(alone, table).equals(expected), (name, table)
+
+
 def test_an_analytic_without_its_prices_fails_and_the_others_do_not(measured):
     market, book, days, _ = measured
     kept = [s for s in market.symbols if s != "TLT"]

@@ -30,6 +30,7 @@ def plan_data(plan: "NightlyPlan") -> dict[str, Any]:
         "to_remove": plan.gone.height,
         "dates_of_correlations": list(plan.dates),
         "due": plan.listed().to_dicts(),
+        "warnings": list(inputs.warnings),
     }
 
 
@@ -54,6 +55,7 @@ def plan_text(data: Mapping[str, Any], *, show_all: bool = False) -> str:
         lines += ["", console.table(due)]
     if len(data["due"]) > len(due):
         lines.append(f"… and {len(data['due']) - len(due):,} more lines; to list all: --all")
+    lines += [f"warning: {text}" for text in data["warnings"]]
     return "\n".join(lines)
 
 
@@ -64,6 +66,7 @@ def run_data(result: "NightlyResult") -> dict[str, Any]:
         "run_id": result.run_id,
         "seconds": result.seconds,
         "portfolio_days": dict(result.counts),
+        "warnings": list(result.warnings),
         "stored": tally.done,
         "phases": dict(tally.seconds),
         "rows": dict(tally.rows),
@@ -95,6 +98,7 @@ def run_text(data: Mapping[str, Any]) -> str:
     if low:
         told = ", ".join(f"{name} {share:.1%}" for name, share in low.items())
         lines.append(f"mean coverage below 100 %: {told}")
+    lines += [f"warning: {text}" for text in data["warnings"]]
     return "\n".join(lines)
 
 

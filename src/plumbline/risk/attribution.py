@@ -1,5 +1,6 @@
 """Where the P&L of a session came from: factors, trading, dividends, and what is left."""
 
+from functools import reduce
 from typing import Final
 
 import numpy as np
@@ -60,7 +61,8 @@ def attribute(
     parts["interest"] = equity.interest[:, days]
     parts["fees"] = -equity.fees[:, days]
     parts["option_convexity"] = segment_sums(convexity, lines.start)
-    parts["residual"] = equity.pnl[:, days] - np.sum(list(parts.values()), axis=0)
+    told = reduce(np.add, parts.values())  # one by one: numpy's order depends on the shape
+    parts["residual"] = equity.pnl[:, days] - told
     return parts
 
 

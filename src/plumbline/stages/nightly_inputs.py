@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from functools import cached_property
 from typing import Final, final
 
@@ -11,6 +12,7 @@ from plumbline.core.calendar import Calendar
 from plumbline.core.digest import digest
 from plumbline.core.errors import MissingDataError, ParameterError
 from plumbline.engine.project import Project
+from plumbline.lake.room import Room
 from plumbline.lake.table_sets import TableSet
 from plumbline.risk.analytic import Analytic
 from plumbline.risk.book import Book
@@ -45,6 +47,7 @@ class NightlyInputs:
     market : prices of all symbols.
     kinds : analytics by name.
     span : sessions that are asked for.
+    warnings : what is not counted.
     """
 
     recipe: Recipe
@@ -54,6 +57,7 @@ class NightlyInputs:
     market: Market
     kinds: Mapping[str, Analytic]
     span: Span
+    warnings: tuple[str, ...] = ()
 
     @cached_property
     def keys(self) -> PortfolioKeys:
@@ -120,20 +124,39 @@ def nightly_inputs(workspace: Workspace, span: Span | None = None) -> NightlyInp
     )
     workspace.store_data()
     market = _market(workspace, book.calendar, is_adjusted=reading.is_adjusted)
-    book = book.until(market.dates[-1].item())
+    last = market.dates[-1].item()
+    warnings = _behind(book, last)
+    book = book.until(last)
     refuse_outside(book, market)
     kinds = analytics_of(document, recipe.base)
     priced = {
         symbol: row for symbol, row in market.place.items() if not np.isnan(market.close[row]).all()
     }
     require_known(kinds, priced)
-    inputs = NightlyInputs(recipe, project, book, version, market, kinds, span or span_of(document))
+    asked = span or span_of(document)
+    inputs = NightlyInputs(recipe, project, book, version, market, kinds, asked, warnings)
     _ = inputs.wanted  # refuses a span without sessions before anything is computed
     return inputs
 
 
+def _behind(book: Book, last: date) -> tuple[str, ...]:
+    """Return what of a book lies behind the last price."""
+    tables = {
+        "portfolios open": book.portfolios["opened_on"],
+        "trades lie": book.trades["date"],
+        "flows lie": book.cash_flows["date"],
+    }
+    late = {name: int((dates > last).sum()) for name, dates in tables.items()}
+    return tuple(
+        f"{n} {name} behind {last}, the last date that has prices, and are not counted yet"
+        for name, n in late.items()
+        if n
+    )
+
+
 def _market(workspace: Workspace, calendar: Calendar, *, is_adjusted: bool) -> Market:
-    lake, panels, problems = workspace.project.lake, {}, []
+    project, panels, problems = workspace.project, {}, []
+    lake = project.lake.within(Room(project.room.limit))  # nobody is told of a panel each night
     for name in workspace.recipe.resolved["prices"]:
         dataset = workspace.datasets[name]
         if dataset.grid != (calendar.name, calendar.frequency):

@@ -7,7 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date
-from typing import Any, Final, TypeVar, final
+from typing import Final, TypeVar, final
 
 import numpy as np
 import polars as pl
@@ -105,12 +105,14 @@ class NightlyResult:
     counts : state -> portfolio-days, as they were planned.
     tally : rows, statements, seconds a phase, coverage, failures.
     seconds : wall clock.
+    warnings : what was not counted.
     """
 
     run_id: str
     counts: Mapping[str, int]
     tally: Tally
     seconds: float
+    warnings: tuple[str, ...] = ()
 
     @property
     def n_failures(self) -> int:
@@ -163,7 +165,8 @@ def run_nightly(
             inputs.project.codes.refuse_moved_files()
             _Work(plan, store, ledger, run_id, tally, options).do()
             _record(plan, ledger, run_id, tally)
-    return NightlyResult(run_id, plan.counts, tally, time.perf_counter() - started)
+    seconds = time.perf_counter() - started
+    return NightlyResult(run_id, plan.counts, tally, seconds, inputs.warnings)
 
 
 def _compile(inputs: NightlyInputs, progress: Progress) -> None:
@@ -339,9 +342,15 @@ def _record(plan: NightlyPlan, ledger: Ledger, run_id: str, tally: Tally) -> Non
         for analytic, (total, n) in tally.coverage.items()
     }
     warnings: list[tuple[str, str, str]] = []
+    dead: list[Completion] = []
     for (analytic, reason), n in sorted(tally.failures.items())[:_REASONS]:
-        metrics["failures", analytic] = metrics.get(("failures", analytic), 0.0) or 0.0
-        metrics["failures", analytic] = float(metrics["failures", analytic] or 0.0) + n
-        warnings.append((analytic, "", f"failed on {n} portfolio-days: {reason}"))
-    code: Any = plan.inputs.code
-    ledger.record_findings(run_id, metrics, warnings, code)
+        metrics["failures", analytic] = float(metrics.get(("failures", analytic)) or 0.0) + n
+        told = f"failed on {n} portfolio-days: {reason}"
+        warnings.append((analytic, "", told))
+        last = Mishap(analytic, f"cells {len(dead) + 1}", 1, "AnalyticFailure", told, "")
+        dead.append(
+            Completion(last.node, last.block, key=None, state="failed", reason=told, death=last)
+        )
+    if dead:
+        ledger.commit(run_id, dead, {})
+    ledger.record_findings(run_id, metrics, warnings, plan.inputs.code)

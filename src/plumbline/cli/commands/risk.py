@@ -8,12 +8,10 @@ import typer
 
 from plumbline.cli import console
 from plumbline.cli.options import AsJson, Overrides, ProjectFolder, StorePlace, dated
-from plumbline.core.errors import ParameterError, RunError
+from plumbline.core.errors import ParameterError
 
 if TYPE_CHECKING:
-    from plumbline.cli.progress import ProgressWatcher
     from plumbline.stages.nightly import Task
-    from plumbline.stages.workspace import Workspace
 
 group = typer.Typer(help=__doc__, rich_markup_mode=None, no_args_is_help=True)
 
@@ -65,8 +63,10 @@ def run(
     the same inputs stays. Killed and started again it goes on. A cell that fails is recorded, the
     rest is stored, and the exit code is 1.
     """
+    from plumbline.cli.nightly_command import run_and_print
+
     task = _task(store, portfolio, (first, last, sessions))
-    _run((recipe, project, overrides), task, as_json=as_json)
+    run_and_print((recipe, project, overrides), task, as_json=as_json)
 
 
 @group.command()
@@ -85,13 +85,14 @@ def plan(
     as_json: AsJson = False,
 ) -> None:
     """Say which portfolio-days a run would compute, and why. Nothing is computed."""
+    from plumbline.cli.nightly_command import nightly_workspace
     from plumbline.cli.nightly_text import plan_data, plan_text
     from plumbline.cli.progress import progress
     from plumbline.stages.nightly import plan_task
 
     task = _task(store, portfolio, (first, last, sessions))
     with progress(quiet=as_json) as watcher:
-        workspace = _workspace((recipe, project, overrides), watcher)
+        workspace = nightly_workspace((recipe, project, overrides), watcher)
         found = plan_task(workspace, task)
     data = plan_data(found)
     console.emit(data, lambda: plan_text(data, show_all=show_all), as_json=as_json)
@@ -113,13 +114,15 @@ def restate(
 
     What changed is found without being told: `plumbline risk run` restates that.
     """
+    from plumbline.cli.nightly_command import run_and_print
+
     if not portfolio and first is None and last is None and sessions is None:
         raise ParameterError(
             "say which: --portfolio NAME, --from DATE, --to DATE or --sessions N; what changed is "
             "found by plumbline risk run"
         )
     task = _task(store, portfolio, (first, last, sessions), is_forced=True)
-    _run((recipe, project, overrides), task, as_json=as_json)
+    run_and_print((recipe, project, overrides), task, as_json=as_json)
 
 
 @group.command()
@@ -193,10 +196,6 @@ def synthesize(
     console.emit(files, lambda: "\n".join(told), as_json=as_json)
 
 
-Words = tuple[Path | None, Path | None, list[str] | None]
-"""Recipe, project and overrides, as a command takes them."""
-
-
 def _task(
     store: str | None,
     portfolios: list[str] | None,
@@ -212,34 +211,3 @@ def _task(
     asked = Span(dated(first, "--from"), dated(last, "--to"), sessions)
     chosen = Choice(tuple(portfolios) if portfolios else None, is_forced=is_forced)
     return Task(store, chosen, None if asked == Span() else asked)
-
-
-def _workspace(words: Words, watcher: "ProgressWatcher") -> "Workspace":
-    from plumbline.cli.workspace import find_project, roomy
-    from plumbline.stages.nightly import recipe_file
-    from plumbline.stages.recipe import load_recipe
-    from plumbline.stages.workspace import prepare
-
-    recipe, folder, overrides = words
-    if recipe is None:
-        recipe = recipe_file(find_project(folder))
-    loaded = load_recipe(recipe, overrides or ())
-    opened = roomy(find_project(folder, loaded.base), None)
-    return prepare(loaded, project=opened, reading=watcher.step)
-
-
-def _run(words: Words, task: "Task", *, as_json: bool) -> None:
-    from plumbline.cli.nightly_text import run_data, run_text
-    from plumbline.cli.progress import progress
-    from plumbline.stages.nightly import run_task
-    from plumbline.stages.nightly_run import NightlyOptions
-
-    with progress(quiet=as_json) as watcher:
-        workspace = _workspace(words, watcher)
-        options = NightlyOptions(watcher.counted, watcher.compiling)
-        result = run_task(workspace, task, options)
-    data = run_data(result)
-    console.emit(data, lambda: run_text(data), as_json=as_json)
-    if result.n_failures:
-        told = f"run {result.run_id} (to try again: plumbline runs retry {result.run_id})"
-        raise RunError(told, result.told_failures())

@@ -11,6 +11,7 @@ from plumbline.cli.options import (
     Attempts,
     ExecutorName,
     ProjectFolder,
+    StorePlace,
     TimeLimit,
     Workers,
 )
@@ -60,6 +61,7 @@ def command(
     workers: Workers = None,
     attempts: Attempts = None,
     time_limit: TimeLimit = None,
+    store: StorePlace = None,
     project: ProjectFolder = None,
     as_json: AsJson = False,
 ) -> None:
@@ -72,11 +74,12 @@ def command(
     from plumbline.cli.workspace import find_project
 
     if run == "retry":
-        _retry(project, which, (executor, workers, attempts, time_limit), as_json=as_json)
+        how = (executor, workers, attempts, time_limit)
+        _retry(project, which, how, store, as_json=as_json)
         return
-    if which is not None or executor or workers or attempts or time_limit:
+    if which is not None or executor or workers or attempts or time_limit or store:
         raise ParameterError(
-            "a second run, --executor, --workers, --attempts and --time-limit go with "
+            "a second run, --executor, --workers, --attempts, --time-limit and --store go with "
             "`plumbline runs retry` alone"
         )
     opened = find_project(project)
@@ -185,14 +188,18 @@ def _retry(
     folder: Path | None,
     run: str | None,
     how: tuple[str | None, int | None, int | None, float | None],
+    store: str | None,
     *,
     as_json: bool,
 ) -> None:
     from plumbline.api import retry_run
+    from plumbline.cli.nightly_command import refuse_options, retry_and_print
     from plumbline.cli.progress import progress
     from plumbline.cli.workspace import find_project, retries_of, run_options
     from plumbline.engine.dead import dead_blocks
     from plumbline.ledger import queries
+    from plumbline.stages.nightly import is_nightly
+    from plumbline.stages.run_recipe import recipe_of_run
 
     project = find_project(folder)
     known = queries.runs_with_dead_letters(project.database)
@@ -208,6 +215,16 @@ def _retry(
         )
         return
     executor, workers, attempts, time_limit = how
+    if is_nightly(recipe_of_run(project, named)):
+        refuse_options(
+            f"run {named}",
+            executor=executor,
+            workers=workers,
+            attempts=attempts,
+            time_limit=time_limit,
+        )
+        retry_and_print(project, named, store, as_json=as_json)
+        return
     with progress(quiet=as_json) as watcher:
         retries = retries_of(attempts, time_limit)
         options = run_options(watcher, executor, workers, retries=retries)

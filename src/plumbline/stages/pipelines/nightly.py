@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any, final
 
@@ -28,7 +29,13 @@ class Nightly(Kind):
     def meant(self, document: Mapping[str, Any]) -> tuple[dict[str, Any], list[Problem]]:
         """Return a document without keys that hold nothing; see :meth:`Kind.meant`."""
         required = ("name", "book", "data")
-        return {k: v for k, v in document.items() if v is not None or k in required}, []
+        meant = {k: v for k, v in document.items() if v is not None or k in required}
+        if isinstance(meant.get("dates"), Mapping):  # YAML reads a date where JSON has a text
+            meant["dates"] = {
+                key: value.isoformat() if isinstance(value, date) else value
+                for key, value in meant["dates"].items()
+            }
+        return meant, []
 
     def schema(self, document: Mapping[str, Any]) -> tuple[dict[str, Any], list[Problem]]:
         """Return the schema of a document; see :meth:`Kind.schema`."""

@@ -1,0 +1,95 @@
+"""Running nightly recipes, for the commands that do."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from plumbline.cli import console
+from plumbline.core.errors import ParameterError, RunError
+
+if TYPE_CHECKING:
+    from plumbline.cli.progress import ProgressWatcher
+    from plumbline.engine.project import Project
+    from plumbline.stages.nightly import Task
+    from plumbline.stages.nightly_run import NightlyResult
+    from plumbline.stages.workspace import Workspace
+
+Words = tuple[Path | None, Path | None, list[str] | None]
+"""Recipe, project and overrides, as a command takes them."""
+
+
+def nightly_workspace(words: Words, watcher: "ProgressWatcher") -> "Workspace":
+    """Return the workspace of a nightly recipe, that of the project if none is named."""
+    from plumbline.cli.workspace import find_project, roomy
+    from plumbline.stages.nightly import recipe_file
+    from plumbline.stages.recipe import load_recipe
+    from plumbline.stages.workspace import prepare
+
+    recipe, folder, overrides = words
+    if recipe is None:
+        recipe = recipe_file(find_project(folder))
+    loaded = load_recipe(recipe, overrides or ())
+    opened = roomy(find_project(folder, loaded.base), None)
+    return prepare(loaded, project=opened, reading=watcher.step)
+
+
+def run_and_print(words: Words, task: "Task", *, as_json: bool) -> None:
+    """Run a nightly recipe and print what it did.
+
+    Raises
+    ------
+    RunError
+        If an analytic failed on a portfolio-day; the others are stored.
+    """
+    from plumbline.cli.progress import progress
+    from plumbline.stages.nightly import run_task
+    from plumbline.stages.nightly_run import NightlyOptions
+
+    with progress(quiet=as_json) as watcher:
+        workspace = nightly_workspace(words, watcher)
+        options = NightlyOptions(watcher.counted, watcher.compiling)
+        result = run_task(workspace, task, options)
+    _print(result, as_json=as_json)
+
+
+def retry_and_print(project: "Project", run: str, store: str | None, *, as_json: bool) -> None:
+    """Compute again what failed in a nightly run, and print what was done.
+
+    Raises
+    ------
+    RunError
+        If an analytic failed again.
+    """
+    from plumbline.cli.progress import progress
+    from plumbline.stages.nightly import retry_nightly
+    from plumbline.stages.nightly_run import NightlyOptions
+
+    with progress(quiet=as_json) as watcher:
+        options = NightlyOptions(watcher.counted, watcher.compiling)
+        result = retry_nightly(project, run, store, options)
+    _print(result, as_json=as_json)
+
+
+def refuse_options(recipe: object, **given: object) -> None:
+    """Refuse options of `plumbline run` that a nightly recipe does not take.
+
+    Raises
+    ------
+    ParameterError
+        With all that were given.
+    """
+    wrong = [f"--{name.replace('_', '-')}" for name, value in given.items() if value]
+    if wrong:
+        raise ParameterError(
+            f"{', '.join(wrong)} does not go with {recipe}, of kind nightly; see: plumbline risk "
+            "run --help"
+        )
+
+
+def _print(result: "NightlyResult", *, as_json: bool) -> None:
+    from plumbline.cli.nightly_text import run_data, run_text
+
+    data = run_data(result)
+    console.emit(data, lambda: run_text(data), as_json=as_json)
+    if result.n_failures:
+        told = f"run {result.run_id} (to try again: plumbline runs retry {result.run_id})"
+        raise RunError(told, result.told_failures())
