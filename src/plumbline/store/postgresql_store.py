@@ -105,7 +105,8 @@ class PostgreSQLStore(PortfolioStore):
     def write(self, chunk: Chunk, run_id: str) -> Written:
         """Write portfolio-days in one transaction: three statements and the commit.
 
-        The first chunk of a layout takes five more, the first of a process one more."""
+        The first chunk of a layout takes five more, the first of a process one more.
+        """
         began, before = time.perf_counter(), self.statements
         packed = pack(chunk)
 
