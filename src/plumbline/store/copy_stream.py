@@ -18,9 +18,9 @@ from plumbline.store.packed import Lists, Packed
 
 HEADER: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 TRAILER: Final = b"\xff\xff"
-_EPOCH: Final = 10_957  # days from 1970 to 2000, from which PostgreSQL counts
+EPOCH: Final = 10_957  # days from 1970 to 2000, from which PostgreSQL counts
 _SLICE_ROWS = 4096  # of which the stream is in memory at once: some 40 MB
-_WIRE: Final[Mapping[Any, tuple[str, int]]] = {  # how a number is sent, and the number of its type
+WIRE: Final[Mapping[Any, tuple[str, int]]] = {  # how a number is sent, and the number of its type
     pl.Float64(): (">f8", 701),
     pl.Float32(): (">f4", 700),
     pl.Int64(): (">i8", 20),
@@ -65,8 +65,8 @@ def joined(fields: list[Any], height: int) -> bytes:
 
 
 def scalars_of(column: pl.Series) -> Any:
-    """Return the fields of a column of numbers, dates or texts; null is a length of -1."""
-    if column.dtype == pl.String:
+    """Return the fields of a column of numbers, dates, texts or bytes; null is a length of -1."""
+    if column.dtype in (pl.String, pl.Binary):
         return _texts(column)
     items, offsets = _numbers(column)
     return _binary(items, offsets)
@@ -80,7 +80,7 @@ def lists_of(found: Lists) -> Any:
         ends = np.frombuffer(texts.buffers()[1], dtype=np.int64)[: values.len() + 1]
         items = np.frombuffer(texts.buffers()[2] or b"", dtype=np.uint8)[: ends[-1]]
     else:
-        oid = _WIRE[values.dtype][1]
+        oid = WIRE[values.dtype][1]
         items, ends = _numbers(values)
     counts = np.diff(found.offsets)
     body = ends[found.offsets]
@@ -116,7 +116,7 @@ def _heads(
 
 def _numbers(column: pl.Series) -> tuple[np.ndarray, Int[np.ndarray, "bounds"]]:
     """Return the fields of numbers, and where each begins."""
-    code, _ = _WIRE[column.dtype]
+    code, _ = WIRE[column.dtype]
     kind = np.dtype(code)
     record = np.dtype([("length", ">i4"), ("value", kind)])
     values = column.to_physical() if column.dtype == pl.Date else column
@@ -124,7 +124,7 @@ def _numbers(column: pl.Series) -> tuple[np.ndarray, Int[np.ndarray, "bounds"]]:
     table["length"] = kind.itemsize
     table["value"] = values.fill_null(0 if column.dtype != pl.Boolean else False).to_numpy()
     if column.dtype == pl.Date:
-        table["value"] -= _EPOCH
+        table["value"] -= EPOCH
     rows = table.view(np.uint8).reshape(column.len(), record.itemsize)
     if not column.null_count():
         return rows.ravel(), np.arange(column.len() + 1) * record.itemsize
@@ -137,10 +137,10 @@ def _numbers(column: pl.Series) -> tuple[np.ndarray, Int[np.ndarray, "bounds"]]:
 
 
 def _texts(column: pl.Series) -> Any:
-    """Return the fields of texts; null is a length of -1."""
-    known = column.fill_null("")
+    """Return the fields of texts or bytes; null is a length of -1."""
+    known = column.fill_null(b"" if column.dtype == pl.Binary else "")
     arrow = known.to_arrow(compat_level=pl.CompatLevel.oldest()).cast(pa.large_binary())
-    lengths = known.str.len_bytes().cast(pl.Int32)
+    lengths = known.cast(pl.Binary).bin.size().cast(pl.Int32)
     lengths = lengths.set(column.is_null(), -1) if column.null_count() else lengths
     sizes = lengths.to_numpy().astype(">i4").view(np.uint8)
     heads = _binary(sizes, np.arange(column.len() + 1) * 4)

@@ -56,8 +56,8 @@ def bring_up_to_date(database: Database) -> None:
     except DatabaseError as error:
         raise StoreError(
             f"{database.url} has tables of version {here or 'none'}, this Plumbline needs "
-            f"{newest}, and this user cannot make them: {refusal(error)}; else let the owner of "
-            "the tables open the store once"
+            f"{newest}, and this user cannot make them: {refusal(error)}; or let the owner of "
+            "the tables open the store once, and let this user in by grant_reader"
         ) from error
 
 

@@ -11,11 +11,12 @@ from sqlalchemy.exc import DBAPIError
 from plumbline.core.errors import ParameterError, StoreError
 from plumbline.ledger.database import Database, refusal
 from plumbline.ledger.postgresql import is_lost
+from plumbline.store.cells import column_of, keep_bytes
 
 _BACK_SECONDS: Final = 30.0  # that a server which was reached before is waited for
 _PAUSE_SECONDS: Final = 0.1
 _CROSSED: Final = ("40P01", "40001")  # two writers that waited for each other: one is sent back
-_FETCH_ROWS: Final = 4096
+_FETCH_ROWS: Final = 8192
 
 _KINDS: Final[dict[int, Any]] = {  # by the numbers that PostgreSQL gives its types
     16: pl.Boolean,
@@ -109,12 +110,11 @@ class Server:
         parts = [pl.DataFrame(schema=schema)]
         try:
             with driver.cursor("reading", binary=True) as cursor:
+                keep_bytes(cursor)
                 cursor.execute(query, values)
                 while rows := cursor.fetchmany(_FETCH_ROWS):
                     columns = zip(schema.items(), zip(*rows, strict=True), strict=True)
-                    parts.append(
-                        pl.DataFrame([pl.Series(n, found, kind) for (n, kind), found in columns])
-                    )
+                    parts.append(pl.DataFrame([column_of(n, c, k) for (n, k), c in columns]))
         except connection.dialect.loaded_dbapi.Error as error:
             raise _told(connection, query, error) from error
         return pl.concat(parts, rechunk=True)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from plumbline.store.layout import Layout, union_of
-from plumbline.store.tables import DATES, LONG, PACKED
+from plumbline.store.tables import LONG, PACKED
 
 
 def quoted(name: str) -> str:
@@ -38,20 +38,24 @@ def columns_for(names: Sequence[str], prefix: str = "") -> str:
     )
 
 
+_DATES: Final = ("date", "key", "symbols", "n_pairs", "content")
 ARRIVING: Final = {
     "days": _arriving("portfolio_days", "arriving_days", list(PACKED)),
-    "dates": _arriving("portfolio_dates", "arriving_dates", list(DATES)),
+    "dates": _arriving("portfolio_dates", "arriving_dates", list(_DATES)),
 }
 COPY: Final = f"COPY arriving_days ({', '.join(PACKED)}) FROM STDIN (FORMAT binary)"
-COPY_DATES: Final = f"COPY arriving_dates ({', '.join(DATES)}) FROM STDIN (FORMAT binary)"
+COPY_DATES: Final = f"COPY arriving_dates ({', '.join(_DATES)}) FROM STDIN (FORMAT binary)"
 MERGE: Final = _merge("portfolio_days", "arriving_days", list(PACKED), ["portfolio", "date"])
-MERGE_DATES: Final = _merge("portfolio_dates", "arriving_dates", list(DATES), ["date"])
+MERGE_DATES: Final = _merge("portfolio_dates", "arriving_dates", list(_DATES), ["date"])
 REMOVE: Final = (
     "DELETE FROM portfolio_days d USING unnest(%s::text[], %s::date[]) AS gone (portfolio, date) "
     "WHERE d.portfolio = gone.portfolio AND d.date = gone.date"
 )
 _READABLE: Final = ", ".join(
     ("portfolio_days", "layouts", "store_version", "days", "snapshots", "measures", *LONG)
+)
+IS_OWNER: Final = (
+    "SELECT pg_has_role(relowner, 'MEMBER') FROM pg_class WHERE oid = 'portfolio_days'::regclass"
 )
 GRANTS: Final = (
     "GRANT USAGE ON SCHEMA {schema} TO {role}",

@@ -56,10 +56,10 @@ def upgrade() -> None:
     op.execute("CREATE INDEX portfolio_days_by_owner ON portfolio_days (owner, portfolio, date)")
     op.execute(
         "CREATE TABLE portfolio_dates (date date PRIMARY KEY, key uuid NOT NULL, symbols text[] "
-        "NOT NULL, pairs float4[] NOT NULL, n_obs int2[] NOT NULL, run_id text NOT NULL, "
+        "NOT NULL, n_pairs int8 NOT NULL, content bytea NOT NULL, run_id text NOT NULL, "
         "completed timestamptz NOT NULL)"
     )
-    op.execute("ALTER TABLE portfolio_dates ALTER pairs SET STORAGE EXTERNAL")
+    op.execute("ALTER TABLE portfolio_dates ALTER content SET STORAGE EXTERNAL")
     op.execute(
         "CREATE TABLE layouts (digest uuid PRIMARY KEY, number int4 NOT NULL UNIQUE, columns text "
         "NOT NULL)"
@@ -93,7 +93,7 @@ def _make_views() -> None:
         "layout IS NOT NULL"
     )
     op.execute(
-        f"CREATE VIEW correlations {is_invoker} AS SELECT date, symbols, pairs, n_obs FROM "  # noqa: S608  # ours
+        f"CREATE VIEW correlations {is_invoker} AS SELECT date, symbols, n_pairs FROM "  # noqa: S608  # ours
         "portfolio_dates"
     )
     for table, names in _LONG.items():
