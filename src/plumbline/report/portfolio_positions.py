@@ -26,10 +26,7 @@ MOST_POSITIONS: Final = 500
 MOST_GAINS: Final = 100
 """Positions whose gains a page lists, largest by size."""
 
-_NO_GAINS: Final = (
-    "the session before is not among the dates, so what a position gained cannot be told from what "
-    "was there before"
-)
+_NO_GAINS: Final = "the session before is not among the dates, so what was gained is not known"
 
 
 def position_section(results: PortfolioResults) -> Section:
@@ -60,7 +57,9 @@ def _positions(results: PortfolioResults) -> Html:
         Column(f"P&L of the dates, {unit}", "pnl_period", AMOUNT),
     )
     rows = [_position(row) for row in frame.head(MOST_POSITIONS).iter_rows(named=True)]
-    why = f"of gains: {_NO_GAINS}; of weights: equity is not above 0"
+    reasons = {"pnl_day": _NO_GAINS, "weight": "equity is not above 0, so there are no weights"}
+    lacking = [text for name, text in reasons.items() if frame[name].null_count()]
+    why = "; ".join(lacking) or "the book or the results do not say"
     drawn = table("Positions", columns, {"": rows}, why, "sortable")
     seen = last_row(results, "snapshots")
     told = ", ".join(
@@ -93,6 +92,8 @@ def _quantity_text(quantity: float) -> str:
 
 
 def _listed(n: int, of: int, what: str, how: str) -> str:
+    if of == 1:
+        return "There is one."
     if n == of:
         return f"All {of:,} {what}, {how} first."
     return f"The {n:,} of {of:,} {what} that are {how}; the JSON twin has all."
@@ -151,15 +152,11 @@ def _sources(results: PortfolioResults) -> Html:
 
 def _skipped(results: PortfolioResults) -> str:
     """Return on how many dates gains of positions are not known."""
-    frame = results.tables["position_pnl"]
-    longest = finite(frame["n_dates"].max()) or 0
+    known = max(results.tables["pnl_sources"]["n_dates"].to_list(), default=0)
     dates = results.tables["snapshots"].height
-    if longest >= dates:
+    if known >= dates:
         return ""
-    return (
-        f"Gains are known on {longest:,.0f} of {dates:,} dates for the symbol with most; on others "
-        "it was not held, or the session before is not among the dates."
-    )
+    return f"Gains are known on {known:,} of {dates:,} dates. Of the others, {_NO_GAINS}."
 
 
 def _nothing_traded(results: PortfolioResults) -> str:

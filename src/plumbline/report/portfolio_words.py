@@ -123,7 +123,8 @@ def share_text(share: float | None) -> str:
 def is_part(results: PortfolioResults, analytic: str) -> bool:
     """Return whether an analytic's figures of the last date rest on part of the book alone."""
     share = finite(last_row(results, "measures").get(f"{analytic}_coverage"))
-    return share is not None and share < 1.0 - 1e-9
+    is_of_book = analytic not in _OF_THE_WINDOW
+    return is_of_book and share is not None and share < 1.0 - 1e-9
 
 
 def basis(results: PortfolioResults, analytic: str) -> str:
@@ -151,6 +152,8 @@ def reason(results: PortfolioResults, figure: str) -> str:
             return f"{analytic} failed: {row['reason']}"
     if figure not in measures.columns:
         return "it was not measured"
+    if analytic in _OF_THE_WINDOW:
+        return "the portfolio has fewer returns of its own in the window than the fit needs"
     seen = last_row(results, "snapshots")
     if not finite(seen.get("n_positions")):
         return f"nothing is held on {day}"

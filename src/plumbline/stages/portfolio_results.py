@@ -43,7 +43,7 @@ TABLES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
             *("price_age", "is_carried", "is_stale", "pnl_day", "unrealised", "pnl_period"),
         ),
         "position_pnl": (*("symbol", "pnl", "dividends", "n_dates", "first", "last", "is_held"),),
-        "pnl_sources": ("source", "pnl"),
+        "pnl_sources": ("source", "pnl", "n_dates"),
         "attribution": ("date", "part", "pnl", "cumulative"),
         "attribution_total": ("part", "pnl"),
         "bands": ("date", "figure", "low", "high"),

@@ -96,7 +96,8 @@ def gains_by_source(gains: pl.DataFrame, snapshots: pl.DataFrame) -> pl.DataFram
 
     Returns
     -------
-    ``source`` and ``pnl``, added up over the dates on which gains of positions are known.
+    ``source`` and ``pnl``, added up over the dates on which gains of positions are known, and
+    ``n_dates``, how many those are.
     """
     days = snapshots.join(
         _whole_dates(snapshots).filter("is_whole").select("date"), on="date", how="semi"
@@ -119,7 +120,8 @@ def gains_by_source(gains: pl.DataFrame, snapshots: pl.DataFrame) -> pl.DataFram
         "pnl": total(days, "pnl"),
     }
     schema = {"source": pl.String(), "pnl": pl.Float64()}
-    return pl.DataFrame({"source": list(sources), "pnl": list(sources.values())}, schema=schema)
+    found = pl.DataFrame({"source": list(sources), "pnl": list(sources.values())}, schema=schema)
+    return found.with_columns(n_dates=pl.lit(days.height, dtype=pl.Int64))
 
 
 def last_positions(
