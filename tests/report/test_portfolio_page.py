@@ -189,7 +189,7 @@ def test_every_gain_part_sector_and_scenario_stands_on_the_page(page):
     for symbol, pnl in results.tables["position_pnl"].select("symbol", "pnl").iter_rows():
         assert rows[symbol][1] == number_text(pnl, AMOUNT)
     for name, pnl in results.tables["attribution_total"].iter_rows():
-        shown = rows["sum of the parts" if name == "sum" else label_of(name)]
+        shown = rows[label_of(name)]
         assert number_text(pnl, AMOUNT) in shown
     day = last_of(results, "snapshots")["date"]
     sectors = {row[0]: row for row in rows_in(part(page, "sectors"))}
@@ -202,6 +202,20 @@ def test_every_gain_part_sector_and_scenario_stands_on_the_page(page):
             number_text(row["pnl"], AMOUNT),
             number_text(row["share"], RETURN),
         ]
+
+
+def test_parts_that_do_not_add_up_are_said_not_to(page):
+    assert part(page, "pnl").count("The parts add up to the P&amp;L.") == 2
+    base = usual_results(1)
+    off = {
+        name: base.tables[name].with_columns(
+            pnl=pl.when(pl.col(key) == "sum").then(pl.col("pnl") + 50.0).otherwise("pnl")
+        )
+        for name, key in (("attribution_total", "part"), ("pnl_sources", "source"))
+    }
+    text = part(portfolio_page(with_tables(base, **off)), "pnl")
+    assert text.count("The parts do not add up to the P&amp;L") == 2
+    assert "The parts add up" not in text
 
 
 def test_every_figure_of_every_analytic_stands_on_the_page_with_its_definition(page):
@@ -260,7 +274,8 @@ def test_stale_and_carried_positions_are_flagged_and_counted():
     text = portfolio_page(with_tables(base, positions=frame.drop("index"), snapshots=seen))
     flags = [row[8] for row in rows_in(part(text, "positions"))[1:]]
     assert flags == ["none, carried", "stale", *["current"] * (len(flags) - 2)]
-    assert "1 have a price of an earlier session and 1 none that is recent enough" in text
+    assert "With a price of an earlier session: 1." in text
+    assert "carried at an old value: 1, 1,234 USD in all." in text
     assert "1,234 carried at old values" in text
 
 
@@ -272,7 +287,8 @@ def test_failures_stand_with_reason_and_dates_and_in_place_of_the_figure():
         schema=result.failures.schema,
         orient="row",
     )
-    measures = result.measures.with_columns(var_95=pl.lit(None, dtype=pl.Float64))
+    lost = pl.lit(None, dtype=pl.Float64)
+    measures = result.measures.with_columns(var_95=lost, stress_worst=lost)
     broken = replace(result, failures=failures, measures=measures, stress=result.stress.clear())
     text = portfolio_page(odd_results("one", broken))
     rows = rows_in(part(text, "quality"))
@@ -297,7 +313,7 @@ def test_a_book_of_private_assets_says_what_its_figures_lack():
     assert "no part of what is held has the data that it needs" in part(text, "betas")
     assert "on too few sessions does 95 % of gross exposure have a return" in part(text, "risk")
     assert "one holding makes no pair" in part(text, "correlations")
-    assert "1 have a price of an earlier session" in part(text, "headline")
+    assert "With a price of an earlier session: 1." in part(text, "headline")
 
 
 def test_returns_that_stopped_are_told_with_their_date():

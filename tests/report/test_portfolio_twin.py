@@ -75,7 +75,7 @@ def test_every_measured_figure_has_its_unit_and_every_missing_one_its_reason():
 def test_a_portfolio_that_is_not_there_has_a_twin_without_rows():
     twin = json.loads(portfolio_json(odd_results("absent")))
     rows = {name: table["n_rows"] for name, table in twin["tables"].items() if table["n_rows"]}
-    assert rows == {"pnl_sources": 5, "attribution_total": 15}
+    assert rows == {"pnl_sources": 6, "attribution_total": 15}
     for name in rows:
         assert set(twin["tables"][name]["columns"]["pnl"]) == {None}
     assert (twin["first_date"], twin["n_dates"]) == (None, 0)

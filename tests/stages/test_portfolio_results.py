@@ -53,6 +53,7 @@ def test_gains_of_positions_interest_fees_and_flows_add_up_to_the_pnl(at):
     tables = usual_results(at).tables
     whole = dict(tables["pnl_sources"].select("source", "pnl").iter_rows())
     total = whole.pop("pnl")
+    assert math.isclose(whole.pop("sum"), total, rel_tol=1e-9, abs_tol=1e-6)
     assert math.isclose(sum(whole.values()), total, rel_tol=1e-9, abs_tol=1e-6)
     assert math.isclose(total, tables["snapshots"]["pnl"].sum(), rel_tol=1e-9)
     own = tables["position_pnl"]["pnl"].sum()
@@ -109,6 +110,7 @@ def test_gains_after_a_session_that_is_missing_are_unknown_and_in_no_sum():
         "dividends_paid_as_flows": 0.0,
         "interest": 0.0,
         "fees": -4.0,
+        "sum": -1.0,
         "pnl": 3.0,
     }
     assert set(sources["n_dates"]) == {1}
@@ -118,7 +120,7 @@ def test_one_date_after_the_opening_has_no_gain_of_positions():
     result, portfolios, _ = usual()
     last = portfolio_results(on_dates(result, -1, None), PortfolioFacts(portfolios["portfolio"][0]))
     assert last.tables["position_pnl"]["pnl"].null_count() == last.tables["position_pnl"].height > 0
-    assert last.tables["pnl_sources"]["pnl"].null_count() == 5
+    assert last.tables["pnl_sources"]["pnl"].null_count() == 6
 
 
 def test_a_value_that_is_missing_leaves_its_gain_missing_and_no_other():

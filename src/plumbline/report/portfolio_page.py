@@ -26,7 +26,7 @@ from plumbline.report.portfolio_words import (
     figure_table,
     last_date,
     last_rows,
-    reason,
+    no_rows,
     unavailable,
 )
 from plumbline.report.risk_figures import row_bars
@@ -97,7 +97,7 @@ def _sector_section(results: PortfolioResults) -> Section:
     listed = figure_table(results, "Concentration", list(units)) if units else Html()
     told = figure("Concentration", listed, f"On {day}.", Html())
     if not rows:
-        why = unavailable(reason(results, "herfindahl"))
+        why = unavailable(no_rows(results, "herfindahl"))
         body = figure("", why, "", words)
     else:
         body = figure("", _sectors(rows), _sector_caption(results, rows), words)
@@ -129,7 +129,7 @@ def _stress_section(results: PortfolioResults) -> Section:
     words = definitions(results, ["stress"])
     listed = figure_table(results, "Worst scenario", ["stress_worst"])
     if not frame.height:
-        shown = figure("", unavailable(reason(results, "stress_worst")), "", words)
+        shown = figure("", unavailable(no_rows(results, "stress_worst")), "", words)
         return Section("stress", "Stress", "Stress", shown)
     sizes = [finite(value) for value in frame["pnl"]]
     largest = max((abs(v) for v in sizes if v is not None), default=0.0)
@@ -148,7 +148,7 @@ def _stress_section(results: PortfolioResults) -> Section:
         }
         for row in frame.to_dicts()
     ]
-    drawn = table("P&L in scenarios", columns, {"": rows}, reason(results, "stress_worst"))
+    drawn = table("P&L in scenarios", columns, {"": rows}, no_rows(results, "stress_worst"))
     caption = (
         f"On {last_date(results)}, worst first. Coverage is the share of gross exposure that has "
         "slopes or a value in the scenario; the rest stands still."

@@ -11,6 +11,7 @@ from plumbline.report.portfolio_words import (
     definitions,
     figure_table,
     last_date,
+    no_rows,
     note,
     reason,
     unavailable,
@@ -49,7 +50,7 @@ def _why(results: PortfolioResults) -> str:
         return "one holding makes no pair"
     if not alike["has_pairs"].any():
         return "no correlations of what is held are among the results of the date"
-    return reason(results, "correlation_mean")
+    return no_rows(results, "correlation_mean")
 
 
 def _caption(alike: pl.DataFrame, pairs: pl.DataFrame) -> str:
@@ -61,7 +62,7 @@ def _caption(alike: pl.DataFrame, pairs: pl.DataFrame) -> str:
     missing = pairs.height - len(counts)
     text = f"{' '.join(said).replace(' ;', ';')}pairs of returns over the window that both have."
     if counts:
-        text += f" Pairs rest on {min(counts):,} to {max(counts):,} returns."
+        text += f" Pairs rest on at least {min(counts):,} returns."
     if missing:
         text += f" {missing:,} of {pairs.height:,} pairs have too few returns and stay empty."
     if lost:

@@ -9,6 +9,7 @@ from plumbline.report.markup import Html, join, tag
 from plumbline.report.parts import Section, figure
 from plumbline.report.portfolio_time import attribution_figure, money
 from plumbline.report.portfolio_words import (
+    adds_up,
     label_of,
     last_date,
     last_row,
@@ -26,6 +27,7 @@ MOST_POSITIONS: Final = 500
 MOST_GAINS: Final = 100
 """Positions whose gains a page lists, largest by size."""
 
+_TOTALS: Final = ("sum", "pnl")
 _NO_GAINS: Final = "the session before is not among the dates, so what was gained is not known"
 
 
@@ -147,7 +149,8 @@ def _sources(results: PortfolioResults) -> Html:
         for row in results.tables["pnl_sources"].iter_rows(named=True)
     ]
     columns = (Column("Source", "source"), Column(f"P&L, {money(results)}", "pnl", AMOUNT))
-    return table("Positions and the rest of the P&L", columns, {"": rows}, _NO_GAINS, "narrow")
+    drawn = table("Positions and the rest of the P&L", columns, {"": rows}, _NO_GAINS, "narrow")
+    return join([drawn, adds_up(results.tables["pnl_sources"])])
 
 
 def _skipped(results: PortfolioResults) -> str:
@@ -169,14 +172,13 @@ def _parts(results: PortfolioResults) -> Html:
     frame = results.tables["attribution_total"]
     if not frame["pnl"].count() if frame.height else True:
         return note("Parts over all dates: not available.")
-    sizes = frame.filter(~pl.col("part").is_in(["sum", "pnl"]))["pnl"]
+    sizes = frame.filter(~pl.col("part").is_in(_TOTALS))["pnl"]
     largest = max((abs(v) for v in (finite(x) for x in sizes) if v is not None), default=0.0)
-    names = {"sum": "sum of the parts", "pnl": label_of("pnl")}
     rows = [
         {
-            "part": names.get(row["part"], label_of(row["part"])),
+            "part": label_of(row["part"]),
             "pnl": row["pnl"],
-            "bar": Html() if row["part"] in names else cell_bar(finite(row["pnl"]), largest),
+            "bar": Html() if row["part"] in _TOTALS else cell_bar(finite(row["pnl"]), largest),
         }
         for row in frame.iter_rows(named=True)
     ]
@@ -186,4 +188,6 @@ def _parts(results: PortfolioResults) -> Html:
         Column("", "bar"),
     )
     drawn = table("P&L by factor over all dates", columns, {"": rows}, "", "narrow")
-    return figure("Parts over all dates", drawn, "The sum of the parts is the P&L.", Html())
+    body = join([drawn, adds_up(frame)])
+    caption = "Over the dates that have parts."
+    return figure("Parts over all dates", body, caption, Html())

@@ -118,9 +118,10 @@ def notices(results: PortfolioResults) -> list[Html]:
     stale, unpriced = (finite(seen.get(name)) or 0 for name in ("n_stale", "n_unpriced"))
     if stale or unpriced:
         told.append(
-            f"Of {finite(seen.get('n_positions')) or 0:,.0f} positions {stale:,.0f} have a price "
-            f"of an earlier session and {unpriced:,.0f} none that is recent enough: those are "
-            f"carried, {with_unit(finite(seen.get('carried')), AMOUNT)} {money(results)} in all."
+            f"Positions: {finite(seen.get('n_positions')) or 0:,.0f}. With a price of an earlier "
+            f"session: {stale:,.0f}. With no price that is recent enough, so carried at an old "
+            f"value: {unpriced:,.0f}, "
+            f"{with_unit(finite(seen.get('carried')), AMOUNT)} {money(results)} in all."
         )
     partial = [
         f"{name} {share_text(finite(last_row(results, 'measures').get(f'{name}_coverage')))}"

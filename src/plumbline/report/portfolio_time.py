@@ -234,8 +234,8 @@ def attribution_figure(results: PortfolioResults, axis: TimeAxis) -> Html:
     )
     caption = (
         "Exposure at the close before, times slope, times the factor's return; styles are all "
-        "factors beside market and rates, income is dividends and interest less fees. The parts "
-        f"add up to the P&L.{left if dates < all_dates else ''}{thinned(axis)}"
+        "factors beside market and rates, income is dividends and interest less fees."
+        f"{left if dates < all_dates else ''}{thinned(axis)}"
     )
     body = join(
         [

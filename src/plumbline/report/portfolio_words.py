@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import date
+from math import isclose
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -49,6 +50,8 @@ MEANINGS: Final[Mapping[str, str]] = MappingProxyType(
 )
 """One line for each quantity that no analytic defines."""
 
+_SAME: Final = 1e-6
+_LABELS: Final = {"sum": "sum of the parts"}
 _NAMES: Final = {"pnl": "P&L", "ewma": "EWMA", "har": "HAR"}
 _SHORT: Final = {"var": "VaR", "es": "ES"}
 _OF_THE_WINDOW: Final = frozenset({"beta_realised"})
@@ -86,6 +89,8 @@ def analytic_of(results: PortfolioResults, figure: str) -> str | None:
 
 def label_of(figure: str) -> str:
     """Return a figure's name in words."""
+    if figure in _LABELS:
+        return _LABELS[figure]
     first, *rest = figure.split("_")
     if first in _SHORT and rest:
         kind = ", ".join(["", *rest[1:]])
@@ -163,16 +168,20 @@ def reason(results: PortfolioResults, figure: str) -> str:
     return _too_little(results, analytic)
 
 
+def no_rows(results: PortfolioResults, figure: str) -> str:
+    """Return why a table of the last date has no rows, from a figure of the same analytic."""
+    if finite(last_row(results, "measures").get(figure)) is None:
+        return reason(results, figure)
+    return f"the results have no rows of it on {last_date(results)}"
+
+
 def _too_little(results: PortfolioResults, analytic: str | None) -> str:
     """Return what the data of an analytic lack."""
     row = last_row(results, "measures")
     share = finite(row.get(f"{analytic}_coverage"))
     count = finite(row.get(f"{analytic}_n_obs"))
     if analytic in _OF_A_SERIES and not count:
-        return (
-            "on too few sessions does 95 % of gross exposure have a return: what is private, "
-            "unpriced or listed late is more than the rest allows"
-        )
+        return "on too few sessions does 95 % of gross exposure have a return"
     if share == 0:
         return "no part of what is held has the data that it needs"
     if count is not None:
@@ -236,6 +245,22 @@ def meanings(*names: str) -> Html:
     """Return the lines of quantities that no analytic defines."""
     given = [join([tag("code", name), " ", MEANINGS[name]]) for name in names]
     return tag("p", join(given, " "), class_="convention")
+
+
+def adds_up(frame: pl.DataFrame) -> Html:
+    """Return whether the parts of a table add up to its P&L, as a line below it.
+
+    Parameters
+    ----------
+    frame : ``pnl`` of parts, then of their sum, then the P&L itself.
+    """
+    whole, pnl = (finite(value) for value in frame["pnl"].to_list()[-2:])
+    if whole is None or pnl is None:
+        return Html()
+    if isclose(whole, pnl, rel_tol=_SAME, abs_tol=_SAME):
+        return note("The parts add up to the P&L.")
+    told = f"The parts do not add up to the P&L: {with_unit(whole, AMOUNT)} and not "
+    return tag("p", f"{told}{with_unit(pnl, AMOUNT)}.", class_="notice")
 
 
 def unavailable(text: str) -> Html:

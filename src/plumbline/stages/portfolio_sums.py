@@ -87,7 +87,7 @@ def gains_by_position(
 
 
 def gains_by_source(gains: pl.DataFrame, snapshots: pl.DataFrame) -> pl.DataFrame:
-    """Return positions, dividends paid as flows, interest and fees, and the P&L that they make.
+    """Return positions, dividends paid as flows, interest and fees, their sum, and the P&L.
 
     Parameters
     ----------
@@ -117,8 +117,10 @@ def gains_by_source(gains: pl.DataFrame, snapshots: pl.DataFrame) -> pl.DataFram
         "dividends_paid_as_flows": flows,
         "interest": total(days, "interest"),
         "fees": None if fees is None else -fees,
-        "pnl": total(days, "pnl"),
     }
+    known = [value for value in sources.values() if value is not None]
+    sources["sum"] = sum(known) if len(known) == len(sources) else None
+    sources["pnl"] = total(days, "pnl")
     schema = {"source": pl.String(), "pnl": pl.Float64()}
     found = pl.DataFrame({"source": list(sources), "pnl": list(sources.values())}, schema=schema)
     return found.with_columns(n_dates=pl.lit(days.height, dtype=pl.Int64))
