@@ -183,6 +183,16 @@ def test_positions_stand_in_the_table_as_the_twin_has_them(page):
         ]
 
 
+def test_quantities_have_no_decimals_that_say_nothing():
+    base = usual_results(1)
+    frame = base.tables["positions"].head(5)
+    given = pl.Series("quantity", [12345.0, -2.5, 0.0001, None, 1e18])
+    text = portfolio_page(with_tables(base, positions=frame.with_columns(given)))
+    [_, *rows] = rows_in(part(text, "positions"))
+    shown = ["12,345", "\N{MINUS SIGN}2.5", "0.0001", "n/a", "1e+18"]
+    assert [row[3] for row in rows] == shown
+
+
 def test_every_gain_part_sector_and_scenario_stands_on_the_page(page):
     results = usual_results(1)
     rows = {row[0]: row for row in rows_in(part(page, "pnl"))}
@@ -194,8 +204,8 @@ def test_every_gain_part_sector_and_scenario_stands_on_the_page(page):
     day = last_of(results, "snapshots")["date"]
     sectors = {row[0]: row for row in rows_in(part(page, "sectors"))}
     for row in results.tables["sectors"].filter(date=day).iter_rows(named=True):
-        sides = [number_text(row[side], RETURN) for side in ("net", "long", "short", "gross")]
-        assert sectors[row["sector"]][1:5] == sides
+        sides = [number_text(row[n], RETURN) for n in ("net", "long", "short", "gross", "tilt")]
+        assert sectors[row["sector"]][1:] == sides
     stress = {row[0]: row for row in rows_in(part(page, "stress"))}
     for row in results.tables["stress"].filter(date=day).iter_rows(named=True):
         assert stress[row["scenario"]][1:3] == [
@@ -274,8 +284,8 @@ def test_stale_and_carried_positions_are_flagged_and_counted():
     text = portfolio_page(with_tables(base, positions=frame.drop("index"), snapshots=seen))
     flags = [row[8] for row in rows_in(part(text, "positions"))[1:]]
     assert flags == ["none, carried", "stale", *["current"] * (len(flags) - 2)]
-    assert "With a price of an earlier session: 1." in text
-    assert "carried at an old value: 1, 1,234 USD in all." in text
+    assert "Positions with a price of an earlier session: 1." in text
+    assert "for want of a recent price: 1, together 1,234 USD." in text
     assert "1,234 carried at old values" in text
 
 
@@ -313,7 +323,7 @@ def test_a_book_of_private_assets_says_what_its_figures_lack():
     assert "no part of what is held has the data that it needs" in part(text, "betas")
     assert "on too few sessions does 95 % of gross exposure have a return" in part(text, "risk")
     assert "one holding makes no pair" in part(text, "correlations")
-    assert "With a price of an earlier session: 1." in part(text, "headline")
+    assert "Positions with a price of an earlier session: 1." in part(text, "headline")
 
 
 def test_returns_that_stopped_are_told_with_their_date():

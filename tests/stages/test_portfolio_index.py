@@ -26,6 +26,12 @@ def test_a_row_holds_the_figures_of_the_last_date():
                 assert row[name] == {**measured, **seen}[name], name
 
 
+def test_a_portfolio_without_failures_has_none():
+    result, portfolios, _ = usual()
+    assert result.failures.height == 0
+    assert set(indexed(result, portfolios)["n_failures"]) == {0}
+
+
 def test_a_portfolio_that_ended_earlier_keeps_its_own_last_date():
     result, portfolios, _ = usual()
     last = result.snapshots["date"].max()

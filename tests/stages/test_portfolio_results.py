@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from plumbline.core.errors import ParameterError
+from plumbline.risk import measure
 from plumbline.risk.correlation_table import CORRELATIONS
 from plumbline.stages.portfolio_results import (
     TABLES,
@@ -28,6 +29,7 @@ from plumbline.stages.portfolio_sums import (
     sizes_of_symbols,
 )
 from tests.report.portfolio_samples import on_dates, usual, usual_results
+from tests.risk.made_books import made_book, made_market
 
 DAYS = [date(2024, 5, day) for day in (1, 2, 3)]
 
@@ -58,6 +60,27 @@ def test_gains_of_positions_interest_fees_and_flows_add_up_to_the_pnl(at):
     assert math.isclose(total, tables["snapshots"]["pnl"].sum(), rel_tol=1e-9)
     own = tables["position_pnl"]["pnl"].sum()
     assert math.isclose(own, whole["positions"], rel_tol=1e-9, abs_tol=1e-9)
+
+
+@settings(max_examples=5, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1))
+def test_gains_of_books_with_gaps_splits_and_flows_add_up_on_every_date(seed):
+    rng = np.random.default_rng(seed)
+    market = made_market(rng, ("AAA", "BBB", "CCC"), 40)
+    book = made_book(rng, market, 6)
+    result = measure(book, market, analytics={})
+    for name in book.portfolios["portfolio"]:
+        tables = portfolio_results(result, PortfolioFacts(name), analytics={}).tables
+        seen, gains = tables["snapshots"], gains_of_dates(tables["exposures"], tables["snapshots"])
+        own = gains.group_by("date").agg(
+            pl.col("pnl").sum(), pl.col("pnl").null_count().alias("lost"), pl.col("dividends").sum()
+        )
+        both = seen.join(own, on="date", how="left", suffix="_lines").fill_null(0.0)
+        flows = both["dividends"] - both["dividends_lines"]
+        rest = both["pnl"] - both["interest"] + both["fees"] - flows
+        assert both["lost"].sum() == 0
+        size = max(1.0, float(both["gross"].abs().max() or 0.0))
+        np.testing.assert_allclose(both["pnl_lines"], rest, atol=1e-9 * size)
 
 
 def test_gains_of_each_date_equal_a_plain_loop():

@@ -155,8 +155,8 @@
   const group = document.createElement("colgroup");
   columns.forEach((column, at) => {
     const col = document.createElement("col");
-    const words = column.heading.split(" ").map((word) => word.length);
-    col.style.width = `calc(${data.n ? Math.max(longest(at), ...words) : 8}ch + 24px)`;
+    const words = column.heading.split(" ").map((word) => 0.92 * word.length);
+    col.style.width = `calc(${data.n ? Math.max(longest(at), ...words) : 8}ch + 21px)`;
     group.append(col);
   });
   table.caption.after(group);

@@ -63,7 +63,7 @@ COLUMNS: Final = (
         "market_beta_coverage", "Beta covers", PERCENT, "covers",
         "Share of gross exposure that the beta rests on.",
     ),
-    IndexColumn("var_95", "VaR 95 %", RETURN, "var", "Loss of a day, of equity."),
+    IndexColumn("var_95", "VaR 95", RETURN, "var", "Loss of equity that 5 % of days exceed."),
     IndexColumn("n_positions", "Positions", COUNT, "positions", "Held on the last date."),
     IndexColumn("n_stale", "Stale", COUNT, "stale", "Positions priced by an earlier session."),
     IndexColumn(

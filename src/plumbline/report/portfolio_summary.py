@@ -118,10 +118,9 @@ def notices(results: PortfolioResults) -> list[Html]:
     stale, unpriced = (finite(seen.get(name)) or 0 for name in ("n_stale", "n_unpriced"))
     if stale or unpriced:
         told.append(
-            f"Positions: {finite(seen.get('n_positions')) or 0:,.0f}. With a price of an earlier "
-            f"session: {stale:,.0f}. With no price that is recent enough, so carried at an old "
-            f"value: {unpriced:,.0f}, "
-            f"{with_unit(finite(seen.get('carried')), AMOUNT)} {money(results)} in all."
+            f"Positions with a price of an earlier session: {stale:,.0f}. Carried at an old value, "
+            f"for want of a recent price: {unpriced:,.0f}, together "
+            f"{with_unit(finite(seen.get('carried')), AMOUNT)} {money(results)}."
         )
     partial = [
         f"{name} {share_text(finite(last_row(results, 'measures').get(f'{name}_coverage')))}"
