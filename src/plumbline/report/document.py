@@ -6,12 +6,14 @@ import html
 from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
-from typing import NamedTuple, final
+from typing import Final, NamedTuple, final
 
 from plumbline.report.markup import Html, join, tag
 from plumbline.report.parts import Section
 from plumbline.report.study import StudyResults
-from plumbline.report.timeplot import TimeAxis
+
+PLOTTING: Final = ("assets/uPlot.iife.min.js", "page.js")
+"""Scripts of a page with time series."""
 
 
 @final
@@ -34,11 +36,19 @@ class Document(NamedTuple):
     footer: Html
 
 
-def document(page: Document, axis: TimeAxis) -> str:
+def document(page: Document, data: Html, scripts: Sequence[str] = PLOTTING) -> str:
     """Return a page as HTML: equal pages give equal text.
 
-    Its scripts and styles are inside; its content security policy lets it load nothing and run no
-    script but its own.
+    Parameters
+    ----------
+    page : what it shows.
+    data : elements that its scripts read, such as the bars of its time series.
+    scripts : files of this room; the last one runs when the data are there.
+
+    Returns
+    -------
+    The text. Its scripts and styles are inside; its content security policy lets it load nothing
+    and run no script but its own.
     """
     drawn = [
         tag(
@@ -58,11 +68,11 @@ def document(page: Document, axis: TimeAxis) -> str:
         _contents([*page.sections, last]),
         tag("main", *drawn),
         page.footer,
-        _script("assets/uPlot.iife.min.js"),
-        axis.block(),
-        _script("page.js"),
+        *(_script(name) for name in scripts[:-1]),
+        data,
+        _script(scripts[-1]),
     )
-    return f"<!doctype html>\n{tag('html', _head(page.title), body, lang='en')}\n"
+    return f"<!doctype html>\n{tag('html', _head(page.title, scripts), body, lang='en')}\n"
 
 
 def recipe_section(results: StudyResults, drawn: Sequence[Section]) -> Section:
@@ -96,11 +106,11 @@ def _script(name: str) -> Html:
     return tag("script", Html(_asset(name)))
 
 
-def _head(title: str) -> Html:
+def _head(title: str, scripts: Sequence[str]) -> Html:
     """Return the head; its policy names the digests of the page's own scripts."""
     digests = [
         base64.b64encode(hashlib.sha256(_asset(name).encode()).digest()).decode()
-        for name in ("assets/uPlot.iife.min.js", "page.js")
+        for name in scripts
     ]
     allowed = " ".join(f"'sha256-{digest}'" for digest in digests)
     policy = (
@@ -116,10 +126,16 @@ def _head(title: str) -> Html:
         tag("meta", name="generator", content="plumbline"),
         tag("title", title),
         tag("link", rel="icon", href="data:,"),
-        Html(f"<!-- uPlot, MIT licence:\n{_asset('assets/uPlot.LICENSE')}\n-->"),
-        tag("style", Html(_asset("assets/uPlot.min.css"))),
+        *_plotting_styles(scripts),
         tag("style", Html(_asset("style.css"))),
     )
+
+
+def _plotting_styles(scripts: Sequence[str]) -> list[Html]:
+    if "assets/uPlot.iife.min.js" not in scripts:
+        return []
+    licence = Html(f"<!-- uPlot, MIT licence:\n{_asset('assets/uPlot.LICENSE')}\n-->")
+    return [licence, tag("style", Html(_asset("assets/uPlot.min.css")))]
 
 
 def _header(page: Document) -> Html:

@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterable
 from typing import Final, final
 
-_VOID: Final = frozenset({"meta", "link", "br", "line", "circle", "rect", "path"})
+_VOID: Final = frozenset({"meta", "link", "br", "input", "line", "circle", "rect", "path"})
 
 
 @final
@@ -23,7 +23,9 @@ def tag(name: str, /, *children: str, **attributes: str) -> Html:
     )
     if name in _VOID:
         return Html(
-            f"<{name}{written}>" if name in {"meta", "link", "br"} else f"<{name}{written}/>"
+            f"<{name}{written}>"
+            if name in {"meta", "link", "br", "input"}
+            else f"<{name}{written}/>"
         )
     return Html(f"<{name}{written}>{join(children)}</{name}>")
 

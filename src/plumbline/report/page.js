@@ -10,6 +10,8 @@
   const LEVEL_LETTERS = 12;
   const BAND_WIDTH = 12;
   const YEAR = 365.25 * 86400;
+  const DAYS = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 15, 30, 60, 90, 120, 180, 365, 730, 1825, 3650, 9125];
+  const DAY_STEPS = DAYS.map((days) => days * 86400);
   const MINUS = "\u2212";
 
   const shared = JSON.parse(document.getElementById("bars").textContent);
@@ -74,6 +76,7 @@
       axes: [
         {
           ...axis, grid: { show: false }, ticks, space: width > 640 ? 72 : 42, size: 34,
+          incrs: shared.intraday ? undefined : DAY_STEPS,
           values: [
             [YEAR - 86400, "{YYYY}", null, null, null, null, null, null, 1],
             [86400 * 28, "{MMM}", "\n{YYYY}", null, null, null, null, null, 1],

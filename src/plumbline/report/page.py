@@ -61,7 +61,7 @@ def study_page(results: StudyResults, sheets: Mapping[str, str] = _NO_SHEETS) ->
         sections,
         provenance_footer(results.provenance, "study.json"),
     )
-    return document(page, axis)
+    return document(page, axis.block())
 
 
 def _sections(results: StudyResults) -> list[Callable[[StudyResults, TimeAxis], Section]]:

@@ -9,7 +9,9 @@ from plumbline.core.digest import digest_bytes
 
 HTML_NAME: Final = "study.html"
 JSON_NAME: Final = "study.json"
+INDEX_STEM: Final = "index"
 _LONGEST: Final = 100
+_UNSAFE: Final = re.compile(r"[^A-Za-z0-9_.-]")
 
 
 @final
@@ -57,9 +59,26 @@ def sheet_stems(signals: Iterable[str]) -> dict[str, str]:
     """
     taken, stems = {Path(HTML_NAME).stem}, {}
     for name in signals:
-        stem = re.sub(r"[^A-Za-z0-9_.-]", "_", name).lstrip(".-")[:_LONGEST]
+        stem = _safe(name)
         if stem != name or not stem or stem.casefold() in taken:
             stem = f"{stem or 'signal'}-{digest_bytes(name.encode())[:12]}"
         taken.add(stem.casefold())
         stems[name] = stem
     return stems
+
+
+def portfolio_stem(portfolio: str) -> str:
+    """Return the file name of a portfolio's report, without its ending; no other has the same.
+
+    It is the portfolio's key where that has no small letter and can name a file on any system;
+    otherwise what of it can, and the start of its digest: two keys may differ by case alone.
+    """
+    stem = _safe(portfolio)
+    is_plain = stem == portfolio and stem == stem.upper() and stem.casefold() != INDEX_STEM
+    if stem and is_plain:
+        return stem
+    return f"{stem or 'portfolio'}-{digest_bytes(portfolio.encode())[:12]}"
+
+
+def _safe(name: str) -> str:
+    return _UNSAFE.sub("_", name).lstrip(".-")[:_LONGEST]

@@ -106,7 +106,7 @@ def sheet_page(results: StudyResults, study: str = "", twin: str = "") -> str:
         [*sections, rest] if rest.body else sections,
         provenance_footer(results.provenance, twin),
     )
-    return document(page, axis)
+    return document(page, axis.block())
 
 
 def _facts(results: StudyResults) -> list[str]:

@@ -71,7 +71,7 @@ def _text(results: StudyResults, head: Mapping[str, object], names: Iterable[str
         "gates": [verdict._asdict() for verdict in results.gates],
         "provenance": _provenance(results.provenance),
         "recipe": results.recipe,
-        "tables": {name: _table(name, results.tables[name]) for name in names},
+        "tables": {name: table_record(name, results.tables[name]) for name in names},
     }
     return json.dumps(record, allow_nan=False, separators=(",", ":")) + "\n"
 
@@ -90,7 +90,8 @@ def _provenance(source: Provenance | None) -> dict[str, object] | None:
     }
 
 
-def _table(name: str, frame: pl.DataFrame) -> dict[str, object]:
+def table_record(name: str, frame: pl.DataFrame) -> dict[str, object]:
+    """Return a table as it stands in a twin: see the schema in the module's docstring."""
     lost = {
         column.name: int((~column.is_finite()).sum())
         for column in frame

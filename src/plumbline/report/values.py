@@ -8,6 +8,7 @@ import polars as pl
 
 MISSING: Final = "n/a"
 _SCIENTIFIC_FROM: Final = 1e7
+_LARGEST_AMOUNT: Final = 1e15
 
 
 class Style(NamedTuple):
@@ -26,6 +27,8 @@ RATIO: Final = Style(1.0, 2)
 P_VALUE: Final = Style(1.0, 3, "probability")
 PERCENT: Final = Style(100.0, 1, "%")
 BPS: Final = Style(1e4, 1, "bps")
+RETURN: Final = Style(100.0, 2, "%")
+AMOUNT: Final = Style(1.0, 0, "currency")
 MILLIONS: Final = Style(1e-6, 1)
 
 
@@ -103,7 +106,8 @@ def number_text(value: float | None, style: Style) -> str:
     if style is P_VALUE and 0 <= value < 0.5 * 10.0**-style.digits:
         return f"<{10.0**-style.digits:.{style.digits}f}"
     scaled = value * style.scale
-    if abs(scaled) >= _SCIENTIFIC_FROM and style is not COUNT:
+    most = _LARGEST_AMOUNT if style == AMOUNT else _SCIENTIFIC_FROM
+    if abs(scaled) >= most and style is not COUNT:
         text = f"{scaled:.3g}"
     else:
         text = f"{scaled:,.{style.digits}f}"

@@ -40,13 +40,24 @@ def write_report(results: StudyResults, folder: str | os.PathLike[str]) -> Repor
         mine = results.of_signal(name)
         texts[page] = sheet_page(mine, HTML_NAME, twin.name)
         texts[twin] = sheet_json(mine)
+    make_report_folder(place)
+    for path in paths.files():
+        write_durably(path, texts[path].encode())
+    sync_folder(place)
+    return paths
+
+
+def make_report_folder(place: Path) -> None:
+    """Make the folder of a report.
+
+    Raises
+    ------
+    ParameterError
+        If it is, or lies under, a file.
+    """
     try:
         make_folder(place)
     except (FileExistsError, NotADirectoryError) as error:
         raise ParameterError(
             f"folder={str(place)!r} is or lies under a file; name a folder"
         ) from error
-    for path in paths.files():
-        write_durably(path, texts[path].encode())
-    sync_folder(place)
-    return paths
