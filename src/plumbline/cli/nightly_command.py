@@ -1,16 +1,18 @@
 """Running nightly recipes, for the commands that do."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from plumbline.cli import console
-from plumbline.core.errors import ParameterError, RunError
+from plumbline.core.errors import MissingDataError, ParameterError, RunError
 
 if TYPE_CHECKING:
     from plumbline.cli.progress import ProgressWatcher
     from plumbline.engine.project import Project
     from plumbline.stages.nightly import Task
     from plumbline.stages.nightly_run import NightlyResult
+    from plumbline.stages.recipe import Recipe
     from plumbline.stages.workspace import Workspace
 
 Words = tuple[Path | None, Path | None, list[str] | None]
@@ -67,6 +69,62 @@ def retry_and_print(project: "Project", run: str, store: str | None, *, as_json:
         options = NightlyOptions(watcher.counted, watcher.compiling)
         result = retry_nightly(project, run, store, options)
     _print(result, as_json=as_json)
+
+
+def written_reports(
+    project: "Project",
+    recipe: "Recipe",
+    place: str | None,
+    portfolios: Sequence[str] | None,
+    folder: Path | None,
+) -> dict[str, str]:
+    """Write the pages of some portfolios, and the index of all; return name -> page.
+
+    Parameters
+    ----------
+    project, recipe : whose.
+    place : store of the results; None for the default.
+    portfolios : names; None for all that the store holds.
+    folder : None for ``reports/NAME`` of the project.
+
+    Raises
+    ------
+    UnknownNameError
+        If the store lacks a portfolio.
+    MissingDataError
+        If it holds nothing.
+    """
+    from contextlib import closing
+
+    import polars as pl
+
+    from plumbline.report.paths import portfolio_stem
+    from plumbline.report.portfolio_write import write_portfolio_index, write_portfolio_report
+    from plumbline.stages.nightly import known_portfolios, open_portfolio_store
+    from plumbline.stages.stored_portfolios import stored_portfolios
+
+    target = folder or project.root / "reports" / recipe.name
+    with closing(open_portfolio_store(project, place)) as store:
+        held = store.latest()["portfolio"].to_list()
+        if not held:
+            raise MissingDataError(
+                f"the store {store.label} holds no portfolio; to compute them: plumbline risk run"
+            )
+        chosen = held if portfolios is None else known_portfolios(store, portfolios)
+        found = stored_portfolios(project, recipe, store)
+        files = {}
+        for results in found.results(chosen):
+            paths = write_portfolio_report(results, target, "index.html")
+            files[results.portfolio] = str(paths.html)
+        index = found.index()
+        pages = [
+            page if (target / page).is_file() else None
+            for page in (f"{portfolio_stem(name)}.html" for name in index["portfolio"])
+        ]
+        linked = index.with_columns(pl.Series("page", pages, dtype=pl.String))
+        title = str(recipe.resolved["title"])
+        files["index"] = str(write_portfolio_index(linked, target, title, found.origin).html)
+    return files
 
 
 def refuse_options(recipe: object, **given: object) -> None:

@@ -167,6 +167,46 @@ def show(
 
 
 @group.command()
+def report(
+    portfolio: Annotated[
+        list[str] | None,
+        typer.Argument(help="Portfolios whose pages are written.", show_default=False),
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="Write the pages of all.")] = False,
+    recipe: Annotated[
+        Path | None,
+        typer.Option(
+            "--recipe",
+            metavar="FILE",
+            help="Recipe of kind nightly. Default: nightly.yaml of the project.",
+            show_default=False,
+        ),
+    ] = None,
+    to: Annotated[
+        Path | None,
+        typer.Option("--to", metavar="DIR", help="Folder. Default: reports/ of the project."),
+    ] = None,
+    store: StorePlace = None,
+    project: ProjectFolder = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write the pages of portfolios, HTML and JSON, and the index of all; computes nothing.
+
+    Without names it writes the index alone.
+    """
+    from plumbline.cli.nightly_command import written_reports
+    from plumbline.cli.workspace import find_project
+    from plumbline.stages.nightly import recipe_file
+    from plumbline.stages.recipe import load_recipe
+
+    opened = find_project(project, None if recipe is None else recipe.parent)
+    loaded = load_recipe(recipe or recipe_file(opened))
+    named = None if every else portfolio or []
+    files = written_reports(opened, loaded, store, named, to)
+    console.emit(files, lambda: "\n".join(files.values()), as_json=as_json)
+
+
+@group.command()
 def synthesize(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="It may hold none of the files.")],
     portfolios: Annotated[int, typer.Option("--portfolios", min=1)] = 100,
