@@ -147,8 +147,8 @@ def parameters_over_budget(module: Module) -> list[str]:
 
 def is_command(module: Module, function: Function) -> bool:
     """Return whether a function's parameters are the options of a command, which typer reads."""
-    made_one = {ast.unparse(decorator) for decorator in function.decorator_list}
-    is_one = function.name == "command" or "group.command()" in made_one
+    decorators = [ast.unparse(decorator) for decorator in function.decorator_list]
+    is_one = function.name == "command" or any(d.startswith("group.command(") for d in decorators)
     return module.name.startswith("plumbline.cli.commands.") and is_one
 
 

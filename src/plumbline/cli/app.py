@@ -35,6 +35,8 @@ ORDER = (
     "verify",
     "runs",
     "report",
+    "portfolios",
+    "risk",
 )
 
 DONE, FAILED, USAGE, GATE = 0, 1, 2, 3

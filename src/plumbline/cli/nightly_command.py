@@ -1,8 +1,8 @@
 """Running nightly recipes, for the commands that do."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from plumbline.cli import console
 from plumbline.core.errors import MissingDataError, ParameterError, RunError
@@ -51,6 +51,14 @@ def run_and_print(words: Words, task: "Task", *, as_json: bool) -> None:
         options = NightlyOptions(watcher.counted, watcher.compiling)
         result = run_task(workspace, task, options)
     _print(result, as_json=as_json)
+
+
+def run_nightly_recipe(words: Words, *, is_forced: bool, as_json: bool) -> None:
+    """Run a nightly recipe on the default store; see :func:`run_and_print`."""
+    from plumbline.stages.nightly import Task
+    from plumbline.stages.nightly_plan import Choice
+
+    run_and_print(words, Task(choice=Choice(is_forced=is_forced)), as_json=as_json)
 
 
 def retry_and_print(project: "Project", run: str, store: str | None, *, as_json: bool) -> None:
@@ -125,6 +133,41 @@ def written_reports(
         title = str(recipe.resolved["title"])
         files["index"] = str(write_portfolio_index(linked, target, title, found.origin).html)
     return files
+
+
+def book_and_pages(
+    project: "Project",
+    recipe: Path,
+    files: Mapping[str, Path],
+    watcher: "ProgressWatcher",
+    *,
+    is_forced: bool,
+) -> dict[str, Any]:
+    """Import the book of a recipe, compute what is missing, and write all pages.
+
+    Parameters
+    ----------
+    project : that keeps it.
+    recipe, files : of kind nightly, and the tables of its book.
+    watcher : told of progress.
+    is_forced : whether what is up to date is computed again.
+    """
+    from plumbline.cli.nightly_text import run_data
+    from plumbline.stages.nightly import Task, run_task
+    from plumbline.stages.nightly_plan import Choice
+    from plumbline.stages.nightly_run import NightlyOptions
+    from plumbline.stages.portfolio_books import import_book
+    from plumbline.stages.recipe import load_recipe
+    from plumbline.stages.workspace import prepare
+    from plumbline.store.opening import PARQUET
+
+    loaded = load_recipe(recipe)
+    import_book(project, str(loaded.document["book"]), files)
+    workspace = prepare(loaded, project=project, reading=watcher.step)
+    options = NightlyOptions(watcher.counted, watcher.compiling)
+    task = Task(PARQUET, Choice(is_forced=is_forced))
+    result = run_task(workspace, task, options)
+    return {**run_data(result), "pages": written_reports(project, loaded, PARQUET, None, None)}
 
 
 def refuse_options(recipe: object, **given: object) -> None:

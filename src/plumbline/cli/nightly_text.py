@@ -102,6 +102,13 @@ def run_text(data: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def pages_text(data: Mapping[str, Any]) -> str:
+    """Return a run and its pages as text."""
+    pages = data["pages"]
+    n_pages = console.counted(len(pages) - 1, "portfolio")
+    return f"{run_text(data)}\npages of {n_pages}: {pages['index']}"
+
+
 def status_text(data: Mapping[str, Any]) -> str:
     """Return what a store holds as text."""
     lines = [f"store {data['store']}"]

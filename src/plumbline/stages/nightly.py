@@ -17,8 +17,6 @@ from plumbline.stages.nightly_inputs import NightlyInputs, nightly_inputs
 from plumbline.stages.nightly_parts import Span
 from plumbline.stages.nightly_plan import Choice, NightlyPlan, nightly_plan
 from plumbline.stages.nightly_run import NightlyOptions, NightlyResult, run_nightly
-from plumbline.stages.pipelines.nightly import Nightly
-from plumbline.stages.recipe import Recipe
 from plumbline.stages.run_recipe import recipe_of_run
 from plumbline.stages.workspace import Workspace, prepare
 from plumbline.store.opening import PARQUET, open_store
@@ -43,11 +41,6 @@ class Task:
     store: str | Address | None = None
     choice: Choice = field(default_factory=Choice)
     span: Span | None = None
-
-
-def is_nightly(recipe: Recipe) -> bool:
-    """Return whether a recipe is one of kind nightly."""
-    return isinstance(recipe.kind, Nightly)
 
 
 def open_portfolio_store(project: Project, place: str | Address | None = None) -> PortfolioStore:
@@ -76,7 +69,7 @@ def inputs_of(workspace: Workspace, task: Task) -> NightlyInputs:
     ParameterError
         If the recipe is of another kind.
     """
-    if not is_nightly(workspace.recipe):
+    if workspace.recipe.is_graph:
         raise ParameterError(
             f"{workspace.recipe.origin.subject} is of kind {workspace.recipe.resolved['kind']}, "
             "not nightly; type: plumbline run RECIPE"
@@ -126,7 +119,7 @@ def retry_nightly(
         If the run was not of a nightly recipe.
     """
     recipe = recipe_of_run(project, run)
-    if not is_nightly(recipe):
+    if recipe.is_graph:
         raise MissingDataError(f"run {run} is of kind {recipe.resolved['kind']}, not nightly")
     run_id = get_run(project.database, run)["id"]
     task = Task(store, Choice(only_failed=True))

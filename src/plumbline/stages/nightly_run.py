@@ -2,18 +2,18 @@
 
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date
-from typing import Final, TypeVar, final
+from typing import Final, final
 
 import numpy as np
 import polars as pl
 
-from plumbline.core.failure import Failure
 from plumbline.core.logs import log_ids
+from plumbline.engine.cells import attempt_cell
 from plumbline.engine.interruption import sigterm_as_interrupt
 from plumbline.kernels.warm import families_among, is_warm, warm
 from plumbline.lake.prepared import Progress, silent
@@ -29,8 +29,6 @@ CHUNK_DAYS: Final = 24_000
 """Portfolio-days that are computed before they are written, about 80 MB of tables."""
 TABLES: Final = ("snapshots", "exposures", "measures", "sectors", "stress", "failures")
 _REASONS: Final = 200  # distinct failures that the ledger lists
-
-T = TypeVar("T")
 
 
 @final
@@ -192,14 +190,6 @@ def _closing(ledger: Ledger, run_id: str, tally: Tally) -> Iterator[None]:
         ledger.finish_run(run_id, state)
 
 
-def attempt_any(compute: Callable[[], T]) -> T | Failure:
-    """Return the result, or why there is none, whatever it raised: a cell ends no batch."""
-    try:
-        return compute()
-    except Exception as error:
-        return Failure(type(error).__name__, f"{type(error).__name__}: {error}")
-
-
 @final
 @dataclass(frozen=True, eq=False)
 class _Work:
@@ -231,7 +221,7 @@ class _Work:
         only = None if group.is_all else group.portfolios
         with self.tally.timed("prepare"):
             measurement = Measurement.of(
-                inputs.book, inputs.market, inputs.kinds, group.dates, only, attempt_any
+                inputs.book, inputs.market, inputs.kinds, group.dates, only, attempt_cell
             )
         step = max(BLOCK, CHUNK_DAYS // len(group.dates) // BLOCK * BLOCK)
         pending: Future[None] | None = None
@@ -291,7 +281,7 @@ class _Work:
         inputs = self.plan.inputs
         kinds = {"correlation": inputs.kinds["correlation"]}
         with self.tally.timed("shared"):
-            found = Measurement.of(inputs.book, inputs.market, kinds, dates, None, attempt_any)
+            found = Measurement.of(inputs.book, inputs.market, kinds, dates, None, attempt_cell)
             tables = found.shared_tables()
         self._write_shared(tables, list(dates))
 

@@ -79,6 +79,11 @@ class Recipe:
         return kind.build(self.document, datasets, self.base)
 
     @property
+    def is_graph(self) -> bool:
+        """Return whether it stands for a graph of blocks, which the engine runs."""
+        return isinstance(self.kind, GraphKind)
+
+    @property
     def graph_kind(self) -> GraphKind:
         """Return its kind, whose recipes stand for a graph.
 

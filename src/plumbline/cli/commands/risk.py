@@ -221,7 +221,7 @@ def synthesize(
 
     The same numbers and seed give the same bits. The files are Parquet.
     """
-    from plumbline.risk import Load
+    from plumbline.risk.synthetic_load import Load
     from plumbline.stages.synthetic_files import write_load
 
     begin = dated(first, "--first")

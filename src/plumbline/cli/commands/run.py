@@ -63,19 +63,17 @@ def command(
     the same command is given again. Exit code 3 says that a gate of the recipe said no.
     """
     from plumbline.api import run_workspace
-    from plumbline.cli.nightly_command import refuse_options, run_and_print
+    from plumbline.cli.nightly_command import refuse_options, run_nightly_recipe
     from plumbline.cli.progress import progress
     from plumbline.cli.study_text import before_run, print_summary
     from plumbline.cli.workspace import find_recipe, retries_of, roomy, run_options
     from plumbline.report.publish import publish
-    from plumbline.stages.nightly import Task, is_nightly
-    from plumbline.stages.nightly_plan import Choice
     from plumbline.stages.workspace import prepare
 
     if only is not None and profile is None:
         raise ParameterError(f"--only {only} goes with --profile FILE alone")
     loaded, opened = find_recipe(recipe, project, overrides)
-    if is_nightly(loaded):
+    if not loaded.is_graph:
         refuse_options(
             loaded.origin.subject,
             as_of=as_of,
@@ -86,8 +84,7 @@ def command(
             memory=memory,
             profile=profile,
         )
-        task = Task(choice=Choice(is_forced=no_cache))
-        run_and_print((recipe, project, overrides), task, as_json=as_json)
+        run_nightly_recipe((recipe, project, overrides), is_forced=no_cache, as_json=as_json)
         return
     with progress(quiet=as_json) as watcher:
         options = run_options(

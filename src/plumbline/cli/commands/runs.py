@@ -198,7 +198,6 @@ def _retry(
     from plumbline.cli.workspace import find_project, retries_of, run_options
     from plumbline.engine.dead import dead_blocks
     from plumbline.ledger import queries
-    from plumbline.stages.nightly import is_nightly
     from plumbline.stages.run_recipe import recipe_of_run
 
     project = find_project(folder)
@@ -215,7 +214,7 @@ def _retry(
         )
         return
     executor, workers, attempts, time_limit = how
-    if is_nightly(recipe_of_run(project, named)):
+    if not recipe_of_run(project, named).is_graph:
         refuse_options(
             f"run {named}",
             executor=executor,
