@@ -32,3 +32,11 @@ def test_a_recipe_of_ten_signals_holds_every_one_that_is_shipped(name):
     used = [spec["signal"] for spec in recipe.resolved["signals"].values()]
     assert len(used) == 10
     assert set(signals) <= set(used)
+
+
+def test_the_sample_portfolios_are_those_that_the_script_writes(tmp_path):
+    output_of("make_portfolios.py", "--out", tmp_path)
+    written = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    assert len(written) == 5
+    for name, content in written.items():
+        assert (EXAMPLES / "portfolios" / name).read_bytes() == content

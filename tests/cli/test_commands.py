@@ -64,7 +64,12 @@ def document(capsys, *words):
 
 @pytest.mark.parametrize("name", command_names())
 def test_every_command_explains_itself(capsys, name):
-    words = [name, "show"] if name == "data" else [name]  # a group: see test_data_versions
+    of_groups = {
+        "data": "show",
+        "portfolios": "import",
+        "risk": "run",
+    }  # the others: see their tests
+    words = [name, of_groups[name]] if name in of_groups else [name]
     code, out, _ = said(capsys, *words, "--help")
     assert code == 0
     assert len(out.split()) > 30
@@ -85,6 +90,8 @@ def test_the_commands_are_those_promised():
             "verify",
             "runs",
             "report",
+            "portfolios",
+            "risk",
             "cache",
             "doctor",
             "gc",

@@ -22,7 +22,7 @@ Words = tuple[Path | None, Path | None, list[str] | None]
 def nightly_workspace(words: Words, watcher: "ProgressWatcher") -> "Workspace":
     """Return the workspace of a nightly recipe, that of the project if none is named."""
     from plumbline.cli.workspace import find_project, roomy
-    from plumbline.stages.nightly import recipe_file
+    from plumbline.stages.nightly import recipe_file, require_nightly
     from plumbline.stages.recipe import load_recipe
     from plumbline.stages.workspace import prepare
 
@@ -30,6 +30,7 @@ def nightly_workspace(words: Words, watcher: "ProgressWatcher") -> "Workspace":
     if recipe is None:
         recipe = recipe_file(find_project(folder))
     loaded = load_recipe(recipe, overrides or ())
+    require_nightly(loaded)
     opened = roomy(find_project(folder, loaded.base), None)
     return prepare(loaded, project=opened, reading=watcher.step)
 

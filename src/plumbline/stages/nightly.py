@@ -17,6 +17,7 @@ from plumbline.stages.nightly_inputs import NightlyInputs, nightly_inputs
 from plumbline.stages.nightly_parts import Span
 from plumbline.stages.nightly_plan import Choice, NightlyPlan, nightly_plan
 from plumbline.stages.nightly_run import NightlyOptions, NightlyResult, run_nightly
+from plumbline.stages.recipe import Recipe
 from plumbline.stages.run_recipe import recipe_of_run
 from plumbline.stages.workspace import Workspace, prepare
 from plumbline.store.opening import PARQUET, open_store
@@ -61,6 +62,21 @@ def open_portfolio_store(project: Project, place: str | Address | None = None) -
     return open_store(chosen, project.store, project.database)
 
 
+def require_nightly(recipe: Recipe) -> None:
+    """Refuse a recipe of another kind.
+
+    Raises
+    ------
+    ParameterError
+        With the command that takes it.
+    """
+    if recipe.is_graph:
+        raise ParameterError(
+            f"{recipe.origin.subject} is of kind {recipe.resolved['kind']}, not nightly; type: "
+            "plumbline run RECIPE"
+        )
+
+
 def inputs_of(workspace: Workspace, task: Task) -> NightlyInputs:
     """Return what a nightly recipe's run computes from.
 
@@ -69,11 +85,7 @@ def inputs_of(workspace: Workspace, task: Task) -> NightlyInputs:
     ParameterError
         If the recipe is of another kind.
     """
-    if workspace.recipe.is_graph:
-        raise ParameterError(
-            f"{workspace.recipe.origin.subject} is of kind {workspace.recipe.resolved['kind']}, "
-            "not nightly; type: plumbline run RECIPE"
-        )
+    require_nightly(workspace.recipe)
     return nightly_inputs(workspace, task.span)
 
 

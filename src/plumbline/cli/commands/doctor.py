@@ -18,6 +18,7 @@ _UNSET = {
     "memory": "no limit",
     "now": "the machine's clock",
     "slow_query_ms": "nothing is logged",
+    "store": "files of the project",
 }
 
 

@@ -196,11 +196,12 @@ def report(
     """
     from plumbline.cli.nightly_command import written_reports
     from plumbline.cli.workspace import find_project
-    from plumbline.stages.nightly import recipe_file
+    from plumbline.stages.nightly import recipe_file, require_nightly
     from plumbline.stages.recipe import load_recipe
 
     opened = find_project(project, None if recipe is None else recipe.parent)
     loaded = load_recipe(recipe or recipe_file(opened))
+    require_nightly(loaded)
     named = None if every else portfolio or []
     files = written_reports(opened, loaded, store, named, to)
     console.emit(files, lambda: "\n".join(files.values()), as_json=as_json)

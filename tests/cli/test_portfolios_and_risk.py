@@ -1,0 +1,239 @@
+"""The commands of portfolios: import, run, show, report, and what they say of what is wrong."""
+
+import json
+
+import numpy as np
+import polars as pl
+import pytest
+
+from plumbline.cli.app import call
+from plumbline.risk.analytics.tail import Tail
+from tests.stages.nightly_projects import BOOK, LOAD
+
+N_DAYS = LOAD.portfolios * LOAD.dates
+GROUPS = {
+    "portfolios": ("import", "list", "show", "export"),
+    "risk": ("run", "plan", "restate", "status", "show", "report", "synthesize"),
+}
+SIZE = (
+    *("--portfolios", str(LOAD.portfolios), "--positions", str(LOAD.positions)),
+    *("--dates", str(LOAD.dates), "--symbols", str(LOAD.symbols), "--seed", "7"),
+)
+FILES = [word for t in BOOK for word in (f"--{t.replace('_', '-')}", f"{t}.parquet")]
+
+
+def said(capsys, *words):
+    """Run a command and return (exit code, standard output, standard error)."""
+    capsys.readouterr()
+    code = call(list(words))
+    return code, *capsys.readouterr()
+
+
+def document(capsys, *words):
+    code, out, err = said(capsys, *words, "--json")
+    assert code == 0, err
+    return json.loads(out)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("made") / "load"
+    assert call(["risk", "synthesize", str(folder), *SIZE]) == 0
+    return folder
+
+
+@pytest.fixture
+def folder(made, tmp_path, monkeypatch):
+    """Return a project with the files of a made load, as the working folder."""
+    for path in made.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    monkeypatch.chdir(tmp_path)
+    assert call(["init", "."]) == 0
+    return tmp_path
+
+
+@pytest.fixture
+def imported(folder):
+    assert call(["portfolios", "import", "synthetic", *FILES]) == 0
+    return folder
+
+
+@pytest.mark.parametrize(("name", "word"), [(n, w) for n, words in GROUPS.items() for w in words])
+def test_every_command_of_a_group_explains_itself(capsys, name, word):
+    code, out, _ = said(capsys, name, word, "--help")
+    assert code == 0
+    assert len(out.split()) > 20
+    assert "--json" in out
+
+
+def test_a_made_load_is_imported_measured_shown_and_reported(capsys, imported):
+    plan = document(capsys, "risk", "plan")
+    assert plan["counts"] == {"missing": N_DAYS}
+    assert len(plan["due"]) == LOAD.portfolios
+    run = document(capsys, "risk", "run")
+    assert run["stored"] == N_DAYS
+    assert run["failures"] == []
+    assert run["rows"]["snapshots"] == N_DAYS
+    status = document(capsys, "risk", "status")
+    assert status["portfolio_days"] == N_DAYS
+    assert status["portfolios"] == LOAD.portfolios
+    assert status["portfolios_behind"] == []
+    day = document(capsys, "risk", "show", "P000001")
+    assert day["date"] == str(status["last"])
+    assert day["snapshots"]["equity"] == pytest.approx(
+        day["snapshots"]["cash"] + sum(row["value"] for row in day["exposures"])
+    )
+    files = document(capsys, "risk", "report", "P000001", "P000002")
+    assert list(files) == ["P000001", "P000002", "index"]
+    index = (imported / "reports" / "nightly" / "index.html").read_text()
+    assert "P000005" in index
+    again = document(capsys, "risk", "run")
+    assert (again["stored"], again["portfolio_days"]) == (0, {"current": N_DAYS})
+
+
+def test_run_takes_a_nightly_recipe_and_other_verbs_say_what_does(capsys, imported):
+    run = document(capsys, "run", "nightly.yaml")
+    assert run["stored"] == N_DAYS
+    code, _, err = said(capsys, "run", "nightly.yaml", "--workers", "2", "--attempts", "3")
+    assert code == 2
+    assert "--workers, --attempts does not go with" in err
+    for verb in ("plan", "verify", "report"):
+        code, _, err = said(capsys, verb, "nightly.yaml")
+        assert code == 2, err
+        assert "has no graph of blocks" in err
+    code, _, err = said(capsys, "risk", "run", "study.yaml")
+    assert code == 2
+
+
+def test_texts_say_what_the_documents_hold(capsys, imported):
+    _, out, _ = said(capsys, "risk", "plan")
+    assert f"{N_DAYS} portfolio-days to compute" in out
+    _, out, _ = said(capsys, "risk", "run")
+    assert f"{N_DAYS} portfolio-days stored, 0 were up to date" in out
+    assert "portfolio-days a second" in out
+    _, out, _ = said(capsys, "risk", "status")
+    assert f"{N_DAYS} portfolio-days of {LOAD.portfolios} portfolios" in out
+    _, out, _ = said(capsys, "risk", "show", "P000000")
+    assert "market_beta" in out
+    assert "S0000" in out
+    _, out, _ = said(capsys, "runs", "last")
+    assert "portfolio_days" in out
+
+
+def test_restate_needs_to_be_told_which(capsys, imported):
+    said(capsys, "risk", "run")
+    code, _, err = said(capsys, "risk", "restate")
+    assert code == 2
+    assert "--portfolio NAME" in err
+    done = document(capsys, "risk", "restate", "--portfolio", "P000002", "--sessions", "3")
+    assert done["stored"] == 3
+
+
+def test_a_cell_that_fails_gives_exit_code_1_and_runs_retry_mends_it(capsys, imported, monkeypatch):
+    compute = Tail.compute
+    last = np.datetime64(pl.read_parquet("prices.parquet")["date"].max())
+
+    def failing(self, prepared, portfolios):
+        dates = portfolios.days.market.dates[portfolios.days.days].astype("datetime64[D]")
+        if "P000003" in portfolios.accounts.lines.portfolios and last in dates:
+            raise ZeroDivisionError("planted")
+        return compute(self, prepared, portfolios)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Tail, "compute", failing)
+        code, out, err = said(capsys, "risk", "run")
+    assert code == 1
+    assert f"{N_DAYS} portfolio-days stored" in out
+    assert "tail failed on 1 portfolio-day: ZeroDivisionError: planted" in err
+    assert "plumbline runs retry" in err
+    code, out, _ = said(capsys, "runs", "last", "--failures")
+    assert "planted" in out
+    assert document(capsys, "risk", "status")["portfolio_days_with_failures"] == 1
+    shown = document(capsys, "risk", "show", "P000003")
+    assert shown["failures"] == [{"analytic": "tail", "reason": "ZeroDivisionError: planted"}]
+    code, out, err = said(capsys, "runs", "retry")
+    assert code == 0, err
+    assert "1 portfolio-days stored" in out
+    assert document(capsys, "risk", "status")["portfolio_days_with_failures"] == 0
+
+
+def test_broken_rows_are_all_named_and_nothing_is_imported(capsys, folder):
+    (folder / "bad.csv").write_text(
+        "portfolio,date,symbol,quantity,price\n"
+        "P000000,2023-01-04,NOSUCH,1,3\n"
+        "P000000,2023-13-04,S000001,1,3\n"
+        "P9,2023-01-04,S000001,0,-3\n"
+    )
+    words = [word if word != "trades.parquet" else "bad.csv" for word in FILES]
+    code, _, err = said(capsys, "portfolios", "import", "synthetic", *words)
+    assert code == 1
+    for told in ("line 2, column 'symbol': 'NOSUCH'", "line 3, column 'date': '2023-13-04'"):
+        assert told in err
+    assert "line 4, column 'quantity'" in err
+    assert "line 4, column 'price'" in err
+    assert document(capsys, "portfolios", "list") == []
+
+
+def test_books_are_listed_shown_and_exported(capsys, imported):
+    (row,) = document(capsys, "portfolios", "list")
+    assert (row["book"], row["version"], row["portfolios"]) == ("synthetic", 1, LOAD.portfolios)
+    assert len(document(capsys, "portfolios", "list", "synthetic")) == LOAD.portfolios
+    shown = document(capsys, "portfolios", "show", "synthetic", "P000002")
+    assert shown["portfolio"]["portfolio"] == "P000002"
+    assert len(shown["trades"]) >= LOAD.positions
+    _, out, _ = said(capsys, "portfolios", "show", "synthetic", "P000002")
+    assert "opening_cash" in out
+    files = document(capsys, "portfolios", "export", "synthetic", "out")
+    assert sorted(files) == sorted(BOOK)
+    code, _, err = said(capsys, "portfolios", "export", "synthetic", "out")
+    assert code == 1
+    assert "there already" in err
+    words = [f"{word}" for t in BOOK for word in (f"--{t.replace('_', '-')}", f"out/{t}.csv")]
+    code, out, _ = said(capsys, "portfolios", "import", "synthetic", *words)
+    assert code == 0
+    assert "nothing changed; version 1" in out
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "told"),
+    [
+        (["risk", "show", "P0000001"], 2, "did you mean 'P000001'"),
+        (["risk", "show", "P000001", "--date", "2020-01-01"], 2, "has no 2020-01-01"),
+        (["risk", "show", "P000001", "--date", "yesterday"], 2, "must be a date such as"),
+        (["risk", "report", "X"], 2, "no portfolio 'X'"),
+        (["risk", "run", "--portfolio", "X"], 2, "no portfolio 'X'"),
+        (["risk", "run", "--store", "mysql://x"], 2, "postgresql"),
+        (["risk", "run", "--store", "files"], 2, "no store of portfolios 'files'"),
+        (["risk", "plan", "--from", "2030-01-01", "--to", "2029-01-01"], 2, "must not be after"),
+        (["risk", "synthesize", "."], 1, "there already"),
+        (["risk", "synthesize", "new", "--positions", "900"], 2, "ask for fewer positions"),
+        (["portfolios", "import", "b"], 2, "at least one table"),
+        (["portfolios", "import", "b", "--trades", "none.csv"], 1, "none.csv: cannot be read"),
+        (["portfolios", "show", "synthetic", "X"], 2, "no portfolio 'X'"),
+        (["portfolios", "list", "others"], 2, "no book 'others'"),
+        (["portfolios", "import", "b", "--decimal", "x"], 2, "--decimal"),
+    ],
+)
+def test_what_is_wrong_is_told_with_what_is_allowed(capsys, imported, words, code, told):
+    said(capsys, "risk", "run", "--sessions", "2")
+    found, _, err = said(capsys, *words)
+    assert told in err
+    assert found == code
+
+
+def test_a_store_without_portfolios_says_how_to_fill_it(capsys, imported):
+    code, _, err = said(capsys, "risk", "report")
+    assert code == 1
+    assert "plumbline risk run" in err
+    _, out, _ = said(capsys, "risk", "status")
+    assert "plumbline risk run" in out
+
+
+def test_results_go_to_the_server_that_a_setting_names(capsys, imported, monkeypatch, postgres):
+    monkeypatch.setenv("PLUMBLINE_STORE", postgres.fresh())
+    assert document(capsys, "risk", "run")["stored"] == N_DAYS
+    status = document(capsys, "risk", "status")
+    assert status["store"].startswith("postgresql://")
+    assert status["portfolio_days"] == N_DAYS
+    monkeypatch.delenv("PLUMBLINE_STORE")
+    assert document(capsys, "risk", "status")["portfolio_days"] == 0
