@@ -133,9 +133,8 @@ def look(store: PortfolioStore) -> dict[str, str]:
     return {**found, "days": digest(store.sql(DAYS))}
 
 
-def mixed(store: PortfolioStore) -> list[Any]:
-    """Return the portfolio-days whose parts bear different numbers, in one look."""
-    rows = store.sql(DAYS)
+def mixed(rows: pl.DataFrame) -> list[Any]:
+    """Return the portfolio-days whose parts bear different numbers, of one look at all."""
     bounds = [f"{table}_{end}" for table in MARKS for end in ("lo", "hi")]
     return [
         (row["portfolio"], str(row["date"]))

@@ -22,8 +22,9 @@ from sqlalchemy import event
 from sqlalchemy.engine.default import DefaultDialect
 
 from plumbline.core.errors import PlumblineError
+from plumbline.store.tables import TABLES
 from tests.engine.crash_server import Points, die, forked
-from tests.store.durable_history import Place, look, mixed, operations
+from tests.store.durable_history import DAYS, Place, digest, look, mixed, operations
 
 
 class ServerPoints(Points):
@@ -76,11 +77,11 @@ def prepared(place: Place) -> None:
 def undisturbed(place: Place) -> Any:
     """Do all; return how the store looks before, in between and after, and what mixes."""
     store, steps = place.open(), operations(place.tables())[1:]
-    looks, wrong = [look(store)], mixed(store)
+    looks, wrong = [look(store)], mixed(store.sql(DAYS))
     for step in steps:
         step(store)
         looks.append(look(store))
-        wrong += mixed(store)
+        wrong += mixed(store.sql(DAYS))
     return [looks, wrong, place.cleared()]
 
 
@@ -112,11 +113,16 @@ def crashed(place: Place, kill_at: int | None, told: int) -> Any:
 def again(place: Place) -> Any:
     """Look at what a death left; do all, and look again."""
     store, steps = place.open(), operations(place.tables())[1:]
-    first, wrong = look(store), mixed(store)
+    first, wrong = look(store), mixed(store.sql(DAYS))
     for step in steps:
         step(store)
     left = place.cleared()
-    return {"first": first, "last": look(store), "mixed": wrong + mixed(store), "left": left}
+    return {
+        "first": first,
+        "last": look(store),
+        "mixed": wrong + mixed(store.sql(DAYS)),
+        "left": left,
+    }
 
 
 def polled(place: Place, stop: int, expected: list[dict[str, str]]) -> Any:
@@ -126,9 +132,11 @@ def polled(place: Place, stop: int, expected: list[dict[str, str]]) -> Any:
     store, n_looks, states, wrong = place.open(), 0, set(), []
     os.set_blocking(stop, False)
     while True:
-        found = look(store)
+        rows = store.sql(DAYS)
+        table = TABLES[n_looks % len(TABLES)]
+        found = {"days": digest(rows), table: digest(store.read(table))}
         wrong += [name for name in found if found[name] not in allowed[name]]
-        wrong += mixed(store)
+        wrong += mixed(rows)
         states.add(places.get(found["days"], -1))
         n_looks += 1
         try:

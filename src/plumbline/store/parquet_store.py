@@ -232,7 +232,7 @@ class ParquetStore(PortfolioStore):
             return 0
         chosen = {*small, *dead}
         kept = live.filter(pl.col("file").is_in(list(chosen))).sort(_SORT[kind])
-        step = _MERGE_ROWS[kind]
+        step = max(_MERGE_ROWS[kind], -(-kept.height // len(chosen)))  # never more files than were
         merged = []
         for start in range(0, kept.height, step):
             rows = self._rows(files, kept.slice(start, step), list(_COLUMNS[kind]))
@@ -249,7 +249,9 @@ class ParquetStore(PortfolioStore):
                 return 0  # another process was faster; what was merged here, clearing takes away
             self.files.make_young([file.digest for file in files])  # readers may be at them
             connection.execute(delete(StoreFile).where(StoreFile.number.in_(numbers)))
-            placed = [{**row, "number": n} for n, row in zip(numbers, rows, strict=False)]
+            placed = [
+                {**row, "number": n} for n, row in zip(numbers[: len(rows)], rows, strict=True)
+            ]
             if placed:
                 connection.execute(insert(StoreFile), placed)
         return len(files) - len(rows)
