@@ -12,10 +12,11 @@ from plumbline.core.errors import CorruptEntryError, ParameterError, StoreError
 from plumbline.engine.collect import collect_garbage
 from plumbline.engine.garbage import Cleared, Keeping
 from plumbline.engine.project import Project, create_project
-from plumbline.store import parquet_store
+from plumbline.store import parquet_files, parquet_store
 from plumbline.store.opening import open_store
 from plumbline.store.parquet_store import ParquetStore
 from plumbline.store.portfolio_store import Chunk, PortfolioStore
+from tests.engine.lossy_disk import LossyDisk
 from tests.postgres import Server
 from tests.store.made import ID, assert_holds, chunk_of
 
@@ -89,6 +90,75 @@ def test_merging_keeps_files_apart_that_are_large(
     monkeypatch.setattr(parquet_store, "_MERGE_ROWS", {"days": 30, "dates": 3})
     assert store.compact() == 9
     assert_holds(store, chunks)
+
+
+def test_a_file_of_which_days_were_replaced_is_not_split_into_more(
+    store: PortfolioStore, frames: Frames, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There is no number for them between it and what comes later."""
+    monkeypatch.setattr(parquet_store, "_MERGE_ROWS", {"days": 5, "dates": 1})
+    names = sorted(frames["snapshots"]["portfolio"].unique())
+    chunks = [chunk_of(frames), chunk_of(frames, names[:8], salt="again")]
+    for chunk in chunks:
+        store.write(chunk, "run")
+    assert store.compact() == 0
+    assert_holds(store, chunks)
+    assert store.sql("SELECT count(*) AS n FROM days")["n"].item() == chunks[0].days.height
+
+
+def days_after_losses(
+    tmp_path: Path, frames: Frames, monkeypatch: pytest.MonkeyPatch
+) -> list[int | None]:
+    """Write and merge on a disk that loses what is not flushed; return the days left, if whole.
+
+    Power fails at each commit; None stands for a store of which a named file was lost.
+    """
+    (tmp_path / "disk").mkdir()
+    disk = LossyDisk(tmp_path / "disk", tmp_path / "copies")
+    disk.install(monkeypatch)
+    project = create_project(disk.root / "p")
+    store = open_store("parquet", project.store, project.database)
+    write_one_by_one(store, frames)
+    store.compact()
+    disk.remove()
+    monkeypatch.undo()
+    found: list[int | None] = []
+    for number in range(disk.n_copies):
+        copy = disk.copies / f"{number}" / "p"
+        if not (copy / ".plumbline" / "format").exists():
+            continue  # it was before the project was made
+        left = create_project(copy)
+        kept = open_store("parquet", left.store, left.database)
+        try:
+            n_days = kept.keys().height
+            assert kept.read("snapshots").height == n_days
+            found.append(n_days)
+        except (StoreError, CorruptEntryError):
+            found.append(None)
+    return found
+
+
+def test_after_a_loss_of_power_no_named_file_is_lost(
+    tmp_path: Path, frames: Frames, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    n_days = days_after_losses(tmp_path, frames, monkeypatch)
+    assert None not in n_days
+    assert sorted(set(n_days)) == list(range(0, 73, 6))  # type: ignore[type-var]  # none is None
+    assert n_days[-1] == 72
+
+
+@pytest.mark.parametrize("undone", ["sync_folder", "write_durably", "make_folder"])
+def test_a_flush_that_is_left_out_is_noticed(
+    tmp_path: Path, frames: Frames, monkeypatch: pytest.MonkeyPatch, undone: str
+) -> None:
+    """The twin of the test above."""
+    instead = {
+        "sync_folder": lambda _folder: None,
+        "write_durably": lambda path, content: path.write_bytes(content),
+        "make_folder": lambda folder: folder.mkdir(parents=True, exist_ok=True),
+    }
+    monkeypatch.setattr(parquet_files, undone, instead[undone])
+    assert None in days_after_losses(tmp_path, frames, monkeypatch)
 
 
 def test_a_chunk_that_comes_while_files_are_merged_stays_the_last(

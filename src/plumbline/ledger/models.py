@@ -246,6 +246,8 @@ class StoreFile(Base):
     kind: Mapped[str] = mapped_column(words(16))
     digest: Mapped[str] = mapped_column(words(64), index=True)
     n_rows: Mapped[int] = mapped_column(Integer)
+    first_portfolio: Mapped[str] = mapped_column(words(200))
+    last_portfolio: Mapped[str] = mapped_column(words(200))
     first_date: Mapped[date] = mapped_column(Date)
     last_date: Mapped[date] = mapped_column(Date)
     n_bytes: Mapped[int] = mapped_column(large_integer())

@@ -135,7 +135,7 @@ class ParquetStore(PortfolioStore):
             is_asked.append(pl.col("portfolio").is_in(list(portfolios)))
 
         def asked() -> pl.DataFrame:
-            files = self._listed("days", first, last)
+            files = self._listed("days", first, last, portfolios)
             return self._unpacked(table, files, self._indexed("days", files).filter(*is_asked))
 
         return self._read(asked)
@@ -203,10 +203,13 @@ class ParquetStore(PortfolioStore):
         """Write a file; return the row that names it."""
         digest, n_bytes = self.files.put(kind, table)
         dates = pl.Series(pl.from_arrow(table["date"]))
+        owned = table["portfolio"] if kind == "days" else [""]  # they are sorted
         return {
             "kind": kind,
             "digest": digest,
             "n_rows": table.num_rows,
+            "first_portfolio": str(owned[0]),
+            "last_portfolio": str(owned[-1]),
             "first_date": dates.min(),
             "last_date": dates.max(),
             "n_bytes": n_bytes,
@@ -229,7 +232,7 @@ class ParquetStore(PortfolioStore):
             return 0
         chosen = {*small, *dead}
         kept = live.filter(pl.col("file").is_in(list(chosen))).sort(_SORT[kind])
-        step = _MERGE_ROWS[kind]
+        step = max(_MERGE_ROWS[kind], -(-kept.height // len(chosen)))  # never more files than were
         merged = []
         for start in range(0, kept.height, step):
             rows = self._rows(files, kept.slice(start, step), list(_COLUMNS[kind]))
@@ -246,7 +249,9 @@ class ParquetStore(PortfolioStore):
                 return 0  # another process was faster; what was merged here, clearing takes away
             self.files.make_young([file.digest for file in files])  # readers may be at them
             connection.execute(delete(StoreFile).where(StoreFile.number.in_(numbers)))
-            placed = [{**row, "number": n} for n, row in zip(numbers, rows, strict=False)]
+            placed = [
+                {**row, "number": n} for n, row in zip(numbers[: len(rows)], rows, strict=True)
+            ]
             if placed:
                 connection.execute(insert(StoreFile), placed)
         return len(files) - len(rows)
@@ -260,12 +265,20 @@ class ParquetStore(PortfolioStore):
             raise _refused(self.label, error) from error
 
     def _listed(
-        self, kind: str, first: date | None = None, last: date | None = None
+        self,
+        kind: str,
+        first: date | None = None,
+        last: date | None = None,
+        portfolios: Sequence[str] | None = None,
     ) -> list[StoredFile]:
+        """Return the files that may hold days that are asked for, and all that replaced some."""
         names = [getattr(StoreFile, name) for name in StoredFile._fields]
         query = select(*names).where(StoreFile.kind == kind).order_by(StoreFile.number)
         query = query if first is None else query.where(StoreFile.last_date >= first)
         query = query if last is None else query.where(StoreFile.first_date <= last)
+        if portfolios:
+            query = query.where(StoreFile.first_portfolio <= max(portfolios))
+            query = query.where(StoreFile.last_portfolio >= min(portfolios))
         with self.database.read() as connection:
             return [StoredFile(*row) for row in connection.execute(query)]
 

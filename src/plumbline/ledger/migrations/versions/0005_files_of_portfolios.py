@@ -20,6 +20,8 @@ def upgrade() -> None:
         sa.Column("kind", words(16), nullable=False),
         sa.Column("digest", words(64), nullable=False),
         sa.Column("n_rows", sa.Integer(), nullable=False),
+        sa.Column("first_portfolio", words(200), nullable=False),
+        sa.Column("last_portfolio", words(200), nullable=False),
         sa.Column("first_date", sa.Date(), nullable=False),
         sa.Column("last_date", sa.Date(), nullable=False),
         sa.Column(
