@@ -17,6 +17,7 @@ from plumbline.report.portfolio_twin import portfolio_json
 from plumbline.report.portfolio_words import label_of, style_of
 from plumbline.report.values import AMOUNT, RATIO, RETURN, number_text, with_unit
 from plumbline.risk.result import RiskResult
+from plumbline.risk.symbol_table import SYMBOLS
 from plumbline.stages.portfolio_results import (
     PortfolioFacts,
     PortfolioResults,
@@ -144,6 +145,7 @@ def big_results(n_positions: int, n_dates: int) -> PortfolioResults:
         measures=measures,
         sectors=base.tables["sectors"],
         correlations=correlations,
+        symbols=pl.DataFrame(schema=SYMBOLS),
         stress=base.tables["stress"],
         failures=pl.DataFrame(
             schema={

@@ -2,7 +2,9 @@
 
 import gzip
 import zipfile
+from dataclasses import dataclass
 from datetime import date
+from fractions import Fraction
 
 import numpy as np
 import polars as pl
@@ -15,6 +17,7 @@ from plumbline.lake.delimited import Marks
 from plumbline.risk.book import Book
 from plumbline.risk.market import Market
 from plumbline.risk.measurement import measure
+from plumbline.risk.result import RiskResult
 from plumbline.stages.book_files import read_book, read_table_file
 
 PORTFOLIOS = "portfolio,opened_on,opening_cash\na,2024-01-02,1000\nb,2024-01-02,5\n"
@@ -270,10 +273,19 @@ def test_text_without_a_header_is_named_by_whoever_reads_it(tmp_path):
     assert origin.numbers.tolist() == [1]
 
 
-def test_cash_value_and_returns_of_a_recorded_book_are_those_of_its_transactions(
-    shared_data, tmp_path
-):
-    reference = shared_data / "reference"
+@dataclass(frozen=True)
+class Recorded:
+    """A book of 9,367 trades, what was recorded of it, and what is measured of it."""
+
+    trades: pl.DataFrame
+    recorded: pl.DataFrame
+    returns: pl.DataFrame
+    result: RiskResult
+
+
+@pytest.fixture(scope="module")
+def recorded_book(shared_data, tmp_path_factory):
+    reference, folder = shared_data / "reference", tmp_path_factory.mktemp("recorded")
     made = pl.read_parquet(reference / "pyfolio_transactions.parquet")
     recorded = pl.read_parquet(reference / "pyfolio_positions.parquet").sort("date")
     trades = made.select(
@@ -283,28 +295,62 @@ def test_cash_value_and_returns_of_a_recorded_book_are_those_of_its_transactions
         pl.col("amount").alias("quantity"),
         "price",
     )
-    trades.write_parquet(tmp_path / "trades.parquet")
-    (tmp_path / "portfolios.csv").write_text(
+    trades.write_parquet(folder / "trades.parquet")
+    (folder / "portfolios.csv").write_text(
         "portfolio;opened_on;opening_cash\np;2004-01-09;100000\n"
     )
-    book = read_book(
-        {"portfolios": tmp_path / "portfolios.csv", "trades": tmp_path / "trades.parquet"}
-    )
+    book = read_book({"portfolios": folder / "portfolios.csv", "trades": folder / "trades.parquet"})
     assert book.trades.height == made.height == 9_367
-    market = market_of_recorded(made, recorded)
-    found = measure(book, market, analytics=[]).snapshots
+    result = measure(book, market_of_recorded(made, recorded), analytics=[])
+    returns = pl.read_parquet(reference / "pyfolio_returns.parquet")
+    return Recorded(trades, recorded, returns, result)
+
+
+def test_cash_value_and_returns_of_a_recorded_book_are_those_of_its_transactions(recorded_book):
+    found, recorded = recorded_book.result.snapshots, recorded_book.recorded
     assert found["date"].to_list() == recorded["date"].to_list()
-    held = recorded.select(market.symbols).to_numpy()
+    held = recorded.drop("date", "cash").to_numpy()
     equity = held.sum(axis=1) + recorded["cash"].to_numpy()
     scale = 1e-9 * equity.min()
-    assert_allclose(found["cash"], recorded["cash"], rtol=0, atol=scale)
     assert_allclose(found["long"], np.maximum(held, 0).sum(axis=1), rtol=1e-9, atol=scale)
     assert_allclose(found["short"], np.minimum(held, 0).sum(axis=1), rtol=1e-9, atol=scale)
     assert_allclose(found["equity"], equity, rtol=1e-9)
-    returns = pl.read_parquet(reference / "pyfolio_returns.parquet")
-    compared = found.select("date", "return").join(returns, on="date")
+    compared = found.select("date", "return").join(recorded_book.returns, on="date")
     assert compared.height == found.height
     assert_allclose(compared["return"], compared["ret"], rtol=0, atol=1e-9)
+
+
+def test_cash_of_a_recorded_book_is_that_of_its_transactions_to_the_last_digits(recorded_book):
+    trades, cash = recorded_book.trades, Fraction(100_000)
+    spent: dict[date, Fraction] = {}
+    for day, quantity, price in trades.select("date", "quantity", "price").iter_rows():
+        spent[day] = spent.get(day, Fraction()) + quantity * Fraction(price)
+    exact = []
+    for day in recorded_book.recorded["date"]:
+        cash -= spent.get(day, Fraction())
+        exact.append(float(cash))
+    found = recorded_book.result.snapshots
+    assert_allclose(found["cash"], exact, rtol=0, atol=1e-9)
+    gap = (found["cash"] - recorded_book.recorded["cash"]).abs()
+    # Recorded amounts are rounded: the exact sums of the trades are as far from them.
+    assert gap.max() < 1e-5
+    assert (gap / found["equity"]).max() < 1e-10
+
+
+def test_each_position_of_a_recorded_book_is_its_shares_at_the_close(recorded_book):
+    wide = recorded_book.recorded.drop("cash")
+    recorded = wide.unpivot(index="date", variable_name="symbol", value_name="recorded")
+    found = recorded_book.result.exposures.select("date", "symbol", "quantity", "value")
+    both = recorded.join(found, on=["date", "symbol"], how="full", coalesce=True)
+    is_held = pl.col("quantity").is_not_null() & (pl.col("quantity") != 0)
+    assert both.filter(~is_held)["recorded"].abs().max() == 0.0
+    held = both.filter(is_held)
+    assert held["recorded"].null_count() == 0
+    assert_allclose(held["value"], held["recorded"], rtol=1e-10)
+    # On days of a trade the close is that of the trade, which no recorded value enters.
+    traded = held.join(recorded_book.trades, on=["date", "symbol"])
+    assert traded.height > 9_000
+    assert_allclose(traded["quantity"] * traded["price"], traded["recorded"], rtol=1e-10)
 
 
 def market_of_recorded(made: pl.DataFrame, recorded: pl.DataFrame) -> Market:

@@ -150,12 +150,13 @@ class Measurement:
         return result_of(blocks, self.kinds, self._unprepared())
 
     def shared_tables(self) -> dict[str, pl.DataFrame]:
-        """Return the tables that belong to no portfolio."""
-        found: dict[str, pl.DataFrame] = {}
+        """Return the tables that belong to no portfolio; rows in the order of the analytics."""
+        found: dict[str, list[pl.DataFrame]] = {}
         for name, known in self.prepared.items():
             if not isinstance(known, Failure):
-                found |= self.kinds[name].shared_tables(known, self.view)
-        return found
+                for table, rows in self.kinds[name].shared_tables(known, self.view).items():
+                    found.setdefault(table, []).append(rows)
+        return {table: pl.concat(rows) for table, rows in found.items()}
 
     def _unprepared(self) -> dict[str, Failure]:
         """Return the analytics that fail on all portfolios."""

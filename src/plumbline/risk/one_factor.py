@@ -1,15 +1,18 @@
 """Betas of symbols to one series of returns, and of portfolios."""
 
 from abc import abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
+import polars as pl
 from jaxtyping import Float
 
 from plumbline.kernels.regression import RollingOptions, rolling_ols
 from plumbline.kernels.weighted_sums import fewest_of_held, weighted_sums
 from plumbline.risk.analytic import MarketDays, Measures, PortfolioDays, Prepared
+from plumbline.risk.symbol_table import symbol_rows
 from plumbline.risk.trailing_analytic import TrailingAnalytic
 
 
@@ -17,7 +20,8 @@ from plumbline.risk.trailing_analytic import TrailingAnalytic
 class OneFactor(TrailingAnalytic):
     """Least squares with an intercept of symbols' daily returns on a factor's.
 
-    A portfolio's figures are the sums of signed weight times those of its symbols.
+    A portfolio's figures are the sums of signed weight times those of its symbols, which are told
+    too, with their errors.
 
     Parameters
     ----------
@@ -25,6 +29,8 @@ class OneFactor(TrailingAnalytic):
     """
 
     units: ClassVar = {}
+    label: ClassVar[str]
+    """Name of the beta; those of the other figures begin with it."""
 
     @property
     def least_obs(self) -> int:
@@ -40,14 +46,18 @@ class OneFactor(TrailingAnalytic):
         rules = (self.window_bars, self.needed)
         return fitted(days, days.market.returns, self.factor(days), rules)
 
-    def measured(self, prepared: Prepared, portfolios: PortfolioDays, name: str) -> Measures:
-        """Return a portfolio's figures under names that begin with one."""
+    def shared_tables(self, prepared: Prepared, days: MarketDays) -> Mapping[str, pl.DataFrame]:
+        """Return the fits of the symbols that are held."""
+        return {"symbols": symbol_rows(self.label, prepared, days)}
+
+    def compute(self, prepared: Prepared, portfolios: PortfolioDays) -> Measures:
+        """Return the figures of some portfolios."""
         weights = portfolios.weights
         sums, coverage = weighted_sums(weights, prepared["slopes"])
         values = {
-            name: sums[:, :, 0],
-            f"{name}_alpha": sums[:, :, 1],
-            f"{name}_exposure": sums[:, :, 0] * portfolios.exposures.equity,
+            self.label: sums[:, :, 0],
+            f"{self.label}_alpha": sums[:, :, 1],
+            f"{self.label}_exposure": sums[:, :, 0] * portfolios.exposures.equity,
         }
         return Measures(values, coverage, fewest_of_held(weights, prepared["n_obs"]))
 

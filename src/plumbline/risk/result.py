@@ -16,6 +16,7 @@ from plumbline.risk.correlation_table import CORRELATIONS
 from plumbline.risk.exposures import Exposures
 from plumbline.risk.market import Market
 from plumbline.risk.performance import Performance
+from plumbline.risk.symbol_table import SYMBOLS
 
 FAILURES: Final = {
     "portfolio": pl.String(),
@@ -90,6 +91,8 @@ class RiskResult:
     sectors : a row a portfolio, date and sector: net, long, short and gross weight, tilt.
     correlations : a row a date: the symbols that are held, the correlations of their pairs, seven
         digits, and the observations of each: the upper triangle, row by row.
+    symbols : a row an analytic, date and symbol that is held: beta and alpha of its fit, R2,
+        standard error and t of beta, observations.
     stress : a row a portfolio, date and scenario: P&L, its share of equity, and coverage.
     failures : ``portfolio date analytic reason``; null means all.
     """
@@ -99,6 +102,7 @@ class RiskResult:
     measures: pl.DataFrame
     sectors: pl.DataFrame
     correlations: pl.DataFrame
+    symbols: pl.DataFrame
     stress: pl.DataFrame
     failures: pl.DataFrame
 
@@ -129,6 +133,7 @@ def result_of(
         sectors=pl.concat([_long(block, "sectors", SECTORS) for block in blocks]),
         stress=pl.concat([_long(block, "stress", STRESS) for block in blocks]),
         correlations=pl.DataFrame(schema=CORRELATIONS),
+        symbols=pl.DataFrame(schema=SYMBOLS),
         failures=pl.concat(failures),
     )
 

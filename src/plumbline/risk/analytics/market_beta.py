@@ -6,7 +6,7 @@ from typing import ClassVar, final
 import numpy as np
 from jaxtyping import Float
 
-from plumbline.risk.analytic import MarketDays, Measures, PortfolioDays, Prepared
+from plumbline.risk.analytic import MarketDays
 from plumbline.risk.one_factor import OneFactor
 
 
@@ -28,6 +28,7 @@ class MarketBeta(OneFactor):
 
     benchmark: str = "SPY"
 
+    label: ClassVar = "market_beta"
     units: ClassVar = {
         "market_beta": "return of equity per return of the benchmark",
         "market_beta_alpha": "return of equity a day",
@@ -42,7 +43,3 @@ class MarketBeta(OneFactor):
     def factor(self, days: MarketDays) -> Float[np.ndarray, " sessions"]:
         """Return the benchmark's returns."""
         return days.returns_of(self.benchmark)
-
-    def compute(self, prepared: Prepared, portfolios: PortfolioDays) -> Measures:
-        """Return the figures of some portfolios."""
-        return self.measured(prepared, portfolios, "market_beta")

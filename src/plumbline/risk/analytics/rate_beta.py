@@ -6,7 +6,7 @@ from typing import ClassVar, final
 import numpy as np
 from jaxtyping import Float
 
-from plumbline.risk.analytic import MarketDays, Measures, PortfolioDays, Prepared
+from plumbline.risk.analytic import MarketDays
 from plumbline.risk.one_factor import OneFactor
 
 
@@ -31,6 +31,7 @@ class RateBeta(OneFactor):
 
     rates: str = "TLT"
 
+    label: ClassVar = "rate_beta"
     units: ClassVar = {
         "rate_beta": "return of equity per return of the fund",
         "rate_beta_alpha": "return of equity a day",
@@ -45,7 +46,3 @@ class RateBeta(OneFactor):
     def factor(self, days: MarketDays) -> Float[np.ndarray, " sessions"]:
         """Return the fund's returns."""
         return days.returns_of(self.rates)
-
-    def compute(self, prepared: Prepared, portfolios: PortfolioDays) -> Measures:
-        """Return the figures of some portfolios."""
-        return self.measured(prepared, portfolios, "rate_beta")
