@@ -3,47 +3,64 @@
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 
-from plumbline.kernels.principal_shares import rotate_to_components
+from plumbline.kernels.principal_shares import LANES, rotate_to_components
+
+
+def turned(matrices: list[np.ndarray], vectors: list[np.ndarray]):
+    """Return values and parts of matrices, each in a lane, and which of them are lost."""
+    n = max(map(len, matrices))
+    lanes, parts = np.zeros((n, n, LANES)), np.zeros((n, LANES))
+    for lane, (matrix, vector) in enumerate(zip(matrices, vectors, strict=True)):
+        lanes[: len(matrix), : len(matrix), lane], parts[: len(vector), lane] = matrix, vector
+    values, is_lost = np.empty((n, LANES)), np.empty(LANES, dtype=bool)
+    rotate_to_components(lanes, parts, values, is_lost)
+    return values.T, parts.T, is_lost
 
 
 @given(
     seed=st.integers(0, 2**32 - 1),
-    n=st.integers(1, 30),
+    sizes=st.lists(st.integers(1, 30), min_size=1, max_size=LANES),
     rank=st.integers(1, 30),
     scale=st.sampled_from([1e-8, 1.0, 1e8]),
 )
-@settings(max_examples=80, deadline=None)
-def test_components_are_those_of_lapack(seed, n, rank, scale):
+@settings(max_examples=60, deadline=None)
+def test_components_are_those_of_lapack_in_every_lane(seed, sizes, rank, scale):
     rng = np.random.default_rng(seed)
-    root = rng.normal(size=(n, rank))
-    matrix = root @ root.T * scale
-    vector = rng.normal(size=n)
-    values, basis = np.linalg.eigh(matrix)
-    room, turned = np.empty((3, n)), vector.copy()
-    assert rotate_to_components(matrix.copy(), turned, room)
-    order = np.argsort(room[0])
-    top = np.abs(values).max()
-    assert_allclose(room[0][order], values, rtol=0, atol=1e-12 * top)
-    assert_allclose(turned @ turned, vector @ vector, rtol=1e-12)
-    for power in (1, 2, 3):  # moments of the split, which do not hang on the signs of eigenvectors
-        assert_allclose(
-            (turned**2 * (room[0] / top) ** power).sum(),
-            ((basis.T @ vector) ** 2 * (values / top) ** power).sum(),
-            rtol=1e-10,
-            atol=1e-12 * (vector @ vector),
-        )
+    roots = [rng.normal(size=(n, rank)) for n in sizes]
+    matrices = [root @ root.T * scale for root in roots]
+    vectors = [rng.normal(size=n) for n in sizes]
+    all_values, all_parts, is_lost = turned(matrices, vectors)
+    assert not is_lost.any()
+    for lane, (matrix, vector) in enumerate(zip(matrices, vectors, strict=True)):
+        found, parts = all_values[lane, : len(vector)], all_parts[lane, : len(vector)]
+        values, basis = np.linalg.eigh(matrix)
+        top = np.abs(values).max()
+        assert_allclose(np.sort(found), values, rtol=0, atol=1e-12 * top)
+        assert_allclose(parts @ parts, vector @ vector, rtol=1e-12)
+        for power in (1, 2, 3):  # moments of the split: signs of eigenvectors are free
+            assert_allclose(
+                (parts**2 * (found / top) ** power).sum(),
+                ((basis.T @ vector) ** 2 * (values / top) ** power).sum(),
+                rtol=1e-10,
+                atol=1e-12 * (vector @ vector),
+            )
+        alone, alone_parts, _ = turned([matrix], [vector])
+        assert_array_equal(alone[0], found)
+        assert_array_equal(alone_parts[0], parts)
 
 
-def test_a_matrix_that_holds_nan_is_refused():
+def test_a_matrix_that_holds_nan_is_lost_and_no_other():
     matrix = np.eye(3)
-    matrix[2, 1] = np.nan
-    assert not rotate_to_components(matrix, np.ones(3), np.empty((3, 3)))
+    matrix[2, 1] = matrix[1, 2] = np.nan
+    values, _, is_lost = turned([matrix, np.eye(3)], [np.ones(3), np.ones(3)])
+    assert is_lost.tolist() == [True] + [False] * (LANES - 1)
+    assert values[1].tolist() == [1.0, 1.0, 1.0]
 
 
 def test_a_diagonal_matrix_turns_nothing():
-    vector, room = np.array([1.0, 2.0, 3.0]), np.empty((3, 3))
-    assert rotate_to_components(np.diag([4.0, 5.0, 6.0]), vector, room)
-    assert room[0].tolist() == [4.0, 5.0, 6.0]
-    assert vector.tolist() == [1.0, 2.0, 3.0]
+    values, parts, is_lost = turned([np.diag([4.0, 5.0, 6.0])], [np.array([1.0, 2.0, 3.0])])
+    assert not is_lost.any()
+    assert values[0].tolist() == [4.0, 5.0, 6.0]
+    assert parts[0].tolist() == [1.0, 2.0, 3.0]

@@ -1,215 +1,231 @@
-"""Correlations of all pairs of symbols over one window, each pair on the rows that both have.
+"""Correlations of all pairs of symbols over trailing windows, each on the rows that both have."""
 
-Sums run over the rows in their order for each pair, whatever other symbols there are and wherever
-they stand, so a pair has the same bits beside any others.
-"""
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Int, UInt16
+from numpy.typing import DTypeLike
 
 from plumbline.kernels.compilation import compiled
+from plumbline.kernels.window_levels import Levels
+from plumbline.kernels.window_pairs import (
+    LANES,
+    Span,
+    Sums,
+    Tile,
+    Windows,
+    add_up,
+    correlate_beside,
+    correlate_plain,
+    empty_sums,
+    empty_tile,
+    read_tile,
+    repair,
+    span_of,
+    stop_of,
+    sum_beside,
+)
 
-_ROWS = 3  # rows that are added in one step
-_WIDTH = 512  # symbols side by side, whose sums stay in the fastest memory
-_STRIP = 4  # symbols that share what is read of the others
-_FLAT = 1e-24  # share of the squared mean below which a variance is rounding
+_WIDTH = 128  # symbols side by side, whose sums stay in fast memory
+_STRIP = 16  # symbols that are laid beside those, one by one
+_TASK = 64  # symbols of a task
+
+
+class _Others(NamedTuple):
+    """Symbols that others are laid beside, those with a gap first; widths are whole vectors.
+
+    Parameters
+    ----------
+    symbols : rows of the returns.
+    place, total, root : of the pairs and of the levels, for each date.
+    """
+
+    symbols: Int[np.ndarray, " symbols"]
+    place: Int[np.ndarray, "windows width"]
+    total: Float[np.ndarray, "windows width"]
+    root: Float[np.ndarray, "windows width"]
+
+
+class _Room(NamedTuple):
+    """What some symbols are laid beside others in."""
+
+    strip: Tile
+    tile: Tile
+    sums: Sums
+    products: Float[np.ndarray, "windows width"]
+    values: Float[np.ndarray, "windows width"]
+
+
+class Pairs(NamedTuple):
+    """Upper triangles without the diagonal, row by row, of the symbols that are held on each date.
+
+    Parameters
+    ----------
+    start : place of each date's first pair; the last entry is how many there are.
+    n_held : symbols of each date.
+    place : of a symbol among those of a date; -1 if it is not held.
+    values : correlations, between -1 and 1; NaN of a pair with too few rows, or of which one does
+        not move on them.
+    counts : rows that both have.
+    """
+
+    start: Int[np.ndarray, " dates_and_one"]
+    n_held: Int[np.ndarray, " dates"]
+    place: Int[np.ndarray, "dates symbols"]
+    values: Float[np.ndarray, " pairs"]
+    counts: UInt16[np.ndarray, " pairs"]
 
 
 def pair_correlation(
-    returns: Float[np.ndarray, "rows symbols"], min_obs: int
-) -> tuple[Float[np.ndarray, " pairs"], UInt16[np.ndarray, " pairs"]]:
-    """Return the correlation of each pair of columns, and the rows that it is over.
+    windows: Windows,
+    levels: Levels,
+    held: Bool[np.ndarray, "symbols dates"],
+    map_over: Callable[..., Any] = map,
+    dtype: DTypeLike = np.float32,
+) -> Pairs:
+    """Return the correlation of each pair of symbols that are held on a date, on all dates.
 
     Parameters
     ----------
-    returns : of one window, 65,535 rows at most; NaN for missing.
-    min_obs : rows that a pair needs.
-
-    Returns
-    -------
-    The upper triangle without the diagonal, row by row: (0, 1), (0, 2), … NaN of a pair with too
-    few rows, or of which one does not move on them. Between -1 and 1.
+    windows : of the dates.
+    levels : of the windows.
+    held : symbols that pairs are made of.
+    map_over : ``map``, or that of an executor of threads.
+    dtype : of the values.
 
     Notes
     -----
-    Cost: O(rows x symbols²), for symbols without a gap in the window a few operations at a time.
+    Cost: O(pairs x rows) for the windows that end in one block, a few operations for each further
+    date. Six times that for a symbol with a gap.
     """
-    n_rows, n = returns.shape
-    out = np.full(n * (n - 1) // 2, np.nan)
-    counts = np.full(out.size, n_rows, dtype=np.uint16)
-    is_missing = ~np.isfinite(returns)
-    whole = np.flatnonzero(~is_missing.any(axis=0))
-    if n_rows >= max(min_obs, 2) and whole.size:
-        padded = -(-n_rows // _ROWS) * _ROWS
-        scores = np.zeros((padded, -(-whole.size // _STRIP) * _STRIP))
-        moves = np.zeros(whole.size, dtype=np.bool_)
-        _score(returns, whole, scores, moves)
-        _fill_whole(scores, whole, moves, n, out)
-    if whole.size < n:
-        filled = np.where(is_missing, 0.0, returns)
-        present = np.where(is_missing, 0.0, 1.0)
-        _fill_gaps(filled, present, is_missing.any(axis=0), min_obs, out, counts)
-    return out, counts
-
-
-@compiled
-def _place(i: int, j: int, n: int) -> int:
-    """Return where the pair of i and a later j stands in the triangle."""
-    return i * n - i * (i + 1) // 2 + j - i - 1
-
-
-@compiled
-def _score(
-    returns: Float[np.ndarray, "rows symbols"],
-    whole: Int[np.ndarray, " whole"],
-    scores: Float[np.ndarray, "padded strips"],
-    moves: Bool[np.ndarray, " whole"],
-) -> None:
-    """Write columns centred and of length 1; leave those that do not move at 0."""
-    n_rows = returns.shape[0]
-    for k in range(whole.size):
-        s = whole[k]
-        total = 0.0
-        for row in range(n_rows):
-            total += returns[row, s]
-        mean, squares = total / n_rows, 0.0
-        for row in range(n_rows):
-            squares += (returns[row, s] - mean) * (returns[row, s] - mean)
-        moves[k] = squares > _FLAT * n_rows * mean * mean and squares > 0.0
-        if moves[k]:
-            length = np.sqrt(squares)
-            for row in range(n_rows):
-                scores[row, k] = (returns[row, s] - mean) / length
-
-
-@compiled
-def _fill_whole(
-    scores: Float[np.ndarray, "padded strips"],
-    whole: Int[np.ndarray, " whole"],
-    moves: Bool[np.ndarray, " whole"],
-    n: int,
-    out: Float[np.ndarray, " pairs"],
-) -> None:
-    n_whole = whole.size
-    sums = np.empty((_STRIP, _WIDTH))
-    for first in range(0, n_whole, _STRIP):
-        for left in range(first, n_whole, _WIDTH):
-            right = min(left + _WIDTH, n_whole)
-            width = right - left
-            sums[:] = 0.0
-            for row in range(0, scores.shape[0], _ROWS):
-                _add(scores[row : row + _ROWS], first, left, width, sums)
-            for i in range(first, min(first + _STRIP, n_whole)):
-                for j in range(max(left, i + 1), right):
-                    if moves[i] and moves[j]:
-                        value = sums[i - first, j - left]
-                        out[_place(whole[i], whole[j], n)] = min(max(value, -1.0), 1.0)
-
-
-@compiled
-def _add(
-    rows: Float[np.ndarray, "three strips"],
-    first: int,
-    left: int,
-    width: int,
-    sums: Float[np.ndarray, "four width"],
-) -> None:
-    b0, b1, b2 = (
-        rows[0, left : left + width],
-        rows[1, left : left + width],
-        rows[2, left : left + width],
+    n_held = held.sum(axis=0)
+    sizes = n_held * (n_held - 1) // 2
+    start = np.append(0, np.cumsum(sizes))
+    place = np.where(held, np.cumsum(held, axis=0) - 1, -1).T
+    out = Pairs(
+        start,
+        n_held,
+        np.ascontiguousarray(place),
+        np.empty(start[-1], dtype=dtype),
+        np.empty(start[-1], dtype=np.uint16),
     )
-    s0, s1, s2, s3 = sums[0], sums[1], sums[2], sums[3]
-    a00, a01, a02 = rows[0, first], rows[1, first], rows[2, first]
-    a10, a11, a12 = rows[0, first + 1], rows[1, first + 1], rows[2, first + 1]
-    a20, a21, a22 = rows[0, first + 2], rows[1, first + 2], rows[2, first + 2]
-    a30, a31, a32 = rows[0, first + 3], rows[1, first + 3], rows[2, first + 3]
-    for j in range(width):
-        x, y, z = b0[j], b1[j], b2[j]
-        s0[j] = s0[j] + a00 * x + a01 * y + a02 * z
-        s1[j] = s1[j] + a10 * x + a11 * y + a12 * z
-        s2[j] = s2[j] + a20 * x + a21 * y + a22 * z
-        s3[j] = s3[j] + a30 * x + a31 * y + a32 * z
+    parts = []
+    first = 0
+    while first < windows.ends.size:
+        dates = (first, stop_of(windows, first))
+        own = np.flatnonzero(held[:, slice(*dates)].any(axis=1))
+        is_plain = levels.is_plain[slice(*dates)].all(axis=0)
+        parts += [(own, is_plain, dates, i) for i in range(0, own.size, _TASK)]
+        first = dates[1]
+
+    def fill(part: tuple[np.ndarray, np.ndarray, tuple[int, int], int]) -> None:
+        own, is_plain, dates, i = part
+        _fill(windows, levels, (own, is_plain), dates, i, out)
+
+    for _ in map_over(fill, parts):
+        pass
+    return out
 
 
 @compiled
-def _fill_gaps(
-    filled: Float[np.ndarray, "rows symbols"],
-    present: Float[np.ndarray, "rows symbols"],
-    has_gap: Bool[np.ndarray, " symbols"],
-    min_obs: int,
-    out: Float[np.ndarray, " pairs"],
-    counts: UInt16[np.ndarray, " pairs"],
+def _fill(
+    windows: Windows,
+    levels: Levels,
+    symbols: tuple[Int[np.ndarray, " held"], Bool[np.ndarray, " symbols"]],
+    dates: tuple[int, int],
+    task: int,
+    out: Pairs,
 ) -> None:
-    """Write the counts and correlations of the pairs of which one has a gap.
-
-    Parameters
-    ----------
-    filled, present : values and 1.0, both 0.0 where there is none.
-    """
-    n_rows, n = filled.shape
-    least = max(min_obs, 2)
-    x, has_x = np.empty(n_rows), np.empty(n_rows)
-    sums = np.empty((6, _WIDTH))
-    for i in range(n):
-        if not has_gap[i]:
-            continue
-        for row in range(n_rows):
-            x[row], has_x[row] = filled[row, i], present[row, i]
-        for left in range(0, n, _WIDTH):
-            width = min(_WIDTH, n - left)
-            _sum_beside(x, has_x, filled, present, (left, width), sums)
-            for k in range(width):
-                j = left + k
-                if j == i or (has_gap[j] and j < i):
-                    continue
-                at = _place(min(i, j), max(i, j), n)
-                size, x_mean, y_mean = sums[0, k], sums[1, k], sums[2, k]
-                xx, yy = sums[3, k], sums[4, k]
-                counts[at] = int(size)
-                moves = xx > _FLAT * size * x_mean * x_mean and yy > _FLAT * size * y_mean * y_mean
-                if size >= least and moves:
-                    value = sums[5, k] / (np.sqrt(xx) * np.sqrt(yy))
-                    out[at] = min(max(value, -1.0), 1.0)
+    """Write the pairs of some symbols with all that come later."""
+    held, is_plain = symbols
+    n_dates = dates[1] - dates[0]
+    span = span_of(windows, dates[0], dates[1])
+    n_rows = span.ends[-1] + 1
+    room = _Room(
+        empty_tile(n_rows, _STRIP),
+        empty_tile(n_rows, _WIDTH),
+        empty_sums(n_dates, _WIDTH),
+        np.empty((n_dates, _WIDTH)),
+        np.empty((n_dates, _WIDTH)),
+    )
+    end = min(task + _TASK, held.size)
+    for low in range(task, end, _STRIP):
+        ones = held[low : min(low + _STRIP, end)]
+        read_tile(windows, ones, span, room.strip)
+        for left in range(low + 1, held.size, _WIDTH):
+            mixed = held[left : left + _WIDTH]
+            flags = is_plain[mixed]
+            gaps = mixed[~flags]
+            others = _others_of(levels, np.append(gaps, mixed[flags]), dates, out)
+            read_tile(windows, others.symbols, span, room.tile)
+            for i in range(ones.size):
+                n_gaps = gaps.size if is_plain[ones[i]] else mixed.size
+                _correlate(windows, levels, (ones[i], i), (others, n_gaps), (dates[0], span), room)
+                _write(ones[i], others, dates[0], room, out)
 
 
 @compiled
-def _sum_beside(
-    x: Float[np.ndarray, " rows"],
-    has_x: Float[np.ndarray, " rows"],
-    filled: Float[np.ndarray, "rows symbols"],
-    present: Float[np.ndarray, "rows symbols"],
-    others: tuple[int, int],
-    sums: Float[np.ndarray, "six width"],
-) -> None:
-    """Write count, means, squares and products of one column with each of some others.
+def _others_of(
+    levels: Levels, symbols: Int[np.ndarray, " width"], dates: tuple[int, int], out: Pairs
+) -> _Others:
+    first, stop = dates
+    shape = (stop - first, -(-symbols.size // LANES) * LANES)
+    found = _Others(symbols, np.full(shape, -1), np.zeros(shape), np.zeros(shape))
+    for d in range(first, stop):
+        for k in range(symbols.size):
+            found.place[d - first, k] = out.place[d, symbols[k]]
+            found.total[d - first, k] = levels.total[d, symbols[k]]
+            found.root[d - first, k] = levels.root[d, symbols[k]]
+    return found
 
-    Rows are cut out one by one: the compiler adds side by side only what it knows to be dense.
-    """
-    left, width = others
-    right = left + width
-    sums[:] = 0.0
-    n, x_mean, y_mean = sums[0, :width], sums[1, :width], sums[2, :width]
-    xx, yy, xy = sums[3, :width], sums[4, :width], sums[5, :width]
-    for row in range(x.size):
-        if has_x[row] == 0.0:
+
+@compiled
+def _correlate(
+    windows: Windows,
+    levels: Levels,
+    one: tuple[int, int],
+    beside: tuple[_Others, int],
+    dates: tuple[int, Span],
+    room: _Room,
+) -> None:
+    """Correlate a symbol with others over all windows, and count the rows."""
+    symbol, i = one
+    others, n_gaps = beside
+    first, span = dates
+    n_windows, width = others.place.shape
+    middle = -(-n_gaps // LANES) * LANES  # no vector is part of both kinds
+    if middle > 0:
+        sum_beside(room.strip, i, room.tile, (0, middle), span, room.sums)
+    add_up(room.strip.values[:, i].copy(), room.tile.values, (middle, width), span, room.products)
+    shift, shifts = room.strip.shift[i], room.tile.shift[:middle]
+    for at in range(n_windows):
+        size = span.ends[at] - span.starts[at] + 1
+        values, d = room.values[at], first + at
+        n_direct = correlate_beside(room.sums, at, shift, shifts, windows.least, values[:middle])
+        if n_direct > 0:
+            rows = (span.first + span.starts[at], span.first + span.ends[at] + 1)
+            repair(windows, symbol, others.symbols[:n_gaps], rows, values)
+        known = (others.total[at, middle:width], others.root[at, middle:width])
+        products, kept = room.products[at, : width - middle], values[middle:width]
+        correlate_plain(
+            levels.total[d, symbol], levels.root[d, symbol], known, products, size, kept
+        )
+        room.sums.size[at, middle:width] = size
+
+
+@compiled
+def _write(one: int, others: _Others, first: int, room: _Room, out: Pairs) -> None:
+    """Write the pairs of a symbol with those that come later."""
+    n_windows, width = others.place.shape
+    for at in range(n_windows):
+        d = first + at
+        mine, n = out.place[d, one], out.n_held[d]
+        if mine < 0:
             continue
-        value, has_y, y = x[row], present[row, left:right], filled[row, left:right]
-        for k in range(n.size):
-            n[k] += has_y[k]
-            x_mean[k] += has_y[k] * value
-            y_mean[k] += y[k]
-    for k in range(n.size):
-        size = max(n[k], 1.0)
-        x_mean[k] /= size
-        y_mean[k] /= size
-    for row in range(x.size):
-        if has_x[row] == 0.0:
-            continue
-        value, has_y, y = x[row], present[row, left:right], filled[row, left:right]
-        for k in range(n.size):
-            a = (value - x_mean[k]) * has_y[k]
-            b = (y[k] - y_mean[k]) * has_y[k]
-            xx[k] += a * a
-            yy[k] += b * b
-            xy[k] += a * b
+        base = out.start[d] + mine * n - mine * (mine + 1) // 2 - mine - 1
+        places, values, sizes = others.place[at], room.values[at], room.sums.size[at]
+        for k in range(width):
+            if places[k] > mine:
+                out.values[base + places[k]] = values[k]
+                out.counts[base + places[k]] = np.uint16(sizes[k])

@@ -1,4 +1,4 @@
-"""SeriesVolatility of many short series, each seen from its last day."""
+"""Volatility of many short series, each seen from its last day."""
 
 from typing import NamedTuple
 
@@ -68,7 +68,7 @@ def series_volatility(series: Float[np.ndarray, "series days"]) -> SeriesVolatil
 def _measure(series: Float[np.ndarray, "series days"], out: SeriesVolatility) -> None:
     squares = np.empty(HAR_DAYS)
     weekly, monthly = np.empty(HAR_DAYS), np.empty(HAR_DAYS)
-    rolled = np.empty((2, YEAR))
+    room = np.empty((4, YEAR))
     for s in range(series.shape[0]):
         days = series[s, series.shape[1] - HAR_DAYS :]
         year = days[HAR_DAYS - YEAR :]
@@ -80,7 +80,7 @@ def _measure(series: Float[np.ndarray, "series days"], out: SeriesVolatility) ->
         out.year[s] = _deviation(year)
         out.decayed[s] = _decayed(year)
         out.trend[s] = out.month[s] / out.quarter[s] - 1.0 if out.quarter[s] > 0.0 else np.nan
-        out.percentile[s] = _percentile(days, rolled)
+        out.percentile[s] = _percentile(days, room)
         for i in range(HAR_DAYS):
             squares[i] = days[i] * days[i]
         _means(squares, _WEEK, weekly)
@@ -128,42 +128,49 @@ def _decayed(days: Float[np.ndarray, " days"]) -> float:
 
 
 @compiled
-def _percentile(days: Float[np.ndarray, " days"], rolled: Float[np.ndarray, "two ends"]) -> float:
+def _percentile(days: Float[np.ndarray, " days"], room: Float[np.ndarray, "four ends"]) -> float:
     """Return the share of the last monthly deviations that are not above the latest."""
-    _roll(days[days.size - YEAR - MONTH + 1 :], rolled)
-    values = rolled[0]
+    _roll(days[days.size - YEAR - MONTH + 1 :], room)
+    values = room[0]
     latest = values[YEAR - 1]
     if np.isnan(latest):
         return np.nan
     below, n = 0, 0
     for value in values:
-        if not np.isnan(value):
-            n += 1
-            below += value <= latest
+        n += not np.isnan(value)
+        below += value <= latest
     return below / n if n >= _LEAST * YEAR else np.nan
 
 
 @compiled
-def _roll(days: Float[np.ndarray, " days"], rolled: Float[np.ndarray, "two ends"]) -> None:
-    """Write the deviation of each 21 neighbouring days; side by side where none is missing."""
-    values, mean = rolled[0], rolled[1]
-    if _count(days) < days.size:
-        for end in range(values.size):
-            values[end] = _deviation(days[end : end + MONTH])
-        return
-    mean[:] = 0.0
-    values[:] = 0.0
+def _roll(days: Float[np.ndarray, " days"], room: Float[np.ndarray, "four ends"]) -> None:
+    """Write the deviation of each 21 neighbouring days, NaN where too few are there.
+
+    All ends go abreast: the compiler adds side by side only what it knows to be dense.
+    """
+    squares, mean, n, rest = room[0], room[1], room[2], room[3]
+    room[:] = 0.0
     for shift in range(MONTH):
-        for end in range(values.size):
-            mean[end] += days[end + shift]
-    for end in range(values.size):
-        mean[end] /= MONTH
+        own = days[shift : shift + squares.size]
+        for k in range(squares.size):
+            is_there = own[k] == own[k]
+            n[k] += 1.0 if is_there else 0.0
+            mean[k] += own[k] if is_there else 0.0
+    for k in range(squares.size):
+        mean[k] /= n[k]
     for shift in range(MONTH):
-        for end in range(values.size):
-            difference = days[end + shift] - mean[end]
-            values[end] += difference * difference
-    for end in range(values.size):
-        values[end] = np.sqrt(values[end] / (MONTH - 1))
+        own = days[shift : shift + squares.size]
+        for k in range(squares.size):
+            difference = own[k] - mean[k]
+            difference = difference if difference == difference else 0.0
+            rest[k] += difference
+            squares[k] += difference * difference
+    least = max(_LEAST * MONTH, 2.0)
+    is_whole = _count(days) == days.size
+    for k in range(squares.size):
+        spread = squares[k] if is_whole else squares[k] - rest[k] * rest[k] / n[k]
+        spread = spread if spread > 0.0 else 0.0
+        squares[k] = np.sqrt(spread / (n[k] - 1.0)) if n[k] >= least else np.nan
 
 
 @compiled
@@ -172,12 +179,14 @@ def _means(
 ) -> None:
     """Write the mean of the last values at each day; NaN where one is missing."""
     out[: length - 1] = np.nan
-    out[length - 1 :] = 0.0
+    total = out[length - 1 :]
+    total[:] = 0.0
     for shift in range(length):
-        for i in range(length - 1, values.size):
-            out[i] += values[i - shift]
-    for i in range(length - 1, values.size):
-        out[i] /= length
+        own = values[length - 1 - shift : values.size - shift]
+        for k in range(total.size):
+            total[k] += own[k]
+    for k in range(total.size):
+        total[k] /= length
 
 
 @compiled

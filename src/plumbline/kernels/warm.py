@@ -264,13 +264,17 @@ def _warm_weighted() -> None:
 def _warm_pairs() -> None:
     """Correlate two symbols, one with a gap, and measure a portfolio of both."""
     from plumbline.kernels.pair_correlation import pair_correlation
-    from plumbline.kernels.portfolio_correlation import Date, portfolio_correlation
+    from plumbline.kernels.portfolio_correlation import portfolio_correlation
+    from plumbline.kernels.weighted_series import Weights
+    from plumbline.kernels.window_levels import levels_of
+    from plumbline.kernels.window_pairs import Windows
 
-    returns = _panel(24, 2)
-    returns[3, 0] = np.nan
-    pairs, _ = pair_correlation(returns, 3)
-    date = Date(pairs, np.ones(2))
-    portfolio_correlation(np.array([0, 2]), np.arange(2), np.ones(2), date)
+    returns = _panel(2, 24)
+    returns[0, 3] = np.nan
+    windows = Windows(returns, np.array([23]), 24, 0, 3)
+    levels, one = levels_of(windows), np.ones((2, 1))
+    pair_correlation(windows, levels, one == 1)
+    portfolio_correlation(Weights(np.array([0, 2]), np.arange(2), one, one[:1]), windows, levels)
 
 
 def _warm_ridge() -> None:

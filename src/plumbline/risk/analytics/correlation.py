@@ -3,25 +3,21 @@
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
-from typing import Any, ClassVar, Final, final
+from typing import ClassVar, Final, final
 
 import numpy as np
 import polars as pl
 
 from plumbline.kernels.pair_correlation import pair_correlation
-from plumbline.kernels.portfolio_correlation import (
-    Alikeness,
-    Date,
-    held_matrix,
-    portfolio_correlation,
-)
+from plumbline.kernels.portfolio_correlation import held_matrix, portfolio_correlation
+from plumbline.kernels.window_levels import levels_of
+from plumbline.kernels.window_pairs import Windows
 from plumbline.risk.analytic import MarketDays, Measures, PortfolioDays, Prepared
-from plumbline.risk.correlation_table import CORRELATIONS
+from plumbline.risk.correlation_table import correlation_table
 from plumbline.risk.nearest_correlation import nearest_correlation
 from plumbline.risk.trailing_analytic import TrailingAnalytic
 
-_THREADS: Final = 4  # dates at a time; kernels give up the interpreter's lock
+_THREADS: Final = 4  # symbols at a time; kernels give up the interpreter's lock
 
 
 @final
@@ -59,73 +55,42 @@ class Correlation(TrailingAnalytic):
         return 3
 
     def prepare(self, days: MarketDays) -> Prepared:
-        """Return for each date the symbols that are held, their deviations and their pairs."""
-        with ThreadPoolExecutor(_THREADS) as threads:
-            return {"dates": list(threads.map(partial(self._of_date, days), range(days.days.size)))}
-
-    def _of_date(self, days: MarketDays, at: int) -> dict[str, Any]:
-        day = int(days.days[at])
-        rows = np.flatnonzero(days.held[:, at])
-        own = slice(max(0, day - self.window_bars + 1), day + 1)
-        returns = np.ascontiguousarray(days.market.returns[rows, own].T)
-        pairs, counts = pair_correlation(returns, self.needed)
-        is_known = np.isfinite(returns).sum(axis=0) >= self.needed
-        deviation = np.full(rows.size, np.nan)
-        deviation[is_known] = np.nanstd(returns[:, is_known], axis=0, ddof=1)
-        return {"rows": rows, "date": Date(pairs, deviation), "counts": counts}
+        """Return the windows of the dates, and what symbols have by themselves in each."""
+        returns = np.ascontiguousarray(days.market.returns)
+        first_bar = days.market.first_bar
+        windows = Windows(returns, days.days, self.window_bars, first_bar, max(self.needed, 2))
+        return {"windows": windows, "levels": levels_of(windows)}
 
     def shared_tables(self, prepared: Prepared, days: MarketDays) -> Mapping[str, pl.DataFrame]:
         """Return the symbols, pairs and observations of each date."""
-        symbols = np.array(days.market.symbols, dtype=object)
-        known = prepared["dates"]
-        lists = {
-            "symbols": [pl.Series(symbols[own["rows"]], dtype=pl.String) for own in known],
-            "pairs": [
-                pl.Series(own["date"].pairs.astype(np.float32)).fill_nan(None) for own in known
-            ],
-            "n_obs": [pl.Series(own["counts"]) for own in known],
-        }
-        dates = pl.Series("date", days.market.dates[days.days].astype("datetime64[D]"))
-        columns = [
-            pl.concat([own.implode() for own in parts]).alias(name) for name, parts in lists.items()
-        ]
-        return {"correlations": pl.DataFrame([dates, *columns], schema=CORRELATIONS)}
+        with ThreadPoolExecutor(_THREADS) as threads:
+            pairs = pair_correlation(
+                prepared["windows"], prepared["levels"], days.held, threads.map
+            )
+        return {"correlations": correlation_table(pairs, days)}
 
     def compute(self, prepared: Prepared, portfolios: PortfolioDays) -> Measures:
         """Return the figures of some portfolios."""
-        weights = portfolios.weights
-        shape = weights.gross.shape
-        values = {name: np.full(shape, np.nan) for name in self.units}
-        covered, counts = np.zeros(shape), np.zeros(shape, dtype=np.int64)
-        for at, known in enumerate(prepared["dates"]):
-            rows, date = known["rows"], known["date"]
-            place = np.searchsorted(rows, weights.symbol)
-            is_in = (place < rows.size) & (np.append(rows, -1)[place] == weights.symbol)
-            place = np.where(is_in, place, -1)
-            weight = np.ascontiguousarray(weights.weight[:, at])
-            found = portfolio_correlation(weights.start, place, weight, date)
-            _mend(found, weights.start, place, weight, date)
-            figures = (found.mean, found.weighted_mean, found.diversification, found.effective_bets)
-            for name, column in zip(self.units, figures, strict=True):
-                values[name][:, at] = column
-            covered[:, at], counts[:, at] = found.covered, found.n_symbols
+        weights, windows, levels = portfolios.weights, prepared["windows"], prepared["levels"]
+        found = portfolio_correlation(weights, windows, levels)
+        for p, d in zip(*np.nonzero(found.is_indefinite), strict=True):
+            lines, matrix = held_matrix(weights, windows, levels, p, d)
+            risk = weights.weight[lines, d] * levels.deviation[weights.symbol[lines], d]
+            found.diversification[p, d], found.effective_bets[p, d] = _mended(matrix, risk)
+        figures = (found.mean, found.weighted_mean, found.diversification, found.effective_bets)
+        values = dict(zip(self.units, figures, strict=True))
         with np.errstate(divide="ignore", invalid="ignore"):  # nothing is held
-            return Measures(values, covered / weights.gross, counts)
+            return Measures(values, found.covered / weights.gross, found.n_symbols)
 
 
-def _mend(
-    found: Alikeness, start: np.ndarray, place: np.ndarray, weight: np.ndarray, date: Date
-) -> None:
-    """Measure portfolios whose matrix no returns have on the nearest that some have."""
-    for p in np.flatnonzero(found.is_indefinite):
-        own = slice(start[p], start[p + 1])
-        kept, matrix = held_matrix(place[own], weight[own], date)
-        near = nearest_correlation(matrix)
-        risk = weight[own][kept] * date.deviation[place[own][kept]]
-        variance = float(risk @ near @ risk)
-        values, basis = np.linalg.eigh(near)
-        shares = np.maximum(values, 0.0) * (basis.T @ risk) ** 2
-        if variance > 0 and shares.sum() > 0:
-            shares = shares[shares > 0] / shares.sum()
-            found.diversification[p] = np.abs(risk).sum() / np.sqrt(variance)
-            found.effective_bets[p] = np.exp(-(shares * np.log(shares)).sum())
+def _mended(matrix: np.ndarray, risk: np.ndarray) -> tuple[float, float]:
+    """Return diversification and bets on the nearest matrix that some returns have."""
+    near = nearest_correlation(matrix)
+    variance = float(risk @ near @ risk)
+    values, basis = np.linalg.eigh(near)
+    shares = np.maximum(values, 0.0) * (basis.T @ risk) ** 2
+    if not (variance > 0 and shares.sum() > 0):
+        return np.nan, np.nan
+    shares = shares[shares > 0] / shares.sum()
+    ratio = np.abs(risk).sum() / np.sqrt(variance)
+    return float(ratio), float(np.exp(-(shares * np.log(shares)).sum()))
