@@ -2,11 +2,12 @@
 
 import time
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date
+from functools import partial
 from typing import Final, final
 
 import numpy as np
@@ -28,6 +29,7 @@ from plumbline.store.portfolio_store import Chunk, PortfolioStore, Written
 CHUNK_DAYS: Final = 24_000
 """Portfolio-days that are computed before they are written, about 80 MB of tables."""
 TABLES: Final = ("snapshots", "exposures", "measures", "sectors", "stress", "failures")
+_DATES_AT_ONCE: Final = 16  # correlations of 1,500 symbols on a date are 7 MB
 _REASONS: Final = 200  # distinct failures that the ledger lists
 
 
@@ -209,13 +211,15 @@ class _Work:
         if self.plan.gone.height:
             self.tally.wrote(self.store.remove(self.plan.gone, self.run_id))
         waiting = set(self.plan.dates)
-        with ThreadPoolExecutor(1) as writer:
+        with ThreadPoolExecutor(1) as thread:
+            writer = _Writer(thread)
             for group in self.plan.groups():
                 waiting -= self._measure(group, writer, total)
             if waiting:
-                self._share(tuple(sorted(waiting)))
+                self._share(sorted(waiting), writer)
+            writer.wait()
 
-    def _measure(self, group: Group, writer: ThreadPoolExecutor, total: int) -> set[date]:
+    def _measure(self, group: Group, writer: "_Writer", total: int) -> set[date]:
         """Measure and store a group; return the dates whose shared tables it made."""
         inputs = self.plan.inputs
         only = None if group.is_all else group.portfolios
@@ -224,19 +228,14 @@ class _Work:
                 inputs.book, inputs.market, inputs.kinds, group.dates, only, attempt_cell
             )
         step = max(BLOCK, CHUNK_DAYS // len(group.dates) // BLOCK * BLOCK)
-        pending: Future[None] | None = None
         for first in range(0, len(group.portfolios), step):
             stop = min(first + step, len(group.portfolios))
             with self.tally.timed("compute"):
                 result = measurement.part(first, stop)
-            if pending is not None:
-                pending.result()
-            pending = writer.submit(self._write, group, (first, stop), result, total)
+            writer.submit(partial(self._write, group, (first, stop), result, total))
         shared = set(group.dates) & set(self.plan.dates) if group.is_all else set()
         if shared:
-            self._write_shared(measurement.shared_tables(), sorted(shared))
-        if pending is not None:
-            pending.result()
+            self._write_shared(measurement.shared_tables(), sorted(shared), writer)
         return shared
 
     def _write(self, group: Group, places: tuple[int, int], result: RiskResult, total: int) -> None:
@@ -276,29 +275,67 @@ class _Work:
         due = measured.filter(pl.Series(is_due))
         return due.with_columns(owners.alias("owner"), texts)
 
-    def _share(self, dates: tuple[date, ...]) -> None:
+    def _share(self, dates: list[date], writer: "_Writer") -> None:
         """Make the shared tables of dates alone."""
         inputs = self.plan.inputs
         kinds = {"correlation": inputs.kinds["correlation"]}
         with self.tally.timed("shared"):
             found = Measurement.of(inputs.book, inputs.market, kinds, dates, None, attempt_cell)
             tables = found.shared_tables()
-        self._write_shared(tables, list(dates))
+        self._write_shared(tables, dates, writer)
 
-    def _write_shared(self, tables: Mapping[str, pl.DataFrame], dates: list[date]) -> None:
+    def _write_shared(
+        self, tables: Mapping[str, pl.DataFrame], dates: list[date], writer: "_Writer"
+    ) -> None:
         if "correlations" not in tables:  # the analytic failed on all, which is recorded
             return
-        inputs = self.plan.inputs
-        sessions = inputs.keys.dates.searchsorted(np.array(dates, dtype="datetime64[D]"))
-        keys = shared_keys(inputs, sessions)
-        frame = pl.DataFrame(
-            {"date": list(keys), "key": list(keys.values())},
-            schema={"date": pl.Date(), "key": pl.String()},
-        )
-        own = tables["correlations"].filter(pl.col("date").is_in(dates))
+        keys = self.plan.inputs.keys
+        for start in range(0, len(dates), _DATES_AT_ONCE):
+            some = dates[start : start + _DATES_AT_ONCE]
+            sessions = keys.dates.searchsorted(np.array(some, dtype="datetime64[D]"))
+            named = shared_keys(self.plan.inputs, sessions)
+            frame = pl.DataFrame(
+                {"date": list(named), "key": list(named.values())},
+                schema={"date": pl.Date(), "key": pl.String()},
+            )
+            own = tables["correlations"].filter(pl.col("date").is_in(some))
+            writer.submit(partial(self._store_dates, own, frame))
+
+    def _store_dates(self, correlations: pl.DataFrame, keys: pl.DataFrame) -> None:
         with self.tally.timed("write"):
-            self.tally.wrote(self.store.write_dates(own, frame, self.run_id))
-        self.tally.rows["correlations"] = self.tally.rows.get("correlations", 0) + own.height
+            self.tally.wrote(self.store.write_dates(correlations, keys, self.run_id))
+        n_rows = self.tally.rows.get("correlations", 0)
+        self.tally.rows["correlations"] = n_rows + correlations.height
+
+
+@final
+class _Writer:
+    """Writes one thing after another, while the next is made.
+
+    Parameters
+    ----------
+    thread : a pool of one.
+    """
+
+    def __init__(self, thread: ThreadPoolExecutor) -> None:
+        self._thread = thread
+        self._pending: Future[None] | None = None
+
+    def submit(self, act: Callable[[], None]) -> None:
+        """Begin to write when what was given before is written, so that two wait at most."""
+        self.wait()
+        self._pending = self._thread.submit(act)
+
+    def wait(self) -> None:
+        """Return when all is written.
+
+        Raises
+        ------
+        StoreError
+            If the store refused.
+        """
+        if self._pending is not None:
+            self._pending.result()
 
 
 def _frames(result: RiskResult, days: pl.DataFrame) -> dict[str, pl.DataFrame]:
