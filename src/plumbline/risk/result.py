@@ -1,7 +1,7 @@
 """Frames of a measurement, keyed by portfolio and date."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Final, final
 
 import numpy as np
@@ -100,34 +100,40 @@ class RiskResult:
     failures: pl.DataFrame
 
 
-def result_of(
-    blocks: Sequence[Block], kinds: Mapping[str, Analytic], unprepared: Mapping[str, Failure]
+def frames_of(
+    block: Block, kinds: Mapping[str, Analytic], unprepared: Mapping[str, Failure]
 ) -> RiskResult:
-    """Return the frames of all blocks.
+    """Return the frames of a block, but for the analytics that fail everywhere.
 
     Parameters
     ----------
-    blocks : at least one.
+    block : portfolios that are measured.
     kinds : analytics by name.
     unprepared : those that fail on all portfolios and dates.
     """
+    return RiskResult(
+        snapshots=_snapshots(block),
+        exposures=_exposures(block),
+        measures=_measures(block, kinds),
+        sectors=_long(block, "sectors", SECTORS),
+        stress=_long(block, "stress", STRESS),
+        correlations=pl.DataFrame(schema=CORRELATIONS),
+        failures=_failures(block, unprepared),
+    )
+
+
+def joined(parts: Sequence[RiskResult], unprepared: Mapping[str, Failure]) -> RiskResult:
+    """Return the frames of all blocks, in their order; at least one."""
     everywhere = [
         {"portfolio": None, "date": None, "analytic": name, "reason": found.message}
         for name, found in unprepared.items()
     ]
-    failures = [
-        pl.DataFrame(everywhere, schema=FAILURES),
-        *(_failures(block, unprepared) for block in blocks),
-    ]
-    return RiskResult(
-        snapshots=pl.concat([_snapshots(block) for block in blocks]),
-        exposures=pl.concat([_exposures(block) for block in blocks]),
-        measures=pl.concat([_measures(block, kinds) for block in blocks]),
-        sectors=pl.concat([_long(block, "sectors", SECTORS) for block in blocks]),
-        stress=pl.concat([_long(block, "stress", STRESS) for block in blocks]),
-        correlations=pl.DataFrame(schema=CORRELATIONS),
-        failures=pl.concat(failures),
-    )
+    whole = {
+        field.name: pl.concat([getattr(part, field.name) for part in parts])
+        for field in fields(RiskResult)
+    }
+    failures = pl.DataFrame(everywhere, schema=FAILURES)
+    return RiskResult(**whole | {"failures": pl.concat([failures, whole["failures"]])})
 
 
 def _failures(block: Block, unprepared: Mapping[str, Failure]) -> pl.DataFrame:
@@ -194,9 +200,9 @@ def _snapshots(block: Block) -> pl.DataFrame:
 
 def _counts(block: Block) -> dict[str, np.ndarray]:
     """Return how many positions portfolios have, and how many have an old price or none."""
-    days, lines, holdings = block.view.days, block.accounts.lines, block.accounts.holdings
-    is_held = holdings.quantity[:, days] != 0
-    is_carried = holdings.is_carried[:, days]
+    days, accounts, lines = block.view.days, block.accounts, block.accounts.lines
+    is_held = accounts.at("quantity", days) != 0
+    is_carried = accounts.at("is_carried", days)
     is_stale = is_held & (block.view.valuation.age[lines.symbol][:, days] > 0) & ~is_carried
     found = {"n_positions": is_held, "n_stale": is_stale, "n_unpriced": is_carried}
     return {
@@ -206,9 +212,9 @@ def _counts(block: Block) -> dict[str, np.ndarray]:
 
 
 def _exposures(block: Block) -> pl.DataFrame:
-    days, lines, holdings = block.view.days, block.accounts.lines, block.accounts.holdings
+    days, accounts, lines = block.view.days, block.accounts, block.accounts.lines
     valuation = block.view.valuation
-    held = {name: getattr(holdings, name)[:, days] for name in _HELD}
+    held = {name: accounts.at(name, days) for name in _HELD}
     is_there = (held["quantity"] != 0) | (held["traded"] != 0)
     line, day = np.nonzero(is_there)
     order = np.argsort(lines.owner[line] * days.size + day, kind="stable")
@@ -217,7 +223,7 @@ def _exposures(block: Block) -> pl.DataFrame:
     equity = block.exposures.positive_equity[lines.owner[line], day]
     exposure = block.exposures.exposure[line, day]
     age = valuation.age[lines.symbol[line], days[day]]
-    is_carried = holdings.is_carried[line, days[day]]
+    is_carried = accounts.at("is_carried", days)[line, day]
     names = pl.Series(list(block.names), dtype=pl.String)
     columns = [
         names.gather(pl.Series(lines.owner[line])).alias("portfolio"),
