@@ -165,7 +165,7 @@ def _long(block: Block, name: str, schema: Mapping[str, Any]) -> pl.DataFrame:
                 pl.Series(label, list(table[label]), dtype=pl.String),
                 *(_column(column, table[column]) for column in list(schema)[3:]),
             ]
-            frames.append(pl.DataFrame(columns))
+            frames.append(pl.DataFrame(columns).fill_nan(None))
     return pl.concat(frames)
 
 
@@ -181,8 +181,7 @@ def _keys(block: Block) -> dict[str, pl.Series]:
 
 
 def _column(name: str, table: np.ndarray) -> pl.Series:
-    flat = pl.Series(name, np.ascontiguousarray(table).ravel())
-    return flat.fill_nan(None) if flat.dtype == pl.Float64 else flat
+    return pl.Series(name, np.ascontiguousarray(table).ravel())
 
 
 def _snapshots(block: Block) -> pl.DataFrame:
@@ -194,7 +193,7 @@ def _snapshots(block: Block) -> pl.DataFrame:
     counts = _counts(block)
     tables = {**equity, **gained, "is_stopped": stopped, **counts}
     columns = [_column(name, table) for name, table in tables.items()]
-    frame = pl.DataFrame([*_keys(block).values(), *columns])
+    frame = pl.DataFrame([*_keys(block).values(), *columns]).fill_nan(None)
     return frame.filter(pl.col("equity").is_not_null()).rename({"returns": "return"})
 
 
@@ -235,7 +234,7 @@ def _exposures(block: Block) -> pl.DataFrame:
         _column("price_age", age),
         _column("is_carried", is_carried),
     ]
-    return pl.DataFrame(columns)
+    return pl.DataFrame(columns).fill_nan(None)
 
 
 def _measures(block: Block, kinds: Mapping[str, Analytic]) -> pl.DataFrame:
@@ -251,4 +250,4 @@ def _measures(block: Block, kinds: Mapping[str, Analytic]) -> pl.DataFrame:
         n_obs = np.zeros(shape, dtype=np.int64) if found is None else found.n_obs
         columns.append(_column(f"{name}_coverage", coverage))
         columns.append(_column(f"{name}_n_obs", n_obs))
-    return pl.DataFrame(columns).filter(_column("is_open", block.is_open))
+    return pl.DataFrame(columns).filter(_column("is_open", block.is_open)).fill_nan(None)
