@@ -3,9 +3,9 @@
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 
-from plumbline.kernels.position_accounting import Holdings, Marks, Trades, hold
+from plumbline.kernels.position_accounting import Holdings, Marks, Trades, hold, mark_held
 from tests.oracles.accounting import hold_slowly
 
 
@@ -75,3 +75,23 @@ def test_what_is_gained_is_the_change_of_value_less_what_was_paid(seed, by_lots)
     gained = np.diff(unrealised, axis=1, prepend=0.0) + out.realised
     scale = np.abs(out.value).max() + np.abs(out.traded).max() + 1.0
     assert_allclose(out.value - before - out.traded, gained, rtol=0, atol=1e-12 * scale)
+
+
+@given(seed=st.integers(0, 2**32 - 1), by_lots=st.booleans())
+@settings(max_examples=40, deadline=None)
+def test_tables_may_begin_with_the_first_trade_and_held_symbols_are_marked_without_them(
+    seed, by_lots
+):
+    symbol, trades, marks = made(seed, 6, 20)
+    pays = np.ones(6, dtype=bool)
+    whole = hold(symbol, trades, marks, pays, by_lots=by_lots)
+    first = int(trades.day.min(initial=19))
+    late = hold(symbol, trades, marks, pays, by_lots=by_lots, first=first)
+    for name in Holdings._fields:
+        assert_array_equal(getattr(late, name), getattr(whole, name)[:, first:], err_msg=name)
+    rng = np.random.default_rng(seed)
+    days, row = np.sort(rng.choice(20, 5, replace=False)), rng.integers(0, 3, 5)
+    found, wanted = np.zeros((3, 5), dtype=bool), np.zeros((3, 5), dtype=bool)
+    mark_held(symbol, trades, marks, row, days, found)
+    np.logical_or.at(wanted, row[symbol], whole.quantity[:, days] != 0)
+    assert_array_equal(found, wanted)

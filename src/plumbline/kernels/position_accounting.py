@@ -97,6 +97,7 @@ def hold(
     pays_dividends: Bool[np.ndarray, " lines"],
     *,
     by_lots: bool = False,
+    first: int = 0,
 ) -> Holdings:
     """Carry lines through all days.
 
@@ -107,6 +108,7 @@ def hold(
     marks : of all symbols.
     pays_dividends : lines that get the dividends of the marks.
     by_lots : what is closed is taken from the oldest lots; default: at average cost.
+    first : day of the first column of what is returned; no trade lies before it.
 
     Returns
     -------
@@ -119,10 +121,10 @@ def hold(
     Cost: O(lines x days + trades), by lots O(trades) more memory for the longest line.
     """
     n_days = marks.price.shape[1]
-    shape = (symbol.size, n_days)
+    shape = (symbol.size, n_days - first)
     tables = {name: np.zeros(shape) for name in Holdings._fields}
     out = Holdings(**tables | {"is_carried": np.zeros(shape, dtype=np.bool_)})
-    _hold(symbol, trades, marks, pays_dividends, by_lots, out)
+    _hold(symbol, trades, marks, pays_dividends, (by_lots, first), out)
     return out
 
 
@@ -132,10 +134,11 @@ def _hold(
     trades: Trades,
     marks: Marks,
     pays_dividends: Bool[np.ndarray, " lines"],
-    by_lots: bool,
+    rules: tuple[bool, int],
     out: Holdings,
 ) -> None:
     n_days = marks.price.shape[1]
+    by_lots, begin = rules
     for line in range(symbol.size):
         s = symbol[line]
         multiplier = marks.multiplier[s]
@@ -183,15 +186,75 @@ def _hold(
                 lots.ends[0] = lots.ends[1]
             price = marks.price[s, day]
             if quantity != 0.0 and np.isnan(price):
-                out.is_carried[line, day] = True
+                out.is_carried[line, day - begin] = True
             elif quantity != 0.0:
                 value = quantity * multiplier * price
-            out.quantity[line, day] = quantity
-            out.value[line, day] = value
-            out.cost[line, day] = cost
-            out.traded[line, day] = traded
-            out.dividends[line, day] = dividends
-            out.realised[line, day] = realised
+            out.quantity[line, day - begin] = quantity
+            out.value[line, day - begin] = value
+            out.cost[line, day - begin] = cost
+            out.traded[line, day - begin] = traded
+            out.dividends[line, day - begin] = dividends
+            out.realised[line, day - begin] = realised
+
+
+def mark_held(
+    symbol: Int[np.ndarray, " lines"],
+    trades: Trades,
+    marks: Marks,
+    row: Int[np.ndarray, " symbols"],
+    days: Int[np.ndarray, " dates"],
+    out: Bool[np.ndarray, "rows dates"],
+) -> None:
+    """Mark which rows any line holds something of at the close of some days.
+
+    Parameters
+    ----------
+    symbol : row of the marks that each line holds.
+    trades : of all lines.
+    marks : of all symbols.
+    row : that a symbol counts for.
+    days : ascending.
+    out : is set where something is held.
+
+    Notes
+    -----
+    Quantities are those of :func:`hold`. Cost: O(lines x days + trades), and no table of lines.
+    """
+    _mark_held(symbol, trades, marks, row, days, out)
+
+
+@compiled
+def _mark_held(
+    symbol: Int[np.ndarray, " lines"],
+    trades: Trades,
+    marks: Marks,
+    row: Int[np.ndarray, " symbols"],
+    days: Int[np.ndarray, " dates"],
+    out: Bool[np.ndarray, "rows dates"],
+) -> None:
+    for line in range(symbol.size):
+        s = symbol[line]
+        at, end, quantity = trades.start[line], trades.start[line + 1], 0.0
+        if at == end or not days.size:
+            continue
+        first = trades.day[at]
+        d = np.searchsorted(days, first)
+        for day in range(first, days[-1] + 1):
+            split = marks.split[s, day]
+            if split != 1.0:
+                quantity *= split
+            while at < end and trades.day[at] == day:
+                bought = trades.quantity[at]
+                closed, left = _closed(quantity, bought)
+                if closed > 0.0:
+                    quantity = 0.0 if closed / np.abs(quantity) == 1.0 else quantity + bought
+                quantity += left
+                at += 1
+            if marks.expiry[s] == day and not np.isnan(marks.settlement[s]):
+                quantity = 0.0
+            if days[d] == day:
+                out[row[s], d] |= quantity != 0.0
+                d += 1
 
 
 @compiled

@@ -115,7 +115,7 @@ def _fit_all(
     n_series, k = y.shape[1], x.shape[1]
     design = _empty_design(window, k)
     own = _empty_design(window, k)
-    sums = np.empty((k + 2, n_series))
+    sums, alone = np.empty((k + 2, n_series)), np.empty(k + 2)
     missing = np.empty(n_series, dtype=np.int64)
     for e in range(ends.size):
         stop = ends[e] + 1
@@ -145,10 +145,8 @@ def _fit_all(
             own.size[0] = m
             out.n_obs[e, s] = m
             if m >= min_obs and _standardise(x, penalty, own):
-                column = y[:, s : s + 1]
-                narrow = sums[:, s : s + 1]
-                _sum(column, own, narrow)
-                _solve(own, narrow[:, 0], out.beta[e, s], out.alpha[e], out.r2[e], s)
+                _sum_alone(y, s, own, alone)
+                _solve(own, alone, out.beta[e, s], out.alpha[e], out.r2[e], s)
 
 
 @compiled
@@ -184,31 +182,34 @@ def _standardise(
 ) -> bool:
     """Standardise the rows of a design and factorise their products; return whether that exists."""
     n, k = design.size[0], x.shape[1]
+    mean, rest, squares = design.mean, np.zeros(k), np.zeros(k)
+    mean[:] = 0.0
+    for i in range(n):  # factors go abreast: each sum waits for itself only
+        for j in range(k):
+            mean[j] += x[design.rows[i], j]
     for j in range(k):
-        total = 0.0
-        for i in range(n):
-            total += x[design.rows[i], j]
-        mean = total / n
-        rest = squares = 0.0
-        for i in range(n):
-            difference = x[design.rows[i], j] - mean
-            rest += difference
-            squares += difference * difference
-        mean += rest / n
-        variance = (squares - rest * rest / n) / n
-        is_flat = variance <= _FLAT * mean * mean or variance == 0.0
+        mean[j] /= n
+    for i in range(n):
+        for j in range(k):
+            difference = x[design.rows[i], j] - mean[j]
+            rest[j] += difference
+            squares[j] += difference * difference
+    for j in range(k):
+        mean[j] += rest[j] / n
+        variance = (squares[j] - rest[j] * rest[j] / n) / n
+        is_flat = variance <= _FLAT * mean[j] * mean[j] or variance == 0.0
         if is_flat and penalty[j] == 0.0:
             return False
-        design.mean[j] = mean
         design.deviation[j] = np.inf if is_flat else math.sqrt(variance)
-        for i in range(n):
-            design.z[i, j] = (x[design.rows[i], j] - mean) / design.deviation[j]
+    design.chol[:] = 0.0
+    for i in range(n):
+        own = design.z[i]
+        for j in range(k):
+            own[j] = (x[design.rows[i], j] - mean[j]) / design.deviation[j]
+        for j in range(k):
+            for m in range(j + 1):
+                design.chol[j, m] += own[j] * own[m]
     for j in range(k):
-        for m in range(j + 1):
-            total = 0.0
-            for i in range(n):
-                total += design.z[i, j] * design.z[i, m]
-            design.chol[j, m] = total
         design.chol[j, j] += penalty[j]
     return _factorise(design.chol)
 
@@ -258,6 +259,28 @@ def _sum(
             z = design.z[i, j]
             for s in range(mean.size):
                 products[s] += z * (row[s] - mean[s])
+
+
+@compiled
+def _sum_alone(
+    y: Float[np.ndarray, "rows series"],
+    s: int,
+    design: _Design,
+    sums: Float[np.ndarray, " kinds"],
+) -> None:
+    """Write the same of one series, factors abreast."""
+    n, k = design.size[0], design.z.shape[1]
+    sums[:] = 0.0
+    total = 0.0
+    for i in range(n):
+        total += y[design.rows[i], s]
+    mean, squares = total / n, 0.0
+    for i in range(n):
+        difference = y[design.rows[i], s] - mean
+        squares += difference * difference
+        for j in range(k):
+            sums[j] += design.z[i, j] * difference
+    sums[k], sums[k + 1] = mean, squares
 
 
 @compiled

@@ -104,8 +104,10 @@ def _add_up(
             stop = ends[d] + 1
             start = max(0, stop - window)
             skip = window - (stop - start)
-            out[:] = 0.0
-            absent[:] = 0.0
+            out[:skip] = np.nan
+            total, gone = out[skip:], absent[skip:]  # dense, so that sessions go abreast
+            total[:] = 0.0
+            gone[:] = 0.0
             held = 0.0
             for line in range(weights.start[p], weights.start[p + 1]):
                 weight, s = weights.weight[line, d], weights.symbol[line]
@@ -114,20 +116,21 @@ def _add_up(
                 size = np.abs(weight)
                 held += size
                 own = returns.filled[s, start:stop]
-                for i in range(own.size):
-                    out[skip + i] += weight * own[i]
+                for i in range(total.size):
+                    total[i] += weight * own[i]
                 before = returns.missing[s]
                 if before[stop] > before[start]:
-                    for i in range(own.size):
-                        if before[start + i + 1] > before[start + i]:
-                            absent[skip + i] += size
-            total, n = 0.0, 0
-            for i in range(window):
-                share = (held - absent[i]) / gross
-                if i >= skip and share >= least_share:
-                    total += share
+                    earlier, later = before[start:stop], before[start + 1 : stop + 1]
+                    for i in range(gone.size):
+                        gone[i] += size if later[i] > earlier[i] else 0.0
+            for i in range(gone.size):
+                gone[i] = (held - gone[i]) / gross
+            shares, n = 0.0, 0
+            for i in range(total.size):
+                if gone[i] >= least_share:
+                    shares += gone[i]
                     n += 1
                 else:
-                    out[i] = np.nan
+                    total[i] = np.nan
             if n > 0:
-                coverage[p, d] = total / n
+                coverage[p, d] = shares / n

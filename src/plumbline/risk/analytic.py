@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from threading import Lock
 from typing import Any, ClassVar, Final, TypeVar, final
 
 import numpy as np
@@ -46,12 +47,14 @@ class MarketDays:
     held: Bool[np.ndarray, "symbols dates"]
     sectors: tuple[str | None, ...]
     _made: dict[Hashable, Any] = field(default_factory=dict, init=False, repr=False)
+    _turn: Lock = field(default_factory=Lock, init=False, repr=False)
 
     def once(self, key: Hashable, make: Callable[[], T]) -> T:
-        """Return what several analytics share; the first that asks makes it."""
-        if key not in self._made:
-            self._made[key] = make()
-        made: T = self._made[key]
+        """Return what several analytics share; the first that asks makes it, others wait."""
+        with self._turn:
+            if key not in self._made:
+                self._made[key] = make()
+            made: T = self._made[key]
         return made
 
     @property

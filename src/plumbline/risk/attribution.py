@@ -6,13 +6,11 @@ from typing import Final
 import numpy as np
 from jaxtyping import Float, Int
 
-from plumbline.kernels.position_accounting import Holdings
 from plumbline.kernels.segment_sums import segment_sums
 from plumbline.kernels.weighted_sums import weighted_sums
 from plumbline.risk.accounts import Accounts
 from plumbline.risk.exposures import Exposures
 from plumbline.risk.joint_model import FACTORS, JointFit
-from plumbline.risk.positions import Lines
 from plumbline.risk.valuation import OPTION, Valuation
 
 PARTS: Final = (
@@ -50,11 +48,11 @@ def attribute(
     Slopes are those of total returns, so what a factor explains holds dividends too, which the
     residual gives back. Cost: O(lines x dates x factors).
     """
-    lines, holdings, equity = accounts.lines, accounts.holdings, accounts.equity
+    lines, equity = accounts.lines, accounts.equity
     days = fit.days
     dollars, _ = weighted_sums(before.dollars, fit.beta)
     by_factor = np.nan_to_num(dollars) * np.nan_to_num(fit.factor_returns)
-    trading, convexity = _of_lines(lines, holdings, valuation, before, days)
+    trading, convexity = _of_lines(accounts, valuation, before, days)
     parts = {name: by_factor[:, :, k] for k, name in enumerate(FACTORS)}
     parts["trading"] = segment_sums(trading, lines.start)
     parts["dividends"] = equity.dividends[:, days]
@@ -67,25 +65,24 @@ def attribute(
 
 
 def _of_lines(
-    lines: Lines,
-    holdings: Holdings,
+    accounts: Accounts,
     valuation: Valuation,
     before: Exposures,
     days: Int[np.ndarray, " dates"],
 ) -> tuple[Float[np.ndarray, "lines dates"], Float[np.ndarray, "lines dates"]]:
     """Return what trades gained up to the close, and what options gained beyond their delta."""
-    symbol, earlier = lines.symbol, np.maximum(days - 1, 0)
+    symbol, earlier = accounts.lines.symbol, np.maximum(days - 1, 0)
     is_first = days == 0
-    held = np.where(is_first, 0.0, holdings.quantity[:, earlier])
-    worth = np.where(is_first, 0.0, holdings.value[:, earlier])
+    held = np.where(is_first, 0.0, accounts.at("quantity", earlier))
+    worth = np.where(is_first, 0.0, accounts.at("value", earlier))
     marks = valuation.marks
     kept = held * marks.split[symbol][:, days]
-    bought = holdings.quantity[:, days] - kept
+    bought, traded = accounts.at("quantity", days) - kept, accounts.at("traded", days)
     unit = marks.multiplier[symbol][:, None] * marks.price[symbol][:, days]
-    gained = holdings.value[:, days] - worth - holdings.traded[:, days]
+    gained = accounts.at("value", days) - worth - traded
     has_price = ~np.isnan(unit) & ~np.isnan(marks.price[symbol][:, earlier])
     at_close = np.where(has_price, bought * np.where(np.isnan(unit), 0.0, unit), 0.0)
-    trading = np.where(has_price, at_close - holdings.traded[:, days], 0.0)
+    trading = np.where(has_price, at_close - traded, 0.0)
     is_bought = (kept == 0) & (bought != 0)
     trading = np.where(is_bought, gained, trading)
     spot = valuation.marks.price[valuation.underlying[symbol]]

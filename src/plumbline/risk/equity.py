@@ -34,6 +34,31 @@ class Flows:
     interest: Table
     fees: Table
 
+    @property
+    def first(self) -> int:
+        """Return the first session on which something flows or a portfolio opens."""
+        tables = (self.contributions, self.withdrawals, self.dividends, self.interest, self.fees)
+        flows = np.any([table.any(axis=0) for table in tables], axis=0)
+        known = np.append(np.flatnonzero(flows), self.opened)
+        return int(known.min(initial=self.fees.shape[1] - 1))
+
+    def since(self, session: int) -> "Flows":
+        """Return what flows from a session on."""
+        return Flows(
+            self.opening,
+            self.opened - session,
+            *(
+                table[:, session:]
+                for table in (
+                    self.contributions,
+                    self.withdrawals,
+                    self.dividends,
+                    self.interest,
+                    self.fees,
+                )
+            ),
+        )
+
 
 @final
 @dataclass(frozen=True, eq=False)
@@ -93,15 +118,17 @@ def roll_forward(
 
     Parameters
     ----------
-    holdings : of all lines.
+    holdings : of all lines, on the last sessions of the flows; nothing happens before them.
     start : place of each portfolio's first line.
-    fees : of trades.
-    flows : of cash.
+    fees : of trades, on all sessions.
+    flows : of cash, on all sessions.
 
     Notes
     -----
     Change of equity = pnl + external, exactly but for rounding. Cost: O(lines x sessions).
     """
+    first = fees.shape[1] - holdings.value.shape[1]
+    flows, fees = flows.since(first), fees[:, first:]
 
     def total(values: Float[np.ndarray, "lines sessions"]) -> Table:
         return segment_sums(values, start)
@@ -136,4 +163,6 @@ def roll_forward(
         "fees": charged,
         "external": external,
     }
-    return Equity(**{name: np.where(is_open, table, np.nan) for name, table in known.items()})
+    closed = np.full((is_open.shape[0], first), np.nan)
+    opened = {name: np.where(is_open, table, np.nan) for name, table in known.items()}
+    return Equity(**{name: np.hstack([closed, table]) for name, table in opened.items()})

@@ -80,12 +80,12 @@ def expose(accounts: Accounts, valuation: Valuation, days: Int[np.ndarray, " dat
     valuation : of all symbols.
     days : sessions.
     """
-    lines, holdings = accounts.lines, accounts.holdings
+    lines = accounts.lines
     unit = valuation.exposure[lines.symbol][:, days]
-    quantity = holdings.quantity[:, days]
+    quantity = accounts.at("quantity", days)
     is_priced = ~np.isnan(unit)
     known = quantity * np.where(is_priced, unit, 0.0)
-    exposure = np.where(is_priced, known, holdings.value[:, days])
+    exposure = np.where(is_priced, known, accounts.at("value", days))
     is_measured = is_priced & valuation.is_measured[lines.symbol][:, None]
     symbol = valuation.underlying[lines.symbol]
     equity = accounts.equity.equity[:, days]

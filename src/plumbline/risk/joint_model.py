@@ -4,6 +4,7 @@ Rates and spreads are taken less what the market explains of them, so that each 
 once.
 """
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final, final
@@ -16,6 +17,7 @@ from plumbline.risk.analytic import MarketDays
 from plumbline.risk.analytics.style_spread import SPREADS, spread_returns
 
 FACTORS: Final = ("market", "rates", *SPREADS)
+_THREADS: Final = 4  # dates at a time; kernels give up the interpreter's lock
 
 
 @final
@@ -73,15 +75,17 @@ class JointModel:
             days.days,
         )
         penalty = np.append(np.zeros(2), np.full(n_factors - 2, self.penalty))
-        for at, day in enumerate(days.days):
-            own = slice(max(0, int(day) - self.window_bars), int(day))
+        returns = np.ascontiguousarray(days.market.returns.T)
+
+        def fit_date(at: int) -> None:
+            own = slice(max(0, int(days.days[at]) - self.window_bars), int(days.days[at]))
             rows = raw[own]
             fit.line[at] = _lines_on_market(rows, self.min_obs)
             known = rows - fit.line[at, :, 0] - fit.line[at, :, 1] * rows[:, :1]
             if not rows.shape[0]:
-                continue
+                return
             found = standardised_ridge(
-                days.market.returns[:, own].T,
+                returns[own],
                 known,
                 np.array([rows.shape[0] - 1]),
                 self.window_bars,
@@ -90,6 +94,10 @@ class JointModel:
             )
             fit.beta[:, at] = found.beta[0]
             fit.n_obs[:, at] = np.where(np.isnan(found.alpha[0]), 0, found.n_obs[0])
+
+        with ThreadPoolExecutor(_THREADS) as threads:
+            for _ in threads.map(fit_date, range(days.days.size)):
+                pass
         return fit
 
 

@@ -14,7 +14,7 @@ from jaxtyping import Int
 from plumbline.core.errors import BookError, MissingDataError, ParameterError, nearest_names
 from plumbline.core.failure import Failure, attempt
 from plumbline.core.panel import Panel
-from plumbline.kernels.position_accounting import hold
+from plumbline.kernels.position_accounting import hold, mark_held
 from plumbline.risk.accounts import Accounts
 from plumbline.risk.analytic import (
     Analytic,
@@ -34,7 +34,7 @@ from plumbline.risk.flows import flows_of
 from plumbline.risk.market import Market, market_of
 from plumbline.risk.performance import performance
 from plumbline.risk.positions import lines_of
-from plumbline.risk.result import Block, RiskResult, result_of
+from plumbline.risk.result import Block, RiskResult, frames_of, joined
 from plumbline.risk.valuation import Valuation, value_symbols
 
 Attempt = Callable[[Callable[[], Any]], Any]
@@ -42,8 +42,6 @@ Attempt = Callable[[Callable[[], Any]], Any]
 
 BLOCK: Final = 64
 """Portfolios that are measured together; none of their bits depends on it."""
-BLOCK_LINES: Final = 2048
-"""Lines whose holdings are looked at together."""
 _THREADS: Final = 4  # kernels give up the interpreter's lock
 
 
@@ -137,17 +135,23 @@ class Measurement:
         view = MarketDays(
             valuation, days, _held(chosen, valuation, days), _sectors(book, valuation.market)
         )
-        prepared = {n: attempt(partial(_prepared, kind, view)) for n, kind in kinds.items()}
         _ = view.returns  # made before threads share it
+        with ThreadPoolExecutor(_THREADS) as threads:
+            calls = [partial(_prepared, kind, view) for kind in kinds.values()]
+            prepared = dict(zip(kinds, threads.map(attempt, calls), strict=True))
         return cls(chosen, book, view, kinds, prepared, attempt)
 
     def part(self, first: int, stop: int) -> RiskResult:
         """Return the frames of the portfolios from one place to another."""
         starts = range(first, stop, BLOCK)
+        unprepared = self._unprepared()
+
+        def frames(start: int) -> RiskResult:
+            blocks = self._blocks(start, min(start + BLOCK, stop))
+            return joined([frames_of(block, self.kinds, unprepared) for block in blocks], {})
+
         with ThreadPoolExecutor(_THREADS) as threads:
-            found = threads.map(lambda start: self._blocks(start, min(start + BLOCK, stop)), starts)
-            blocks = [block for some in found for block in some]
-        return result_of(blocks, self.kinds, self._unprepared())
+            return joined(list(threads.map(frames, starts)), unprepared)
 
     def shared_tables(self) -> dict[str, pl.DataFrame]:
         """Return the tables that belong to no portfolio; rows in the order of the analytics."""
@@ -189,6 +193,8 @@ class Measurement:
         book = self.book.part(first, stop)
         names = tuple(book.portfolios["portfolio"].to_list())
         lines = lines_of(_adjusted(book.trades), names, market)
+        flows = flows_of(book, market)
+        first = min(flows.first, int(lines.trades.day.min(initial=flows.first)))
         by_prices = (book.portfolios["dividends"] == "prices").to_numpy()
         holdings = hold(
             lines.symbol,
@@ -196,13 +202,13 @@ class Measurement:
             valuation.marks,
             by_prices[lines.owner],
             by_lots=book.conventions.by_lots,
+            first=first,
         )
-        flows = flows_of(book, market)
         equity = roll_forward(holdings, lines.start, lines.fees, flows)
         sessions = np.arange(market.dates.size)
         opening = np.where(sessions == flows.opened[:, None], flows.opening[:, None], 0.0)
         gained = performance(equity, flows.contributions + opening, market.dates)
-        accounts = Accounts(lines, holdings, equity)
+        accounts = Accounts(lines, holdings, equity, first)
         exposures = expose(accounts, valuation, days)
         view = PortfolioDays(self.view, accounts, exposures, gained.returns)
         measures = {name: self._measured(name, view) for name in self.kinds}
@@ -228,15 +234,7 @@ def _held(book: Book, valuation: Valuation, days: Int[np.ndarray, " days"]) -> n
     names = tuple(book.portfolios["portfolio"].to_list())
     lines = lines_of(book.trades, names, valuation.market)
     held = np.zeros((len(valuation.market.symbols), days.size), dtype=np.bool_)
-    none = np.zeros(BLOCK_LINES, dtype=np.bool_)
-    for first in range(0, lines.symbol.size, BLOCK_LINES):
-        own = slice(first, first + BLOCK_LINES)
-        symbol = lines.symbol[own]
-        start = lines.trades.start[first : first + symbol.size + 1]
-        holdings = hold(
-            symbol, lines.trades._replace(start=start), valuation.marks, none[: symbol.size]
-        )
-        np.logical_or.at(held, valuation.underlying[symbol], holdings.quantity[:, days] != 0)
+    mark_held(lines.symbol, lines.trades, valuation.marks, valuation.underlying, days, held)
     return held
 
 

@@ -1,7 +1,7 @@
 """Frames of a measurement, keyed by portfolio and date."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Final, final
 
 import numpy as np
@@ -107,35 +107,41 @@ class RiskResult:
     failures: pl.DataFrame
 
 
-def result_of(
-    blocks: Sequence[Block], kinds: Mapping[str, Analytic], unprepared: Mapping[str, Failure]
+def frames_of(
+    block: Block, kinds: Mapping[str, Analytic], unprepared: Mapping[str, Failure]
 ) -> RiskResult:
-    """Return the frames of all blocks.
+    """Return the frames of a block, but for the analytics that fail everywhere.
 
     Parameters
     ----------
-    blocks : at least one.
+    block : portfolios that are measured.
     kinds : analytics by name.
     unprepared : those that fail on all portfolios and dates.
     """
+    return RiskResult(
+        snapshots=_snapshots(block),
+        exposures=_exposures(block),
+        measures=_measures(block, kinds),
+        sectors=_long(block, "sectors", SECTORS),
+        stress=_long(block, "stress", STRESS),
+        correlations=pl.DataFrame(schema=CORRELATIONS),
+        symbols=pl.DataFrame(schema=SYMBOLS),
+        failures=_failures(block, unprepared),
+    )
+
+
+def joined(parts: Sequence[RiskResult], unprepared: Mapping[str, Failure]) -> RiskResult:
+    """Return the frames of all blocks, in their order; at least one."""
     everywhere = [
         {"portfolio": None, "date": None, "analytic": name, "reason": found.message}
         for name, found in unprepared.items()
     ]
-    failures = [
-        pl.DataFrame(everywhere, schema=FAILURES),
-        *(_failures(block, unprepared) for block in blocks),
-    ]
-    return RiskResult(
-        snapshots=pl.concat([_snapshots(block) for block in blocks]),
-        exposures=pl.concat([_exposures(block) for block in blocks]),
-        measures=pl.concat([_measures(block, kinds) for block in blocks]),
-        sectors=pl.concat([_long(block, "sectors", SECTORS) for block in blocks]),
-        stress=pl.concat([_long(block, "stress", STRESS) for block in blocks]),
-        correlations=pl.DataFrame(schema=CORRELATIONS),
-        symbols=pl.DataFrame(schema=SYMBOLS),
-        failures=pl.concat(failures),
-    )
+    whole = {
+        field.name: pl.concat([getattr(part, field.name) for part in parts])
+        for field in fields(RiskResult)
+    }
+    failures = pl.DataFrame(everywhere, schema=FAILURES)
+    return RiskResult(**whole | {"failures": pl.concat([failures, whole["failures"]])})
 
 
 def _failures(block: Block, unprepared: Mapping[str, Failure]) -> pl.DataFrame:
@@ -167,7 +173,7 @@ def _long(block: Block, name: str, schema: Mapping[str, Any]) -> pl.DataFrame:
                 pl.Series(label, list(table[label]), dtype=pl.String),
                 *(_column(column, table[column]) for column in list(schema)[3:]),
             ]
-            frames.append(pl.DataFrame(columns))
+            frames.append(pl.DataFrame(columns).fill_nan(None))
     return pl.concat(frames)
 
 
@@ -183,8 +189,7 @@ def _keys(block: Block) -> dict[str, pl.Series]:
 
 
 def _column(name: str, table: np.ndarray) -> pl.Series:
-    flat = pl.Series(name, np.ascontiguousarray(table).ravel())
-    return flat.fill_nan(None) if flat.dtype == pl.Float64 else flat
+    return pl.Series(name, np.ascontiguousarray(table).ravel())
 
 
 def _snapshots(block: Block) -> pl.DataFrame:
@@ -196,15 +201,15 @@ def _snapshots(block: Block) -> pl.DataFrame:
     counts = _counts(block)
     tables = {**equity, **gained, "is_stopped": stopped, **counts}
     columns = [_column(name, table) for name, table in tables.items()]
-    frame = pl.DataFrame([*_keys(block).values(), *columns])
+    frame = pl.DataFrame([*_keys(block).values(), *columns]).fill_nan(None)
     return frame.filter(pl.col("equity").is_not_null()).rename({"returns": "return"})
 
 
 def _counts(block: Block) -> dict[str, np.ndarray]:
     """Return how many positions portfolios have, and how many have an old price or none."""
-    days, lines, holdings = block.view.days, block.accounts.lines, block.accounts.holdings
-    is_held = holdings.quantity[:, days] != 0
-    is_carried = holdings.is_carried[:, days]
+    days, accounts, lines = block.view.days, block.accounts, block.accounts.lines
+    is_held = accounts.at("quantity", days) != 0
+    is_carried = accounts.at("is_carried", days)
     is_stale = is_held & (block.view.valuation.age[lines.symbol][:, days] > 0) & ~is_carried
     found = {"n_positions": is_held, "n_stale": is_stale, "n_unpriced": is_carried}
     return {
@@ -214,9 +219,9 @@ def _counts(block: Block) -> dict[str, np.ndarray]:
 
 
 def _exposures(block: Block) -> pl.DataFrame:
-    days, lines, holdings = block.view.days, block.accounts.lines, block.accounts.holdings
+    days, accounts, lines = block.view.days, block.accounts, block.accounts.lines
     valuation = block.view.valuation
-    held = {name: getattr(holdings, name)[:, days] for name in _HELD}
+    held = {name: accounts.at(name, days) for name in _HELD}
     is_there = (held["quantity"] != 0) | (held["traded"] != 0)
     line, day = np.nonzero(is_there)
     order = np.argsort(lines.owner[line] * days.size + day, kind="stable")
@@ -225,7 +230,7 @@ def _exposures(block: Block) -> pl.DataFrame:
     equity = block.exposures.positive_equity[lines.owner[line], day]
     exposure = block.exposures.exposure[line, day]
     age = valuation.age[lines.symbol[line], days[day]]
-    is_carried = holdings.is_carried[line, days[day]]
+    is_carried = accounts.at("is_carried", days)[line, day]
     names = pl.Series(list(block.names), dtype=pl.String)
     columns = [
         names.gather(pl.Series(lines.owner[line])).alias("portfolio"),
@@ -239,7 +244,7 @@ def _exposures(block: Block) -> pl.DataFrame:
         _price_source(valuation.market, lines.symbol[line], days[day], age),
         *(_line_figure(block, name, line, day) for name in LINE_FIGURES),
     ]
-    return pl.DataFrame(columns)
+    return pl.DataFrame(columns).fill_nan(None)
 
 
 def _line_figure(
@@ -279,4 +284,4 @@ def _measures(block: Block, kinds: Mapping[str, Analytic]) -> pl.DataFrame:
         n_obs = np.zeros(shape, dtype=np.int64) if found is None else found.n_obs
         columns.append(_column(f"{name}_coverage", coverage))
         columns.append(_column(f"{name}_n_obs", n_obs))
-    return pl.DataFrame(columns).filter(_column("is_open", block.is_open))
+    return pl.DataFrame(columns).filter(_column("is_open", block.is_open)).fill_nan(None)

@@ -104,7 +104,7 @@ class Stress(Analytic):
         """Return the worst loss of some portfolios, and the table of all scenarios."""
         accounts, exposures = portfolios.accounts, portfolios.exposures
         days = portfolios.days.days
-        quantity = accounts.holdings.quantity[:, days]
+        quantity = accounts.at("quantity", days)
         gain = prepared["gain"][accounts.lines.symbol]
         is_known = ~np.isnan(gain)
         n_scenarios = gain.shape[2]
