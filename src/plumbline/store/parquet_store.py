@@ -43,8 +43,9 @@ from plumbline.store.tables import (
 )
 
 _FEW = 8  # small files that are not worth merging
-_SMALL = 32 << 20  # bytes
+_SMALL = 16 << 20  # bytes
 _DEAD = 0.25  # of what is there: days that were replaced and are not worth a merge
+_REMEMBERED = 4096  # files whose keys are kept in memory
 _MERGE_ROWS = {"days": 100_000, "dates": 64}  # of a merged file: half a gigabyte in memory
 _ID = ["portfolio", "date"]
 _SORT: Final = {"days": _ID, "dates": ["date"]}
@@ -72,6 +73,9 @@ class ParquetStore(PortfolioStore):
         self.database = database
         self._statements = 0
         self._indexes: dict[str, pl.DataFrame] = {}
+        self._last: dict[str, tuple[object, pl.DataFrame]] = dict.fromkeys(
+            _INDEX, (None, pl.DataFrame())
+        )
         event.listen(database.engine, "before_cursor_execute", self._count)
         event.listen(database.engine, "commit", self._count)
 
@@ -244,8 +248,9 @@ class ParquetStore(PortfolioStore):
         """Name merged files in place of those that they were made of, below all later ones."""
         numbers = sorted(file.number for file in files)
         with self.database.begin() as connection:
-            query = select(func.count()).where(StoreFile.number.in_(numbers))
-            if connection.execute(query).scalar_one() < len(files):
+            query = select(StoreFile.number, StoreFile.digest)
+            found = connection.execute(query.where(StoreFile.number.in_(numbers)))
+            if {row.number: row.digest for row in found} != {f.number: f.digest for f in files}:
                 return 0  # another process was faster; what was merged here, clearing takes away
             self.files.make_young([file.digest for file in files])  # readers may be at them
             connection.execute(delete(StoreFile).where(StoreFile.number.in_(numbers)))
@@ -289,20 +294,28 @@ class ParquetStore(PortfolioStore):
     def _indexed(self, kind: str, files: Sequence[StoredFile]) -> pl.DataFrame:
         """Return the keys of what is there, sorted by file, with number of ``file`` and ``row``."""
         schema = {**_INDEX[kind], "file": pl.Int64(), "row": pl.Int64()}
+        numbers = tuple((file.number, file.digest) for file in files)
+        known, index = self._last[kind]
+        if known == numbers:  # as when one question follows another
+            return index
         found = [pl.DataFrame(schema=schema), *(self._of_file(kind, file) for file in files)]
         index = pl.concat(found)
         if len(files) > 1:
             index = index.unique(_SORT[kind], keep="last", maintain_order=True)
-        return index.filter(pl.col("key").is_not_null())
+        index = index.filter(pl.col("key").is_not_null())
+        self._last[kind] = numbers, index
+        return index
 
     def _of_file(self, kind: str, file: StoredFile) -> pl.DataFrame:
         """Return the keys of a file; a file is never changed, so it is looked at once."""
         names = list(_INDEX[kind])
-        if file.digest not in self._indexes:
-            rows = self.files.rows(file, names, None)
-            self._indexes[file.digest] = rows.with_columns(row=pl.int_range(pl.len()))
-        number = pl.lit(file.number, pl.Int64).alias("file")
-        return self._indexes[file.digest].select(*names, number, "row")
+        rows = self._indexes.get(file.digest)
+        if rows is None:
+            if len(self._indexes) > _REMEMBERED:  # of files that were merged, most of them
+                self._indexes.clear()
+            rows = self.files.rows(file, names, None).with_columns(row=pl.int_range(pl.len()))
+            self._indexes[file.digest] = rows
+        return rows.select(*names, pl.lit(file.number, pl.Int64).alias("file"), "row")
 
     def _rows(
         self, files: Sequence[StoredFile], live: pl.DataFrame, columns: Sequence[str]
