@@ -7,6 +7,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from polars.testing import assert_frame_equal
 
 from plumbline.core.errors import CorruptEntryError, ParameterError, StoreError
 from plumbline.engine.collect import collect_garbage
@@ -15,6 +16,7 @@ from plumbline.engine.health import checks_of
 from plumbline.engine.project import Project, create_project
 from plumbline.store import parquet_files, parquet_store
 from plumbline.store.opening import open_store
+from plumbline.store.parquet_files import ParquetFiles
 from plumbline.store.parquet_store import ParquetStore
 from plumbline.store.portfolio_store import Chunk, PortfolioStore
 from tests.engine.lossy_disk import LossyDisk
@@ -311,6 +313,27 @@ def test_the_doctor_finds_what_is_wrong_with_files_and_forgets_them(
     opened().write(other, "run")
     path.unlink()
     assert "is missing" in checks_of(project)[-1].problems[0]
+
+
+def unread(store: PortfolioStore) -> pl.DataFrame:
+    """Return the newest dates, without a look at a file."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delattr(ParquetFiles, "rows")
+        return store.latest()
+
+
+def test_the_newest_dates_are_looked_up_again_when_files_came(
+    store: PortfolioStore, opened: Callable[[], PortfolioStore], frames: Frames
+) -> None:
+    days = sorted(frames["snapshots"]["date"].unique())
+    store.write(chunk_of(frames, dates=days[:3]), "run")
+    assert set(store.latest()["date"]) == {days[2]}
+    newest = store.latest()
+    assert_frame_equal(unread(store), newest)
+    opened().write(chunk_of(frames, dates=days[3:4]), "run")
+    assert set(store.latest()["date"]) == {days[3]}
+    store.read("stress", portfolios=["P000000"], first=days[3])
+    assert_frame_equal(unread(store), store.latest())
 
 
 def test_files_lie_beside_a_database_on_a_server_too(
