@@ -21,8 +21,8 @@ from plumbline.store import parquet_store
 from plumbline.store.opening import open_store
 from plumbline.store.portfolio_store import Chunk, PortfolioStore
 from plumbline.store.postgresql_store import PostgreSQLStore
+from plumbline.store.soundness import FOLDER, unnamed_files
 from plumbline.store.tables import FRAMES, TABLES
-from plumbline.store.unnamed import FOLDER, unnamed_files
 from tests.store.made import ID, chunk_of, keys_for
 
 MARKS = {

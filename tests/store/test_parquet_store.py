@@ -7,13 +7,16 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from polars.testing import assert_frame_equal
 
 from plumbline.core.errors import CorruptEntryError, ParameterError, StoreError
 from plumbline.engine.collect import collect_garbage
 from plumbline.engine.garbage import Cleared, Keeping
+from plumbline.engine.health import checks_of
 from plumbline.engine.project import Project, create_project
 from plumbline.store import parquet_files, parquet_store
 from plumbline.store.opening import open_store
+from plumbline.store.parquet_files import ParquetFiles
 from plumbline.store.parquet_store import ParquetStore
 from plumbline.store.portfolio_store import Chunk, PortfolioStore
 from tests.engine.lossy_disk import LossyDisk
@@ -202,6 +205,29 @@ def test_two_that_merge_at_once_lose_nothing(
     assert_holds(store, chunks)
 
 
+def test_files_that_another_merged_under_the_same_numbers_are_left_alone(
+    store: PortfolioStore,
+    opened: Callable[[], PortfolioStore],
+    frames: Frames,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(parquet_store, "_MERGE_ROWS", {"days": 6, "dates": 1})
+    chunks = write_one_by_one(store, frames)
+    later = chunk_of(frames, salt="later")
+    replace, other = ParquetStore._replace, opened()
+
+    def interrupted(self: ParquetStore, *given: object) -> int:
+        if self is store:
+            other.write(later, "run")
+            assert other.compact() == 1
+            assert len(self._listed("days")) == 12
+        return replace(self, *given)  # type: ignore[arg-type]  # what it was given
+
+    monkeypatch.setattr(ParquetStore, "_replace", interrupted)
+    assert store.compact() == 0
+    assert_holds(store, [*chunks, later])
+
+
 def test_what_a_reader_finds_gone_it_looks_up_anew(
     store: PortfolioStore,
     opened: Callable[[], PortfolioStore],
@@ -256,6 +282,58 @@ def test_a_damaged_file_is_told_of_and_so_is_one_that_is_gone(
         opened().read("stress")
     opened().write(chunk_of(frames), "run")
     assert_holds(opened(), [chunk_of(frames)])
+
+
+def test_the_doctor_finds_what_is_wrong_with_files_and_forgets_them(
+    opened: Callable[[], PortfolioStore], project: Project, frames: Frames
+) -> None:
+    assert "portfolios" not in [check.name for check in checks_of(project)]
+    first, other = chunk_of(frames), chunk_of(frames, salt="other")
+    opened().write(first, "run")
+    before = set(files(project))
+    opened().write(other, "run")
+    for deep in (False, True):
+        check = checks_of(project, deep=deep)[-1]
+        assert (check.name, check.ok) == ("portfolios", True)
+        assert check.found.startswith("2 files, ")
+    (path,) = set(files(project)) - before
+    content = path.read_bytes()
+    path.write_bytes(content[:-9] + b"x" + content[-8:])
+    assert checks_of(project)[-1].ok
+    path.write_bytes(content[:-9])
+    (shorter,) = checks_of(project)[-1].problems
+    assert f"has {len(content) - 9} bytes of {len(content)}" in shorter
+    path.write_bytes(content[:-9] + b"x" + content[-8:])
+    check = checks_of(project, deep=True)[-1]
+    assert not check.ok
+    assert check.found.startswith("1 of 2 files are wrong; they are forgotten, so that their days")
+    assert "is damaged: its bytes differ" in check.problems[0]
+    assert_holds(opened(), [first])
+    path.unlink()
+    opened().write(other, "run")
+    path.unlink()
+    assert "is missing" in checks_of(project)[-1].problems[0]
+
+
+def unread(store: PortfolioStore) -> pl.DataFrame:
+    """Return the newest dates, without a look at a file."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delattr(ParquetFiles, "rows")
+        return store.latest()
+
+
+def test_the_newest_dates_are_looked_up_again_when_files_came(
+    store: PortfolioStore, opened: Callable[[], PortfolioStore], frames: Frames
+) -> None:
+    days = sorted(frames["snapshots"]["date"].unique())
+    store.write(chunk_of(frames, dates=days[:3]), "run")
+    assert set(store.latest()["date"]) == {days[2]}
+    newest = store.latest()
+    assert_frame_equal(unread(store), newest)
+    opened().write(chunk_of(frames, dates=days[3:4]), "run")
+    assert set(store.latest()["date"]) == {days[3]}
+    store.read("stress", portfolios=["P000000"], first=days[3])
+    assert_frame_equal(unread(store), store.latest())
 
 
 def test_files_lie_beside_a_database_on_a_server_too(

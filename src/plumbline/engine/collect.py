@@ -21,7 +21,7 @@ from plumbline.engine.garbage import (
 from plumbline.engine.project import Project
 from plumbline.lake.soundness import kept_portions, unnamed_segments
 from plumbline.lake.table_sets import TableSets
-from plumbline.store.unnamed import FOLDER, unnamed_files
+from plumbline.store.soundness import FOLDER, unnamed_files
 
 _LOCK = "lock"
 

@@ -15,6 +15,7 @@ from plumbline.lake.soundness import Lacking, lacking_versions
 from plumbline.ledger.database import REFUSALS, quick_check, refusal
 from plumbline.ledger.models import Artefact
 from plumbline.ledger.queries import keys_of_newest_runs, unstable_blocks
+from plumbline.store.soundness import FOLDER, forget_files, lacking_files, named_files
 
 _SHOWN = 5  # problems of a check that are listed
 _PATIENCE_MS = 3000  # commits take milliseconds; a lock held longer is a process that hangs
@@ -40,10 +41,11 @@ class Check:
 
 
 def checks_of(project: Project, *, deep: bool = False) -> list[Check]:
-    """Check the database, the stored results and the data sets: files there, at full length.
+    """Check the database, results, data sets and portfolios: files there, at full length.
 
-    ``deep`` reads every file, drops the results that hold a damaged one, and sets damaged
-    segments aside, so that the next command reads their sources again.
+    ``deep`` reads every file, drops the results that hold a damaged one, forgets damaged files of
+    portfolios, and sets damaged segments aside, so that the next command reads their sources
+    again.
     """
     database = _database(project)
     if not database.ok:  # of a database that cannot be used nothing else can be told
@@ -53,6 +55,7 @@ def checks_of(project: Project, *, deep: bool = False) -> list[Check]:
         _results(project, deep=deep),
         _determinism(project),
         _data(project, deep=deep),
+        *_portfolios(project, deep=deep),
     ]
 
 
@@ -119,6 +122,27 @@ def _data(project: Project, *, deep: bool) -> Check:
     names = {row["name"] for row in versions}
     held = f"{len(versions)} versions of {len(names)} names"
     return Check("data sets", ok=True, found=f"{held}, {_how_whole(deep=deep)}")
+
+
+def _portfolios(project: Project, *, deep: bool) -> list[Check]:
+    """Look at the files of portfolios, if there are any."""
+    named = named_files(project.database)
+    if not named:
+        return []
+    wrong = lacking_files(project.store / FOLDER, project.database, deep=deep)
+    if not wrong:
+        size = f"{len(named)} files, {sum(named.values()) / 1e6:.1f} MB"
+        return [Check("portfolios", ok=True, found=f"{size}, {_how_whole(deep=deep)}")]
+    if deep:
+        forget_files(project.database, list(wrong))
+    advice = (
+        "they are forgotten, so that their days are what they were before, or gone: measure their "
+        "portfolios again"
+        if deep
+        else "`plumbline doctor --deep` forgets them, so that their portfolios are measured again"
+    )
+    found = f"{len(wrong)} of {len(named)} files are wrong; {advice}"
+    return [Check("portfolios", ok=False, found=found, problems=_first([*wrong.values()]))]
 
 
 def _what_to_do(found: Lacking, where: str) -> str:

@@ -24,8 +24,8 @@ _TYPES: Final = {
 
 def query_files(
     query: str,
-    days: tuple[Mapping[int, Path], pl.DataFrame],
-    dates: tuple[Mapping[int, Path], pl.DataFrame],
+    days: tuple[Mapping[int, tuple[Path, int]], pl.DataFrame],
+    dates: tuple[Mapping[int, tuple[Path, int]], pl.DataFrame],
     layouts: Mapping[str, Layout],
 ) -> pl.DataFrame:
     """Return the rows of a query over the views of files.
@@ -33,7 +33,8 @@ def query_files(
     Parameters
     ----------
     query : one statement of SQL that only reads.
-    days : files of portfolio-days by number; and ``file row`` of the rows that are there.
+    days : files of portfolio-days by number, each with its rows; and ``file row`` of the rows that
+        are there.
     dates : likewise, of correlations.
     layouts : by digest, the first stored first.
 
@@ -95,7 +96,7 @@ def _measures(layouts: Mapping[str, Layout]) -> str:
 def _packed_view(
     connection: Any,
     name: str,
-    paths: Mapping[int, Path],
+    files: Mapping[int, tuple[Path, int]],
     live: pl.DataFrame,
     schema: Mapping[str, Any],
 ) -> None:
@@ -105,12 +106,16 @@ def _packed_view(
         columns = ", ".join(f"CAST(NULL AS {_type(k)}) AS {n}" for n, k in schema.items())
         connection.execute(f"CREATE VIEW {name} AS SELECT {columns} WHERE false")
         return
-    numbers = pl.DataFrame({"path": [str(paths[n]) for n in used], "file": used})
+    paths = [str(files[number][0]) for number in used]
+    quoted = ", ".join("'" + path.replace("'", "''") + "'" for path in paths)
+    text = f"CREATE VIEW {name} AS SELECT {', '.join(schema)} FROM read_parquet([{quoted}]"  # noqa: S608  # paths are quoted
+    if live.height == sum(files[number][1] for number in used):  # nothing in them was replaced
+        connection.execute(f"{text})")
+        return
+    numbers = pl.DataFrame({"path": paths, "file": used})
     connection.register(f"{name}_live", live.join(numbers, on="file").select("path", "row"))
-    quoted = ", ".join("'" + path.replace("'", "''") + "'" for path in numbers["path"])
     connection.execute(
-        f"CREATE VIEW {name} AS SELECT {', '.join(schema)} FROM read_parquet([{quoted}], "  # noqa: S608  # paths are quoted
-        f"filename = true, file_row_number = true) SEMI JOIN {name}_live "
+        f"{text}, filename = true, file_row_number = true) SEMI JOIN {name}_live "
         "ON path = filename AND row = file_row_number"
     )
 

@@ -6,7 +6,7 @@ from plumbline.core.address import Address, parse_address
 from plumbline.core.errors import ParameterError
 from plumbline.ledger.database import Database
 from plumbline.store.portfolio_store import PortfolioStore
-from plumbline.store.unnamed import FOLDER
+from plumbline.store.soundness import FOLDER
 
 PARQUET = "parquet"
 

@@ -18,6 +18,7 @@ from jaxtyping import Int
 from plumbline.core.errors import CorruptEntryError, StoreError
 from plumbline.lake.durable import make_folder, sync_folder, write_durably
 from plumbline.store.packed import Packed
+from plumbline.store.soundness import file_path
 
 _GROUP_ROWS: Final = {"days": 1024, "dates": 4}  # which are read as a whole: some 4 MB, and 20
 _RENEW_SECONDS = 600.0
@@ -48,7 +49,7 @@ class ParquetFiles:
 
     def path(self, digest: str) -> Path:
         """Return where a file lies or would lie."""
-        return self.folder / digest[:2] / f"{digest}.parquet"
+        return file_path(self.folder, digest)
 
     def put(self, kind: str, table: Any) -> tuple[str, int]:
         """Write a table of Arrow, so that it lasts; return the digest and the bytes of its file.
@@ -177,5 +178,6 @@ def patiently(act: Callable[[], T], attempts: int = 5) -> T:
     except FileNotFoundError as error:
         raise StoreError(
             f"{error.filename} is not there, though the project names it: restore it from a "
-            "backup, or measure its portfolios again"
+            "backup; or type `plumbline doctor --deep`, which forgets it, and "
+            "measure its portfolios again"
         ) from error

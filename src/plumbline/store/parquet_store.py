@@ -43,8 +43,9 @@ from plumbline.store.tables import (
 )
 
 _FEW = 8  # small files that are not worth merging
-_SMALL = 32 << 20  # bytes
+_SMALL = 16 << 20  # bytes
 _DEAD = 0.25  # of what is there: days that were replaced and are not worth a merge
+_REMEMBERED = 4096  # files whose keys are kept in memory
 _MERGE_ROWS = {"days": 100_000, "dates": 64}  # of a merged file: half a gigabyte in memory
 _ID = ["portfolio", "date"]
 _SORT: Final = {"days": _ID, "dates": ["date"]}
@@ -72,6 +73,10 @@ class ParquetStore(PortfolioStore):
         self.database = database
         self._statements = 0
         self._indexes: dict[str, pl.DataFrame] = {}
+        self._newest: dict[str, tuple[object, pl.DataFrame]] = {}
+        self._last: dict[str, tuple[object, pl.DataFrame]] = dict.fromkeys(
+            _INDEX, (None, pl.DataFrame())
+        )
         event.listen(database.engine, "before_cursor_execute", self._count)
         event.listen(database.engine, "commit", self._count)
 
@@ -90,9 +95,7 @@ class ParquetStore(PortfolioStore):
 
     def keys(self) -> pl.DataFrame:
         """Return the keys of all portfolio-days, sorted; costs a look at each file once."""
-        return self._read(lambda: self._indexed("days", self._listed("days")).select(*KEYS)).sort(
-            _ID
-        )
+        return self._read(lambda: self._all("days")[1].select(*KEYS)).sort(_ID)
 
     def write(self, chunk: Chunk, run_id: str) -> Written:
         """Write a file and name it."""
@@ -141,14 +144,17 @@ class ParquetStore(PortfolioStore):
         return self._read(asked)
 
     def latest(self, table: str = "snapshots") -> pl.DataFrame:
-        """Return the rows of each portfolio's newest date."""
+        """Return the rows of each portfolio's newest date; the same files are looked at once."""
         require_table(table, FRAMES)
 
         def newest() -> pl.DataFrame:
-            files = self._listed("days")
-            index = self._indexed("days", files)
-            is_newest = pl.col("date") == pl.col("date").max().over("portfolio")
-            return self._unpacked(table, files, index.filter(is_newest))
+            files, index = self._all("days")
+            known, frame = self._newest.get(table, (None, pl.DataFrame()))
+            if known != _numbers(files):
+                is_newest = pl.col("date") == pl.col("date").max().over("portfolio")
+                frame = self._unpacked(table, files, index.filter(is_newest))
+                self._newest[table] = _numbers(files), frame
+            return frame.clone()  # at no cost; what is done to it in place stays with the caller
 
         return self._read(newest)
 
@@ -156,11 +162,12 @@ class ParquetStore(PortfolioStore):
         """Return the rows of a query of DuckDB."""
 
         def asked() -> pl.DataFrame:
-            found: list[tuple[dict[int, Path], pl.DataFrame]] = []
+            found: list[tuple[dict[int, tuple[Path, int]], pl.DataFrame]] = []
             for kind in ("days", "dates"):
-                files = self._listed(kind)
-                live = self._indexed(kind, files).select("file", "row")
-                found.append(({f.number: self.files.path(f.digest) for f in files}, live))
+                files, index = self._all(kind)
+                live = index.select("file", "row")
+                paths = {f.number: (self.files.path(f.digest), f.n_rows) for f in files}
+                found.append((paths, live))
             return query_files(query, found[0], found[1], self._layouts())
 
         return self._read(asked)
@@ -222,8 +229,7 @@ class ParquetStore(PortfolioStore):
 
         All others hold nothing but what is there, so that it does not matter which is the later.
         """
-        files = self._listed(kind)
-        live = self._indexed(kind, files)
+        files, live = self._all(kind)
         counts = dict(live["file"].value_counts().iter_rows())
         small = [file.number for file in files if file.n_bytes < _SMALL]
         dead = [file.number for file in files if counts.get(file.number, 0) < file.n_rows]
@@ -244,8 +250,9 @@ class ParquetStore(PortfolioStore):
         """Name merged files in place of those that they were made of, below all later ones."""
         numbers = sorted(file.number for file in files)
         with self.database.begin() as connection:
-            query = select(func.count()).where(StoreFile.number.in_(numbers))
-            if connection.execute(query).scalar_one() < len(files):
+            query = select(StoreFile.number, StoreFile.digest)
+            found = connection.execute(query.where(StoreFile.number.in_(numbers)))
+            if {row.number: row.digest for row in found} != {f.number: f.digest for f in files}:
                 return 0  # another process was faster; what was merged here, clearing takes away
             self.files.make_young([file.digest for file in files])  # readers may be at them
             connection.execute(delete(StoreFile).where(StoreFile.number.in_(numbers)))
@@ -289,20 +296,32 @@ class ParquetStore(PortfolioStore):
     def _indexed(self, kind: str, files: Sequence[StoredFile]) -> pl.DataFrame:
         """Return the keys of what is there, sorted by file, with number of ``file`` and ``row``."""
         schema = {**_INDEX[kind], "file": pl.Int64(), "row": pl.Int64()}
+        known, index = self._last[kind]
+        if known == _numbers(files):
+            return index
         found = [pl.DataFrame(schema=schema), *(self._of_file(kind, file) for file in files)]
         index = pl.concat(found)
         if len(files) > 1:
             index = index.unique(_SORT[kind], keep="last", maintain_order=True)
         return index.filter(pl.col("key").is_not_null())
 
+    def _all(self, kind: str) -> tuple[list[StoredFile], pl.DataFrame]:
+        """Return all files and the keys of what is there, which are kept until files change."""
+        files = self._listed(kind)
+        index = self._indexed(kind, files)
+        self._last[kind] = _numbers(files), index
+        return files, index
+
     def _of_file(self, kind: str, file: StoredFile) -> pl.DataFrame:
         """Return the keys of a file; a file is never changed, so it is looked at once."""
         names = list(_INDEX[kind])
-        if file.digest not in self._indexes:
-            rows = self.files.rows(file, names, None)
-            self._indexes[file.digest] = rows.with_columns(row=pl.int_range(pl.len()))
-        number = pl.lit(file.number, pl.Int64).alias("file")
-        return self._indexes[file.digest].select(*names, number, "row")
+        rows = self._indexes.get(file.digest)
+        if rows is None:
+            if len(self._indexes) > _REMEMBERED:  # of files that were merged, most of them
+                self._indexes.clear()
+            rows = self.files.rows(file, names, None).with_columns(row=pl.int_range(pl.len()))
+            self._indexes[file.digest] = rows
+        return rows.select(*names, pl.lit(file.number, pl.Int64).alias("file"), "row")
 
     def _rows(
         self, files: Sequence[StoredFile], live: pl.DataFrame, columns: Sequence[str]
@@ -329,6 +348,11 @@ class ParquetStore(PortfolioStore):
         files = self._listed("dates")
         live = self._indexed("dates", files).filter(*is_asked)
         return self._rows(files, live, ["date", *columns]).sort("date")
+
+
+def _numbers(files: Sequence[StoredFile]) -> tuple[tuple[int, str], ...]:
+    """Return what tells lists of files apart."""
+    return tuple((file.number, file.digest) for file in files)
 
 
 def _name_layout(connection: Connection, layout: Layout) -> None:
