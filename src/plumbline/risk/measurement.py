@@ -10,6 +10,7 @@ from typing import Any, Final, final
 import numpy as np
 import polars as pl
 from jaxtyping import Int
+from threadpoolctl import threadpool_limits
 
 from plumbline.core.errors import BookError, MissingDataError, ParameterError, nearest_names
 from plumbline.core.failure import Failure, attempt
@@ -137,14 +138,15 @@ class Measurement:
         view = MarketDays(
             valuation, days, _held(chosen, valuation, days), _sectors(book, valuation.market)
         )
-        prepared = {n: attempt(partial(_prepared, kind, view)) for n, kind in kinds.items()}
+        with _one_blas_thread():
+            prepared = {n: attempt(partial(_prepared, kind, view)) for n, kind in kinds.items()}
         _ = view.returns  # made before threads share it
         return cls(chosen, book, view, kinds, prepared, attempt)
 
     def part(self, first: int, stop: int) -> RiskResult:
         """Return the frames of the portfolios from one place to another."""
         starts = range(first, stop, BLOCK)
-        with ThreadPoolExecutor(_THREADS) as threads:
+        with _one_blas_thread(), ThreadPoolExecutor(_THREADS) as threads:
             found = threads.map(lambda start: self._blocks(start, min(start + BLOCK, stop)), starts)
             blocks = [block for some in found for block in some]
         return result_of(blocks, self.kinds, self._unprepared())
@@ -214,6 +216,11 @@ class Measurement:
             return known
         found: Measures | Failure = self.attempt(partial(self.kinds[name].compute, known, view))
         return found
+
+
+def _one_blas_thread() -> threadpool_limits:
+    """Keep BLAS to one thread: its bits depend on the number, and ours would wait for its."""
+    return threadpool_limits(limits=1, user_api="blas")
 
 
 def _prepared(analytic: Analytic, view: MarketDays) -> Prepared:
