@@ -10,6 +10,7 @@ from typing import Any, Final, final
 import numpy as np
 import polars as pl
 from jaxtyping import Int
+from threadpoolctl import threadpool_limits
 
 from plumbline.core.errors import BookError, MissingDataError, ParameterError, nearest_names
 from plumbline.core.failure import Failure, attempt
@@ -136,7 +137,7 @@ class Measurement:
             valuation, days, _held(chosen, valuation, days), _sectors(book, valuation.market)
         )
         _ = view.returns  # made before threads share it
-        with ThreadPoolExecutor(_THREADS) as threads:
+        with _one_blas_thread(), ThreadPoolExecutor(_THREADS) as threads:
             calls = [partial(_prepared, kind, view) for kind in kinds.values()]
             prepared = dict(zip(kinds, threads.map(attempt, calls), strict=True))
         return cls(chosen, book, view, kinds, prepared, attempt)
@@ -150,7 +151,7 @@ class Measurement:
             blocks = self._blocks(start, min(start + BLOCK, stop))
             return joined([frames_of(block, self.kinds, unprepared) for block in blocks], {})
 
-        with ThreadPoolExecutor(_THREADS) as threads:
+        with _one_blas_thread(), ThreadPoolExecutor(_THREADS) as threads:
             return joined(list(threads.map(frames, starts)), unprepared)
 
     def shared_tables(self) -> dict[str, pl.DataFrame]:
@@ -220,6 +221,11 @@ class Measurement:
             return known
         found: Measures | Failure = self.attempt(partial(self.kinds[name].compute, known, view))
         return found
+
+
+def _one_blas_thread() -> threadpool_limits:
+    """Keep BLAS to one thread: its bits depend on the number, and ours would wait for its."""
+    return threadpool_limits(limits=1, user_api="blas")
 
 
 def _prepared(analytic: Analytic, view: MarketDays) -> Prepared:
