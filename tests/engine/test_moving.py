@@ -3,9 +3,11 @@
 import threading
 import time
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
@@ -25,6 +27,8 @@ from plumbline.ledger.models import ProjectMark
 from plumbline.ledger.queries import list_runs
 from plumbline.ledger.schema import change_to, revision_of, revisions
 from plumbline.ledger.session import Mishap
+from plumbline.store.opening import open_store
+from plumbline.store.portfolio_store import Chunk
 from tests.engine.history import age
 from tests.engine.pipelines import study
 from tests.engine.toys import Prices
@@ -59,6 +63,12 @@ def project(tmp_path: Path) -> Project:
     (tmp_path / "bars.csv").write_text(BARS)
     source = Csv("bars.csv")
     made.lake_for(source).ingest("bars", source, calendar="24/7", base=tmp_path)
+    days = pl.DataFrame({"portfolio": ["é", "é"], "date": [date(2024, 1, 2), date(2024, 1, 3)]})
+    keyed = days.with_columns(owner=pl.lit("me"), key=pl.lit("0" * 32))
+    measures = days.with_columns(beta=pl.Series([0.5, None]))
+    open_store("parquet", made.store, made.database).write(
+        Chunk(keyed, {"measures": measures}), "run"
+    )
     return made
 
 
@@ -87,6 +97,8 @@ def test_a_move_to_a_server_and_back_keeps_every_row_and_result(
     assert moved.database.url == str(address)
     assert content(moved) == before
     assert moved.engine.run(study(), Serial()).counts == {"cached": 16}
+    stored = open_store("parquet", moved.store, moved.database)
+    assert stored.read("measures")["beta"].to_list() == [0.5, None]
     moved.engine.ledger.record_mishap(  # its number goes on after those that were copied
         list_runs(moved.database)[0]["id"], Mishap("n", "b", 2, "k", "message", "trace")
     )

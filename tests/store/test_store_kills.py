@@ -19,7 +19,7 @@ from tests.store.conftest import writer_url
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SERVER = "from tests.store.kills import main; main()"
-EVERY = int(os.environ.get("PLUMBLINE_TEST_EVERY", "23"))
+EVERY = int(os.environ.get("PLUMBLINE_TEST_EVERY", "29"))
 KILLS = int(os.environ.get("PLUMBLINE_TEST_KILLS", "1"))
 POINTS = {
     "parquet": {"write", "flush", "fsync", "rename", "statement", "commit"},
