@@ -101,7 +101,7 @@ def test_every_relation_gives_a_reader_its_own_rows_or_none(
         assert tenants.other not in str(rows)
         if name not in SHARED:
             assert {row[0] for row in rows} <= tenants.mine, name
-    own = {"portfolio_days", "days", "snapshots", "measures"}
+    own = {"portfolio_days", "portfolio_keys", "days", "snapshots", "measures"}
     own |= {"exposures", "sectors", "stress", "failures"}
     assert set(seen) == own | SHARED
     assert all({row[0] for row in seen[name]} == tenants.mine for name in own - {"failures"})

@@ -18,6 +18,7 @@ from plumbline.core.address import Address
 from plumbline.core.errors import ProjectError, StoreError
 from plumbline.ledger.database import open_database
 from plumbline.store.copy_stream import (
+    EPOCH,
     HEADER,
     TRAILER,
     joined,
@@ -39,6 +40,7 @@ from plumbline.store.portfolio_store import Chunk, PortfolioStore, Written
 from plumbline.store.schema import bring_up_to_date
 from plumbline.store.server import Server
 from plumbline.store.statements import (
+    ALL_KEYS,
     ARRIVING,
     COPY,
     COPY_DATES,
@@ -96,11 +98,22 @@ class PostgreSQLStore(PortfolioStore):
 
     def keys(self) -> pl.DataFrame:
         """Return the keys of all portfolio-days that this user sees, sorted."""
-        query = (
-            "SELECT portfolio, date, replace(key::text, '-', ''), n_failures FROM portfolio_days "
-            "ORDER BY portfolio, date"
+        kinds = {"portfolio": pl.String(), **dict.fromkeys(("date", "key", "count"), pl.Binary())}
+        found = self._rows(ALL_KEYS, [], kinds)
+        dates, keys, counts = (b"".join(found[name].to_list()) for name in list(kinds)[1:])
+        days = np.frombuffer(dates, dtype=">i4").astype(np.int32)
+        n_days = np.array([len(own) // 4 for own in found["date"].to_list()], dtype=np.int64)
+        place = pl.Series(np.repeat(np.arange(found.height), n_days))
+        each = [keys[start : start + 16] for start in range(0, len(keys), 16)]
+        return pl.DataFrame(
+            {
+                "portfolio": found["portfolio"].gather(place),
+                "date": pl.Series(days + EPOCH).cast(pl.Date()),
+                "key": pl.Series(each, dtype=pl.Binary()).bin.encode("hex"),
+                "n_failures": np.frombuffer(counts, dtype=">i8").astype(np.int64),
+            },
+            schema=KEYS,
         )
-        return self._rows(query, [], KEYS)
 
     def write(self, chunk: Chunk, run_id: str) -> Written:
         """Write portfolio-days in one transaction: three statements and the commit.

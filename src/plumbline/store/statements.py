@@ -45,14 +45,36 @@ ARRIVING: Final = {
 }
 COPY: Final = f"COPY arriving_days ({', '.join(PACKED)}) FROM STDIN (FORMAT binary)"
 COPY_DATES: Final = f"COPY arriving_dates ({', '.join(_DATES)}) FROM STDIN (FORMAT binary)"
-MERGE: Final = _merge("portfolio_days", "arriving_days", list(PACKED), ["portfolio", "date"])
+_KEYS: Final = "portfolio, date, owner, key, n_failures"
+_MERGED: Final = _merge("portfolio_days", "arriving_days", list(PACKED), ["portfolio", "date"])
+MERGE: Final = (  # the keys have a narrow table of their own, so that all can be read at once
+    f"WITH merged AS ({_MERGED} RETURNING {_KEYS}) INSERT INTO portfolio_keys ({_KEYS}) SELECT "  # noqa: S608  # names of our own
+    f"{_KEYS} FROM merged ON CONFLICT (portfolio, date) DO UPDATE SET owner = excluded.owner, key "
+    "= excluded.key, n_failures = excluded.n_failures"
+)
+ALL_KEYS: Final = (
+    "SELECT portfolio, string_agg(date_send(date), ''::bytea ORDER BY date), "
+    "string_agg(uuid_send(key), ''::bytea ORDER BY date), string_agg(int8send(n_failures), "
+    "''::bytea ORDER BY date) FROM portfolio_keys GROUP BY portfolio ORDER BY portfolio"
+)
 MERGE_DATES: Final = _merge("portfolio_dates", "arriving_dates", list(_DATES), ["date"])
 REMOVE: Final = (
-    "DELETE FROM portfolio_days d USING unnest(%s::text[], %s::date[]) AS gone (portfolio, date) "
-    "WHERE d.portfolio = gone.portfolio AND d.date = gone.date"
+    "WITH removed AS (DELETE FROM portfolio_days d USING unnest(%s::text[], %s::date[]) AS gone "
+    "(portfolio, date) WHERE d.portfolio = gone.portfolio AND d.date = gone.date RETURNING "
+    "d.portfolio, d.date) DELETE FROM portfolio_keys k USING removed WHERE k.portfolio = "
+    "removed.portfolio AND k.date = removed.date"
 )
 _READABLE: Final = ", ".join(
-    ("portfolio_days", "layouts", "store_version", "days", "snapshots", "measures", *LONG)
+    (
+        "portfolio_days",
+        "portfolio_keys",
+        "layouts",
+        "store_version",
+        "days",
+        "snapshots",
+        "measures",
+        *LONG,
+    )
 )
 IS_OWNER: Final = (
     "SELECT pg_has_role(relowner, 'MEMBER') FROM pg_class WHERE oid = 'portfolio_days'::regclass"

@@ -64,15 +64,21 @@ def upgrade() -> None:
         "CREATE TABLE layouts (digest uuid PRIMARY KEY, number int4 NOT NULL UNIQUE, columns text "
         "NOT NULL)"
     )
-    for table in ("portfolio_days", "portfolio_dates"):
+    op.execute(
+        'CREATE TABLE portfolio_keys (portfolio text COLLATE "C" NOT NULL, date date NOT NULL, '
+        "owner text NOT NULL, key uuid NOT NULL, n_failures int8 NOT NULL, PRIMARY KEY "
+        "(portfolio, date))"
+    )
+    for table in ("portfolio_days", "portfolio_keys", "portfolio_dates"):
         op.execute(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
         op.execute(f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY")
         op.execute(
             f"CREATE POLICY writer ON {table} TO CURRENT_USER USING (true) WITH CHECK (true)"
         )
-    op.execute(
-        "CREATE POLICY reader ON portfolio_days FOR SELECT TO PUBLIC USING (owner = current_user)"
-    )
+    for table in ("portfolio_days", "portfolio_keys"):
+        op.execute(
+            f"CREATE POLICY reader ON {table} FOR SELECT TO PUBLIC USING (owner = current_user)"
+        )
     _make_views()
 
 
@@ -110,5 +116,5 @@ def downgrade() -> None:
     """Take it back."""
     for view in ("days", "snapshots", "measures", "correlations", *_LONG):
         op.execute(f"DROP VIEW {view}")
-    for table in ("layouts", "portfolio_dates", "portfolio_days"):
+    for table in ("layouts", "portfolio_dates", "portfolio_keys", "portfolio_days"):
         op.execute(f"DROP TABLE {table}")
