@@ -22,6 +22,7 @@ from plumbline.engine.health import checks_of
 from plumbline.engine.moving import move_project
 from plumbline.engine.project import Project, create_project, open_project
 from plumbline.lake.sources.csv import Csv
+from plumbline.lake.table_sets import TableSets
 from plumbline.ledger.database import Base, open_database, refusal
 from plumbline.ledger.models import ProjectMark
 from plumbline.ledger.queries import list_runs
@@ -63,6 +64,7 @@ def project(tmp_path: Path) -> Project:
     (tmp_path / "bars.csv").write_text(BARS)
     source = Csv("bars.csv")
     made.lake_for(source).ingest("bars", source, calendar="24/7", base=tmp_path)
+    TableSets(made.store, made.database).store("book é", {"trades": pl.DataFrame({"a": [1]})}, "é")
     days = pl.DataFrame({"portfolio": ["é", "é"], "date": [date(2024, 1, 2), date(2024, 1, 3)]})
     keyed = days.with_columns(owner=pl.lit("me"), key=pl.lit("0" * 32))
     measures = days.with_columns(beta=pl.Series([0.5, None]))

@@ -12,6 +12,7 @@ from plumbline.ledger.queries import get_run, list_runs
 from plumbline.risk.analytic import Analytic
 from plumbline.risk.book import Book
 from plumbline.risk.result import RiskResult
+from plumbline.risk.symbol_table import SYMBOLS
 from plumbline.stages.nightly_parts import analytics_of
 from plumbline.stages.portfolio_books import stored_book
 from plumbline.stages.portfolio_index import portfolio_index
@@ -79,7 +80,8 @@ class StoredPortfolios:
         if last not in self._correlations:
             found = self.store.read("correlations", first=last, last=last)
             self._correlations[last] = found
-        return RiskResult(correlations=self._correlations[last], **frames)
+        symbols = pl.DataFrame(schema=SYMBOLS)  # no store keeps the fits of symbols
+        return RiskResult(correlations=self._correlations[last], symbols=symbols, **frames)
 
 
 def stored_portfolios(project: Project, recipe: Recipe, store: PortfolioStore) -> StoredPortfolios:
