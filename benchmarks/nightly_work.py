@@ -30,7 +30,7 @@ from plumbline.stages.synthetic_files import write_load
 from plumbline.stages.workspace import Workspace, prepare
 from plumbline.store.parquet_store import ParquetStore
 from plumbline.store.portfolio_store import PortfolioStore
-from plumbline.store.unnamed import FOLDER
+from plumbline.store.soundness import FOLDER
 
 BOOK = ("portfolios", "trades", "cash_flows", "instruments")
 SAMPLED = 60  # portfolios that the slow reference's portfolio-days are drawn from

@@ -2,6 +2,7 @@
 
 import time
 import traceback
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -30,6 +31,7 @@ CHUNK_DAYS: Final = 24_000
 """Portfolio-days that are computed before they are written, about 80 MB of tables."""
 TABLES: Final = ("snapshots", "exposures", "measures", "sectors", "stress", "failures")
 _DATES_AT_ONCE: Final = 16  # correlations of 1,500 symbols on a date are 7 MB
+_WAITING: Final = 2  # pieces of work that may wait to be written
 _REASONS: Final = 200  # distinct failures that the ledger lists
 
 
@@ -227,15 +229,15 @@ class _Work:
             measurement = Measurement.of(
                 inputs.book, inputs.market, inputs.kinds, group.dates, only, attempt_cell
             )
+        shared = set(group.dates) & set(self.plan.dates) if group.is_all else set()
+        if shared:
+            self._write_shared(measurement.shared_tables(), sorted(shared), writer)
         step = max(BLOCK, CHUNK_DAYS // len(group.dates) // BLOCK * BLOCK)
         for first in range(0, len(group.portfolios), step):
             stop = min(first + step, len(group.portfolios))
             with self.tally.timed("compute"):
                 result = measurement.part(first, stop)
             writer.submit(partial(self._write, group, (first, stop), result, total))
-        shared = set(group.dates) & set(self.plan.dates) if group.is_all else set()
-        if shared:
-            self._write_shared(measurement.shared_tables(), sorted(shared), writer)
         return shared
 
     def _write(self, group: Group, places: tuple[int, int], result: RiskResult, total: int) -> None:
@@ -289,6 +291,9 @@ class _Work:
     ) -> None:
         if "correlations" not in tables:  # the analytic failed on all, which is recorded
             return
+        writer.submit(partial(self._store_dates, tables["correlations"], dates))
+
+    def _store_dates(self, correlations: pl.DataFrame, dates: list[date]) -> None:
         keys = self.plan.inputs.keys
         for start in range(0, len(dates), _DATES_AT_ONCE):
             some = dates[start : start + _DATES_AT_ONCE]
@@ -298,14 +303,11 @@ class _Work:
                 {"date": list(named), "key": list(named.values())},
                 schema={"date": pl.Date(), "key": pl.String()},
             )
-            own = tables["correlations"].filter(pl.col("date").is_in(some))
-            writer.submit(partial(self._store_dates, own, frame))
-
-    def _store_dates(self, correlations: pl.DataFrame, keys: pl.DataFrame) -> None:
-        with self.tally.timed("write"):
-            self.tally.wrote(self.store.write_dates(correlations, keys, self.run_id))
-        n_rows = self.tally.rows.get("correlations", 0)
-        self.tally.rows["correlations"] = n_rows + correlations.height
+            own = correlations.filter(pl.col("date").is_in(some))
+            with self.tally.timed("write"):
+                self.tally.wrote(self.store.write_dates(own, frame, self.run_id))
+            n_rows = self.tally.rows.get("correlations", 0)
+            self.tally.rows["correlations"] = n_rows + own.height
 
 
 @final
@@ -319,12 +321,13 @@ class _Writer:
 
     def __init__(self, thread: ThreadPoolExecutor) -> None:
         self._thread = thread
-        self._pending: Future[None] | None = None
+        self._pending: deque[Future[None]] = deque()
 
     def submit(self, act: Callable[[], None]) -> None:
-        """Begin to write when what was given before is written, so that two wait at most."""
-        self.wait()
-        self._pending = self._thread.submit(act)
+        """Let something be written in its turn; waits while two others are not written yet."""
+        self._pending.append(self._thread.submit(act))
+        while len(self._pending) > _WAITING:
+            self._pending.popleft().result()
 
     def wait(self) -> None:
         """Return when all is written.
@@ -334,8 +337,8 @@ class _Writer:
         StoreError
             If the store refused.
         """
-        if self._pending is not None:
-            self._pending.result()
+        while self._pending:
+            self._pending.popleft().result()
 
 
 def _frames(result: RiskResult, days: pl.DataFrame) -> dict[str, pl.DataFrame]:
