@@ -6,7 +6,8 @@ connection's own, then one statement that inserts or replaces.
 
 import io
 import time
-from collections.abc import Iterator, Sequence
+import uuid
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from typing import Any, final
 
@@ -19,17 +20,10 @@ from plumbline.core.errors import ProjectError, StoreError
 from plumbline.ledger.database import open_database
 from plumbline.store.copy_stream import (
     EPOCH,
-    HEADER,
-    TRAILER,
-    joined,
-    lists_of,
-    scalars_of,
     stream_of,
-    uuids_of,
 )
 from plumbline.store.layout import Layout, layout_from, require_agreement
 from plumbline.store.packed import (
-    Lists,
     pack,
     require_date_rows,
     require_removed,
@@ -43,19 +37,20 @@ from plumbline.store.statements import (
     ALL_KEYS,
     ARRIVING,
     COPY,
-    COPY_DATES,
     GRANTS,
     IS_OWNER,
     MERGE,
-    MERGE_DATES,
     REMOVE,
     REVOKES,
     columns_for,
     latest_of,
     measures_view,
+    merge_dates,
     quoted,
 )
 from plumbline.store.tables import CORRELATIONS, DATE_KEYS, FRAMES, KEYS, PACKED, TABLES, columns_of
+
+_MESSAGE_BYTES = 256 * 2**20
 
 
 @final
@@ -125,7 +120,7 @@ class PostgreSQLStore(PortfolioStore):
 
         def act(connection: Connection) -> tuple[int, dict[str, Layout]]:
             known = self._named(connection, packed.layout)
-            connection.exec_driver_sql(ARRIVING["days"])
+            connection.exec_driver_sql(ARRIVING)
             n_bytes = self._server.copy(connection, COPY, stream_of(packed))
             connection.exec_driver_sql(MERGE, (run_id,))
             return n_bytes, known
@@ -149,14 +144,17 @@ class PostgreSQLStore(PortfolioStore):
         return self._rows(query, [], DATE_KEYS)
 
     def write_dates(self, correlations: pl.DataFrame, keys: pl.DataFrame, run_id: str) -> Written:
-        """Write correlations in one transaction: three statements and the commit."""
+        """Write correlations in one transaction: a statement for each 256 MB, and the commit."""
         began, before = time.perf_counter(), self.statements
         rows = require_date_rows(correlations, keys)
+        groups = list(_groups(_date_values(rows, run_id)))
 
         def act(connection: Connection) -> int:
-            connection.exec_driver_sql(ARRIVING["dates"])
-            n_bytes = self._server.copy(connection, COPY_DATES, _stream_of_dates(rows))
-            connection.exec_driver_sql(MERGE_DATES, (run_id,))
+            n_bytes = 0
+            for group in groups:
+                values = tuple(value for row in group for value in row)
+                connection.exec_driver_sql(merge_dates(len(group)), values)
+                n_bytes += sum(len(row[4]) for row in group)
             return n_bytes
 
         return self._written(rows.height, before, began, self._server.whole(act))
@@ -287,22 +285,27 @@ def _layouts(connection: Connection) -> dict[str, Layout]:
     return {digest: layout_from(text) for digest, text in connection.exec_driver_sql(query)}
 
 
-def _stream_of_dates(rows: pl.DataFrame) -> Iterator[bytes]:
-    """Yield the stream of correlations; a date has a million pairs, so each is a piece."""
-    yield HEADER
-    for i in range(rows.height):
-        row = rows.slice(i, 1)
-        symbols, pairs, n_obs = (row[name][0] for name in ("symbols", "pairs", "n_obs"))
+def _date_values(rows: pl.DataFrame, run_id: str) -> Iterator[tuple[Any, ...]]:
+    """Yield what the server holds of a date: date, key, symbols, number of pairs, pairs, run."""
+    for day, key, symbols, pairs, n_obs in zip(
+        *(rows[name] for name in ("date", "key", "symbols", "pairs", "n_obs")), strict=True
+    ):
         content = _arrow_bytes(pl.DataFrame({"pairs": pairs, "n_obs": n_obs}))
-        fields = [
-            scalars_of(row["date"]),
-            uuids_of(row["key"]),
-            lists_of(Lists(np.array([0, symbols.len()]), symbols)),
-            scalars_of(pl.Series([pairs.len()])),
-            scalars_of(pl.Series([content])),
-        ]
-        yield joined(fields, 1)
-    yield TRAILER
+        yield day, uuid.UUID(key), symbols.to_list(), pairs.len(), content, run_id
+
+
+def _groups(rows: Iterable[tuple[Any, ...]]) -> Iterator[list[tuple[Any, ...]]]:
+    """Yield rows that one message holds together: a server takes less than 1 GB."""
+    group: list[tuple[Any, ...]] = []
+    size = 0
+    for row in rows:
+        if group and size + len(row[4]) > _MESSAGE_BYTES:
+            yield group
+            group, size = [], 0
+        group.append(row)
+        size += len(row[4])
+    if group:
+        yield group
 
 
 def _arrow_bytes(frame: pl.DataFrame) -> bytes:

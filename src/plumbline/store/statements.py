@@ -22,14 +22,6 @@ def _merge(table: str, arriving: str, names: Sequence[str], key: Sequence[str]) 
     )
 
 
-def _arriving(table: str, arriving: str, names: Sequence[str]) -> str:
-    """Return what makes a table of the connection's own; rows stay as they come."""
-    return (
-        f"CREATE TEMPORARY TABLE IF NOT EXISTS {arriving} WITH (toast_tuple_target = 8160) "  # noqa: S608  # names of our own
-        f"ON COMMIT DELETE ROWS AS SELECT {', '.join(names)} FROM {table} WITH NO DATA"
-    )
-
-
 def columns_for(names: Sequence[str], prefix: str = "") -> str:
     """Return columns of packed rows as they are read."""
     return ", ".join(
@@ -38,13 +30,11 @@ def columns_for(names: Sequence[str], prefix: str = "") -> str:
     )
 
 
-_DATES: Final = ("date", "key", "symbols", "n_pairs", "content")
-ARRIVING: Final = {
-    "days": _arriving("portfolio_days", "arriving_days", list(PACKED)),
-    "dates": _arriving("portfolio_dates", "arriving_dates", list(_DATES)),
-}
+ARRIVING: Final = (  # a table of the connection's own; rows stay as they come
+    "CREATE TEMPORARY TABLE IF NOT EXISTS arriving_days WITH (toast_tuple_target = 8160) ON COMMIT "  # noqa: S608  # names of our own
+    f"DELETE ROWS AS SELECT {', '.join(PACKED)} FROM portfolio_days WITH NO DATA"
+)
 COPY: Final = f"COPY arriving_days ({', '.join(PACKED)}) FROM STDIN (FORMAT binary)"
-COPY_DATES: Final = f"COPY arriving_dates ({', '.join(_DATES)}) FROM STDIN (FORMAT binary)"
 _KEYS: Final = "portfolio, date, owner, key, n_failures"
 _MERGED: Final = _merge("portfolio_days", "arriving_days", list(PACKED), ["portfolio", "date"])
 MERGE: Final = (  # the keys have a narrow table of their own, so that all can be read at once
@@ -57,7 +47,6 @@ ALL_KEYS: Final = (
     "string_agg(uuid_send(key), ''::bytea ORDER BY date), string_agg(int8send(n_failures), "
     "''::bytea ORDER BY date) FROM portfolio_keys GROUP BY portfolio ORDER BY portfolio"
 )
-MERGE_DATES: Final = _merge("portfolio_dates", "arriving_dates", list(_DATES), ["date"])
 REMOVE: Final = (
     "WITH removed AS (DELETE FROM portfolio_days d USING unnest(%s::text[], %s::date[]) AS gone "
     "(portfolio, date) WHERE d.portfolio = gone.portfolio AND d.date = gone.date RETURNING "
@@ -87,6 +76,21 @@ REVOKES: Final = (
     f"REVOKE SELECT ON {_READABLE} FROM {{role}}",  # noqa: S608  # names of our own
     "REVOKE USAGE ON SCHEMA {schema} FROM {role}",
 )
+
+
+def merge_dates(n_rows: int) -> str:
+    """Return what inserts or replaces the correlations of so many dates.
+
+    They go to their table at once: on the way through another one, the server would try to
+    compress what is compressed.
+    """
+    columns = ("date", "key", "symbols", "n_pairs", "content", "run_id")
+    row = f"({', '.join(['%s'] * len(columns))}, now())"
+    values = ", ".join(f"{name} = excluded.{name}" for name in (*columns[1:], "completed"))
+    return (
+        f"INSERT INTO portfolio_dates ({', '.join(columns)}, completed) VALUES "  # noqa: S608  # names of our own
+        f"{', '.join([row] * n_rows)} ON CONFLICT (date) DO UPDATE SET {values}"
+    )
 
 
 def latest_of(names: Sequence[str]) -> str:
