@@ -36,7 +36,7 @@ from plumbline.risk.market import Market, market_of
 from plumbline.risk.performance import performance
 from plumbline.risk.positions import lines_of
 from plumbline.risk.result import Block, RiskResult, frames_of, joined
-from plumbline.risk.valuation import Valuation, value_symbols
+from plumbline.risk.valuation import Valuation, valued
 
 Attempt = Callable[[Callable[[], Any]], Any]
 
@@ -112,7 +112,7 @@ class Measurement:
     def of(
         cls,
         book: Book,
-        market: Market,
+        prices: Market | Valuation,
         kinds: Mapping[str, Analytic],
         dates: Sequence[date] | None = None,
         only: Sequence[str] | None = None,
@@ -122,6 +122,7 @@ class Measurement:
 
         Parameters
         ----------
+        prices : of all symbols, or what they are worth.
         only : portfolios that are measured; default: all.
 
         Raises
@@ -129,9 +130,10 @@ class Measurement:
         BookError, ParameterError
             As :func:`measure`.
         """
+        market = prices.market if isinstance(prices, Valuation) else prices
         days = _sessions(dates, market, book)
         refuse_outside(book, market)
-        valuation = value_symbols(market, book.instruments, book.trades, book.conventions.risk_free)
+        valuation = valued(prices, book)
         chosen = book if only is None else book.only(only)
         view = MarketDays(
             valuation, days, _held(chosen, valuation, days), _sectors(book, valuation.market)
@@ -179,10 +181,10 @@ class Measurement:
             return [found for at in range(first, stop) for found in self._blocks(at, at + 1)]
         if self.view.days.size == 1:
             return [block]
-        market, name = self.view.market, self.book.portfolios["portfolio"][first]
-        days = market.dates[self.view.days].tolist()
+        valuation, name = self.view.valuation, self.book.portfolios["portfolio"][first]
+        days = valuation.market.dates[self.view.days].tolist()
         alone = [
-            Measurement.of(self.whole, market, self.kinds, [day], [name], self.attempt)
+            Measurement.of(self.whole, valuation, self.kinds, [day], [name], self.attempt)
             for day in days
         ]
         return [one._block(0, 1) for one in alone]

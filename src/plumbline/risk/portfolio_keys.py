@@ -6,6 +6,7 @@ What analytics read beside, and how they are set, enters each day's key but not 
 """
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final, final
 
@@ -27,10 +28,11 @@ from plumbline.risk.analytic import Analytic
 from plumbline.risk.book import Book
 from plumbline.risk.flows import sessions_of
 from plumbline.risk.market import Market
-from plumbline.risk.positions import lines_of
-from plumbline.risk.valuation import value_symbols
+from plumbline.risk.positions import Lines, lines_of
+from plumbline.risk.valuation import Valuation, valued
 
 _AT_ONCE: Final = 128  # portfolios, so that their lines stay in the cache
+_THREADS: Final = 4  # kernels give up the interpreter's lock
 _TRADE: Final = ("quantity", "price", "fees", "adjustment")
 _HEX: Final = 16
 
@@ -56,53 +58,83 @@ class PortfolioKeys:
     shared: UInt64[np.ndarray, " sessions"]
 
 
-def portfolio_keys(book: Book, market: Market, kinds: Mapping[str, Analytic]) -> PortfolioKeys:
+def portfolio_keys(
+    book: Book, prices: Market | Valuation, kinds: Mapping[str, Analytic]
+) -> PortfolioKeys:
     """Return the keys of all portfolio-days.
 
     Parameters
     ----------
     book : whose trades lie within the prices.
-    market : prices.
+    prices : of all symbols, or what they are worth.
     kinds : analytics by name.
 
     Notes
     -----
     A word of 64 bits is compared with earlier ones of its own cell alone. The code that computes
-    is no part of it. Cost: a pass over lines x sessions.
+    is no part of it. Cost: a pass over lines x sessions, on all cores.
     """
-    valuation = value_symbols(market, book.instruments, book.trades, book.conventions.risk_free)
+    valuation = valued(prices, book)
     market = valuation.market
     names = tuple(book.portfolios["portfolio"].to_list())
-    prices = _prices(market)
-    terms = _terms(book, market)
-    own = _own(book, names, market)
     opened = sessions_of(book.portfolios["opened_on"], market)
-    words = np.zeros(own.shape, dtype=np.uint64)
-    held = np.zeros(prices.shape, dtype=np.bool_)
-    lines = lines_of(book.trades, names, market)
-    since = int(opened.min(initial=market.dates.size))
-    marks = valuation.marks.since(since)
-    for first in range(0, len(names), _AT_ONCE):
-        part = slice(first, min(first + _AT_ONCE, len(names)))
-        at = slice(lines.start[part.start], lines.start[part.stop])
-        symbol = lines.symbol[at]
-        days = lines.trades.day - since
-        trades = lines.trades._replace(day=days, start=lines.trades.start[at.start : at.stop + 1])
-        none = np.zeros(symbol.size, dtype=np.bool_)
-        quantity = hold(symbol, trades, marks, none).quantity
-        exposed = valuation.underlying[symbol]
-        np.logical_or.at(held[:, since:], exposed, quantity != 0)
-        read = LineWords(symbol, exposed, prices[:, since:], terms)
-        start = lines.start[part.start : part.stop + 1] - at.start
-        words[part, since:] = portfolio_words(
-            opened[part] - since, start, quantity, read, own[part, since:]
-        )
+    work = _Chains(
+        valuation,
+        lines_of(book.trades, names, market),
+        opened,
+        int(opened.min(initial=market.dates.size)),
+        _prices(market),
+        _terms(book, market),
+        _own(book, names, market),
+    )
+    words = np.zeros(work.own.shape, dtype=np.uint64)
+    held = np.zeros(work.prices.shape, dtype=np.bool_)
+    starts = range(0, len(names), _AT_ONCE)
+    with ThreadPoolExecutor(_THREADS) as threads:
+        for first, (own, own_held) in zip(starts, threads.map(work.part, starts), strict=True):
+            words[first : first + _AT_ONCE, work.since :] = own
+            held[:, work.since :] |= own_held
     settings = _word([book.conventions, market.is_adjusted, dict(kinds)])
-    beside = _beside(prices, market, kinds, settings)
+    beside = _beside(work.prices, market, kinds, settings)
     keys = row_words(np.stack([words.ravel(), np.tile(beside, len(names))], axis=1))
     return PortfolioKeys(
-        names, market.dates, opened, keys.reshape(words.shape), _shared(prices, held, beside)
+        names, market.dates, opened, keys.reshape(words.shape), _shared(work.prices, held, beside)
     )
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class _Chains:
+    """What the words of all portfolios are made of, from the session on which the first opens."""
+
+    valuation: Valuation
+    lines: Lines
+    opened: Int[np.ndarray, " portfolios"]
+    since: int
+    prices: UInt64[np.ndarray, "symbols sessions"]
+    terms: UInt64[np.ndarray, " symbols"]
+    own: UInt64[np.ndarray, "portfolios sessions"]
+
+    def part(
+        self, first: int
+    ) -> tuple[UInt64[np.ndarray, "some later"], Bool[np.ndarray, "symbols later"]]:
+        """Return the words of some portfolios, and what they are exposed to."""
+        lines, since = self.lines, self.since
+        part = slice(first, min(first + _AT_ONCE, self.opened.size))
+        at = slice(lines.start[part.start], lines.start[part.stop])
+        symbol = lines.symbol[at]
+        trades = lines.trades._replace(
+            day=lines.trades.day - since, start=lines.trades.start[at.start : at.stop + 1]
+        )
+        none = np.zeros(symbol.size, dtype=np.bool_)
+        quantity = hold(symbol, trades, self.valuation.marks.since(since), none).quantity
+        exposed = self.valuation.underlying[symbol]
+        held = np.zeros((self.prices.shape[0], quantity.shape[1]), dtype=np.bool_)
+        np.logical_or.at(held, exposed, quantity != 0)
+        read = LineWords(symbol, exposed, self.prices[:, since:], self.terms)
+        start = lines.start[part.start : part.stop + 1] - at.start
+        opened, own = self.opened[part] - since, self.own[part, since:]
+        return portfolio_words(opened, start, quantity, read, own), held
 
 
 def key_texts(words: UInt64[np.ndarray, " days"], code: str) -> pl.Series:

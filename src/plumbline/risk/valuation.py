@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float, Int
 
 from plumbline.kernels.last_prices import last_prices
 from plumbline.kernels.position_accounting import Marks
+from plumbline.risk.book import Book
 from plumbline.risk.market import STALE_SESSIONS, Market
 from plumbline.risk.options import DAYS_A_YEAR, Contracts, Greeks, greeks, implied_volatility
 
@@ -70,6 +71,13 @@ class Valuation:
     underlying: Int[np.ndarray, " symbols"]
     is_measured: Bool[np.ndarray, " symbols"]
     options: Options
+
+
+def valued(prices: "Market | Valuation", book: Book) -> "Valuation":
+    """Return the value of the symbols of a book, unless it is known."""
+    if isinstance(prices, Valuation):
+        return prices
+    return value_symbols(prices, book.instruments, book.trades, book.conventions.risk_free)
 
 
 def value_symbols(

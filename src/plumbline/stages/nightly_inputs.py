@@ -19,6 +19,7 @@ from plumbline.risk.book import Book
 from plumbline.risk.market import Market, chained_market
 from plumbline.risk.measurement import Measurement, refuse_outside
 from plumbline.risk.portfolio_keys import PortfolioKeys, portfolio_keys
+from plumbline.risk.valuation import Valuation, valued
 from plumbline.stages.nightly_parts import (
     Span,
     analytics_of,
@@ -60,9 +61,14 @@ class NightlyInputs:
     warnings: tuple[str, ...] = ()
 
     @cached_property
+    def valuation(self) -> Valuation:
+        """Return what one of each symbol is worth."""
+        return valued(self.market, self.book)
+
+    @cached_property
     def keys(self) -> PortfolioKeys:
         """Return the keys of all portfolio-days."""
-        return portfolio_keys(self.book, self.market, self.kinds)
+        return portfolio_keys(self.book, self.valuation, self.kinds)
 
     @cached_property
     def code(self) -> str:

@@ -15,6 +15,7 @@ from plumbline.stages.nightly_inputs import NightlyInputs
 from plumbline.store.portfolio_store import PortfolioStore
 
 _HEX: Final = 16
+_EXTRA_DAYS: Final = 1_000  # portfolio-days that take as long as preparing symbols once more
 _GROUPS: Final = 6  # sets of dates that are measured one by one; with more, all dates at once
 
 
@@ -155,20 +156,36 @@ class NightlyPlan:
     def groups(self) -> Iterator[Group]:
         """Yield what is measured together: portfolios that lack the same dates.
 
-        If there are many such sets, all that lack any are measured on all dates that any lacks;
-        what of it is not due is not written.
+        Where few lack some of the dates of others, they are measured on all of these; if there are
+        many sets, all that lack any date on all that any lacks. What is not due is not written.
         """
         due = self.is_due
         patterns, which = np.unique(due, axis=0, return_inverse=True)
-        own = np.flatnonzero(patterns.any(axis=1))
-        sets = [(which == at, patterns[at]) for at in own]
+        own = [at for at in range(patterns.shape[0]) if patterns[at].any()]
+        sets = _merged([(np.asarray(which == at), np.asarray(patterns[at])) for at in own])
         if len(sets) > _GROUPS:
-            sets = [(due.any(axis=1), due.any(axis=0))]
+            sets = [(np.asarray(due.any(axis=1)), np.asarray(due.any(axis=0)))]
         keys = self.inputs.keys
         for members, days in sets:
             names = tuple(np.array(keys.portfolios, dtype=object)[members])
             dates = tuple(keys.dates[days].astype("datetime64[D]").tolist())
             yield Group(names, dates, bool(members.all()))
+
+
+def _merged(
+    sets: list[tuple[np.ndarray, np.ndarray]],
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return sets of portfolios and dates, those joined to a wider one that add little to it."""
+    found: list[tuple[np.ndarray, np.ndarray]] = []
+    for members, days in sorted(sets, key=lambda one: -int(one[1].sum())):  # stable
+        for at, (others, wider) in enumerate(found):
+            extra = int(members.sum()) * int(wider.sum() - days.sum())
+            if not (days & ~wider).any() and extra <= _EXTRA_DAYS:
+                found[at] = (others | members, wider)
+                break
+        else:
+            found.append((members, days))
+    return found
 
 
 def nightly_plan(

@@ -227,7 +227,7 @@ class _Work:
         only = None if group.is_all else group.portfolios
         with self.tally.timed("prepare"):
             measurement = Measurement.of(
-                inputs.book, inputs.market, inputs.kinds, group.dates, only, attempt_cell
+                inputs.book, inputs.valuation, inputs.kinds, group.dates, only, attempt_cell
             )
         shared = set(group.dates) & set(self.plan.dates) if group.is_all else set()
         if shared:
@@ -282,7 +282,7 @@ class _Work:
         inputs = self.plan.inputs
         kinds = {"correlation": inputs.kinds["correlation"]}
         with self.tally.timed("shared"):
-            found = Measurement.of(inputs.book, inputs.market, kinds, dates, None, attempt_cell)
+            found = Measurement.of(inputs.book, inputs.valuation, kinds, dates, None, attempt_cell)
             tables = found.shared_tables()
         self._write_shared(tables, dates, writer)
 
