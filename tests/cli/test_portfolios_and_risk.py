@@ -12,8 +12,8 @@ from tests.stages.nightly_projects import BOOK, LOAD
 
 N_DAYS = LOAD.portfolios * LOAD.dates
 GROUPS = {
-    "portfolios": ("import", "list", "show", "export"),
-    "risk": ("run", "plan", "restate", "status", "show", "report", "synthesize"),
+    "portfolios": ("import", "list", "show", "export", "forget"),
+    "risk": ("run", "plan", "restate", "status", "show", "forget", "report", "synthesize"),
 }
 SIZE = (
     *("--portfolios", str(LOAD.portfolios), "--positions", str(LOAD.positions)),
@@ -219,6 +219,31 @@ def test_what_is_wrong_is_told_with_what_is_allowed(capsys, imported, words, cod
     found, _, err = said(capsys, *words)
     assert told in err
     assert found == code
+
+
+def test_portfolios_and_books_are_taken_away_by_name(capsys, imported):
+    said(capsys, "risk", "run", "--sessions", "2")
+    assert document(capsys, "risk", "forget", "P000001")["portfolio_days"] == 2
+    assert document(capsys, "risk", "status")["portfolios"] == LOAD.portfolios - 1
+    code, _, err = said(capsys, "risk", "forget", "P000001")
+    assert (code, "no portfolio 'P000001'" in err) == (2, True)
+    assert document(capsys, "portfolios", "forget", "synthetic")["versions"] == 1
+    assert document(capsys, "portfolios", "list") == []
+
+
+def test_an_amount_that_is_none_is_refused_and_a_book_has_a_plain_name(capsys, imported):
+    trades = pl.read_parquet("trades.parquet")
+    trades.head(1).with_columns(quantity=1e200, price=1e200).write_csv("huge.csv")
+    code, _, err = said(
+        capsys, "portfolios", "import", "synthetic", "--append", "--trades", "huge.csv"
+    )
+    assert code == 1
+    assert "line 2, column 'quantity'" in err
+    assert "which is no amount" in err
+    for name in ("", "../evil", "a b"):
+        code, _, err = said(capsys, "portfolios", "import", name, *FILES)
+        assert code == 2
+        assert "the name of a book must be" in err
 
 
 def test_a_store_without_portfolios_says_how_to_fill_it(capsys, imported):

@@ -18,11 +18,12 @@ from plumbline.core.errors import (
 from plumbline.ledger.queries import get_run, metrics_of_run, tasks_of_run
 from plumbline.risk.analytics.tail import Tail
 from plumbline.risk.measurement import measure
-from plumbline.stages.nightly import retry_nightly
+from plumbline.stages.nightly import forget_portfolios, retry_nightly
 from plumbline.stages.nightly_inputs import NightlyInputs, nightly_inputs
 from plumbline.stages.nightly_parts import Span, read_scenarios
 from plumbline.stages.nightly_plan import Choice, State
 from plumbline.stages.nightly_run import NightlyOptions
+from plumbline.stages.portfolio_books import forget_book, import_book
 from tests.stages.nightly_projects import LOAD, TABLES, Nights
 from tests.store.conftest import writer_url
 
@@ -272,7 +273,7 @@ def test_statements_are_as_many_however_many_portfolios_and_positions(tmp_path, 
         ("analytics=[tails]", RecipeError, "did you mean 'tail'"),
         ("analytics.tail.window_bars=9999", RecipeError, "window_bars"),
         ("prices=[price]", RecipeError, "prices"),
-        ("dates.first=2031-01-01", ParameterError, "no session of the prices lies in"),
+        ("dates.first=2031-01-01", ParameterError, "no session of the prices lies from 2031-01-01"),
         ("dates.sessions=0", RecipeError, "sessions=0 must be at least 1"),
         ("benchmark=SPYX", ParameterError, "market_beta reads SPYX"),
         ("scenarios=none.yaml", RecipeError, "cannot be read"),
@@ -290,6 +291,47 @@ def test_what_cannot_be_is_refused_before_anything_is_computed(tmp_path, overrid
 def test_a_portfolio_that_is_not_there_is_refused_with_the_nearest(nights):
     with pytest.raises(ParameterError, match="no portfolio 'P00000'; did you mean"):
         nights.plan(choice=Choice(("P00000",)))
+
+
+def test_a_second_book_on_the_store_of_another_is_refused_and_nothing_is_lost(tmp_path):
+    nights = Nights.made(tmp_path / "made")
+    nights.run()
+    before = nights.tables()
+    rows = pl.read_parquet(nights.folder / "portfolios.parquet")
+    rows.head(1).write_parquet(nights.folder / "one.parquet")
+    import_book(nights.project, "other", {"portfolios": nights.folder / "one.parquet"})
+    with pytest.raises(ParameterError, match="a store serves one book"):
+        nights.run("book=other")
+    with pytest.raises(ParameterError, match="stands in the books 'synthetic' and 'other'"):
+        nights.run()
+    assert forget_book(nights.project, "other") == 1
+    assert nights.plan().is_done
+    for name, frame in nights.tables().items():
+        assert_frame_equal(frame, before[name])
+
+
+def test_a_deleted_portfolio_is_told_until_it_is_taken_away(nights):
+    name = nights.tables()["keys"]["portfolio"][0]
+    for table in ("portfolios", "trades", "cash_flows"):
+        path = nights.folder / f"{table}.parquet"
+        pl.read_parquet(path).filter(pl.col("portfolio") != name).write_parquet(path)
+    nights.import_book()
+    assert nights.plan().others == (name,)
+    assert nights.run().others == (name,)
+    with nights.store() as store:
+        assert forget_portfolios(store, [name]) == LOAD.dates
+    assert nights.plan().others == ()
+    assert name not in nights.tables()["snapshots"]["portfolio"]
+
+
+def test_a_symbol_without_any_price_is_named(tmp_path):
+    nights = Nights.made(tmp_path / "made")
+    trades = pl.read_parquet(nights.folder / "trades.parquet")
+    held = trades.filter(pl.col("symbol").str.starts_with("S0"))["symbol"][0]
+    nights.change("prices", lambda rows: rows.filter(pl.col("symbol") != held))
+    (told,) = nights.plan().inputs.warnings
+    assert "1 traded symbols have no price in any data set" in told
+    assert held in told
 
 
 def test_trades_before_the_prices_are_refused(tmp_path):

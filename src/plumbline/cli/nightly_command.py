@@ -93,7 +93,7 @@ def written_reports(
     ----------
     project, recipe : whose.
     place : store of the results; None for the default.
-    portfolios : names; None for all that the store holds.
+    portfolios : names; None for all of the book that the store holds.
     folder : None for ``reports/NAME`` of the project.
 
     Raises
@@ -119,8 +119,10 @@ def written_reports(
             raise MissingDataError(
                 f"the store {store.label} holds no portfolio; to compute them: plumbline risk run"
             )
-        chosen = held if portfolios is None else known_portfolios(store, portfolios)
         found = stored_portfolios(project, recipe, store)
+        own = found.book.portfolios["portfolio"]
+        listed = own.filter(own.is_in(held)).to_list()
+        chosen = listed if portfolios is None else known_portfolios(store, portfolios)
         files = {}
         for results in found.results(chosen):
             paths = write_portfolio_report(results, target, "index.html")

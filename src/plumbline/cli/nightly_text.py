@@ -1,6 +1,7 @@
 """Nightly runs, plans and portfolio-days in a few lines, and as data."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from plumbline.store.portfolio_store import PortfolioStore
 
 _LISTED: Final = 20
+_NAMED: Final = 5
+_EXACT_FROM: Final = 100.0
 _TABLES: Final = ("snapshots", "exposures", "measures", "sectors", "stress", "failures")
 
 
@@ -30,8 +33,18 @@ def plan_data(plan: "NightlyPlan") -> dict[str, Any]:
         "to_remove": plan.gone.height,
         "dates_of_correlations": list(plan.dates),
         "due": plan.listed().to_dicts(),
-        "warnings": list(inputs.warnings),
+        "others": list(plan.others),
+        "warnings": [*inputs.warnings, *others_told(plan.others)],
     }
+
+
+def others_told(names: Sequence[str]) -> list[str]:
+    """Return that a store holds portfolios that the book lacks, if it does."""
+    if not names:
+        return []
+    more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
+    told = f"the store holds {', '.join(names[:_NAMED])}{more}, which the book lacks"
+    return [f"{told}; to take them away: plumbline risk forget {names[0]}"]
 
 
 def plan_text(data: Mapping[str, Any], *, show_all: bool = False) -> str:
@@ -66,7 +79,8 @@ def run_data(result: "NightlyResult") -> dict[str, Any]:
         "run_id": result.run_id,
         "seconds": result.seconds,
         "portfolio_days": dict(result.counts),
-        "warnings": list(result.warnings),
+        "removed": result.n_removed,
+        "warnings": [*result.warnings, *others_told(result.others)],
         "stored": tally.done,
         "phases": dict(tally.seconds),
         "rows": dict(tally.rows),
@@ -92,6 +106,8 @@ def run_text(data: Mapping[str, Any]) -> str:
         f"date; {data['seconds']:.2f} s"
         + (f", {rate:,.0f} portfolio-days a second" if data["stored"] else ""),
     ]
+    if data["removed"]:
+        lines.append(f"{data['removed']:,} from before their portfolio opens removed")
     if phases:
         lines.append(f"phases, writing beside computing: {phases}")
     low = {n: c for n, c in data["coverage"].items() if c is not None and c < 0.999}
@@ -153,8 +169,8 @@ def day_of(store: "PortfolioStore", portfolio: str, day: date | None) -> dict[st
     return {
         "portfolio": portfolio,
         "date": day,
-        **{name: rows[name][0] for name in ("snapshots", "measures")},
-        **{name: rows[name] for name in ("exposures", "sectors", "stress", "failures")},
+        **{name: _plain(rows[name][0]) for name in ("snapshots", "measures")},
+        **{name: _plain(rows[name]) for name in ("exposures", "sectors", "stress", "failures")},
     }
 
 
@@ -162,11 +178,12 @@ def day_text(data: Mapping[str, Any]) -> str:
     """Return a portfolio-day as text."""
     snapshot, measures = data["snapshots"], data["measures"]
     lines = [f"{data['portfolio']} on {data['date']}", ""]
-    lines += [console.table([{"": k, "value": v} for k, v in snapshot.items()]), ""]
+    lines += [console.table([{"": k, "value": _amount(v)} for k, v in snapshot.items()]), ""]
     held = [row for row in data["exposures"] if row["quantity"]]
     columns = ("symbol", "quantity", "value", "weight", "price_age", "is_carried")
     if held:
-        lines += [console.table([{c: row[c] for c in columns} for row in held]), ""]
+        rows = [{c: _amount(row[c]) for c in columns} for row in held]
+        lines += [console.table(rows), ""]
     else:
         lines += ["holds nothing", ""]
     lines += [console.table(_figures(measures)), ""]
@@ -175,6 +192,21 @@ def day_text(data: Mapping[str, Any]) -> str:
     if data["failures"]:
         lines += ["failed:", console.table(data["failures"])]
     return "\n".join(lines).rstrip()
+
+
+def _amount(value: Any) -> Any:
+    """Return a large number to the cent, and others as they are."""
+    is_large = isinstance(value, float) and abs(value) >= _EXACT_FROM
+    return f"{value:,.2f}" if is_large else value
+
+
+def _plain(rows: Any) -> Any:
+    """Return cells as JSON has them: null for what is no number."""
+    if isinstance(rows, dict):
+        return {name: _plain(value) for name, value in rows.items()}
+    if isinstance(rows, list):
+        return [_plain(row) for row in rows]
+    return None if isinstance(rows, float) and not math.isfinite(rows) else rows
 
 
 def _figures(measures: Mapping[str, Any]) -> list[dict[str, Any]]:

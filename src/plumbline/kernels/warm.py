@@ -248,7 +248,13 @@ def _warm_accounting() -> None:
 
 def _warm_weighted() -> None:
     """Add up one portfolio, and measure its returns."""
-    from plumbline.kernels import concentration, series_tails, series_volatility, weighted_sums
+    from plumbline.kernels import (
+        component_risk,
+        concentration,
+        series_tails,
+        series_volatility,
+        weighted_sums,
+    )
     from plumbline.kernels.weighted_series import Weights, as_returns, weighted_series
 
     one, none = np.ones((1, 1)), np.zeros(1, dtype=np.int64)
@@ -261,6 +267,8 @@ def _warm_weighted() -> None:
     weighted_sums.fewest_of_held(weights, none[None])
     concentration.concentration(weights)
     concentration.group_weights(weights, none, 1)
+    holding = component_risk.Holding(none, none, one)
+    component_risk.component_volatility(holding, returns, ends, series)
 
 
 def _warm_pairs() -> None:

@@ -3,7 +3,7 @@
 import os
 from typing import NamedTuple, final
 
-from plumbline.core.errors import CorruptEntryError
+from plumbline.core.errors import CorruptEntryError, MissingDataError
 from plumbline.lake import catalogue
 from plumbline.lake.dataset import Dataset
 from plumbline.lake.differences import stored_rows
@@ -48,6 +48,11 @@ def compact(store: Store, dataset: Dataset, progress: Progress) -> Compacted:
     Cost: reading and writing those parts. A crash leaves each part in its old files or its new one.
     """
     held = store.held([part.part_id for part in dataset.parts], whole=False)
+    if any(part.part_id not in held for part in dataset.parts):
+        raise MissingDataError(
+            f"version {dataset.version} of {dataset.name!r} was taken away meanwhile; nothing is "
+            "merged"
+        )
     n_before = sum(len(files) for files in held.values())
     split = [part for part in dataset.parts if len(held[part.part_id]) > 1]
     store.room.require(of_compaction(dataset, split))

@@ -6,13 +6,13 @@ the metadata database. A killed writer leaves files at most, which ``plumbline g
 
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, final
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, delete, insert, select
 
 from plumbline.core.digest import digest, digest_bytes
 from plumbline.core.errors import UnknownNameError, nearest_names
@@ -94,8 +94,10 @@ class TableSets:
             raise UnknownNameError(f"{name!r} has no version {version}; it has {numbers}")
         return found[0]
 
-    def read(self, found: TableSet) -> "dict[str, pl.DataFrame]":
-        """Return the tables of a version, checked against their digests.
+    def read(
+        self, found: TableSet, tables: Sequence[str] | None = None
+    ) -> "dict[str, pl.DataFrame]":
+        """Return tables of a version, default all, checked against their digests.
 
         Raises
         ------
@@ -104,8 +106,9 @@ class TableSets:
         """
         import polars as pl
 
-        paths = verified_paths(self.folder, list(found.files.values()))
-        return {table: pl.read_parquet(p) for table, p in zip(found.files, paths, strict=True)}
+        names = list(found.files) if tables is None else list(tables)
+        paths = verified_paths(self.folder, [found.files[name] for name in names])
+        return {table: pl.read_parquet(p) for table, p in zip(names, paths, strict=True)}
 
     def store(self, name: str, tables: "Mapping[str, pl.DataFrame]", note: str) -> TableSet:
         """Store tables as the newest version of a name; those that it means already make none.
@@ -133,6 +136,19 @@ class TableSets:
             row = {**vars(made), "files": json.dumps(files)}
             connection.execute(insert(table_sets), row)
         return made
+
+    def forget(self, name: str) -> int:
+        """Take all versions of a set away; return how many. Their files go with ``plumbline gc``.
+
+        Raises
+        ------
+        UnknownNameError
+            If there is no such set.
+        """
+        self.find(name)
+        with self._database.begin() as connection:
+            gone = connection.execute(delete(table_sets).where(table_sets.c.name == name))
+        return int(gone.rowcount)
 
     def unnamed(self) -> list[Path]:
         """Return the files that no version names."""

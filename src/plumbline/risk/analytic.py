@@ -121,9 +121,11 @@ class PortfolioDays:
     @cached_property
     def series(self) -> tuple[Float[np.ndarray, "portfolios dates window"], Figures]:
         """Return the returns that today's weights would have had over two years, and coverage."""
-        return weighted_series(
+        series, coverage = weighted_series(
             self.weights, self.days.returns, self.days.days, HAR_DAYS, least_share=LEAST_SHARE
         )
+        has_none = np.isnan(coverage) & (self.weights.gross > 0)  # no day has enough of it
+        return series, np.where(has_none, 0.0, coverage)
 
 
 @final

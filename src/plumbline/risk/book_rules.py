@@ -13,6 +13,8 @@ from plumbline.risk.book_tables import SHOWN, BookTable
 _SIZES = ("contribution", "fee", "withdrawal")  # kinds whose direction is said by their name
 _TERMS = ("underlying", "strike", "expiry", "right")
 
+MOST_WORTH = 1e15  # of a trade: beyond it, cents are lost in the sums of a portfolio
+
 
 def rule_problems(
     tables: Mapping[str, BookTable], calendar: Calendar, latest: date | None
@@ -43,6 +45,10 @@ def rule_problems(
     symbols = _both(instruments.names, tables["described"].names)
     for table in (trades, positions):
         yield from _unknown(table, "symbol", symbols, "instrument")
+    for table, price in ((trades, "price"), (positions, "entry_price")):
+        worth = (pl.col("quantity") * pl.col(price)).abs() > MOST_WORTH
+        fault = f"times the price of the row is more than {MOST_WORTH:g}, which is no amount"
+        yield from table.problems_of(worth, "quantity", fault)
     yield from _no_session(trades, "date", calendar)
     yield from _no_session(positions, "entry_date", calendar)
     yield from _no_session(positions, "exit_date", calendar)

@@ -166,5 +166,5 @@ def _wrong(panel: Panel, name: str, is_wrong: np.ndarray, rule: str) -> list[str
         return []
     row, session = (int(axis[0]) for axis in np.nonzero(is_wrong))
     value = panel[name][session, row]
-    where = f"{panel.assets[row]} on bar {panel.first_bar + session}"
+    where = f"{panel.assets[row]} on {panel.bars[session].astype('datetime64[D]')}"
     return [f"{int(is_wrong.sum())} values of {name}, the first {value:g} of {where}: each {rule}"]

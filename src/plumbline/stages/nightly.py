@@ -178,6 +178,20 @@ def known_portfolios(store: PortfolioStore, named: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(named))
 
 
+def forget_portfolios(store: PortfolioStore, named: Sequence[str]) -> int:
+    """Take all dates of portfolios out of a store; return how many portfolio-days.
+
+    Raises
+    ------
+    UnknownNameError
+        If it lacks one; all such are named, and nothing is taken away.
+    """
+    names = known_portfolios(store, named)
+    days = store.keys().filter(pl.col("portfolio").is_in(names)).select("portfolio", "date")
+    store.remove(days, "forget")
+    return days.height
+
+
 def recipe_file(project: Project) -> Path:
     """Return the nightly recipe of a project.
 

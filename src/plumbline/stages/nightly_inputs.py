@@ -10,7 +10,7 @@ import numpy as np
 
 from plumbline.core.calendar import Calendar
 from plumbline.core.digest import digest
-from plumbline.core.errors import MissingDataError, ParameterError
+from plumbline.core.errors import MissingDataError, ParameterError, nearest_names
 from plumbline.engine.project import Project
 from plumbline.lake.room import Room
 from plumbline.lake.table_sets import TableSet
@@ -31,6 +31,7 @@ from plumbline.stages.portfolio_books import stored_book
 from plumbline.stages.recipe import Recipe
 from plumbline.stages.workspace import Workspace
 
+_NAMED: Final = 5  # symbols that a warning names
 _FIELDS: Final = ("close", "split", "dividend")
 
 
@@ -98,8 +99,7 @@ class NightlyInputs:
             out[last] = False
         if not out.any():
             raise ParameterError(
-                f"no session of the prices lies in dates {self.span}: they go from {dates[0]} to "
-                f"{dates[-1]}"
+                f"no session of the prices lies {self.span}: they go from {dates[0]} to {dates[-1]}"
             )
         return out
 
@@ -131,7 +131,7 @@ def nightly_inputs(workspace: Workspace, span: Span | None = None) -> NightlyInp
     workspace.store_data()
     market = _market(workspace, book.calendar, is_adjusted=reading.is_adjusted)
     last = market.dates[-1].item()
-    warnings = _behind(book, last)
+    warnings = (*_behind(book, last), *_unpriced(book, market), *workspace.losses())
     book = book.until(last)
     refuse_outside(book, market)
     kinds = analytics_of(document, recipe.base)
@@ -158,6 +158,25 @@ def _behind(book: Book, last: date) -> tuple[str, ...]:
         for name, n in late.items()
         if n
     )
+
+
+def _unpriced(book: Book, market: Market) -> tuple[str, ...]:
+    """Return which symbols are traded, are no options, and have no price in any data set."""
+    kinds = dict(book.instruments.select("symbol", "class").iter_rows())
+    priced = {s for s, row in market.place.items() if not np.isnan(market.close[row]).all()}
+    lacking = [
+        symbol
+        for symbol in book.trades["symbol"].unique().sort()
+        if symbol not in priced and kinds.get(symbol) not in ("option", "cash")
+    ]
+    if not lacking:
+        return ()
+    more = f" and {len(lacking) - _NAMED} more" if len(lacking) > _NAMED else ""
+    told = (
+        f"{len(lacking)} traded symbols have no price in any data set, so that what is held of "
+        f"them is carried at its cost: {', '.join(lacking[:_NAMED])}{more}"
+    )
+    return (f"{told}; {nearest_names(lacking[0], priced)}",)
 
 
 def _market(workspace: Workspace, calendar: Calendar, *, is_adjusted: bool) -> Market:

@@ -44,6 +44,12 @@ class Span:
             problems.append(f"sessions={self.sessions} must be at least 1")
         refuse(self, problems)
 
+    def __str__(self) -> str:
+        begin = "" if self.first is None else f" from {self.first}"
+        end = "" if self.last is None else f" to {self.last}"
+        count = "" if self.sessions is None else f", the last {self.sessions}"
+        return f"{begin}{end}{count}".strip(" ,") or "of the book"
+
 
 @final
 @dataclass(frozen=True)
@@ -230,15 +236,18 @@ def unknown_symbols(kinds: Mapping[str, Analytic], known: Mapping[str, Any]) -> 
     ----------
     known : symbols that have a price.
     """
-    found = []
-    for name, kind in kinds.items():
-        lacking = sorted(kind.symbols - set(known))
-        others = ", ".join(other for other in kinds if other != name)
-        if lacking:
-            found.append(
-                f"analytic {name} reads {', '.join(lacking)}, of which there are no prices: add "
-                f"them to a data set of prices, or choose other analytics: [{others}]"
-            )
+    lacking = {name: sorted(kind.symbols - set(known)) for name, kind in kinds.items()}
+    found = [
+        f"analytic {name} reads {', '.join(symbols)}, of which there are no prices"
+        for name, symbols in lacking.items()
+        if symbols
+    ]
+    if found:
+        others = ", ".join(name for name, symbols in lacking.items() if not symbols)
+        found.append(
+            "add them to a data set of prices, name another benchmark or rates, or choose "
+            f"analytics: [{others}]"
+        )
     return found
 
 

@@ -10,8 +10,10 @@ import numpy as np
 import polars as pl
 from jaxtyping import Bool, UInt8
 
+from plumbline.core.errors import ParameterError
 from plumbline.risk.portfolio_keys import key_texts
 from plumbline.stages.nightly_inputs import NightlyInputs
+from plumbline.stages.portfolio_books import portfolios_of_books
 from plumbline.store.portfolio_store import PortfolioStore
 
 _HEX: Final = 16
@@ -99,12 +101,14 @@ class NightlyPlan:
     states : (P, T) of each portfolio-day.
     gone : ``portfolio date`` of portfolio-days that the store holds from before a portfolio opens.
     dates : whose shared tables are missing or out of date.
+    others : portfolios that the store holds and the book lacks.
     """
 
     inputs: NightlyInputs
     states: UInt8[np.ndarray, "portfolios sessions"]
     gone: pl.DataFrame
     dates: tuple[date, ...]
+    others: tuple[str, ...] = ()
 
     @property
     def is_due(self) -> Bool[np.ndarray, "portfolios sessions"]:
@@ -202,7 +206,7 @@ def nightly_plan(
     Raises
     ------
     ParameterError
-        If a portfolio is chosen that the book lacks.
+        If a portfolio is chosen that the book lacks, or the store serves another book.
 
     Notes
     -----
@@ -217,9 +221,35 @@ def nightly_plan(
         names = set(inputs.book.only(choice.portfolios).portfolios["portfolio"])
         asked = asked & np.array([name in names for name in keys.portfolios])[:, None]
     known = store.keys()
+    held = known["portfolio"].unique(maintain_order=True)
+    others = tuple(held.filter(~held.is_in(list(keys.portfolios))).to_list())
+    _refuse_other_books(inputs, others)
     states = _states(inputs, known, choice)
     states[~asked] = State.NOT_ASKED
-    return NightlyPlan(inputs, states, _gone(inputs, known), _dates(inputs, store, choice))
+    gone, dates = _gone(inputs, known), _dates(inputs, store, choice)
+    return NightlyPlan(inputs, states, gone, dates, others)
+
+
+def _refuse_other_books(inputs: NightlyInputs, others: Sequence[str]) -> None:
+    """Refuse a book beside another one of the project: a store holds each portfolio once."""
+    own, stored = set(inputs.keys.portfolios), set(others)
+    name = str(inputs.recipe.document["book"])
+    for book, portfolios in portfolios_of_books(inputs.project).items():
+        shared = sorted(own.intersection(portfolios)) if book != name else []
+        served = sorted(stored.intersection(portfolios)) if book != name else []
+        advice = (
+            "a store serves one book, for a portfolio stands in it once; take the other book away "
+            f"with: plumbline portfolios forget {book}, or give this one a store of its own, such "
+            "as --store postgresql://…?schema=NAME, or a project of its own"
+        )
+        if served:
+            raise ParameterError(
+                f"the store holds {served[0]!r}, a portfolio of book {book!r}: {advice}"
+            )
+        if shared:
+            raise ParameterError(
+                f"portfolio {shared[0]!r} stands in the books {name!r} and {book!r}: {advice}"
+            )
 
 
 def _states(

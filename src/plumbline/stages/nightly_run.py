@@ -108,6 +108,8 @@ class NightlyResult:
     tally : rows, statements, seconds a phase, coverage, failures.
     seconds : wall clock.
     warnings : what was not counted.
+    n_removed : portfolio-days from before their portfolio opens.
+    others : portfolios that the store holds and the book lacks.
     """
 
     run_id: str
@@ -115,6 +117,8 @@ class NightlyResult:
     tally: Tally
     seconds: float
     warnings: tuple[str, ...] = ()
+    n_removed: int = 0
+    others: tuple[str, ...] = ()
 
     @property
     def n_failures(self) -> int:
@@ -168,7 +172,8 @@ def run_nightly(
             _Work(plan, store, ledger, run_id, tally, options).do()
             _record(plan, ledger, run_id, tally)
     seconds = time.perf_counter() - started
-    return NightlyResult(run_id, plan.counts, tally, seconds, inputs.warnings)
+    told = (inputs.warnings, plan.gone.height, plan.others)
+    return NightlyResult(run_id, plan.counts, tally, seconds, *told)
 
 
 def _compile(inputs: NightlyInputs, progress: Progress) -> None:

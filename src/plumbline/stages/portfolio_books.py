@@ -1,6 +1,7 @@
 """Books of a project: imported from files, kept in versions, exported."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,8 +20,10 @@ from plumbline.lake.table_sets import TableSet, TableSets, parquet_bytes
 from plumbline.risk.book import GIVEN, TABLES, Book, Conventions
 from plumbline.risk.book_tables import Origin
 from plumbline.stages.book_files import read_table_file
+from plumbline.stages.data_section import NAME
 
 FORMATS: Final = ("csv", "parquet")
+_NAME: Final = re.compile(str(NAME["pattern"]))
 _PREFIX: Final = "book "
 _TEXT: Final = Marks()
 
@@ -85,6 +88,8 @@ def import_book(
         If no file is named, or another calendar than the book's.
     """
     how = how or Import()
+    if not _NAME.fullmatch(name):
+        raise ParameterError(f"the name of a book must be {NAME['description']}, not {name!r}")
     if not files:
         raise ParameterError(f"name a file of at least one table: {', '.join(GIVEN)}")
     given: dict[str, Any] = {}
@@ -204,6 +209,28 @@ def book_names(project: Project) -> list[str]:
     sets = TableSets(project.store, project.database)
     own = [name for name in sets.names() if name.startswith(_PREFIX)]
     return [name.removeprefix(_PREFIX) for name in own]
+
+
+def portfolios_of_books(project: Project) -> dict[str, list[str]]:
+    """Return the names of the portfolios of each book, in its newest version."""
+    sets = TableSets(project.store, project.database)
+    found = {}
+    for name in book_names(project):
+        tables = sets.read(sets.find(_PREFIX + name), ["portfolios"])
+        found[name] = tables["portfolios"]["portfolio"].to_list()
+    return found
+
+
+def forget_book(project: Project, name: str) -> int:
+    """Take a book and all its versions away; return how many. Results stay in their store.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such book.
+    """
+    stored_book(project, name)
+    return TableSets(project.store, project.database).forget(_PREFIX + name)
 
 
 def book_versions(project: Project, name: str) -> list[TableSet]:

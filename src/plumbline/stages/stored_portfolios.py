@@ -63,13 +63,10 @@ class StoredPortfolios:
             )
 
     def index(self) -> pl.DataFrame:
-        """Return the last figures of every portfolio that the store holds, and of the book's."""
-        snapshots = self.store.latest()
+        """Return the last figures of every portfolio of the book."""
         names = self.book.portfolios.select("portfolio", "name", "owner", "currency")
-        others = snapshots.filter(~pl.col("portfolio").is_in(names["portfolio"].implode()))
-        listed = pl.concat([names, others.select("portfolio")], how="diagonal").sort("portfolio")
-        latest = (self.store.latest(table) for table in ("measures", "failures"))
-        return portfolio_index(listed, snapshots, *latest)
+        latest = (self.store.latest(table) for table in ("snapshots", "measures", "failures"))
+        return portfolio_index(names, *latest)
 
     def _result(self, name: str) -> RiskResult:
         own = [name]

@@ -181,3 +181,18 @@ def export(
     found, _ = stored_book(find_project(project), book, version)
     files = {table: str(path) for table, path in export_book(found, folder, form).items()}
     console.emit(files, lambda: "\n".join(files.values()), as_json=as_json)
+
+
+@group.command()
+def forget(book: BookName, project: ProjectFolder = None, as_json: AsJson = False) -> None:
+    """Take a book and all its versions away. Results that are stored of it stay.
+
+    `plumbline risk forget` takes results away.
+    """
+    from plumbline.cli.workspace import find_project
+    from plumbline.stages.portfolio_books import forget_book
+
+    n_versions = forget_book(find_project(project), book)
+    data = {"book": book, "versions": n_versions}
+    text = f"{book}: {console.counted(n_versions, 'version')} taken away"
+    console.emit(data, lambda: text, as_json=as_json)

@@ -167,6 +167,29 @@ def show(
 
 
 @group.command()
+def forget(
+    portfolio: Annotated[list[str], typer.Argument(help="Portfolios that are taken away.")],
+    store: StorePlace = None,
+    project: ProjectFolder = None,
+    as_json: AsJson = False,
+) -> None:
+    """Take all stored dates of portfolios away: of those that were deleted or renamed.
+
+    One that is in the book is computed again by the next run.
+    """
+    from contextlib import closing
+
+    from plumbline.cli.workspace import find_project
+    from plumbline.stages.nightly import forget_portfolios, open_portfolio_store
+
+    with closing(open_portfolio_store(find_project(project), store)) as opened:
+        n_days = forget_portfolios(opened, portfolio)
+        data = {"store": opened.label, "portfolios": portfolio, "portfolio_days": n_days}
+    text = f"{n_days:,} portfolio-days of {', '.join(portfolio)} taken away"
+    console.emit(data, lambda: text, as_json=as_json)
+
+
+@group.command()
 def report(
     portfolio: Annotated[
         list[str] | None,
