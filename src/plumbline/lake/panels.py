@@ -8,6 +8,7 @@ import polars as pl
 from jaxtyping import Int
 
 from plumbline.core.calendar import Calendar
+from plumbline.core.errors import MissingDataError
 from plumbline.core.panel import Panel
 from plumbline.lake.dataset import Dataset
 from plumbline.lake.scan import scan_segments
@@ -34,7 +35,27 @@ def load_panel(
     Returns
     -------
     Panel of float64 arrays with one row a grid bar and one column an asset; NaN for missing.
+
+    Raises
+    ------
+    MissingDataError
+        If files are taken away while they are read.
     """
+    try:
+        return _panel(paths, dataset, fields, assets, span)
+    except FileNotFoundError as error:  # they were there when they were looked at
+        raise MissingDataError(
+            f"files of version {dataset.version} of {dataset.name!r} were taken away meanwhile"
+        ) from error
+
+
+def _panel(
+    paths: list[Path],
+    dataset: Dataset,
+    fields: Sequence[str],
+    assets: Sequence[str],
+    span: tuple[int, int],
+) -> Panel:
     first, last = span
     closes = dataset.closes(first, last)
     shape = (len(closes), len(assets))

@@ -6,6 +6,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import final
 
+from sqlalchemy import Connection
+
 from plumbline.core.errors import CorruptEntryError, MissingDataError, ProjectError
 from plumbline.lake import catalogue, versions
 from plumbline.lake.dataset import Dataset
@@ -105,7 +107,21 @@ class Store:
                     return found
             if as_of is not None:
                 version = versions.version_as_of(connection, name_or_id, as_of)
+            if version is None:
+                return self._newest_version(connection, name_or_id)
             return versions.named_dataset(connection, self.database, name_or_id, version)
+
+    def _newest_version(self, connection: Connection, name: str) -> Dataset:
+        """Return what a name means; one that is taken away meanwhile has another after it."""
+        tried = None
+        while True:
+            newest = versions.find_version(connection, name)
+            try:
+                return versions.named_dataset(connection, self.database, name, None)
+            except MissingDataError:
+                if newest is None or newest == tried:
+                    raise
+                tried = newest
 
     def newest(self, name: str) -> Dataset | None:
         """Return what a name means, or None if it means nothing."""
