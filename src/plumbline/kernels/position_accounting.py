@@ -37,7 +37,8 @@ class Marks(NamedTuple):
 
     def since(self, day: int) -> "Marks":
         """Return the marks from a day on, which is their day 0."""
-        tables = {name: getattr(self, name)[:, day:] for name in ("price", "split", "dividend")}
+        names = ("price", "split", "dividend")
+        tables = {name: np.ascontiguousarray(getattr(self, name)[:, day:]) for name in names}
         expiry = np.where(self.expiry < 0, -1, self.expiry - day)
         return self._replace(**tables, expiry=expiry)
 

@@ -131,9 +131,11 @@ class _Chains:
         exposed = self.valuation.underlying[symbol]
         held = np.zeros((self.prices.shape[0], quantity.shape[1]), dtype=np.bool_)
         np.logical_or.at(held, exposed, quantity != 0)
-        read = LineWords(symbol, exposed, self.prices[:, since:], self.terms)
+        prices = np.ascontiguousarray(self.prices[:, since:])
+        read = LineWords(symbol, exposed, prices, self.terms)
         start = lines.start[part.start : part.stop + 1] - at.start
-        opened, own = self.opened[part] - since, self.own[part, since:]
+        opened = self.opened[part] - since
+        own = np.ascontiguousarray(self.own[part, since:])
         return portfolio_words(opened, start, quantity, read, own), held
 
 
