@@ -81,3 +81,6 @@ def test_another_symbol_is_read_where_it_is_the_underlying():
         for below in (one, none)
     )
     assert (option != share).all()
+    terms[1] = 1
+    other = portfolio_words(none, start, held, LineWords(none, one, prices, terms), own)
+    assert (other != option).all()  # what the underlying is counts, not its prices alone

@@ -127,6 +127,16 @@ def test_shared_tables_change_with_the_symbols_that_are_held(known):
     assert keys.shared[-1] != again.shared[-1]
 
 
+def test_a_symbol_that_nobody_holds_changes_no_key(known):
+    market, book, _, keys, _ = known
+    extra = {n: np.vstack([getattr(market, n)[:1], getattr(market, n)]) for n in ("close", "split")}
+    paid = np.vstack([market.dividend[:1], market.dividend])
+    more = replace(market, symbols=("A", *market.symbols), dividend=paid, **extra)
+    again = portfolio_keys(book, more, KINDS)
+    assert (again.words == keys.words).all()
+    assert (again.shared == keys.shared).all()
+
+
 def test_keys_as_text_hold_inputs_and_code():
     words = np.array([1, 2**64 - 1], dtype=np.uint64)
     assert key_texts(words, "ab" * 16).to_list() == [

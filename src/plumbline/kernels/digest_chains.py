@@ -171,7 +171,8 @@ def _portfolio_words(
                 if is_held or was_held:
                     word = mixed(lines.prices[symbol, day], terms)
                     if underlying != symbol:
-                        word = mixed(word, lines.prices[underlying, day])
+                        below = mixed(lines.prices[underlying, day], lines.terms[underlying])
+                        word = mixed(word, below)
                     out[portfolio, day] = mixed(out[portfolio, day], word)
                 was_held = is_held
         word = np.uint64(0)

@@ -98,7 +98,11 @@ def portfolio_keys(
     beside = _beside(work.prices, market, kinds, settings)
     keys = row_words(np.stack([words.ravel(), np.tile(beside, len(names))], axis=1))
     return PortfolioKeys(
-        names, market.dates, opened, keys.reshape(words.shape), _shared(work.prices, held, beside)
+        names,
+        market.dates,
+        opened,
+        keys.reshape(words.shape),
+        _shared(market.symbols, work.prices, held, beside),
     )
 
 
@@ -230,11 +234,13 @@ def _beside(
 
 
 def _shared(
+    symbols: tuple[str, ...],
     prices: UInt64[np.ndarray, "symbols sessions"],
     held: Bool[np.ndarray, "symbols sessions"],
     beside: UInt64[np.ndarray, " sessions"],
 ) -> UInt64[np.ndarray, " sessions"]:
     """Return for each session a word of all symbols that any portfolio is exposed to."""
-    places = np.arange(1, prices.shape[0] + 1, dtype=np.uint64)
-    cells = np.where(held, prices ^ (places * np.uint64(0x9E3779B97F4A7C15))[:, None], 0)
-    return row_words(np.hstack([beside[:, None], cells.T.astype(np.uint64)]))
+    names = np.repeat(_text_words(pl.Series(symbols, dtype=pl.String)), prices.shape[1])
+    each = row_words(np.stack([names, prices.ravel()], axis=1)).reshape(prices.shape)
+    whole = np.where(held, each, np.uint64(0)).sum(axis=0, dtype=np.uint64)
+    return row_words(np.stack([beside, whole], axis=1))
