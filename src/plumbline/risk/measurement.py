@@ -80,7 +80,7 @@ def measure(
         If a date is no session of the prices, or there is no analytic of a name.
     """
     market = _market(prices, book)
-    kinds = chosen_analytics(analytics, {"benchmark": benchmark, "rates": rates})
+    kinds = _chosen(analytics, {"benchmark": benchmark, "rates": rates})
     measurement = Measurement.of(book, market, kinds, dates)
     found = measurement.part(0, book.portfolios.height)
     return replace(found, **measurement.shared_tables())
@@ -259,7 +259,7 @@ def _market(prices: Panel | pl.DataFrame | Market, book: Book) -> Market:
     return market_of(prices, book.calendar)
 
 
-def chosen_analytics(
+def _chosen(
     chosen: str | Sequence[str] | Mapping[str, Analytic], fields: Mapping[str, Any]
 ) -> dict[str, Analytic]:
     """Return analytics by name; each takes of the fields those that it has.

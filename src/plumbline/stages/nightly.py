@@ -117,7 +117,7 @@ def run_task(
 def retry_nightly(
     project: Project, run: str, store: str | Address | None, options: NightlyOptions
 ) -> NightlyResult:
-    """Compute again the portfolio-days of which an analytic failed in a run.
+    """Compute again all portfolio-days of a run's recipe of which an analytic failed.
 
     Parameters
     ----------

@@ -1,6 +1,6 @@
 """What a nightly run computes from: a book, prices, analytics, and keys of portfolio-days."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -131,13 +131,11 @@ def nightly_inputs(workspace: Workspace, span: Span | None = None) -> NightlyInp
     workspace.store_data()
     market = _market(workspace, book.calendar, is_adjusted=reading.is_adjusted)
     last = market.dates[-1].item()
-    warnings = (*_behind(book, last), *_unpriced(book, market), *workspace.losses())
+    priced = {s for s, row in market.place.items() if not np.isnan(market.close[row]).all()}
+    warnings = (*_behind(book, last), *_unpriced(book, priced), *workspace.losses())
     book = book.until(last)
     refuse_outside(book, market)
     kinds = analytics_of(document, recipe.base)
-    priced = {
-        symbol: row for symbol, row in market.place.items() if not np.isnan(market.close[row]).all()
-    }
     require_known(kinds, priced)
     asked = span or span_of(document)
     inputs = NightlyInputs(recipe, project, book, version, market, kinds, asked, warnings)
@@ -160,10 +158,9 @@ def _behind(book: Book, last: date) -> tuple[str, ...]:
     )
 
 
-def _unpriced(book: Book, market: Market) -> tuple[str, ...]:
+def _unpriced(book: Book, priced: Set[str]) -> tuple[str, ...]:
     """Return which symbols are traded, are no options, and have no price in any data set."""
     kinds = dict(book.instruments.select("symbol", "class").iter_rows())
-    priced = {s for s, row in market.place.items() if not np.isnan(market.close[row]).all()}
     lacking = [
         symbol
         for symbol in book.trades["symbol"].unique().sort()

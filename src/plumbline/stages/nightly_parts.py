@@ -1,6 +1,6 @@
 """What the document of a nightly recipe stands for, and what it refuses."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, fields
 from datetime import date
 from pathlib import Path
@@ -229,14 +229,14 @@ def _told(problem: Problem) -> str:
     return f"{below}: {problem.text}" if below else problem.text
 
 
-def unknown_symbols(kinds: Mapping[str, Analytic], known: Mapping[str, Any]) -> list[str]:
+def unknown_symbols(kinds: Mapping[str, Analytic], known: Set[str]) -> list[str]:
     """Return which analytics read symbols that prices lack, and what to do.
 
     Parameters
     ----------
     known : symbols that have a price.
     """
-    lacking = {name: sorted(kind.symbols - set(known)) for name, kind in kinds.items()}
+    lacking = {name: sorted(kind.symbols - known) for name, kind in kinds.items()}
     found = [
         f"analytic {name} reads {', '.join(symbols)}, of which there are no prices"
         for name, symbols in lacking.items()
@@ -251,7 +251,7 @@ def unknown_symbols(kinds: Mapping[str, Analytic], known: Mapping[str, Any]) -> 
     return found
 
 
-def require_known(kinds: Mapping[str, Analytic], known: Mapping[str, Any]) -> None:
+def require_known(kinds: Mapping[str, Analytic], known: Set[str]) -> None:
     """Refuse analytics that read symbols without prices.
 
     Raises

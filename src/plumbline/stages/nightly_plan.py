@@ -16,6 +16,7 @@ from plumbline.stages.nightly_inputs import NightlyInputs
 from plumbline.stages.portfolio_books import portfolios_of_books
 from plumbline.store.portfolio_store import PortfolioStore
 
+Places = tuple[np.ndarray, np.ndarray, pl.DataFrame]
 _HEX: Final = 16
 _EXTRA_DAYS: Final = 1_000  # portfolio-days that take as long as preparing symbols once more
 _GROUPS: Final = 6  # sets of dates that are measured one by one; with more, all dates at once
@@ -32,11 +33,6 @@ class State(IntEnum):
     CODE = 5
     FAILED = 6
     FORCED = 7
-
-    @property
-    def is_due(self) -> bool:
-        """Return whether it is computed."""
-        return self >= State.MISSING
 
     @property
     def words(self) -> str:
@@ -224,9 +220,10 @@ def nightly_plan(
     held = known["portfolio"].unique(maintain_order=True)
     others = tuple(held.filter(~held.is_in(list(keys.portfolios))).to_list())
     _refuse_other_books(inputs, others)
-    states = _states(inputs, known, choice)
+    places = _places(inputs, known)
+    states = _states(inputs, places, choice)
     states[~asked] = State.NOT_ASKED
-    gone, dates = _gone(inputs, known), _dates(inputs, store, choice)
+    gone, dates = _gone(inputs, places), _dates(inputs, store, choice)
     return NightlyPlan(inputs, states, gone, dates, others)
 
 
@@ -253,11 +250,11 @@ def _refuse_other_books(inputs: NightlyInputs, others: Sequence[str]) -> None:
 
 
 def _states(
-    inputs: NightlyInputs, known: pl.DataFrame, choice: Choice
+    inputs: NightlyInputs, places: Places, choice: Choice
 ) -> UInt8[np.ndarray, "portfolios sessions"]:
     keys = inputs.keys
     states = np.full(keys.words.shape, State.MISSING, dtype=np.uint8)
-    rows, columns, known = _places(inputs, known)
+    rows, columns, known = places
     words = known["key"].str.slice(0, _HEX).str.to_integer(base=16, dtype=pl.UInt64).to_numpy()
     is_same = words == keys.words[rows, columns]
     is_own_code = (known["key"].str.slice(_HEX) == inputs.code[:_HEX]).to_numpy()
@@ -273,9 +270,7 @@ def _states(
     return states
 
 
-def _places(
-    inputs: NightlyInputs, known: pl.DataFrame
-) -> tuple[np.ndarray, np.ndarray, pl.DataFrame]:
+def _places(inputs: NightlyInputs, known: pl.DataFrame) -> Places:
     """Return row and column of the stored portfolio-days that the book and the prices have."""
     keys = inputs.keys
     rows = known["portfolio"].cast(pl.Enum(keys.portfolios), strict=False).to_physical()
@@ -287,9 +282,9 @@ def _places(
     return rows.filter(is_there).to_numpy().astype(np.int64), columns[is_there.to_numpy()], own
 
 
-def _gone(inputs: NightlyInputs, known: pl.DataFrame) -> pl.DataFrame:
+def _gone(inputs: NightlyInputs, places: Places) -> pl.DataFrame:
     """Return the stored portfolio-days from before their portfolio opens."""
-    rows, columns, own = _places(inputs, known)
+    rows, columns, own = places
     is_before = columns < inputs.keys.opened[rows]
     return own.filter(pl.Series(is_before)).select("portfolio", "date")
 

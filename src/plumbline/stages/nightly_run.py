@@ -14,6 +14,7 @@ from typing import Final, final
 import numpy as np
 import polars as pl
 
+from plumbline.core.failure import Failure
 from plumbline.core.logs import log_ids
 from plumbline.engine.cells import attempt_cell
 from plumbline.engine.interruption import sigterm_as_interrupt
@@ -289,6 +290,9 @@ class _Work:
         with self.tally.timed("shared"):
             found = Measurement.of(inputs.book, inputs.valuation, kinds, dates, None, attempt_cell)
             tables = found.shared_tables()
+        for analytic, known in found.prepared.items():
+            if isinstance(known, Failure):
+                self.tally.failures[analytic, known.message] = len(dates)
         self._write_shared(tables, dates, writer)
 
     def _write_shared(
