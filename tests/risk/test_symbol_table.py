@@ -7,8 +7,9 @@ import statsmodels.api as sm
 from numpy.testing import assert_allclose
 from polars.testing import assert_frame_equal
 
+from plumbline.risk.analytic import analytics
 from plumbline.risk.book import Book
-from plumbline.risk.measurement import Measurement, chosen_analytics, measure
+from plumbline.risk.measurement import Measurement, measure
 from plumbline.risk.symbol_table import SYMBOLS
 from tests.risk.made_books import FUNDS, HELD, among, made_book, made_history
 
@@ -91,7 +92,7 @@ def test_other_dates_portfolios_and_symbols_change_no_bit(measured):
 
 def test_parts_of_a_book_are_measured_with_the_rows_of_all_of_it(measured):
     market, book, dates, result = measured
-    whole = Measurement.of(book, market, chosen_analytics(KINDS, {}), dates)
+    whole = Measurement.of(book, market, {name: analytics[name]() for name in KINDS}, dates)
     whole.part(0, 1)
     assert_frame_equal(whole.shared_tables()["symbols"], result.symbols, check_exact=True)
 
