@@ -231,11 +231,13 @@ def test_row_security_is_forced_on_all_tables_of_portfolios_and_views_do_not_byp
     tenants: Tenants,
 ) -> None:
     tables = tenants.server.execute(
-        "SELECT relname, relrowsecurity AND relforcerowsecurity FROM pg_class WHERE relkind = 'r' "  # noqa: S608  # ours
+        "SELECT relname, relrowsecurity, relforcerowsecurity FROM pg_class WHERE relkind = 'r' "  # noqa: S608  # ours
         f"AND relnamespace = '{tenants.schema}'::regnamespace"
     )
-    secured = {name for name, is_secured in tables if is_secured}
-    assert {name for name, _ in tables} - secured == SHARED
+    secured = {name for name, is_secured, _ in tables if is_secured}
+    assert {name for name, *_ in tables} - secured == SHARED
+    forced = {name for name, *_, is_forced in tables if is_forced}
+    assert secured - forced == {"portfolio_dates"}  # no portfolio's, and no policy lets anybody in
     views = tenants.server.execute(
         "SELECT relname, reloptions::text FROM pg_class WHERE relkind = 'v' AND relnamespace = "  # noqa: S608  # ours
         f"'{tenants.schema}'::regnamespace"

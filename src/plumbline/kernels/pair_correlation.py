@@ -8,6 +8,7 @@ from jaxtyping import Bool, Float, Int, UInt16
 from numpy.typing import DTypeLike
 
 from plumbline.kernels.compilation import compiled
+from plumbline.kernels.result_memory import empty_arrays
 from plumbline.kernels.window_levels import Levels
 from plumbline.kernels.window_pairs import (
     LANES,
@@ -103,13 +104,9 @@ def pair_correlation(
     sizes = n_held * (n_held - 1) // 2
     start = np.append(0, np.cumsum(sizes))
     place = np.where(held, np.cumsum(held, axis=0) - 1, -1).T
-    out = Pairs(
-        start,
-        n_held,
-        np.ascontiguousarray(place),
-        np.empty(start[-1], dtype=dtype),
-        np.empty(start[-1], dtype=np.uint16),
-    )
+    n_pairs = (int(start[-1]),)
+    room = empty_arrays((n_pairs, dtype), (n_pairs, np.uint16))
+    out = Pairs(start, n_held, np.ascontiguousarray(place), *room)
     parts = []
     first = 0
     while first < windows.ends.size:

@@ -52,6 +52,16 @@ def levels_of(windows: Windows) -> Levels:
     return out
 
 
+def levels_on(levels: Levels, dates: slice) -> Levels:
+    """Return what symbols have on some of the dates."""
+    return Levels(
+        levels.total[dates],
+        levels.root[dates],
+        np.ascontiguousarray(levels.deviation[:, dates]),
+        levels.is_plain[dates],
+    )
+
+
 @compiled
 def _fill_levels(windows: Windows, out: Levels) -> None:
     n_symbols, width = windows.returns.shape[0], 64

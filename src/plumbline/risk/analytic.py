@@ -57,6 +57,10 @@ class MarketDays:
             made: T = self._made[key]
         return made
 
+    def part(self, dates: slice) -> "MarketDays":
+        """Return the market on some of the dates."""
+        return MarketDays(self.valuation, self.days[dates], self.held[:, dates], self.sectors)
+
     @property
     def market(self) -> Market:
         """Return the prices of all symbols."""
@@ -174,9 +178,11 @@ class Analytic(Plugin, ABC):
         del days
         return {}
 
-    def shared_tables(self, prepared: Prepared, days: MarketDays) -> Mapping[str, pl.DataFrame]:
-        """Return tables that belong to no portfolio."""
-        del prepared, days
+    def shared_tables(
+        self, prepared: Prepared, days: MarketDays, dates: slice
+    ) -> Mapping[str, pl.DataFrame]:
+        """Return tables that belong to no portfolio, of some of the dates."""
+        del prepared, days, dates
         return {}
 
     @abstractmethod

@@ -28,10 +28,8 @@ def correlation_table(pairs: Pairs, days: MarketDays) -> pl.DataFrame:
     n_held = pairs.n_held
     symbols = pa.array(np.array(days.market.symbols, dtype=object), pa.large_string())
     held = np.flatnonzero(days.held.T.ravel()) % len(days.market.symbols)
-    is_there = np.packbits(~np.isnan(pairs.values), bitorder="little")
-    values = pa.Array.from_buffers(
-        pa.float32(), pairs.values.size, [pa.py_buffer(is_there), pa.py_buffer(pairs.values)]
-    )
+    is_missing = np.isnan(pairs.values)
+    values = pa.array(pairs.values, mask=is_missing if is_missing.any() else None)
     lists = {
         "symbols": (np.append(0, np.cumsum(n_held)), symbols.take(pa.array(held))),
         "pairs": (pairs.start, values),

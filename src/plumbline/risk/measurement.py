@@ -144,6 +144,12 @@ class Measurement:
             prepared = dict(zip(kinds, threads.map(attempt, calls), strict=True))
         return cls(chosen, book, view, kinds, prepared, attempt)
 
+    @property
+    def dates(self) -> list[date]:
+        """Return the dates."""
+        found: list[date] = self.view.market.dates[self.view.days].tolist()
+        return found
+
     def part(self, first: int, stop: int) -> RiskResult:
         """Return the frames of the portfolios from one place to another."""
         starts = range(first, stop, BLOCK)
@@ -156,12 +162,18 @@ class Measurement:
         with _one_blas_thread(), ThreadPoolExecutor(_THREADS) as threads:
             return joined(list(threads.map(frames, starts)), unprepared)
 
-    def shared_tables(self) -> dict[str, pl.DataFrame]:
-        """Return the tables that belong to no portfolio; rows in the order of the analytics."""
+    def shared_tables(self, dates: slice = slice(None)) -> dict[str, pl.DataFrame]:
+        """Return the tables that belong to no portfolio; rows in the order of the analytics.
+
+        Parameters
+        ----------
+        dates : places of those whose rows are made; all have the same bits in parts.
+        """
         found: dict[str, list[pl.DataFrame]] = {}
         for name, known in self.prepared.items():
             if not isinstance(known, Failure):
-                for table, rows in self.kinds[name].shared_tables(known, self.view).items():
+                made = self.kinds[name].shared_tables(known, self.view, dates)
+                for table, rows in made.items():
                     found.setdefault(table, []).append(rows)
         return {table: pl.concat(rows) for table, rows in found.items()}
 
@@ -182,10 +194,9 @@ class Measurement:
         if self.view.days.size == 1:
             return [block]
         valuation, name = self.view.valuation, self.book.portfolios["portfolio"][first]
-        days = valuation.market.dates[self.view.days].tolist()
         alone = [
             Measurement.of(self.whole, valuation, self.kinds, [day], [name], self.attempt)
-            for day in days
+            for day in self.dates
         ]
         return [one._block(0, 1) for one in alone]
 

@@ -46,9 +46,12 @@ class OneFactor(TrailingAnalytic):
         rules = (self.window_bars, self.needed)
         return fitted(days, days.market.returns, self.factor(days), rules)
 
-    def shared_tables(self, prepared: Prepared, days: MarketDays) -> Mapping[str, pl.DataFrame]:
+    def shared_tables(
+        self, prepared: Prepared, days: MarketDays, dates: slice
+    ) -> Mapping[str, pl.DataFrame]:
         """Return the fits of the symbols that are held."""
-        return {"symbols": symbol_rows(self.label, prepared, days)}
+        own = {name: figures[:, dates] for name, figures in prepared.items()}
+        return {"symbols": symbol_rows(self.label, own, days.part(dates))}
 
     def compute(self, prepared: Prepared, portfolios: PortfolioDays) -> Measures:
         """Return the figures of some portfolios."""

@@ -2,11 +2,10 @@
 
 import time
 import traceback
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
 from typing import Final, final
@@ -26,14 +25,14 @@ from plumbline.risk.portfolio_keys import key_texts
 from plumbline.risk.result import RiskResult
 from plumbline.stages.nightly_inputs import NightlyInputs
 from plumbline.stages.nightly_plan import Group, NightlyPlan, shared_keys
-from plumbline.store.portfolio_store import Chunk, PortfolioStore, Written
+from plumbline.stages.nightly_tally import Tally, record_tally
+from plumbline.store.portfolio_store import Chunk, PortfolioStore
 
 CHUNK_DAYS: Final = 24_000
 """Portfolio-days that are computed before they are written, about 80 MB of tables."""
 TABLES: Final = ("snapshots", "exposures", "measures", "sectors", "stress", "failures")
 _DATES_AT_ONCE: Final = 16  # correlations of 1,500 symbols on a date are 7 MB
-_WAITING: Final = 2  # pieces of work that may wait to be written
-_REASONS: Final = 200  # distinct failures that the ledger lists
+_WRITERS: Final = 2  # what is written together, while the next is made
 
 
 @final
@@ -51,50 +50,6 @@ class NightlyOptions:
     progress: Progress = silent
     compiling: Progress = silent
     retried: str | None = None
-
-
-@final
-@dataclass
-class Tally:
-    """What a run has done so far."""
-
-    seconds: dict[str, float] = field(default_factory=dict)
-    rows: dict[str, int] = field(default_factory=dict)
-    statements: int = 0
-    n_bytes: int = 0
-    coverage: dict[str, list[float]] = field(default_factory=dict)
-    failures: dict[tuple[str, str], int] = field(default_factory=dict)
-    done: int = 0
-    chunks: int = 0
-
-    @contextmanager
-    def timed(self, phase: str) -> Iterator[None]:
-        """Add the time that something takes to a phase."""
-        started = time.perf_counter()
-        try:
-            yield
-        finally:
-            spent = time.perf_counter() - started
-            self.seconds[phase] = self.seconds.get(phase, 0.0) + spent
-
-    def wrote(self, written: Written) -> None:
-        """Count what was written."""
-        self.statements += written.statements
-        self.n_bytes += written.n_bytes
-
-    def measured(self, frames: Mapping[str, pl.DataFrame]) -> None:
-        """Count rows, failures and coverage of portfolio-days."""
-        for table, frame in frames.items():
-            self.rows[table] = self.rows.get(table, 0) + frame.height
-        failed = frames["failures"].group_by("analytic", "reason").len().sort("analytic", "reason")
-        for analytic, reason, n in failed.iter_rows():
-            self.failures[analytic, reason] = self.failures.get((analytic, reason), 0) + n
-        for name in frames["measures"].columns:
-            if name.endswith("_coverage"):
-                own = frames["measures"][name].drop_nulls()
-                sums = self.coverage.setdefault(name.removesuffix("_coverage"), [0.0, 0.0])
-                sums[0] += float(own.sum())
-                sums[1] += own.len()
 
 
 @final
@@ -171,7 +126,7 @@ def run_nightly(
         with _closing(ledger, run_id, tally), log_ids(run_id=run_id):
             inputs.project.codes.refuse_moved_files()
             _Work(plan, store, ledger, run_id, tally, options).do()
-            _record(plan, ledger, run_id, tally)
+            record_tally(tally, plan.counts, ledger, (run_id, plan.inputs.code))
     seconds = time.perf_counter() - started
     told = (inputs.warnings, plan.gone.height, plan.others)
     return NightlyResult(run_id, plan.counts, tally, seconds, *told)
@@ -219,15 +174,15 @@ class _Work:
         if self.plan.gone.height:
             self.tally.wrote(self.store.remove(self.plan.gone, self.run_id))
         waiting = set(self.plan.dates)
-        with ThreadPoolExecutor(1) as thread:
-            writer = _Writer(thread)
+        with ThreadPoolExecutor(_WRITERS) as threads:
+            writers = _Writers(threads)
             for group in self.plan.groups():
-                waiting -= self._measure(group, writer, total)
+                waiting -= self._measure(group, writers, total)
             if waiting:
-                self._share(sorted(waiting), writer)
-            writer.wait()
+                self._share(sorted(waiting), writers)
+            writers.wait()
 
-    def _measure(self, group: Group, writer: "_Writer", total: int) -> set[date]:
+    def _measure(self, group: Group, writers: "_Writers", total: int) -> set[date]:
         """Measure and store a group; return the dates whose shared tables it made."""
         inputs = self.plan.inputs
         only = None if group.is_all else group.portfolios
@@ -236,14 +191,13 @@ class _Work:
                 inputs.book, inputs.valuation, inputs.kinds, group.dates, only, attempt_cell
             )
         shared = set(group.dates) & set(self.plan.dates) if group.is_all else set()
-        if shared:
-            self._write_shared(measurement.shared_tables(), sorted(shared), writer)
+        self._write_shared(measurement, shared, writers)
         step = max(BLOCK, CHUNK_DAYS // len(group.dates) // BLOCK * BLOCK)
         for first in range(0, len(group.portfolios), step):
             stop = min(first + step, len(group.portfolios))
             with self.tally.timed("compute"):
                 result = measurement.part(first, stop)
-            writer.submit(partial(self._write, group, (first, stop), result, total))
+            writers.submit(partial(self._write, group, (first, stop), result, total))
         return shared
 
     def _write(self, group: Group, places: tuple[int, int], result: RiskResult, total: int) -> None:
@@ -253,11 +207,12 @@ class _Work:
         frames = _frames(result, days)
         with self.tally.timed("write"):
             written = self.store.write(Chunk(days, frames), self.run_id)
-        self.tally.wrote(written)
-        self.tally.measured(frames)
-        self.tally.done += days.height
-        self.tally.chunks += 1
-        block = f"{self.tally.chunks:06d} {group.dates[0]}:{group.dates[-1]}"
+        with self.tally.turn:
+            self.tally.wrote(written)
+            self.tally.measured(frames)
+            self.tally.done += days.height
+            self.tally.chunks += 1
+            block = f"{self.tally.chunks:06d} {group.dates[0]}:{group.dates[-1]}"
         done = Completion(
             "portfolio_days",
             block,
@@ -267,7 +222,8 @@ class _Work:
             seconds=time.perf_counter() - started,
         )
         self.ledger.commit(self.run_id, [done], {})
-        self.options.progress("portfolio-days", self.tally.done, total)
+        with self.tally.turn:  # so that who is told never hears of less
+            self.options.progress("portfolio-days", self.tally.done, total)
 
     def _due_days(self, result: RiskResult) -> pl.DataFrame:
         """Return ``portfolio date owner key`` of the measured portfolio-days that are due."""
@@ -283,60 +239,71 @@ class _Work:
         due = measured.filter(pl.Series(is_due))
         return due.with_columns(owners.alias("owner"), texts)
 
-    def _share(self, dates: list[date], writer: "_Writer") -> None:
+    def _share(self, dates: list[date], writers: "_Writers") -> None:
         """Make the shared tables of dates alone."""
         inputs = self.plan.inputs
         kinds = {"correlation": inputs.kinds["correlation"]}
-        with self.tally.timed("shared"):
+        with self.tally.timed("prepare"):
             found = Measurement.of(inputs.book, inputs.valuation, kinds, dates, None, attempt_cell)
-            tables = found.shared_tables()
         for analytic, known in found.prepared.items():
             if isinstance(known, Failure):
                 self.tally.failures[analytic, known.message] = len(dates)
-        self._write_shared(tables, dates, writer)
+        self._write_shared(found, set(dates), writers)
 
-    def _write_shared(
-        self, tables: Mapping[str, pl.DataFrame], dates: list[date], writer: "_Writer"
-    ) -> None:
-        if "correlations" not in tables:  # the analytic failed on all, which is recorded
-            return
-        writer.submit(partial(self._store_dates, tables["correlations"], dates))
+    def _write_shared(self, measurement: Measurement, due: set[date], writers: "_Writers") -> None:
+        """Make and store the shared tables of those dates of a measurement that are due."""
+        dates = measurement.dates
+        for start in range(0, len(dates), _DATES_AT_ONCE):
+            some = [day for day in dates[start : start + _DATES_AT_ONCE] if day in due]
+            if not some:
+                continue
+            with self.tally.timed("shared"):
+                tables = measurement.shared_tables(slice(start, start + _DATES_AT_ONCE))
+            if "correlations" in tables:  # else the analytic failed on all, which is recorded
+                writers.submit(partial(self._store_dates, tables["correlations"], some))
 
     def _store_dates(self, correlations: pl.DataFrame, dates: list[date]) -> None:
         keys = self.plan.inputs.keys
-        for start in range(0, len(dates), _DATES_AT_ONCE):
-            some = dates[start : start + _DATES_AT_ONCE]
-            sessions = keys.dates.searchsorted(np.array(some, dtype="datetime64[D]"))
-            named = shared_keys(self.plan.inputs, sessions)
-            frame = pl.DataFrame(
-                {"date": list(named), "key": list(named.values())},
-                schema={"date": pl.Date(), "key": pl.String()},
-            )
-            own = correlations.filter(pl.col("date").is_in(some))
-            with self.tally.timed("write"):
-                self.tally.wrote(self.store.write_dates(own, frame, self.run_id))
+        sessions = keys.dates.searchsorted(np.array(dates, dtype="datetime64[D]"))
+        named = shared_keys(self.plan.inputs, sessions)
+        frame = pl.DataFrame(
+            {"date": list(named), "key": list(named.values())},
+            schema={"date": pl.Date(), "key": pl.String()},
+        )
+        if correlations.height > len(dates):
+            correlations = correlations.filter(pl.col("date").is_in(dates))
+        with self.tally.timed("write"):
+            written = self.store.write_dates(correlations, frame, self.run_id)
+        with self.tally.turn:
+            self.tally.wrote(written)
             n_rows = self.tally.rows.get("correlations", 0)
-            self.tally.rows["correlations"] = n_rows + own.height
+            self.tally.rows["correlations"] = n_rows + correlations.height
 
 
 @final
-class _Writer:
-    """Writes one thing after another, while the next is made.
+class _Writers:
+    """Writes some things together, while the next are made.
 
     Parameters
     ----------
-    thread : a pool of one.
+    threads : one for each that is written together.
     """
 
-    def __init__(self, thread: ThreadPoolExecutor) -> None:
-        self._thread = thread
-        self._pending: deque[Future[None]] = deque()
+    def __init__(self, threads: ThreadPoolExecutor) -> None:
+        self._threads = threads
+        self._pending: set[Future[None]] = set()
 
     def submit(self, act: Callable[[], None]) -> None:
-        """Let something be written in its turn; waits while two others are not written yet."""
-        self._pending.append(self._thread.submit(act))
-        while len(self._pending) > _WAITING:
-            self._pending.popleft().result()
+        """Let something be written; waits while as many as there are threads are not written yet.
+
+        Raises
+        ------
+        StoreError
+            If the store refused one before.
+        """
+        if len(self._pending) >= _WRITERS:
+            self._finish(wait(self._pending, return_when=FIRST_COMPLETED).done)
+        self._pending.add(self._threads.submit(act))
 
     def wait(self) -> None:
         """Return when all is written.
@@ -346,8 +313,12 @@ class _Writer:
         StoreError
             If the store refused.
         """
-        while self._pending:
-            self._pending.popleft().result()
+        self._finish(set(self._pending))
+
+    def _finish(self, written: set[Future[None]]) -> None:
+        for one in written:
+            self._pending.remove(one)
+            one.result()
 
 
 def _frames(result: RiskResult, days: pl.DataFrame) -> dict[str, pl.DataFrame]:
@@ -366,30 +337,3 @@ def _frames(result: RiskResult, days: pl.DataFrame) -> dict[str, pl.DataFrame]:
         table: frame.join(days.select(on), on=on, how="semi", maintain_order="left")
         for table, frame in frames.items()
     }
-
-
-def _record(plan: NightlyPlan, ledger: Ledger, run_id: str, tally: Tally) -> None:
-    """Write what a run did into the ledger: numbers, and each failure once with its count."""
-    metrics: dict[tuple[str, str], float | None] = {}
-    metrics |= {("portfolio_days", state): float(n) for state, n in plan.counts.items()}
-    metrics |= {("seconds", phase): spent for phase, spent in tally.seconds.items()}
-    metrics |= {("rows", table): float(n) for table, n in tally.rows.items()}
-    metrics |= {("statements", "write"): float(tally.statements)}
-    metrics |= {("bytes", "write"): float(tally.n_bytes)}
-    metrics |= {
-        ("coverage", analytic): total / n if n else None
-        for analytic, (total, n) in tally.coverage.items()
-    }
-    warnings: list[tuple[str, str, str]] = []
-    dead: list[Completion] = []
-    for (analytic, reason), n in sorted(tally.failures.items())[:_REASONS]:
-        metrics["failures", analytic] = float(metrics.get(("failures", analytic)) or 0.0) + n
-        told = f"failed on {n} portfolio-days: {reason}"
-        warnings.append((analytic, "", told))
-        last = Mishap(analytic, f"cells {len(dead) + 1}", 1, "AnalyticFailure", told, "")
-        dead.append(
-            Completion(last.node, last.block, key=None, state="failed", reason=told, death=last)
-        )
-    if dead:
-        ledger.commit(run_id, dead, {})
-    ledger.record_findings(run_id, metrics, warnings, plan.inputs.code)

@@ -5,7 +5,7 @@ column becomes the bytes of its fields, one after another, with where each begin
 the fields of a row. Nothing is done row by row in Python.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -53,15 +53,39 @@ def rows_of(packed: Packed) -> bytes:
     return joined(fields, packed.height)
 
 
+def stream_of_dates(rows: pl.DataFrame, contents: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield the stream of rows whose last field is large, header and trailer included.
+
+    Parameters
+    ----------
+    rows : ``date key symbols`` and further scalars, whose fields stand in this order.
+    contents : the last field of each row.
+    """
+    texts = rows["symbols"]
+    ends = np.cumsum(texts.list.len().to_numpy(), dtype=np.int64)
+    symbols = Lists(np.append(0, ends), texts.explode(empty_as_null=False))
+    rest = [scalars_of(column) for column in rows.get_columns()[3:]]
+    fields = [scalars_of(rows["date"]), uuids_of(rows["key"]), lists_of(symbols), *rest]
+    yield HEADER
+    for head, content in zip(_rows(fields, rows.height, len(fields) + 1), contents, strict=True):
+        yield head.as_py() + len(content).to_bytes(4, "big")
+        yield content
+    yield TRAILER
+
+
 def joined(fields: list[Any], height: int) -> bytes:
     """Return rows, each with the number of its fields in front."""
-    count = np.full(height, len(fields), dtype=">i2").view(np.uint8)
-    rows = pc.binary_join_element_wise(
-        _binary(count, np.arange(height + 1) * 2), *fields, pa.scalar(b"", pa.large_binary())
-    )
+    rows = _rows(fields, height, len(fields))
     _, offsets, data = rows.buffers()
     bounds = np.frombuffer(offsets, dtype=np.int64)[rows.offset : rows.offset + height + 1]
     return bytes(memoryview(data)[bounds[0] : bounds[-1]])
+
+
+def _rows(fields: list[Any], height: int, n_fields: int) -> Any:
+    count = np.full(height, n_fields, dtype=">i2").view(np.uint8)
+    return pc.binary_join_element_wise(
+        _binary(count, np.arange(height + 1) * 2), *fields, pa.scalar(b"", pa.large_binary())
+    )
 
 
 def scalars_of(column: pl.Series) -> Any:

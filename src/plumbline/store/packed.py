@@ -184,7 +184,8 @@ def require_date_rows(correlations: pl.DataFrame, keys: pl.DataFrame) -> pl.Data
     if set(dates) != set(known):
         other = sorted(map(str, set(dates) ^ set(known)))
         raise ParameterError(f"correlations and their keys are of other dates: {', '.join(other)}")
-    return correlations.join(keys, on="date").sort("date").select(*DATES)
+    rows = correlations if dates.is_sorted() else correlations.sort("date")  # they are large
+    return rows.with_columns(keys.sort("date")["key"]).select(*DATES)
 
 
 def _require_frame(

@@ -6,8 +6,7 @@ connection's own, then one statement that inserts or replaces.
 
 import io
 import time
-import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date
 from typing import Any, final
 
@@ -18,10 +17,7 @@ from sqlalchemy import Connection
 from plumbline.core.address import Address
 from plumbline.core.errors import ProjectError, StoreError
 from plumbline.ledger.database import open_database
-from plumbline.store.copy_stream import (
-    EPOCH,
-    stream_of,
-)
+from plumbline.store.copy_stream import EPOCH, stream_of, stream_of_dates
 from plumbline.store.layout import Layout, layout_from, require_agreement
 from plumbline.store.packed import (
     pack,
@@ -37,20 +33,19 @@ from plumbline.store.statements import (
     ALL_KEYS,
     ARRIVING,
     COPY,
+    COPY_DATES,
     GRANTS,
     IS_OWNER,
     MERGE,
     REMOVE,
+    REMOVE_DATES,
     REVOKES,
     columns_for,
     latest_of,
     measures_view,
-    merge_dates,
     quoted,
 )
 from plumbline.store.tables import CORRELATIONS, DATE_KEYS, FRAMES, KEYS, PACKED, TABLES, columns_of
-
-_MESSAGE_BYTES = 256 * 2**20
 
 
 @final
@@ -144,18 +139,16 @@ class PostgreSQLStore(PortfolioStore):
         return self._rows(query, [], DATE_KEYS)
 
     def write_dates(self, correlations: pl.DataFrame, keys: pl.DataFrame, run_id: str) -> Written:
-        """Write correlations in one transaction: a statement for each 256 MB, and the commit."""
+        """Write correlations in one transaction: two statements and the commit."""
         began, before = time.perf_counter(), self.statements
         rows = require_date_rows(correlations, keys)
-        groups = list(_groups(_date_values(rows, run_id)))
+        heads = rows.select("date", "key", "symbols", pl.col("pairs").list.len().cast(pl.Int64))
+        heads = heads.with_columns(run_id=pl.lit(run_id))
 
         def act(connection: Connection) -> int:
-            n_bytes = 0
-            for group in groups:
-                values = tuple(value for row in group for value in row)
-                connection.exec_driver_sql(merge_dates(len(group)), values)
-                n_bytes += sum(len(row[4]) for row in group)
-            return n_bytes
+            connection.exec_driver_sql(REMOVE_DATES, (rows["date"].to_list(),))
+            stream = stream_of_dates(heads, _contents(rows))
+            return self._server.copy(connection, COPY_DATES, stream)
 
         return self._written(rows.height, before, began, self._server.whole(act))
 
@@ -285,27 +278,10 @@ def _layouts(connection: Connection) -> dict[str, Layout]:
     return {digest: layout_from(text) for digest, text in connection.exec_driver_sql(query)}
 
 
-def _date_values(rows: pl.DataFrame, run_id: str) -> Iterator[tuple[Any, ...]]:
-    """Yield what the server holds of a date: date, key, symbols, number of pairs, pairs, run."""
-    for day, key, symbols, pairs, n_obs in zip(
-        *(rows[name] for name in ("date", "key", "symbols", "pairs", "n_obs")), strict=True
-    ):
-        content = _arrow_bytes(pl.DataFrame({"pairs": pairs, "n_obs": n_obs}))
-        yield day, uuid.UUID(key), symbols.to_list(), pairs.len(), content, run_id
-
-
-def _groups(rows: Iterable[tuple[Any, ...]]) -> Iterator[list[tuple[Any, ...]]]:
-    """Yield rows that one message holds together: a server takes less than 1 GB."""
-    group: list[tuple[Any, ...]] = []
-    size = 0
-    for row in rows:
-        if group and size + len(row[4]) > _MESSAGE_BYTES:
-            yield group
-            group, size = [], 0
-        group.append(row)
-        size += len(row[4])
-    if group:
-        yield group
+def _contents(rows: pl.DataFrame) -> Iterator[bytes]:
+    """Yield the correlations of each date as a server holds them."""
+    for pairs, n_obs in zip(rows["pairs"], rows["n_obs"], strict=True):
+        yield _arrow_bytes(pl.DataFrame({"pairs": pairs, "n_obs": n_obs}))
 
 
 def _arrow_bytes(frame: pl.DataFrame) -> bytes:

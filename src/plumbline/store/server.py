@@ -15,7 +15,7 @@ from plumbline.store.cells import column_of, keep_bytes
 
 _BACK_SECONDS: Final = 30.0  # that a server which was reached before is waited for
 _PAUSE_SECONDS: Final = 0.1
-_CROSSED: Final = ("40P01", "40001")  # two writers that waited for each other: one is sent back
+_CROSSED: Final = ("40P01", "40001", "23505")  # two writers met, or one came first: done again
 _FETCH_ROWS: Final = 8192
 
 _KINDS: Final[dict[int, Any]] = {  # by the numbers that PostgreSQL gives its types

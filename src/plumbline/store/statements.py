@@ -53,6 +53,10 @@ REMOVE: Final = (
     "d.portfolio, d.date) DELETE FROM portfolio_keys k USING removed WHERE k.portfolio = "
     "removed.portfolio AND k.date = removed.date"
 )
+REMOVE_DATES: Final = "DELETE FROM portfolio_dates WHERE date = ANY(%s::date[])"
+COPY_DATES: Final = (  # straight into their table: each date is some megabytes, written once
+    "COPY portfolio_dates (date, key, symbols, n_pairs, run_id, content) FROM STDIN (FORMAT binary)"
+)
 _READABLE: Final = ", ".join(
     (
         "portfolio_days",
@@ -76,21 +80,6 @@ REVOKES: Final = (
     f"REVOKE SELECT ON {_READABLE} FROM {{role}}",  # noqa: S608  # names of our own
     "REVOKE USAGE ON SCHEMA {schema} FROM {role}",
 )
-
-
-def merge_dates(n_rows: int) -> str:
-    """Return what inserts or replaces the correlations of so many dates.
-
-    They go to their table at once: on the way through another one, the server would try to
-    compress what is compressed.
-    """
-    columns = ("date", "key", "symbols", "n_pairs", "content", "run_id")
-    row = f"({', '.join(['%s'] * len(columns))}, now())"
-    values = ", ".join(f"{name} = excluded.{name}" for name in (*columns[1:], "completed"))
-    return (
-        f"INSERT INTO portfolio_dates ({', '.join(columns)}, completed) VALUES "  # noqa: S608  # names of our own
-        f"{', '.join([row] * n_rows)} ON CONFLICT (date) DO UPDATE SET {values}"
-    )
 
 
 def latest_of(names: Sequence[str]) -> str:

@@ -10,7 +10,7 @@ import polars as pl
 
 from plumbline.kernels.pair_correlation import pair_correlation
 from plumbline.kernels.portfolio_correlation import held_matrix, portfolio_correlation
-from plumbline.kernels.window_levels import levels_of
+from plumbline.kernels.window_levels import levels_of, levels_on
 from plumbline.kernels.window_pairs import Windows
 from plumbline.risk.analytic import MarketDays, Measures, PortfolioDays, Prepared
 from plumbline.risk.correlation_table import correlation_table
@@ -61,13 +61,15 @@ class Correlation(TrailingAnalytic):
         windows = Windows(returns, days.days, self.window_bars, first_bar, max(self.needed, 2))
         return {"windows": windows, "levels": levels_of(windows)}
 
-    def shared_tables(self, prepared: Prepared, days: MarketDays) -> Mapping[str, pl.DataFrame]:
+    def shared_tables(
+        self, prepared: Prepared, days: MarketDays, dates: slice
+    ) -> Mapping[str, pl.DataFrame]:
         """Return the symbols, pairs and observations of each date."""
+        windows, levels = prepared["windows"], prepared["levels"]
+        own, some = days.part(dates), windows._replace(ends=windows.ends[dates])
         with ThreadPoolExecutor(_THREADS) as threads:
-            pairs = pair_correlation(
-                prepared["windows"], prepared["levels"], days.held, threads.map
-            )
-        return {"correlations": correlation_table(pairs, days)}
+            pairs = pair_correlation(some, levels_on(levels, dates), own.held, threads.map)
+        return {"correlations": correlation_table(pairs, own)}
 
     def compute(self, prepared: Prepared, portfolios: PortfolioDays) -> Measures:
         """Return the figures of some portfolios."""

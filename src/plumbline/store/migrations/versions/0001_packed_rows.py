@@ -56,8 +56,8 @@ def upgrade() -> None:
     op.execute("CREATE INDEX portfolio_days_by_owner ON portfolio_days (owner, portfolio, date)")
     op.execute(
         "CREATE TABLE portfolio_dates (date date PRIMARY KEY, key uuid NOT NULL, symbols text[] "
-        "NOT NULL, n_pairs int8 NOT NULL, content bytea NOT NULL, run_id text NOT NULL, "
-        "completed timestamptz NOT NULL)"
+        "NOT NULL, n_pairs int8 NOT NULL, run_id text NOT NULL, content bytea NOT NULL, "
+        "completed timestamptz NOT NULL DEFAULT now())"
     )
     op.execute("ALTER TABLE portfolio_dates ALTER content SET STORAGE EXTERNAL")
     op.execute(
@@ -71,11 +71,11 @@ def upgrade() -> None:
     )
     for table in ("portfolio_days", "portfolio_keys", "portfolio_dates"):
         op.execute(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
+    for table in ("portfolio_days", "portfolio_keys"):  # under force, COPY goes into no table
         op.execute(f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY")
         op.execute(
             f"CREATE POLICY writer ON {table} TO CURRENT_USER USING (true) WITH CHECK (true)"
         )
-    for table in ("portfolio_days", "portfolio_keys"):
         op.execute(
             f"CREATE POLICY reader ON {table} FOR SELECT TO PUBLIC USING (owner = current_user)"
         )
