@@ -4,6 +4,7 @@ import io
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from datetime import date
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeVar, final
@@ -16,13 +17,14 @@ from blake3 import blake3
 from jaxtyping import Int
 
 from plumbline.core.errors import CorruptEntryError, StoreError
-from plumbline.lake.durable import make_folder, sync_folder, write_durably
+from plumbline.lake.durable import DurableStream, make_folder, sync_folder
 from plumbline.store.packed import Packed
 from plumbline.store.soundness import file_path
 
 _GROUP_ROWS: Final = {"days": 1024, "dates": 4}  # which are read as a whole: some 4 MB, and 20
 _IS_TEXT: Final = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
 _RENEW_SECONDS = 600.0
+_BUFFER_BYTES = 4 << 20  # that are written together
 _Mark = tuple[int, int, int]
 
 T = TypeVar("T")
@@ -74,17 +76,20 @@ class ParquetFiles:
         StoreError
             If the folder cannot be written.
         """
-        buffer = io.BytesIO()
         size = _GROUP_ROWS[kind]
         texts = list(_texts(table.schema))
-        pq.write_table(table, buffer, row_group_size=size, compression="lz4", use_dictionary=texts)
-        content = buffer.getbuffer()
-        digest = blake3(content).hexdigest()
-        path = self.path(digest)
+        options = {"row_group_size": size, "compression": "lz4", "use_dictionary": texts}
         try:
-            if not self._renewed(path, len(content)):
-                make_folder(path.parent)
-                write_durably(path, content)
+            make_folder(self.folder)
+            with closing(DurableStream(self.folder)) as stream:
+                buffer = io.BufferedWriter(stream, _BUFFER_BYTES)
+                pq.write_table(table, buffer, **options)
+                buffer.flush()
+                digest, n_bytes = stream.digest, stream.n_bytes
+                path = self.path(digest)
+                if not self._renewed(path, n_bytes):
+                    make_folder(path.parent)
+                    stream.place(path)
             sync_folder(path.parent)  # another process may have renamed it, and not come so far
             sync_folder(self.folder)
         except OSError as error:
@@ -93,7 +98,7 @@ class ParquetFiles:
                 "folder is there, can be written and has room, and give the command again: what "
                 "was finished is stored"
             ) from error
-        return digest, len(content)
+        return digest, n_bytes
 
     def rows(
         self, file: StoredFile, columns: Sequence[str], rows: Int[np.ndarray, "rows"] | None
