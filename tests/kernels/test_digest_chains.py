@@ -49,14 +49,14 @@ def test_entries_of_one_cell_count_in_their_order():
 @pytest.mark.parametrize("moved", ["price before", "price held", "price after", "terms", "own"])
 def test_a_portfolio_changes_from_the_first_day_that_a_change_matters_on(moved):
     rng = np.random.default_rng(1)
-    quantity = np.array([[0.0, 1.0, 1.0, 0.0, 0.0, 0.0]])
+    is_held = np.array([[False, True, True, False, False, False]])
     prices = rng.integers(0, 2**63, (2, 6)).astype(np.uint64)
     terms = np.array([7, 8], dtype=np.uint64)
     own = np.zeros((1, 6), dtype=np.uint64)
     start, none = np.array([0, 1]), np.zeros(1, dtype=np.int64)
 
     def words():
-        return portfolio_words(none, start, quantity, LineWords(none, none, prices, terms), own)[0]
+        return portfolio_words(none, start, is_held, LineWords(none, none, prices, terms), own)[0]
 
     before = words()
     cell = {"price before": (0, 0), "price held": (0, 2), "price after": (0, 4)}
@@ -75,7 +75,7 @@ def test_another_symbol_is_read_where_it_is_the_underlying():
     none, one = np.zeros(1, dtype=np.int64), np.ones(1, dtype=np.int64)
     prices = np.arange(6, dtype=np.uint64).reshape(2, 3)
     terms, own = np.zeros(2, dtype=np.uint64), np.zeros((1, 3), dtype=np.uint64)
-    start, held = np.array([0, 1]), np.ones((1, 3))
+    start, held = np.array([0, 1]), np.ones((1, 3), dtype=bool)
     option, share = (
         portfolio_words(none, start, held, LineWords(none, below, prices, terms), own)
         for below in (one, none)

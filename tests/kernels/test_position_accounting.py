@@ -92,6 +92,6 @@ def test_tables_may_begin_with_the_first_trade_and_held_symbols_are_marked_witho
     rng = np.random.default_rng(seed)
     days, row = np.sort(rng.choice(20, 5, replace=False)), rng.integers(0, 3, 5)
     found, wanted = np.zeros((3, 5), dtype=bool), np.zeros((3, 5), dtype=bool)
-    mark_held(symbol, trades, marks, row, days, found)
+    mark_held(symbol, trades, marks, row[symbol], days, found)
     np.logical_or.at(wanted, row[symbol], whole.quantity[:, days] != 0)
     assert_array_equal(found, wanted)

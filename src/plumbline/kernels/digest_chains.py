@@ -7,7 +7,7 @@ their being hard to forge.
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int, UInt64
+from jaxtyping import Bool, Int, UInt64
 
 from plumbline.kernels.compilation import compiled
 
@@ -39,6 +39,19 @@ def row_words(cells: UInt64[np.ndarray, "rows columns"]) -> UInt64[np.ndarray, "
     """
     out = np.zeros(cells.shape[0], dtype=np.uint64)
     _row_words(cells, out)
+    return out
+
+
+def pair_words(
+    first: UInt64[np.ndarray, "..."], second: UInt64[np.ndarray, "..."]
+) -> UInt64[np.ndarray, "rows columns"]:
+    """Return a word for each cell of two tables, which are broadcast to the shape of both.
+
+    Cost: one pass.
+    """
+    shape = np.broadcast_shapes(first.shape, second.shape)
+    out = np.zeros(shape, dtype=np.uint64)
+    _pair_words(np.broadcast_to(first, shape), np.broadcast_to(second, shape), out)
     return out
 
 
@@ -86,7 +99,7 @@ class LineWords(NamedTuple):
 def portfolio_words(
     first: Int[np.ndarray, " portfolios"],
     start: Int[np.ndarray, " portfolios_and_one"],
-    quantity: Float[np.ndarray, "lines days"],
+    is_held: Bool[np.ndarray, "lines days"],
     lines: LineWords,
     own: UInt64[np.ndarray, "portfolios days"],
 ) -> UInt64[np.ndarray, "portfolios days"]:
@@ -96,7 +109,7 @@ def portfolio_words(
     ----------
     first : day that a portfolio's chain begins on; its word is 0 before.
     start : place of each portfolio's first line.
-    quantity : a line counts on the days on which it holds something, and on the day after.
+    is_held : a line counts on the days on which it holds something, and on the day after.
     lines : what they depend on.
     own : what the portfolio depends on beside its lines.
 
@@ -105,7 +118,7 @@ def portfolio_words(
     Cost: one pass over the lines.
     """
     out = np.zeros_like(own)
-    _portfolio_words(first, start, quantity, lines, own, out)
+    _portfolio_words(first, start, is_held, lines, own, out)
     return out
 
 
@@ -125,6 +138,17 @@ def _row_words(cells: UInt64[np.ndarray, "rows columns"], out: UInt64[np.ndarray
         for column in range(cells.shape[1]):
             word = mixed(word, cells[row, column])
         out[row] = word
+
+
+@compiled
+def _pair_words(
+    first: UInt64[np.ndarray, "rows columns"],
+    second: UInt64[np.ndarray, "rows columns"],
+    out: UInt64[np.ndarray, "rows columns"],
+) -> None:
+    for row in range(out.shape[0]):
+        for column in range(out.shape[1]):
+            out[row, column] = mixed(mixed(np.uint64(0), first[row, column]), second[row, column])
 
 
 @compiled
@@ -153,7 +177,7 @@ def _cell_words(
 def _portfolio_words(
     first: Int[np.ndarray, " portfolios"],
     start: Int[np.ndarray, " portfolios_and_one"],
-    quantity: Float[np.ndarray, "lines days"],
+    is_held: Bool[np.ndarray, "lines days"],
     lines: LineWords,
     own: UInt64[np.ndarray, "portfolios days"],
     out: UInt64[np.ndarray, "portfolios days"],
@@ -167,14 +191,13 @@ def _portfolio_words(
             terms = lines.terms[symbol]
             was_held = False
             for day in range(begin, n_days):
-                is_held = quantity[line, day] != 0.0
-                if is_held or was_held:
+                if is_held[line, day] or was_held:
                     word = mixed(lines.prices[symbol, day], terms)
                     if underlying != symbol:
                         below = mixed(lines.prices[underlying, day], lines.terms[underlying])
                         word = mixed(word, below)
                     out[portfolio, day] = mixed(out[portfolio, day], word)
-                was_held = is_held
+                was_held = is_held[line, day]
         word = np.uint64(0)
         for day in range(begin, n_days):
             word = mixed(word, out[portfolio, day])

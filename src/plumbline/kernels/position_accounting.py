@@ -35,13 +35,6 @@ class Marks(NamedTuple):
     settlement: Float[np.ndarray, " symbols"]
     multiplier: Float[np.ndarray, " symbols"]
 
-    def since(self, day: int) -> "Marks":
-        """Return the marks from a day on, which is their day 0."""
-        names = ("price", "split", "dividend")
-        tables = {name: np.ascontiguousarray(getattr(self, name)[:, day:]) for name in names}
-        expiry = np.where(self.expiry < 0, -1, self.expiry - day)
-        return self._replace(**tables, expiry=expiry)
-
 
 class Trades(NamedTuple):
     """Trades sorted by line, then day, then order of execution.
@@ -202,7 +195,7 @@ def mark_held(
     symbol: Int[np.ndarray, " lines"],
     trades: Trades,
     marks: Marks,
-    row: Int[np.ndarray, " symbols"],
+    row: Int[np.ndarray, " lines"],
     days: Int[np.ndarray, " dates"],
     out: Bool[np.ndarray, "rows dates"],
 ) -> None:
@@ -213,7 +206,7 @@ def mark_held(
     symbol : row of the marks that each line holds.
     trades : of all lines.
     marks : of all symbols.
-    row : that a symbol counts for.
+    row : that each line counts for.
     days : ascending.
     out : is set where something is held.
 
@@ -229,7 +222,7 @@ def _mark_held(
     symbol: Int[np.ndarray, " lines"],
     trades: Trades,
     marks: Marks,
-    row: Int[np.ndarray, " symbols"],
+    row: Int[np.ndarray, " lines"],
     days: Int[np.ndarray, " dates"],
     out: Bool[np.ndarray, "rows dates"],
 ) -> None:
@@ -254,7 +247,7 @@ def _mark_held(
             if marks.expiry[s] == day and not np.isnan(marks.settlement[s]):
                 quantity = 0.0
             if days[d] == day:
-                out[row[s], d] |= quantity != 0.0
+                out[row[line], d] |= quantity != 0.0
                 d += 1
 
 

@@ -242,8 +242,9 @@ def _warm_accounting() -> None:
     segment_sums(held.value, np.array([0, 1]))
     word = digest_chains.chained_words(digest_chains.as_words(one))
     digest_chains.cell_words(none, none, digest_chains.row_words(word), (1, 1))
+    digest_chains.pair_words(word, word)
     lines = digest_chains.LineWords(none, none, word, word[0])
-    digest_chains.portfolio_words(none, np.array([0, 1]), one, lines, word)
+    digest_chains.portfolio_words(none, np.array([0, 1]), one == 1, lines, word)
 
 
 def _warm_weighted() -> None:

@@ -76,19 +76,18 @@ def _of_lines(
     held = np.where(is_first, 0.0, accounts.at("quantity", earlier))
     worth = np.where(is_first, 0.0, accounts.at("value", earlier))
     marks = valuation.marks
-    kept = held * marks.split[symbol][:, days]
+    kept = held * marks.split[:, days][symbol]
     bought, traded = accounts.at("quantity", days) - kept, accounts.at("traded", days)
-    unit = marks.multiplier[symbol][:, None] * marks.price[symbol][:, days]
+    unit = marks.multiplier[symbol][:, None] * marks.price[:, days][symbol]
     gained = accounts.at("value", days) - worth - traded
-    has_price = ~np.isnan(unit) & ~np.isnan(marks.price[symbol][:, earlier])
+    has_price = ~np.isnan(unit) & ~np.isnan(marks.price[:, earlier][symbol])
     at_close = np.where(has_price, bought * np.where(np.isnan(unit), 0.0, unit), 0.0)
     trading = np.where(has_price, at_close - traded, 0.0)
     is_bought = (kept == 0) & (bought != 0)
     trading = np.where(is_bought, gained, trading)
-    spot = valuation.marks.price[valuation.underlying[symbol]]
-    split = marks.split[valuation.underlying[symbol]][:, days]
     with np.errstate(divide="ignore", invalid="ignore"):  # such moves are taken out
-        move = spot[:, days] * split / spot[:, earlier] - 1.0
+        moves = marks.price[:, days] * marks.split[:, days] / marks.price[:, earlier] - 1.0
+    move = moves[valuation.underlying[symbol]]
     is_option = (valuation.kind[symbol] == OPTION)[:, None] & before.is_measured & ~is_first
     linear = np.where(is_option & np.isfinite(move), before.exposure * np.nan_to_num(move), 0.0)
     return trading, np.where(is_option, gained - trading - linear, 0.0)

@@ -81,7 +81,7 @@ def expose(accounts: Accounts, valuation: Valuation, days: Int[np.ndarray, " dat
     days : sessions.
     """
     lines = accounts.lines
-    unit = valuation.exposure[lines.symbol][:, days]
+    unit = valuation.exposure[:, days][lines.symbol]
     quantity = accounts.at("quantity", days)
     is_priced = ~np.isnan(unit)
     known = quantity * np.where(is_priced, unit, 0.0)

@@ -43,6 +43,7 @@ Attempt = Callable[[Callable[[], Any]], Any]
 
 BLOCK: Final = 64
 """Portfolios that are measured together; none of their bits depends on it."""
+_WIDEST: Final = 8  # blocks that become one on few dates, where each costs more than its days
 _THREADS: Final = 4  # kernels give up the interpreter's lock
 
 
@@ -152,11 +153,12 @@ class Measurement:
 
     def part(self, first: int, stop: int) -> RiskResult:
         """Return the frames of the portfolios from one place to another."""
-        starts = range(first, stop, BLOCK)
+        size = BLOCK * max(1, min(_WIDEST, BLOCK // max(1, self.view.days.size)))
+        starts = range(first, stop, size)
         unprepared = self._unprepared()
 
         def frames(start: int) -> RiskResult:
-            blocks = self._blocks(start, min(start + BLOCK, stop))
+            blocks = self._blocks(start, min(start + size, stop))
             return joined([frames_of(block, self.kinds, unprepared) for block in blocks], {})
 
         with _one_blas_thread(), ThreadPoolExecutor(_THREADS) as threads:
@@ -253,7 +255,8 @@ def _held(book: Book, valuation: Valuation, days: Int[np.ndarray, " days"]) -> n
     names = tuple(book.portfolios["portfolio"].to_list())
     lines = lines_of(book.trades, names, valuation.market)
     held = np.zeros((len(valuation.market.symbols), days.size), dtype=np.bool_)
-    mark_held(lines.symbol, lines.trades, valuation.marks, valuation.underlying, days, held)
+    exposed = valuation.underlying[lines.symbol]
+    mark_held(lines.symbol, lines.trades, valuation.marks, exposed, days, held)
     return held
 
 

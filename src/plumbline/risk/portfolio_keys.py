@@ -20,10 +20,11 @@ from plumbline.kernels.digest_chains import (
     as_words,
     cell_words,
     chained_words,
+    pair_words,
     portfolio_words,
     row_words,
 )
-from plumbline.kernels.position_accounting import hold
+from plumbline.kernels.position_accounting import mark_held
 from plumbline.risk.analytic import Analytic
 from plumbline.risk.book import Book
 from plumbline.risk.flows import sessions_of
@@ -33,6 +34,7 @@ from plumbline.risk.valuation import Valuation, valued
 
 _AT_ONCE: Final = 128  # portfolios, so that their lines stay in the cache
 _THREADS: Final = 4  # kernels give up the interpreter's lock
+_PORTFOLIO: Final = ("currency", "opening_cash", "opened_on", "owner", "dividends")
 _TRADE: Final = ("quantity", "price", "fees", "adjustment")
 _HEX: Final = 16
 
@@ -48,7 +50,7 @@ class PortfolioKeys:
     dates : (T,) sessions of the prices.
     opened : session on which each portfolio opens; T if none of these.
     words : key of a portfolio-day; of no meaning before it opens.
-    shared : key of each date's tables that belong to no portfolio.
+    shared : key of each date's tables that belong to no portfolio; of no meaning before any opens.
     """
 
     portfolios: tuple[str, ...]
@@ -78,46 +80,51 @@ def portfolio_keys(
     market = valuation.market
     names = tuple(book.portfolios["portfolio"].to_list())
     opened = sessions_of(book.portfolios["opened_on"], market)
+    since = int(opened.min(initial=market.dates.size))
+    known = np.ascontiguousarray(_prices(market)[:, since:])
     work = _Chains(
         valuation,
         lines_of(book.trades, names, market),
         opened,
-        int(opened.min(initial=market.dates.size)),
-        _prices(market),
+        since,
+        known,
         _terms(book, market),
-        _own(book, names, market),
+        _own(book, names, market, since),
     )
-    words = np.zeros(work.own.shape, dtype=np.uint64)
-    held = np.zeros(work.prices.shape, dtype=np.bool_)
+    settings = _word([book.conventions, market.is_adjusted, dict(kinds)])
+    beside = _beside(known, market, kinds, settings)
+    words = np.zeros((len(names), market.dates.size), dtype=np.uint64)
+    held = np.zeros(known.shape, dtype=np.bool_)
     starts = range(0, len(names), _AT_ONCE)
     with ThreadPoolExecutor(_THREADS) as threads:
         for first, (own, own_held) in zip(starts, threads.map(work.part, starts), strict=True):
-            words[first : first + _AT_ONCE, work.since :] = own
-            held[:, work.since :] |= own_held
-    settings = _word([book.conventions, market.is_adjusted, dict(kinds)])
-    beside = _beside(work.prices, market, kinds, settings)
-    keys = row_words(np.stack([words.ravel(), np.tile(beside, len(names))], axis=1))
-    return PortfolioKeys(
-        names,
-        market.dates,
-        opened,
-        keys.reshape(words.shape),
-        _shared(market.symbols, work.prices, held, beside),
-    )
+            words[first : first + _AT_ONCE, since:] = pair_words(own, beside)
+            held |= own_held
+    shared = np.zeros(market.dates.size, dtype=np.uint64)
+    shared[since:] = _shared(market.symbols, known, held, beside)
+    return PortfolioKeys(names, market.dates, opened, words, shared)
 
 
 @final
 @dataclass(frozen=True, eq=False)
 class _Chains:
-    """What the words of all portfolios are made of, from the session on which the first opens."""
+    """What the words of all portfolios are made of, from the session on which the first opens.
+
+    Parameters
+    ----------
+    valuation, lines, opened : counted from the first session of the prices.
+    since : session on which the first opens.
+    prices, own : words of later sessions.
+    terms : words of symbols.
+    """
 
     valuation: Valuation
     lines: Lines
     opened: Int[np.ndarray, " portfolios"]
     since: int
-    prices: UInt64[np.ndarray, "symbols sessions"]
+    prices: UInt64[np.ndarray, "symbols later"]
     terms: UInt64[np.ndarray, " symbols"]
-    own: UInt64[np.ndarray, "portfolios sessions"]
+    own: UInt64[np.ndarray, "portfolios later"]
 
     def part(
         self, first: int
@@ -127,20 +134,19 @@ class _Chains:
         part = slice(first, min(first + _AT_ONCE, self.opened.size))
         at = slice(lines.start[part.start], lines.start[part.stop])
         symbol = lines.symbol[at]
-        trades = lines.trades._replace(
-            day=lines.trades.day - since, start=lines.trades.start[at.start : at.stop + 1]
-        )
-        none = np.zeros(symbol.size, dtype=np.bool_)
-        quantity = hold(symbol, trades, self.valuation.marks.since(since), none).quantity
+        trades = lines.trades._replace(start=lines.trades.start[at.start : at.stop + 1])
+        days = np.arange(since, since + self.own.shape[1])
+        is_held = np.zeros((symbol.size, days.size), dtype=np.bool_)
+        rows = np.arange(symbol.size)
+        mark_held(symbol, trades, self.valuation.marks, rows, days, is_held)
         exposed = self.valuation.underlying[symbol]
-        held = np.zeros((self.prices.shape[0], quantity.shape[1]), dtype=np.bool_)
-        np.logical_or.at(held, exposed, quantity != 0)
-        prices = np.ascontiguousarray(self.prices[:, since:])
-        read = LineWords(symbol, exposed, prices, self.terms)
+        held = np.zeros(self.prices.shape, dtype=np.bool_)
+        np.logical_or.at(held, exposed, is_held)
+        read = LineWords(symbol, exposed, self.prices, self.terms)
         start = lines.start[part.start : part.stop + 1] - at.start
-        opened = self.opened[part] - since
-        own = np.ascontiguousarray(self.own[part, since:])
-        return portfolio_words(opened, start, quantity, read, own), held
+        return portfolio_words(
+            self.opened[part] - since, start, is_held, read, self.own[part]
+        ), held
 
 
 def key_texts(words: UInt64[np.ndarray, " days"], code: str) -> pl.Series:
@@ -191,41 +197,43 @@ def _terms(book: Book, market: Market) -> UInt64[np.ndarray, " symbols"]:
 
 
 def _own(
-    book: Book, names: tuple[str, ...], market: Market
-) -> UInt64[np.ndarray, "portfolios sessions"]:
+    book: Book, names: tuple[str, ...], market: Market, since: int
+) -> UInt64[np.ndarray, "portfolios later"]:
     """Return for each portfolio and session a word of what it did and is beside its holdings."""
-    shape = (len(names), market.dates.size)
+    shape = (len(names), market.dates.size - since)
     known = pl.Enum(names)
     rows, days, words = [], [], []
     for table, cells in ((book.trades, _trade_cells), (book.cash_flows, _flow_cells)):
         rows.append(table["portfolio"].cast(known).to_physical().to_numpy().astype(np.int64))
-        days.append(sessions_of(table["date"], market))
+        days.append(sessions_of(table["date"], market) - since)
         words.append(row_words(cells(table)))
     row, day, word = (np.concatenate(parts) for parts in (rows, days, words))
     is_there = day < shape[1]
     own = cell_words(row[is_there], day[is_there], word[is_there], shape)
-    about = [_word(list(cells)) for cells in book.portfolios.drop("name").iter_rows()]
-    about_all = np.repeat(np.array(about, dtype=np.uint64), shape[1])
-    both = np.stack([own.ravel(), about_all], axis=1)
-    return row_words(both).reshape(shape)
+    about = [_column_words(book.portfolios[name]) for name in _PORTFOLIO]
+    return pair_words(own, row_words(np.stack(about, axis=1))[:, None])
+
+
+def _column_words(column: pl.Series) -> UInt64[np.ndarray, " rows"]:
+    if column.dtype == pl.String:
+        return _text_words(column)
+    return as_words(column.to_physical().cast(pl.Float64).to_numpy())
 
 
 def _trade_cells(trades: pl.DataFrame) -> UInt64[np.ndarray, "trades cells"]:
-    numbers = [as_words(trades[name].cast(pl.Float64).to_numpy()) for name in _TRADE]
-    return np.stack([_text_words(trades["symbol"]), *numbers], axis=1)
+    return np.stack([_column_words(trades[name]) for name in ("symbol", *_TRADE)], axis=1)
 
 
 def _flow_cells(flows: pl.DataFrame) -> UInt64[np.ndarray, "flows cells"]:
-    amount = as_words(flows["amount"].cast(pl.Float64).to_numpy())
-    return np.stack([_text_words(flows["kind"]), amount], axis=1)
+    return np.stack([_column_words(flows[name]) for name in ("kind", "amount")], axis=1)
 
 
 def _beside(
-    prices: UInt64[np.ndarray, "symbols sessions"],
+    prices: UInt64[np.ndarray, "symbols later"],
     market: Market,
     kinds: Mapping[str, Analytic],
     settings: np.uint64,
-) -> UInt64[np.ndarray, " sessions"]:
+) -> UInt64[np.ndarray, " later"]:
     """Return for each session a word of what all portfolios depend on."""
     read = sorted({symbol for kind in kinds.values() for symbol in kind.symbols})
     rows = [market.place[symbol] for symbol in read if symbol in market.place]
@@ -235,12 +243,12 @@ def _beside(
 
 def _shared(
     symbols: tuple[str, ...],
-    prices: UInt64[np.ndarray, "symbols sessions"],
-    held: Bool[np.ndarray, "symbols sessions"],
-    beside: UInt64[np.ndarray, " sessions"],
-) -> UInt64[np.ndarray, " sessions"]:
+    prices: UInt64[np.ndarray, "symbols later"],
+    held: Bool[np.ndarray, "symbols later"],
+    beside: UInt64[np.ndarray, " later"],
+) -> UInt64[np.ndarray, " later"]:
     """Return for each session a word of all symbols that any portfolio is exposed to."""
-    names = np.repeat(_text_words(pl.Series(symbols, dtype=pl.String)), prices.shape[1])
-    each = row_words(np.stack([names, prices.ravel()], axis=1)).reshape(prices.shape)
+    names = _text_words(pl.Series(symbols, dtype=pl.String))
+    each = pair_words(names[:, None], prices)
     whole = np.where(held, each, np.uint64(0)).sum(axis=0, dtype=np.uint64)
     return row_words(np.stack([beside, whole], axis=1))

@@ -210,7 +210,7 @@ def _counts(block: Block) -> dict[str, np.ndarray]:
     days, accounts, lines = block.view.days, block.accounts, block.accounts.lines
     is_held = accounts.at("quantity", days) != 0
     is_carried = accounts.at("is_carried", days)
-    is_stale = is_held & (block.view.valuation.age[lines.symbol][:, days] > 0) & ~is_carried
+    is_stale = is_held & (block.view.valuation.age[:, days][lines.symbol] > 0) & ~is_carried
     found = {"n_positions": is_held, "n_stale": is_stale, "n_unpriced": is_carried}
     return {
         name: segment_sums(table.astype(np.float64), lines.start).astype(np.int64)

@@ -19,6 +19,7 @@ from plumbline.store.portfolio_store import PortfolioStore
 Places = tuple[np.ndarray, np.ndarray, pl.DataFrame]
 _HEX: Final = 16
 _EXTRA_DAYS: Final = 1_000  # portfolio-days that take as long as preparing symbols once more
+_PATTERNS: Final = 256  # sets of dates that are looked at one by one, to be joined
 _GROUPS: Final = 6  # sets of dates that are measured one by one; with more, all dates at once
 
 
@@ -160,10 +161,14 @@ class NightlyPlan:
         many sets, all that lack any date on all that any lacks. What is not due is not written.
         """
         due = self.is_due
-        patterns, which = np.unique(due, axis=0, return_inverse=True)
-        own = [at for at in range(patterns.shape[0]) if patterns[at].any()]
-        sets = _merged([(np.asarray(which == at), np.asarray(patterns[at])) for at in own])
-        if len(sets) > _GROUPS:
+        alike: dict[bytes, list[int]] = {}
+        for row in np.flatnonzero(due.any(axis=1)).tolist():
+            alike.setdefault(due[row].tobytes(), []).append(row)
+        sets = []
+        if len(alike) <= _PATTERNS:
+            every = np.arange(due.shape[0])
+            sets = _merged([(np.isin(every, rows), due[rows[0]]) for rows in alike.values()])
+        if len(alike) > _PATTERNS or len(sets) > _GROUPS:
             sets = [(np.asarray(due.any(axis=1)), np.asarray(due.any(axis=0)))]
         keys = self.inputs.keys
         for members, days in sets:
