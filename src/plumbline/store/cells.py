@@ -28,6 +28,16 @@ def keep_bytes(cursor: Any) -> None:
         cursor.adapters.register_loader(number, as_bytes)
 
 
+def hex_texts(rows: UInt8[np.ndarray, "rows bytes"]) -> pl.Series:
+    """Return the hex digits of each row of bytes."""
+    digits = np.frombuffer(rows.tobytes().hex().encode(), dtype=np.uint8)
+    bounds = np.arange(rows.shape[0] + 1, dtype=np.int64) * 2 * rows.shape[1]
+    texts = pa.LargeStringArray.from_buffers(
+        rows.shape[0], pa.py_buffer(bounds), pa.py_buffer(digits)
+    )
+    return pl.Series(pl.from_arrow(texts))
+
+
 def column_of(name: str, cells: Sequence[bytes | None], kind: Any) -> pl.Series:
     """Return a column.
 

@@ -17,6 +17,7 @@ from sqlalchemy import Connection
 from plumbline.core.address import Address
 from plumbline.core.errors import ProjectError, StoreError
 from plumbline.ledger.database import open_database
+from plumbline.store.cells import hex_texts
 from plumbline.store.copy_stream import EPOCH, stream_of, stream_of_dates
 from plumbline.store.layout import Layout, layout_from, require_agreement
 from plumbline.store.packed import (
@@ -46,6 +47,8 @@ from plumbline.store.statements import (
     quoted,
 )
 from plumbline.store.tables import CORRELATIONS, DATE_KEYS, FRAMES, KEYS, PACKED, TABLES, columns_of
+
+_KEY_BYTES = 16
 
 
 @final
@@ -94,12 +97,12 @@ class PostgreSQLStore(PortfolioStore):
         days = np.frombuffer(dates, dtype=">i4").astype(np.int32)
         n_days = np.array([len(own) // 4 for own in found["date"].to_list()], dtype=np.int64)
         place = pl.Series(np.repeat(np.arange(found.height), n_days))
-        each = [keys[start : start + 16] for start in range(0, len(keys), 16)]
+        each = np.frombuffer(keys, dtype=np.uint8)
         return pl.DataFrame(
             {
                 "portfolio": found["portfolio"].gather(place),
                 "date": pl.Series(days + EPOCH).cast(pl.Date()),
-                "key": pl.Series(each, dtype=pl.Binary()).bin.encode("hex"),
+                "key": hex_texts(each.reshape(-1, _KEY_BYTES)),
                 "n_failures": np.frombuffer(counts, dtype=">i8").astype(np.int64),
             },
             schema=KEYS,
