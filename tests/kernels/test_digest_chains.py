@@ -10,6 +10,7 @@ from plumbline.kernels.digest_chains import (
     as_words,
     cell_words,
     chained_words,
+    pair_words,
     portfolio_words,
     row_words,
 )
@@ -27,6 +28,9 @@ def test_words_equal_plain_arithmetic(seed, n_rows, n_columns):
         [oracle.row_word(row.tolist()[: day + 1]) for day in range(n_columns)] for row in cells
     ]
     assert chain.tolist() == expected
+    beside = np.arange(n_rows, dtype=np.uint64)[:, None]
+    both = [[oracle.row_word([cell, row]) for cell in cells[row].tolist()] for row in range(n_rows)]
+    assert pair_words(cells, beside).tolist() == both
 
 
 def test_numbers_that_are_equal_have_one_word():

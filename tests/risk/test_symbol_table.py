@@ -95,6 +95,10 @@ def test_parts_of_a_book_are_measured_with_the_rows_of_all_of_it(measured):
     whole = Measurement.of(book, market, {name: analytics[name]() for name in KINDS}, dates)
     whole.part(0, 1)
     assert_frame_equal(whole.shared_tables()["symbols"], result.symbols, check_exact=True)
+    parts = [whole.shared_tables(slice(at, at + 3))["symbols"] for at in (0, 3)]
+    by_analytic = pl.concat(parts).sort("analytic", "date", "symbol", maintain_order=True)
+    same = result.symbols.sort("analytic", "date", "symbol", maintain_order=True)
+    assert_frame_equal(by_analytic, same, check_exact=True)
 
 
 def test_an_option_is_its_underlying_and_a_private_asset_has_no_row():

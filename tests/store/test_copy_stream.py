@@ -11,7 +11,14 @@ from hypothesis import strategies as st
 from psycopg.adapt import PyFormat, Transformer
 
 from plumbline.store.cells import column_of
-from plumbline.store.copy_stream import lists_of, scalars_of, uuids_of
+from plumbline.store.copy_stream import (
+    HEADER,
+    TRAILER,
+    lists_of,
+    scalars_of,
+    stream_of_dates,
+    uuids_of,
+)
 from plumbline.store.packed import Lists
 
 VALUES: dict[Any, Any] = {
@@ -78,3 +85,36 @@ def test_the_bytes_are_those_that_psycopg_sends() -> None:
     assert cells(scalars_of(pl.Series(days))) == [dumped(day) for day in days]
     key = "00112233445566778899aabbccddeeff"
     assert cells(uuids_of(pl.Series([key, None]))) == [bytes.fromhex(key), None]
+
+
+def test_a_row_of_a_date_ends_with_its_content() -> None:
+    rows = pl.DataFrame(
+        {
+            "date": [date(2024, 1, 2), date(2024, 1, 3), date(2024, 1, 4)],
+            "key": [f"{number:032x}" for number in range(3)],
+            "symbols": [["A", "B"], [], ["C"]],
+            "n_pairs": [1, 0, 0],
+        },
+        schema_overrides={"symbols": pl.List(pl.String)},
+    )
+    contents = [b"one", b"", b"x" * 70_000]
+    sent = b"".join(stream_of_dates(rows, iter(contents)))
+    assert sent.startswith(HEADER)
+    assert sent.endswith(TRAILER)
+    rest = memoryview(sent)[len(HEADER) : -len(TRAILER)]
+    for row, content in enumerate(contents):
+        assert int.from_bytes(rest[:2]) == len(rows.columns) + 1
+        rest, found = rest[2:], []
+        for _ in range(len(rows.columns) + 1):
+            length = int.from_bytes(rest[:4])
+            found.append(bytes(rest[4 : 4 + length]))
+            rest = rest[4 + length :]
+        texts = Lists(np.array([0, len(rows["symbols"][row])]), rows["symbols"][row])
+        assert found == [
+            cells(scalars_of(rows["date"][row : row + 1]))[0],
+            bytes.fromhex(rows["key"][row]),
+            cells(lists_of(texts))[0],
+            rows["n_pairs"][row].to_bytes(8),
+            content,
+        ]
+    assert not rest

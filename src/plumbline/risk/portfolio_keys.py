@@ -49,8 +49,8 @@ class PortfolioKeys:
     portfolios : sorted.
     dates : (T,) sessions of the prices.
     opened : session on which each portfolio opens; T if none of these.
-    words : key of a portfolio-day; of no meaning before it opens.
-    shared : key of each date's tables that belong to no portfolio; of no meaning before any opens.
+    words : key of a portfolio-day; 0 before it opens.
+    shared : key of each date's tables that belong to no portfolio; 0 before any opens.
     """
 
     portfolios: tuple[str, ...]
@@ -98,7 +98,9 @@ def portfolio_keys(
     starts = range(0, len(names), _AT_ONCE)
     with ThreadPoolExecutor(_THREADS) as threads:
         for first, (own, own_held) in zip(starts, threads.map(work.part, starts), strict=True):
-            words[first : first + _AT_ONCE, since:] = pair_words(own, beside)
+            part = slice(first, first + _AT_ONCE)
+            is_open = np.arange(since, market.dates.size) >= opened[part, None]
+            words[part, since:] = np.where(is_open, pair_words(own, beside), np.uint64(0))
             held |= own_held
     shared = np.zeros(market.dates.size, dtype=np.uint64)
     shared[since:] = _shared(market.symbols, known, held, beside)

@@ -13,7 +13,7 @@ from typing import Any, Final, TypeVar, final
 
 import numpy as np
 import polars as pl
-from sqlalchemy import Connection, delete, event, func, insert, select
+from sqlalchemy import Connection, delete, func, insert, select
 
 from plumbline.core.errors import StoreError
 from plumbline.core.settings import current_time
@@ -30,6 +30,7 @@ from plumbline.store.packed import (
 )
 from plumbline.store.parquet_files import ParquetFiles, StoredFile, arrow_of, patiently
 from plumbline.store.portfolio_store import Chunk, PortfolioStore, Written
+from plumbline.store.statement_count import StatementCount
 from plumbline.store.tables import (
     CORRELATIONS,
     DATE_KEYS,
@@ -71,17 +72,12 @@ class ParquetStore(PortfolioStore):
     def __init__(self, folder: Path, database: Database) -> None:
         self.files = ParquetFiles(folder)
         self.database = database
-        self._statements = 0
+        self._statements = StatementCount(database.engine)
         self._indexes: dict[str, pl.DataFrame] = {}
         self._newest: dict[str, tuple[object, pl.DataFrame]] = {}
         self._last: dict[str, tuple[object, pl.DataFrame]] = dict.fromkeys(
             _INDEX, (None, pl.DataFrame())
         )
-        event.listen(database.engine, "before_cursor_execute", self._count)
-        event.listen(database.engine, "commit", self._count)
-
-    def _count(self, *_told: object) -> None:
-        self._statements += 1
 
     @property
     def label(self) -> str:
@@ -91,7 +87,7 @@ class ParquetStore(PortfolioStore):
     @property
     def statements(self) -> int:
         """Return how many statements the database has executed since this was opened."""
-        return self._statements
+        return self._statements.total
 
     def keys(self) -> pl.DataFrame:
         """Return the keys of all portfolio-days, sorted; costs a look at each file once."""
@@ -178,22 +174,21 @@ class ParquetStore(PortfolioStore):
 
     def close(self) -> None:
         """Stop counting statements; the database is the project's."""
-        event.remove(self.database.engine, "before_cursor_execute", self._count)
-        event.remove(self.database.engine, "commit", self._count)
+        self._statements.close()
 
     # --- writing ---
 
     def _put(
         self, kind: str, table: Any, layout: Layout | None, run_id: str, began: float
     ) -> Written:
-        before, rows, n_bytes = self._statements, table.num_rows, 0
+        before, rows, n_bytes = self._statements.here, table.num_rows, 0
         if rows:
             try:
                 n_bytes = self._named(kind, table, layout, run_id)
             except REFUSALS as error:
                 raise _refused(self.label, error) from error
         seconds = time.perf_counter() - began
-        return Written(rows, self._statements - before, seconds, n_bytes)
+        return Written(rows, self._statements.here - before, seconds, n_bytes)
 
     def _named(self, kind: str, table: Any, layout: Layout | None, run_id: str) -> int:
         row = self._file_row(kind, table, run_id)

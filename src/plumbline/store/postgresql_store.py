@@ -87,7 +87,7 @@ class PostgreSQLStore(PortfolioStore):
     @property
     def statements(self) -> int:
         """Return how many statements were executed, commits included."""
-        return self._server.statements
+        return self._server.statements.total
 
     def keys(self) -> pl.DataFrame:
         """Return the keys of all portfolio-days that this user sees, sorted."""
@@ -113,7 +113,7 @@ class PostgreSQLStore(PortfolioStore):
 
         The first chunk of a layout takes five more, the first of a process one more.
         """
-        began, before = time.perf_counter(), self.statements
+        began, before = time.perf_counter(), self._server.statements.here
         packed = pack(chunk)
 
         def act(connection: Connection) -> tuple[int, dict[str, Layout]]:
@@ -130,7 +130,7 @@ class PostgreSQLStore(PortfolioStore):
 
     def remove(self, days: pl.DataFrame, run_id: str) -> Written:  # noqa: ARG002  # nothing is left to hold it
         """Remove portfolio-days in one statement."""
-        began, before = time.perf_counter(), self.statements
+        began, before = time.perf_counter(), self._server.statements.here
         gone = require_removed(days).scalars
         values = (gone["portfolio"].to_list(), gone["date"].to_list())
         self._server.whole(lambda connection: connection.exec_driver_sql(REMOVE, values))
@@ -143,7 +143,7 @@ class PostgreSQLStore(PortfolioStore):
 
     def write_dates(self, correlations: pl.DataFrame, keys: pl.DataFrame, run_id: str) -> Written:
         """Write correlations in one transaction: two statements and the commit."""
-        began, before = time.perf_counter(), self.statements
+        began, before = time.perf_counter(), self._server.statements.here
         rows = require_date_rows(correlations, keys)
         heads = rows.select("date", "key", "symbols", pl.col("pairs").list.len().cast(pl.Int64))
         heads = heads.with_columns(run_id=pl.lit(run_id))
@@ -241,7 +241,9 @@ class PostgreSQLStore(PortfolioStore):
         self._server.whole(act)
 
     def _written(self, rows: int, before: int, began: float, n_bytes: int) -> Written:
-        return Written(rows, self.statements - before, time.perf_counter() - began, n_bytes)
+        return Written(
+            rows, self._server.statements.here - before, time.perf_counter() - began, n_bytes
+        )
 
     def _rows(self, query: str, values: Sequence[Any], schema: dict[str, Any]) -> pl.DataFrame:
         return self._server.whole(

@@ -5,13 +5,14 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, TypeVar, final
 
 import polars as pl
-from sqlalchemy import Connection, event
+from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from plumbline.core.errors import ParameterError, StoreError
 from plumbline.ledger.database import Database, refusal
 from plumbline.ledger.postgresql import is_lost
 from plumbline.store.cells import column_of, keep_bytes
+from plumbline.store.statement_count import StatementCount
 
 _BACK_SECONDS: Final = 30.0  # that a server which was reached before is waited for
 _PAUSE_SECONDS: Final = 0.1
@@ -47,12 +48,7 @@ class Server:
 
     def __init__(self, database: Database) -> None:
         self.database = database
-        self.statements = 0
-        event.listen(database.engine, "before_cursor_execute", self._count)
-        event.listen(database.engine, "commit", self._count)
-
-    def _count(self, *_told: object) -> None:
-        self.statements += 1
+        self.statements = StatementCount(database.engine)
 
     def whole(self, act: Callable[[Connection], T]) -> T:
         """Return what a transaction gives; it is committed at the end, rolled back on an error.
@@ -85,7 +81,7 @@ class Server:
             If the server refuses, or the connection is lost.
         """
         driver: Any = connection.connection.driver_connection
-        self.statements += 1
+        self.statements.add()
         n_bytes = 0
         try:
             with driver.cursor() as cursor, cursor.copy(statement) as copy:
@@ -106,7 +102,7 @@ class Server:
         schema : types of its columns, in order.
         """
         driver: Any = connection.connection.driver_connection
-        self.statements += 1
+        self.statements.add()
         parts = [pl.DataFrame(schema=schema)]
         try:
             with driver.cursor("reading", binary=True) as cursor:
@@ -130,7 +126,7 @@ class Server:
             If the server refuses, or the connection is lost.
         """
         driver: Any = connection.connection.driver_connection
-        self.statements += 1
+        self.statements.add()
         try:
             with driver.cursor(binary=True) as cursor:  # which takes one statement alone
                 cursor.execute(query)
@@ -144,8 +140,7 @@ class Server:
 
     def close(self) -> None:
         """Close the connections."""
-        event.remove(self.database.engine, "before_cursor_execute", self._count)
-        event.remove(self.database.engine, "commit", self._count)
+        self.statements.close()
         self.database.engine.dispose()
 
 
