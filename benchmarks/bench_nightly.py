@@ -1,7 +1,7 @@
 """Nightly runs of portfolios end to end: prices and book read, all figures computed, all stored.
 
-Loads are made, and book and prices are in the project before a run is timed: taking them in is a
-row of its own. Kernels are compiled. A run is timed from the recipe's file to the compacted store,
+Loads are made, book and prices are in the project, and a run was planned once before it is timed:
+taking them in is a row of its own. Kernels are compiled. A run is timed from the recipe's file to the compacted store,
 in a process of its own with all cores; that of the interpreter's start is not counted, and the
 memory is the most that the process had, with its libraries. The server is that of the tests, on
 this machine, with fsync, full pages and synchronous commits, and with all indexes; its memory is

@@ -42,7 +42,9 @@ Found = dict[str, Any]
 def make(
     folder: str, load: dict[str, int], seed: int, popular: float = 0.0, held_back: int = 0
 ) -> Found:
-    """Write a load's files, make them a project, and take book and prices into it.
+    """Write a load's files, make them a project, take book and prices into it, and plan once.
+
+    A plan keeps in the project what it reads out of source files, as in a project that is in use.
 
     Parameters
     ----------
@@ -68,11 +70,13 @@ def make(
     started = time.perf_counter()
     found = import_book(project, "synthetic", {table: files[table] for table in BOOK})
     import_s = time.perf_counter() - started
+    taken_in = ingest(folder)
+    planned(folder)
     return {
         "making_s": made_s,
         "trades": found.rows["trades"],
         "import_s": import_s,
-        **ingest(folder),
+        **taken_in,
     }
 
 
@@ -115,6 +119,13 @@ def ingest(folder: str) -> Found:
     seconds = time.perf_counter() - started
     rows = pl.scan_parquet(Path(folder) / "prices.parquet").select(pl.len()).collect().item()
     return {"prices": rows, "ingest_s": seconds}
+
+
+def planned(folder: str) -> None:
+    """Do what ``plumbline risk plan`` does."""
+    workspace = workspace_of(folder)
+    with closing(open_portfolio_store(workspace.project, "parquet")) as store:
+        nightly_plan(inputs_of(workspace, Task()), store)
 
 
 def run(

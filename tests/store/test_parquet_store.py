@@ -14,6 +14,7 @@ from plumbline.engine.collect import collect_garbage
 from plumbline.engine.garbage import Cleared, Keeping
 from plumbline.engine.health import checks_of
 from plumbline.engine.project import Project, create_project
+from plumbline.lake.durable import DurableStream
 from plumbline.store import parquet_files, parquet_store
 from plumbline.store.opening import open_store
 from plumbline.store.parquet_files import ParquetFiles
@@ -150,17 +151,23 @@ def test_after_a_loss_of_power_no_named_file_is_lost(
     assert n_days[-1] == 72
 
 
-@pytest.mark.parametrize("undone", ["sync_folder", "write_durably", "make_folder"])
+def place_hastily(stream: DurableStream, path: Path) -> None:
+    stream._file.flush()
+    stream._temporary.replace(path)
+
+
+@pytest.mark.parametrize("undone", ["sync_folder", "place", "make_folder"])
 def test_a_flush_that_is_left_out_is_noticed(
     tmp_path: Path, frames: Frames, monkeypatch: pytest.MonkeyPatch, undone: str
 ) -> None:
     """The twin of the test above."""
-    instead = {
-        "sync_folder": lambda _folder: None,
-        "write_durably": lambda path, content: path.write_bytes(content),
-        "make_folder": lambda folder: folder.mkdir(parents=True, exist_ok=True),
+    instead: dict[str, tuple[object, Callable[..., object]]] = {
+        "sync_folder": (parquet_files, lambda _folder: None),
+        "place": (DurableStream, place_hastily),
+        "make_folder": (parquet_files, lambda folder: folder.mkdir(parents=True, exist_ok=True)),
     }
-    monkeypatch.setattr(parquet_files, undone, instead[undone])
+    owner, act = instead[undone]
+    monkeypatch.setattr(owner, undone, act)
     assert None in days_after_losses(tmp_path, frames, monkeypatch)
 
 

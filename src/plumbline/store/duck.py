@@ -15,10 +15,9 @@ _TYPES: Final = {
     "String": "VARCHAR",
     "Date": "DATE",
     "Float64": "DOUBLE",
-    "Float32": "FLOAT",
+    "Binary": "BLOB",
     "Int64": "BIGINT",
     "Boolean": "BOOLEAN",
-    "UInt16": "USMALLINT",
 }
 
 
@@ -70,7 +69,7 @@ def views(layouts: Mapping[str, Layout]) -> dict[str, str]:
         "days": days,
         "snapshots": f"SELECT portfolio, date, {columns} FROM packed WHERE has_snapshot",  # noqa: S608  # names of our own
         "measures": _measures(layouts),
-        "correlations": "SELECT date, symbols, pairs, n_obs FROM packed_dates",
+        "correlations": "SELECT date, symbols, n_pairs FROM packed_dates",
     }
     for table, schema in LONG.items():
         values = values_of(table, schema).items()

@@ -13,9 +13,6 @@ from plumbline.core.errors import ParameterError
 from plumbline.store.layout import Layout, layout_of
 from plumbline.store.portfolio_store import Chunk
 from plumbline.store.tables import (
-    CORRELATIONS,
-    DATE_KEYS,
-    DATES,
     DAYS,
     HEAD,
     LISTS,
@@ -98,14 +95,14 @@ def pack(chunk: Chunk) -> Packed:
     if unknown:
         raise ParameterError(f"a chunk has no frame {', '.join(unknown)}")
     places = days.select(*_ID).with_row_index("day")
-    frames = {t: _require_frame(t, chunk.frames.get(t), s) for t, s in LONG.items()}
+    frames = {t: require_frame(t, chunk.frames.get(t), s) for t, s in LONG.items()}
     lists: dict[str, Lists] = {}
     for table, frame in frames.items():
         offsets = _offsets(places, frame, table)
         for name, (packed, _) in values_of(table, LONG[table]).items():
             lists[packed] = Lists(offsets, frame[name].rechunk())
     measures, layout, is_measured = _measures(places, chunk.frames.get("measures"))
-    snapshots = _require_frame("snapshots", chunk.frames.get("snapshots"), SNAPSHOTS)
+    snapshots = require_frame("snapshots", chunk.frames.get("snapshots"), SNAPSHOTS)
     has_snapshot = _once(_offsets(places, snapshots, "snapshots"), "snapshots")
     named = {name: packed for name, (packed, _) in values_of("snapshots", SNAPSHOTS).items()}
     digest = None if layout is None else layout.digest
@@ -129,7 +126,7 @@ def require_days(days: pl.DataFrame) -> pl.DataFrame:
     ParameterError
         If columns or keys are others than they must be, or a day is there twice.
     """
-    found = _require_frame("days", days, DAYS).sort(_ID)
+    found = require_frame("days", days, DAYS).sort(_ID)
     twice = found.filter(found.select(_ID).is_duplicated())
     if twice.height:
         raise ParameterError(f"{_day(twice)} is there twice among the days of a chunk")
@@ -158,7 +155,7 @@ def require_removed(days: pl.DataFrame) -> Packed:
     ParameterError
         If there are other columns than ``portfolio date``.
     """
-    found = _require_frame("days", days, {n: DAYS[n] for n in _ID}).unique(_ID).sort(_ID)
+    found = require_frame("days", days, {n: DAYS[n] for n in _ID}).unique(_ID).sort(_ID)
     kinds = {**HEAD, **SCALARS}
     columns = [pl.lit(None, kinds[name]).alias(name) for name in kinds if name not in _ID]
     bounds = np.zeros(found.height + 1, dtype=np.int64)
@@ -167,30 +164,17 @@ def require_removed(days: pl.DataFrame) -> Packed:
     return Packed(found.with_columns(columns), lists, None)
 
 
-def require_date_rows(correlations: pl.DataFrame, keys: pl.DataFrame) -> pl.DataFrame:
-    """Return the correlations of dates with their keys, sorted: ``date key symbols pairs n_obs``.
+def require_frame(
+    table: str, frame: pl.DataFrame | None, schema: Mapping[str, Any]
+) -> pl.DataFrame:
+    """Return a frame, or an empty one in place of none.
 
     Raises
     ------
     ParameterError
-        If they are not of the same dates, once each, or have other columns.
+        If it has other columns, a text or date is missing that must be there, or a text holds what
+        a server cannot.
     """
-    _require_frame("keys", keys, DATE_KEYS)
-    _require_frame("correlations", correlations, CORRELATIONS)
-    require_keys(keys["key"])
-    dates, known = correlations["date"], keys["date"]
-    if dates.is_duplicated().any() or known.is_duplicated().any():
-        raise ParameterError("correlations or their keys have a date twice; each is written once")
-    if set(dates) != set(known):
-        other = sorted(map(str, set(dates) ^ set(known)))
-        raise ParameterError(f"correlations and their keys are of other dates: {', '.join(other)}")
-    rows = correlations if dates.is_sorted() else correlations.sort("date")  # they are large
-    return rows.with_columns(keys.sort("date")["key"]).select(*DATES)
-
-
-def _require_frame(
-    table: str, frame: pl.DataFrame | None, schema: Mapping[str, Any]
-) -> pl.DataFrame:
     if frame is None:
         return pl.DataFrame(schema=schema)
     if dict(frame.schema) != dict(schema):
@@ -247,7 +231,7 @@ def _measures(
     nothing = Lists(bounds, pl.Series([], dtype=pl.Float64))
     if frame is None or not frame.height:
         return nothing, None, np.zeros(places.height, dtype=bool)
-    _require_frame("measures", frame, {**frame.schema, "portfolio": pl.String, "date": pl.Date})
+    require_frame("measures", frame, {**frame.schema, "portfolio": pl.String, "date": pl.Date})
     layout = layout_of(frame.schema)
     offsets = _offsets(places, frame, "measures")
     values = np.empty((frame.height, len(layout.columns)))

@@ -13,6 +13,7 @@ from typing import Any, Final, TypeVar, final
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
 from sqlalchemy import Connection, delete, func, insert, select
 
 from plumbline.core.errors import StoreError
@@ -23,16 +24,15 @@ from plumbline.store.duck import query_files
 from plumbline.store.layout import Layout, layout_from, require_agreement
 from plumbline.store.packed import (
     pack,
-    require_date_rows,
     require_removed,
     require_table,
     unpack,
 )
+from plumbline.store.packed_dates import pack_dates, unpack_dates
 from plumbline.store.parquet_files import ParquetFiles, StoredFile, arrow_of, patiently
 from plumbline.store.portfolio_store import Chunk, PortfolioStore, Written
 from plumbline.store.statement_count import StatementCount
 from plumbline.store.tables import (
-    CORRELATIONS,
     DATE_KEYS,
     DATES,
     FRAMES,
@@ -112,8 +112,9 @@ class ParquetStore(PortfolioStore):
     def write_dates(self, correlations: pl.DataFrame, keys: pl.DataFrame, run_id: str) -> Written:
         """Write a file of correlations and name it."""
         began = time.perf_counter()
-        rows = require_date_rows(correlations, keys)
-        table = rows.to_arrow(compat_level=pl.CompatLevel.oldest())
+        heads, contents = pack_dates(correlations, keys)
+        table = heads.to_arrow(compat_level=pl.CompatLevel.oldest())
+        table = table.append_column("content", pa.array(contents, pa.large_binary()))
         return self._put("dates", table, None, run_id, began)
 
     def read(
@@ -129,7 +130,7 @@ class ParquetStore(PortfolioStore):
         is_asked = [pl.col("date") >= first] if first is not None else []
         is_asked += [pl.col("date") <= last] if last is not None else []
         if table == "correlations":
-            return self._read(lambda: self._dates(list(CORRELATIONS)[1:], is_asked))
+            return self._read(lambda: unpack_dates(self._dates(["symbols", "content"], is_asked)))
         if portfolios is not None:
             is_asked.append(pl.col("portfolio").is_in(list(portfolios)))
 

@@ -4,9 +4,8 @@ A chunk is one transaction of a few statements, however large it is: COPY into a
 connection's own, then one statement that inserts or replaces.
 """
 
-import io
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import date
 from typing import Any, final
 
@@ -22,11 +21,11 @@ from plumbline.store.copy_stream import EPOCH, stream_of, stream_of_dates
 from plumbline.store.layout import Layout, layout_from, require_agreement
 from plumbline.store.packed import (
     pack,
-    require_date_rows,
     require_removed,
     require_table,
     unpack,
 )
+from plumbline.store.packed_dates import pack_dates, unpack_dates
 from plumbline.store.portfolio_store import Chunk, PortfolioStore, Written
 from plumbline.store.schema import bring_up_to_date
 from plumbline.store.server import Server
@@ -144,16 +143,14 @@ class PostgreSQLStore(PortfolioStore):
     def write_dates(self, correlations: pl.DataFrame, keys: pl.DataFrame, run_id: str) -> Written:
         """Write correlations in one transaction: two statements and the commit."""
         began, before = time.perf_counter(), self._server.statements.here
-        rows = require_date_rows(correlations, keys)
-        heads = rows.select("date", "key", "symbols", pl.col("pairs").list.len().cast(pl.Int64))
-        heads = heads.with_columns(run_id=pl.lit(run_id))
 
         def act(connection: Connection) -> int:
-            connection.exec_driver_sql(REMOVE_DATES, (rows["date"].to_list(),))
-            stream = stream_of_dates(heads, _contents(rows))
+            heads, contents = pack_dates(correlations, keys)
+            connection.exec_driver_sql(REMOVE_DATES, (heads["date"].to_list(),))
+            stream = stream_of_dates(heads.with_columns(run_id=pl.lit(run_id)), contents)
             return self._server.copy(connection, COPY_DATES, stream)
 
-        return self._written(rows.height, before, began, self._server.whole(act))
+        return self._written(correlations.height, before, began, self._server.whole(act))
 
     def read(
         self,
@@ -174,7 +171,7 @@ class PostgreSQLStore(PortfolioStore):
         if table == "correlations":
             query = f"SELECT date, symbols, content FROM portfolio_dates {where} ORDER BY date"  # noqa: S608  # ours
             kinds = {"date": pl.Date(), "symbols": CORRELATIONS["symbols"], "content": pl.Binary()}
-            return _correlations(self._rows(query, values, kinds))
+            return unpack_dates(self._rows(query, values, kinds))
         query = (
             f"SELECT {columns_for(columns_of(table))} FROM portfolio_days {where} "  # noqa: S608  # ours
             "ORDER BY portfolio, date"
@@ -281,26 +278,3 @@ class PostgreSQLStore(PortfolioStore):
 def _layouts(connection: Connection) -> dict[str, Layout]:
     query = "SELECT replace(digest::text, '-', ''), columns FROM layouts ORDER BY number"
     return {digest: layout_from(text) for digest, text in connection.exec_driver_sql(query)}
-
-
-def _contents(rows: pl.DataFrame) -> Iterator[bytes]:
-    """Yield the correlations of each date as a server holds them."""
-    for pairs, n_obs in zip(rows["pairs"], rows["n_obs"], strict=True):
-        yield _arrow_bytes(pl.DataFrame({"pairs": pairs, "n_obs": n_obs}))
-
-
-def _arrow_bytes(frame: pl.DataFrame) -> bytes:
-    """Return a frame as a file of Arrow: an array of a server would take five times the time."""
-    buffer = io.BytesIO()
-    frame.write_ipc(buffer, compression="lz4")
-    return buffer.getvalue()
-
-
-def _correlations(rows: pl.DataFrame) -> pl.DataFrame:
-    """Return correlations from dates, symbols and files of Arrow."""
-    found = [pl.read_ipc(io.BytesIO(content)) for content in rows["content"]]
-    lists = {
-        name: pl.Series(name, [frame[name] for frame in found], dtype=CORRELATIONS[name])
-        for name in ("pairs", "n_obs")
-    }
-    return rows.select("date", "symbols").with_columns(**lists)

@@ -72,7 +72,13 @@ TABLES: Final = (*FRAMES, "correlations")
 DAYS: Final[dict[str, Any]] = {**_ID, "owner": pl.String(), "key": pl.String()}
 KEYS: Final[dict[str, Any]] = {**_ID, "key": pl.String(), "n_failures": pl.Int64()}
 DATE_KEYS: Final[dict[str, Any]] = {"date": pl.Date(), "key": pl.String()}
-DATES: Final[dict[str, Any]] = {**DATE_KEYS, **CORRELATIONS}
+DATE_HEAD: Final[dict[str, Any]] = {
+    **DATE_KEYS,
+    "symbols": CORRELATIONS["symbols"],
+    "n_pairs": pl.Int64(),
+}
+DATES: Final[dict[str, Any]] = {**DATE_HEAD, "content": pl.Binary()}
+"""Columns of a packed date, in order; the content is a file of Arrow, ``pairs n_obs``."""
 
 HEAD: Final[dict[str, Any]] = {
     **DAYS,
