@@ -1,11 +1,12 @@
 """Nightly runs of portfolios end to end: prices and book read, all figures computed, all stored.
 
 Loads are made, book and prices are in the project, and a run was planned once before it is timed:
-taking them in is a row of its own. Kernels are compiled. A run is timed from the recipe's file to the compacted store,
-in a process of its own with all cores; that of the interpreter's start is not counted, and the
-memory is the most that the process had, with its libraries. The server is that of the tests, on
-this machine, with fsync, full pages and synchronous commits, and with all indexes; its memory is
-not counted. Before anything is timed, figures of a sample of portfolio-days equal plain loops.
+taking them in is a row of its own. Kernels are compiled. A run is timed from the recipe's file to
+the compacted store, in a process of its own with all cores; that of the interpreter's start is not
+counted, and the memory is the most that the process had, with its libraries. The server is that of
+the tests, on this machine, with fsync, full pages and synchronous commits, and with all indexes;
+its memory is not counted. Before anything is timed, figures of a sample of portfolio-days equal
+plain loops.
 
 Run: python -m benchmarks.bench_nightly [--short] [--only sample thousand many portfolios …]
 """
