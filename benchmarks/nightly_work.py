@@ -31,6 +31,7 @@ from plumbline.stages.workspace import Workspace, prepare
 from plumbline.store.parquet_store import ParquetStore
 from plumbline.store.portfolio_store import PortfolioStore
 from plumbline.store.soundness import FOLDER
+from plumbline.store.tables import SHARED
 
 BOOK = ("portfolios", "trades", "cash_flows", "instruments")
 SAMPLED = 60  # portfolios that the slow reference's portfolio-days are drawn from
@@ -247,7 +248,8 @@ def same(folder: str, places: list[str]) -> Found:
 
         both(lambda store: store.keys())
         for day in ours.date_keys()["date"] if both(lambda store: store.date_keys()) else ():
-            both(lambda store, day=day: store.read("correlations", first=day, last=day))
+            for table in SHARED:
+                both(lambda store, t=table, day=day: store.read(t, first=day, last=day))
         names = ours.keys()["portfolio"].unique().sort()
         for first in range(0, names.len(), COMPARED):
             own = names[first : first + COMPARED].to_list()

@@ -12,6 +12,7 @@ from plumbline.stages.nightly import Task, open_portfolio_store, plan_task, run_
 from plumbline.stages.portfolio_books import import_book
 from plumbline.stages.synthetic_files import write_load
 from plumbline.stages.workspace import prepare
+from plumbline.store.tables import SHARED
 
 LOAD = Load(portfolios=6, positions=5, dates=8, symbols=24)
 TABLES = ("snapshots", "exposures", "measures", "sectors", "stress", "failures")
@@ -59,5 +60,5 @@ class Nights:
     def tables(self) -> dict[str, pl.DataFrame]:
         """Return all that the store holds, keys and shared tables included."""
         with self.store() as store:
-            found = {table: store.read(table) for table in (*TABLES, "correlations")}
+            found = {table: store.read(table) for table in (*TABLES, *SHARED)}
             return found | {"keys": store.keys(), "date_keys": store.date_keys()}

@@ -24,6 +24,7 @@ from plumbline.stages.nightly_parts import Span, read_scenarios
 from plumbline.stages.nightly_plan import Choice, State
 from plumbline.stages.nightly_run import NightlyOptions
 from plumbline.stages.portfolio_books import forget_book, import_book
+from plumbline.store.tables import SHARED
 from tests.stages.nightly_projects import LOAD, TABLES, Nights
 from tests.store.conftest import writer_url
 
@@ -72,7 +73,7 @@ def test_what_is_stored_is_what_is_measured(nights):
     dates = inputs.market.dates[-LOAD.dates :].tolist()
     expected = measure(inputs.book, inputs.market, dates=dates, analytics=inputs.kinds)
     stored = nights.tables()
-    for name in (*TABLES, "correlations"):
+    for name in (*TABLES, *SHARED):
         frame = getattr(expected, name)
         assert_frame_equal(stored[name], frame, check_exact=True)
     assert stored["keys"].height == N_DAYS

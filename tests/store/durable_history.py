@@ -22,7 +22,7 @@ from plumbline.store.opening import open_store
 from plumbline.store.portfolio_store import Chunk, PortfolioStore
 from plumbline.store.postgresql_store import PostgreSQLStore
 from plumbline.store.soundness import FOLDER, unnamed_files
-from plumbline.store.tables import FRAMES, TABLES
+from plumbline.store.tables import SHARED, TABLES
 from tests.store.made import ID, chunk_of, keys_for
 
 MARKS = {
@@ -70,7 +70,7 @@ class Place:
         return open_store("parquet", project.store, project.database)
 
     def tables(self) -> dict[str, pl.DataFrame]:
-        return {n: pl.read_ipc(self.frames / f"{n}.arrow") for n in (*FRAMES, "correlations")}
+        return {n: pl.read_ipc(self.frames / f"{n}.arrow") for n in TABLES}
 
     def cleared(self) -> int:
         """Clear away what nothing names, as if an hour had passed; return how much is left."""
@@ -107,15 +107,17 @@ def operations(tables: dict[str, pl.DataFrame]) -> list[Callable[[PortfolioStore
     other = Chunk(other.days, {**other.frames, "measures": measures})
     last = marked(chunk_of(tables, names[3:], dates[-1:], salt="cc"), 3)
     gone = whole.days.select(ID).filter(pl.col("portfolio").is_in(names[4:7])).gather_every(2)
-    rows = tables["correlations"]
-    keys = keys_for(rows.select(portfolio=pl.lit("p0"), date="date")).select("date", "key")
+    shared = {name: tables[name] for name in SHARED}
+    keys = keys_for(shared["correlations"].select(portfolio=pl.lit("p0"), date="date")).select(
+        "date", "key"
+    )
     return [
         lambda store: store.write(marked(whole, 0), "run"),
         lambda store: store.write(whole, "run"),
         lambda store: store.write(other, "run"),
         lambda store: store.remove(gone, "run"),
         lambda store: store.write(last, "run"),
-        lambda store: store.write_dates(rows, keys, "run"),
+        lambda store: store.write_dates(shared, keys, "run"),
         lambda store: store.compact(),
     ]
 

@@ -12,7 +12,7 @@ from plumbline.engine.project import Project
 from plumbline.risk import Load, measure, synthesize
 from plumbline.store.opening import open_store
 from plumbline.store.portfolio_store import Chunk, PortfolioStore
-from plumbline.store.tables import FRAMES
+from plumbline.store.tables import FRAMES, TABLES
 
 ID = ["portfolio", "date"]
 OWNERS = ("ann", "ben")
@@ -40,7 +40,7 @@ def frames_of(portfolios: int = 12, dates: int = 6) -> dict[str, pl.DataFrame]:
     book, market = synthesize(load, seed=11)
     days = market.dates[-dates:].tolist()
     result = measure(book, market, dates=days, analytics="all", benchmark="SPY", rates="TLT")
-    frames = {name: getattr(result, name) for name in (*FRAMES, "correlations")}
+    frames = {name: getattr(result, name) for name in TABLES}
     some = frames["snapshots"].select(ID).gather_every(5)
     reasons = [("tail", "too few 'returns', \"said\" it\n— the ünderlying"), ("beta", "")]
     frames["failures"] = some.join(

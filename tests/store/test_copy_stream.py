@@ -19,7 +19,7 @@ from plumbline.store.copy_stream import (
     stream_of_dates,
     uuids_of,
 )
-from plumbline.store.packed import Lists
+from plumbline.store.packed import Lists, Packed
 
 VALUES: dict[Any, Any] = {
     pl.Float64(): st.floats(),
@@ -88,33 +88,36 @@ def test_the_bytes_are_those_that_psycopg_sends() -> None:
 
 
 def test_a_row_of_a_date_ends_with_its_content() -> None:
-    rows = pl.DataFrame(
+    heads = pl.DataFrame(
         {
             "date": [date(2024, 1, 2), date(2024, 1, 3), date(2024, 1, 4)],
             "key": [f"{number:032x}" for number in range(3)],
-            "symbols": [["A", "B"], [], ["C"]],
             "n_pairs": [1, 0, 0],
+            "symbols": [["A", "B"], [], ["C"]],
         },
         schema_overrides={"symbols": pl.List(pl.String)},
     )
+    betas = Lists(np.array([0, 2, 2, 3]), pl.Series([0.5, None, 1.5]))
     contents = [b"one", b"", b"x" * 70_000]
-    sent = b"".join(stream_of_dates(rows, iter(contents)))
+    sent = b"".join(stream_of_dates(Packed(heads, {"betas": betas}, None), iter(contents)))
     assert sent.startswith(HEADER)
     assert sent.endswith(TRAILER)
     rest = memoryview(sent)[len(HEADER) : -len(TRAILER)]
+    n_fields = len(heads.columns) + 2
     for row, content in enumerate(contents):
-        assert int.from_bytes(rest[:2]) == len(rows.columns) + 1
+        assert int.from_bytes(rest[:2]) == n_fields
         rest, found = rest[2:], []
-        for _ in range(len(rows.columns) + 1):
+        for _ in range(n_fields):
             length = int.from_bytes(rest[:4])
             found.append(bytes(rest[4 : 4 + length]))
             rest = rest[4 + length :]
-        texts = Lists(np.array([0, len(rows["symbols"][row])]), rows["symbols"][row])
+        texts = Lists(np.array([0, len(heads["symbols"][row])]), heads["symbols"][row])
         assert found == [
-            cells(scalars_of(rows["date"][row : row + 1]))[0],
-            bytes.fromhex(rows["key"][row]),
+            cells(scalars_of(heads["date"][row : row + 1]))[0],
+            bytes.fromhex(heads["key"][row]),
+            heads["n_pairs"][row].to_bytes(8),
             cells(lists_of(texts))[0],
-            rows["n_pairs"][row].to_bytes(8),
+            cells(lists_of(betas.part(row, row + 1)))[0],
             content,
         ]
     assert not rest

@@ -9,8 +9,9 @@ from polars.testing import assert_frame_equal
 
 from plumbline.core.errors import ParameterError
 from plumbline.risk.correlation_table import CORRELATIONS as GIVEN_CORRELATIONS
-from plumbline.store.portfolio_store import Chunk, PortfolioStore
-from plumbline.store.tables import CORRELATIONS, FRAMES, LONG, SNAPSHOTS
+from plumbline.risk.symbol_table import SYMBOLS as GIVEN_SYMBOLS
+from plumbline.store.portfolio_store import Chunk, PortfolioStore, Written
+from plumbline.store.tables import CORRELATIONS, FRAMES, LONG, SHARED, SNAPSHOTS, SYMBOLS
 from tests.store.made import ID, assert_holds, chunk_of, keys_for, merged
 
 Frames = dict[str, pl.DataFrame]
@@ -29,6 +30,7 @@ def test_the_tables_are_those_that_a_measurement_gives(frames: Frames) -> None:
     for table, schema in {"snapshots": SNAPSHOTS, **LONG}.items():
         assert dict(frames[table].schema) == schema, table
     assert GIVEN_CORRELATIONS == CORRELATIONS
+    assert GIVEN_SYMBOLS == SYMBOLS
     assert min(frames[name].height for name in FRAMES) > 0
     assert frames["measures"].null_count().sum_horizontal()[0] > 0
 
@@ -53,7 +55,8 @@ def test_an_empty_store_has_tables_without_rows(store: PortfolioStore) -> None:
         "n_failures": pl.Int64,
     }
     assert store.date_keys().height == 0
-    for name, schema in {"snapshots": SNAPSHOTS, **LONG, "correlations": CORRELATIONS}.items():
+    tables = {**LONG, "snapshots": SNAPSHOTS, "correlations": CORRELATIONS, "symbols": SYMBOLS}
+    for name, schema in tables.items():
         assert dict(store.read(name).schema) == schema
         assert store.read(name).height == 0
     assert store.read("measures").columns == ID
@@ -187,20 +190,60 @@ def test_a_query_sees_the_tables_as_they_are_read(store: PortfolioStore, frames:
     assert_holds(store, [whole, some])
 
 
-def test_correlations_are_kept_by_date(store: PortfolioStore, frames: Frames) -> None:
-    rows = frames["correlations"]
+def test_tables_of_dates_are_kept_by_date(store: PortfolioStore, frames: Frames) -> None:
+    rows, fits = frames["correlations"], frames["symbols"]
     keys = keys_for(rows.select(portfolio=pl.lit("p0"), date="date")).select("date", "key")
     assert rows["pairs"].list.len().sum() > 100
-    store.write_dates(rows.head(4), keys.head(4), "run")
-    written = store.write_dates(rows.tail(4), keys.tail(4).sort("date", descending=True), "run")
-    assert written.rows == 4
+    assert fits.group_by("date").len()["len"].min() > 10
+
+    def written(dates: pl.Series, order: pl.DataFrame) -> Written:
+        own = {name: frames[name].filter(pl.col("date").is_in(dates.implode())) for name in SHARED}
+        return store.write_dates(own, order, "run")
+
+    written(rows["date"].head(4), keys.head(4))
+    again = written(rows["date"].tail(4), keys.tail(4).sort("date", descending=True))
+    assert again.rows == 4
     assert_frame_equal(store.read("correlations"), rows)
+    assert_frame_equal(store.read("symbols"), fits)
     assert_frame_equal(store.date_keys(), keys)
     day = rows["date"][2]
     assert_frame_equal(store.read("correlations", first=day, last=day), rows.slice(2, 1))
-    assert store.sql("SELECT date FROM correlations").height == rows.height
-    with pytest.raises(ParameterError, match="are of other dates"):
-        store.write_dates(rows.head(2), keys.head(3), "run")
+    assert_frame_equal(store.read("symbols", first=day, last=day), fits.filter(date=day))
+    found = store.sql("SELECT * FROM symbols ORDER BY date, analytic, symbol")
+    assert_frame_equal(found, fits.sort("date", "analytic", "symbol"))
+    counts = store.sql("SELECT date, n_pairs FROM correlations ORDER BY date")
+    assert counts["n_pairs"].to_list() == rows["pairs"].list.len().to_list()
+
+
+def test_a_date_may_have_one_of_its_tables_alone(store: PortfolioStore, frames: Frames) -> None:
+    rows, fits = frames["correlations"], frames["symbols"]
+    keys = keys_for(rows.select(portfolio=pl.lit("p0"), date="date")).select("date", "key")
+    store.write_dates({"symbols": fits}, keys, "run")
+    assert_frame_equal(store.read("symbols"), fits)
+    assert store.read("correlations").height == 0
+    assert store.sql("SELECT date FROM correlations").height == 0
+    store.write_dates({"correlations": rows}, keys, "run")  # takes the place of the whole date
+    assert_frame_equal(store.read("correlations"), rows)
+    assert store.read("symbols").height == 0
+    store.write_dates({}, keys.head(0), "run")
+    assert_frame_equal(store.date_keys(), keys)
+
+
+def test_tables_of_dates_that_do_not_fit_their_keys_are_refused(
+    store: PortfolioStore, frames: Frames
+) -> None:
+    rows, fits = frames["correlations"], frames["symbols"]
+    keys = keys_for(rows.select(portfolio=pl.lit("p0"), date="date")).select("date", "key")
+    for tables, known, words in (
+        ({"correlations": rows.head(2)}, keys.head(3), "correlations and their keys are of other"),
+        ({"symbols": fits}, keys.head(3), "symbols and their keys are of other dates"),
+        ({"correlations": pl.concat([rows, rows])}, keys, "have a date twice"),
+        ({"betas": fits}, keys, "a date has no table betas; known: correlations, symbols"),
+        ({"symbols": fits.drop("t")}, keys, "symbols have the columns"),
+    ):
+        with pytest.raises(ParameterError, match=words):
+            store.write_dates(tables, known, "run")
+    assert store.date_keys().height == 0
 
 
 def test_statements_do_not_grow_with_portfolios_or_positions(
@@ -222,9 +265,8 @@ def test_merging_files_changes_no_row(store: PortfolioStore, frames: Frames) -> 
         store.write(chunk, "run")
     keys = keys_for(frames["correlations"].select(portfolio=pl.lit("p0"), date="date"))
     for i in range(frames["correlations"].height):
-        store.write_dates(
-            frames["correlations"].slice(i, 1), keys.select("date", "key").slice(i, 1), "run"
-        )
+        own = {"correlations": frames["correlations"].slice(i, 1)}
+        store.write_dates(own, keys.select("date", "key").slice(i, 1), "run")
     store.compact()
     assert_holds(store, chunks)
     assert_frame_equal(store.read("correlations"), frames["correlations"])

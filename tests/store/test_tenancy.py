@@ -3,6 +3,7 @@
 import re
 import secrets
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import polars as pl
@@ -13,11 +14,12 @@ from plumbline.core.address import parse_address
 from plumbline.core.errors import StoreError
 from plumbline.store.portfolio_store import Chunk
 from plumbline.store.postgresql_store import PostgreSQLStore
+from plumbline.store.tables import SHARED
 from tests.postgres import Server
 from tests.store.made import ID, chunk_of, keys_for
 
 Frames = dict[str, pl.DataFrame]
-SHARED = {"layouts", "store_version"}  # which name figures and a number, and nobody's portfolios
+OPEN = {"layouts", "store_version"}  # which name figures and a number, and nobody's portfolios
 
 
 class Tenants:
@@ -36,9 +38,9 @@ class Tenants:
         days = chunk.days.with_columns(pl.col("owner").replace(owners))
         self.chunk = Chunk(days, chunk.frames)
         self.store.write(self.chunk, "run")
-        rows = frames["correlations"]
-        keys = keys_for(rows.select(portfolio=pl.lit("p0"), date="date"))
-        self.store.write_dates(rows, keys.select("date", "key"), "run")
+        shared = {name: frames[name] for name in SHARED}
+        keys = keys_for(shared["correlations"].select(portfolio=pl.lit("p0"), date="date"))
+        self.store.write_dates(shared, keys.select("date", "key"), "run")
         self.store.grant_reader(self.reader)
         server.execute(f"ANALYZE {self.schema}.portfolio_days")
         self.mine = set(days.filter(pl.col("owner") == self.reader)["portfolio"])
@@ -99,13 +101,13 @@ def test_every_relation_gives_a_reader_its_own_rows_or_none(
         seen[name] = rows
         assert not any(portfolio in str(rows) for portfolio in tenants.theirs), name
         assert tenants.other not in str(rows)
-        if name not in SHARED:
+        if name not in OPEN:
             assert {row[0] for row in rows} <= tenants.mine, name
     own = {"portfolio_days", "portfolio_keys", "days", "snapshots", "measures"}
     own |= {"exposures", "sectors", "stress", "failures"}
-    assert set(seen) == own | SHARED
+    assert set(seen) == own | OPEN
     assert all({row[0] for row in seen[name]} == tenants.mine for name in own - {"failures"})
-    assert not any(symbol in str([seen[n] for n in SHARED]) for symbol in tenants.symbols)
+    assert not any(symbol in str([seen[n] for n in OPEN]) for symbol in tenants.symbols)
 
 
 def test_a_reader_sees_what_a_store_of_its_portfolios_alone_would_hold(tenants: Tenants) -> None:
@@ -119,7 +121,7 @@ def test_a_reader_sees_what_a_store_of_its_portfolios_alone_would_hold(tenants: 
     assert set(store.keys()["portfolio"]) == tenants.mine
     counted = store.sql("SELECT count(*) AS n FROM exposures")["n"].item()
     assert counted == tenants.chunk.frames["exposures"].filter(own).height
-    for act in (store.date_keys, lambda: store.read("correlations")):
+    for act in (store.date_keys, *(partial(store.read, name) for name in SHARED)):
         with pytest.raises(StoreError, match="permission denied"):
             act()
     store.close()
@@ -189,7 +191,7 @@ def test_nothing_beside_the_rows_tells_of_the_others(
 ) -> None:
     """Functions of the reader's own in a query, statistics, and copies."""
     assert ask("SELECT * FROM pg_stats WHERE schemaname = %s", tenants.schema) == []
-    for name in ("pg_statistic", "portfolio_dates", "correlations"):
+    for name in ("pg_statistic", "portfolio_dates", *SHARED):
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             ask(f"SELECT * FROM {name}")  # noqa: S608  # names of our own
     functions = ask(
@@ -235,14 +237,14 @@ def test_row_security_is_forced_on_all_tables_of_portfolios_and_views_do_not_byp
         f"AND relnamespace = '{tenants.schema}'::regnamespace"
     )
     secured = {name for name, is_secured, _ in tables if is_secured}
-    assert {name for name, *_ in tables} - secured == SHARED
+    assert {name for name, *_ in tables} - secured == OPEN
     forced = {name for name, *_, is_forced in tables if is_forced}
     assert secured - forced == {"portfolio_dates"}  # no portfolio's, and no policy lets anybody in
     views = tenants.server.execute(
         "SELECT relname, reloptions::text FROM pg_class WHERE relkind = 'v' AND relnamespace = "  # noqa: S608  # ours
         f"'{tenants.schema}'::regnamespace"
     )
-    assert len(views) == 8
+    assert len(views) == 9
     assert all("security_invoker=true" in options for _, options in views)
 
 

@@ -162,6 +162,8 @@ class Analytic(Plugin, ABC):
     """
 
     units: ClassVar[Mapping[str, str]]
+    shares: ClassVar[tuple[str, ...]] = ()
+    """Names of the tables that it gives of symbols, beside those of portfolios."""
 
     @property
     @abstractmethod
@@ -181,7 +183,7 @@ class Analytic(Plugin, ABC):
     def shared_tables(
         self, prepared: Prepared, days: MarketDays, dates: slice
     ) -> Mapping[str, pl.DataFrame]:
-        """Return tables that belong to no portfolio, of some of the dates."""
+        """Return tables that belong to no portfolio, those of ``shares``, of some of the dates."""
         del prepared, days, dates
         return {}
 

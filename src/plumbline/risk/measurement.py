@@ -165,7 +165,7 @@ class Measurement:
             return joined(list(threads.map(frames, starts)), unprepared)
 
     def shared_tables(self, dates: slice = slice(None)) -> dict[str, pl.DataFrame]:
-        """Return the tables that belong to no portfolio; rows in the order of the analytics.
+        """Return the tables that belong to no portfolio; rows by date, then in analytics' order.
 
         Parameters
         ----------
@@ -177,7 +177,10 @@ class Measurement:
                 made = self.kinds[name].shared_tables(known, self.view, dates)
                 for table, rows in made.items():
                     found.setdefault(table, []).append(rows)
-        return {table: pl.concat(rows) for table, rows in found.items()}
+        return {
+            table: rows[0] if len(rows) == 1 else pl.concat(rows).sort("date", maintain_order=True)
+            for table, rows in found.items()
+        }
 
     def _unprepared(self) -> dict[str, Failure]:
         """Return the analytics that fail on all portfolios."""

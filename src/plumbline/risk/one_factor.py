@@ -28,6 +28,7 @@ class OneFactor(TrailingAnalytic):
     window_bars, min_obs : of a fit, as :class:`TrailingAnalytic` says.
     """
 
+    shares: ClassVar = ("symbols",)
     units: ClassVar = {}
     label: ClassVar[str]
     """Name of the beta; those of the other figures begin with it."""

@@ -91,7 +91,7 @@ class RiskResult:
     sectors : a row a portfolio, date and sector: net, long, short and gross weight, tilt.
     correlations : a row a date: the symbols that are held, the correlations of their pairs, seven
         digits, and the observations of each: the upper triangle, row by row.
-    symbols : a row an analytic, date and symbol that is held: beta and alpha of its fit, R2,
+    symbols : a row a date, analytic and symbol that is held: beta and alpha of its fit, R2,
         standard error and t of beta, observations.
     stress : a row a portfolio, date and scenario: P&L, its share of equity, and coverage.
     failures : ``portfolio date analytic reason``; null means all.

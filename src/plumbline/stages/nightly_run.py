@@ -242,7 +242,7 @@ class _Work:
     def _share(self, dates: list[date], writers: "_Writers") -> None:
         """Make the shared tables of dates alone."""
         inputs = self.plan.inputs
-        kinds = {"correlation": inputs.kinds["correlation"]}
+        kinds = {name: kind for name, kind in inputs.kinds.items() if kind.shares}
         with self.tally.timed("prepare"):
             found = Measurement.of(inputs.book, inputs.valuation, kinds, dates, None, attempt_cell)
         for analytic, known in found.prepared.items():
@@ -251,7 +251,14 @@ class _Work:
         self._write_shared(found, set(dates), writers)
 
     def _write_shared(self, measurement: Measurement, due: set[date], writers: "_Writers") -> None:
-        """Make and store the shared tables of those dates of a measurement that are due."""
+        """Make and store the shared tables of those dates of a measurement that are due.
+
+        If an analytic that shares some fails on all, which is recorded, no table is stored: a date
+        that has a key is complete.
+        """
+        sharing = [name for name, kind in measurement.kinds.items() if kind.shares]
+        if any(isinstance(measurement.prepared[name], Failure) for name in sharing):
+            return
         dates = measurement.dates
         for start in range(0, len(dates), _DATES_AT_ONCE):
             some = [day for day in dates[start : start + _DATES_AT_ONCE] if day in due]
@@ -259,10 +266,9 @@ class _Work:
                 continue
             with self.tally.timed("shared"):
                 tables = measurement.shared_tables(slice(start, start + _DATES_AT_ONCE))
-            if "correlations" in tables:  # else the analytic failed on all, which is recorded
-                writers.submit(partial(self._store_dates, tables["correlations"], some))
+            writers.submit(partial(self._store_dates, tables, some))
 
-    def _store_dates(self, correlations: pl.DataFrame, dates: list[date]) -> None:
+    def _store_dates(self, tables: Mapping[str, pl.DataFrame], dates: list[date]) -> None:
         keys = self.plan.inputs.keys
         sessions = keys.dates.searchsorted(np.array(dates, dtype="datetime64[D]"))
         named = shared_keys(self.plan.inputs, sessions)
@@ -270,14 +276,17 @@ class _Work:
             {"date": list(named), "key": list(named.values())},
             schema={"date": pl.Date(), "key": pl.String()},
         )
-        if correlations.height > len(dates):
-            correlations = correlations.filter(pl.col("date").is_in(dates))
+        is_due = pl.col("date").is_in(dates)
+        own = {
+            name: rows if rows["date"].is_in(dates).all() else rows.filter(is_due)
+            for name, rows in tables.items()
+        }
         with self.tally.timed("write"):
-            written = self.store.write_dates(correlations, frame, self.run_id)
+            written = self.store.write_dates(own, frame, self.run_id)
         with self.tally.turn:
             self.tally.wrote(written)
-            n_rows = self.tally.rows.get("correlations", 0)
-            self.tally.rows["correlations"] = n_rows + correlations.height
+            for name, rows in own.items():
+                self.tally.rows[name] = self.tally.rows.get(name, 0) + rows.height
 
 
 @final

@@ -77,7 +77,7 @@ class StoredPortfolios:
         if last not in self._correlations:
             found = self.store.read("correlations", first=last, last=last)
             self._correlations[last] = found
-        symbols = pl.DataFrame(schema=SYMBOLS)  # no store keeps the fits of symbols
+        symbols = pl.DataFrame(schema=SYMBOLS)  # no page shows them
         return RiskResult(correlations=self._correlations[last], symbols=symbols, **frames)
 
 

@@ -45,27 +45,32 @@ def stream_of(packed: Packed) -> Iterator[bytes]:
 
 def rows_of(packed: Packed) -> bytes:
     """Return the bytes of packed rows."""
-    fields = [
-        uuids_of(column) if column.name in ("key", "layout") else scalars_of(column)
-        for column in packed.scalars.get_columns()
-    ]
-    fields += [lists_of(found) for found in packed.lists.values()]
-    return joined(fields, packed.height)
+    return joined(fields_of(packed), packed.height)
 
 
-def stream_of_dates(rows: pl.DataFrame, contents: Iterable[bytes]) -> Iterator[bytes]:
+def fields_of(packed: Packed) -> list[Any]:
+    """Return the fields of packed rows, column by column."""
+    fields = []
+    for column in packed.scalars.get_columns():
+        if column.name in ("key", "layout"):
+            fields.append(uuids_of(column))
+        elif column.dtype.is_nested():
+            ends = np.cumsum(column.list.len().to_numpy(), dtype=np.int64)
+            fields.append(lists_of(Lists(np.append(0, ends), column.explode(empty_as_null=False))))
+        else:
+            fields.append(scalars_of(column))
+    return fields + [lists_of(found) for found in packed.lists.values()]
+
+
+def stream_of_dates(rows: Packed, contents: Iterable[bytes]) -> Iterator[bytes]:
     """Yield the stream of rows whose last field is large, header and trailer included.
 
     Parameters
     ----------
-    rows : ``date key symbols`` and further scalars, whose fields stand in this order.
+    rows : the other fields: scalars, of which some may be lists, then lists.
     contents : the last field of each row.
     """
-    texts = rows["symbols"]
-    ends = np.cumsum(texts.list.len().to_numpy(), dtype=np.int64)
-    symbols = Lists(np.append(0, ends), texts.explode(empty_as_null=False))
-    rest = [scalars_of(column) for column in rows.get_columns()[3:]]
-    fields = [scalars_of(rows["date"]), uuids_of(rows["key"]), lists_of(symbols), *rest]
+    fields = fields_of(rows)
     yield HEADER
     for head, content in zip(_rows(fields, rows.height, len(fields) + 1), contents, strict=True):
         yield head.as_py() + len(content).to_bytes(4, "big")

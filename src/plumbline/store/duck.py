@@ -9,7 +9,7 @@ import polars as pl
 
 from plumbline.core.errors import ParameterError
 from plumbline.store.layout import Layout, union_of
-from plumbline.store.tables import DATES, LONG, PACKED, SNAPSHOTS, values_of
+from plumbline.store.tables import DATES, LONG, PACKED, SNAPSHOTS, SYMBOLS, values_of
 
 _TYPES: Final = {
     "String": "VARCHAR",
@@ -69,13 +69,17 @@ def views(layouts: Mapping[str, Layout]) -> dict[str, str]:
         "days": days,
         "snapshots": f"SELECT portfolio, date, {columns} FROM packed WHERE has_snapshot",  # noqa: S608  # names of our own
         "measures": _measures(layouts),
-        "correlations": "SELECT date, symbols, n_pairs FROM packed_dates",
+        "correlations": "SELECT date, symbols, n_pairs FROM packed_dates WHERE n_pairs > 0",
+        "symbols": f"SELECT date, {_unnested('symbols', SYMBOLS)} FROM packed_dates",  # noqa: S608  # the same
     }
     for table, schema in LONG.items():
-        values = values_of(table, schema).items()
-        columns = ", ".join(f'unnest({packed}) AS "{name}"' for name, (packed, _) in values)
-        found[table] = f"SELECT portfolio, date, {columns} FROM packed"  # noqa: S608  # the same
+        found[table] = f"SELECT portfolio, date, {_unnested(table, schema)} FROM packed"  # noqa: S608  # the same
     return found
+
+
+def _unnested(table: str, schema: Mapping[str, Any]) -> str:
+    values = values_of(table, schema).items()
+    return ", ".join(f'unnest({packed}) AS "{name}"' for name, (packed, _) in values)
 
 
 def _measures(layouts: Mapping[str, Layout]) -> str:

@@ -1,55 +1,117 @@
-"""Packing: the correlations of a date become one file of Arrow, and files become lists again.
+"""Packing: the tables of a date become one row, and rows become tables again.
 
-As a list in Parquet or an array on a server, a value would cost several times what it costs here.
+The correlations of a date are one file of Arrow: as a list in Parquet or an array on a server, a
+pair would cost several times what it costs here.
 """
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import final
 
+import numpy as np
 import polars as pl
 
 from plumbline.core.errors import ParameterError
-from plumbline.store.packed import require_frame, require_keys
-from plumbline.store.tables import CORRELATIONS, DATE_HEAD, DATE_KEYS
+from plumbline.store.packed import Lists, Packed, require_frame, require_keys
+from plumbline.store.tables import (
+    CORRELATIONS,
+    DATE_HEAD,
+    DATE_KEYS,
+    SHARED,
+    SYMBOLS,
+    values_of,
+)
 
 
-def pack_dates(
-    correlations: pl.DataFrame, keys: pl.DataFrame
-) -> tuple[pl.DataFrame, Iterator[bytes]]:
-    """Return ``date key symbols n_pairs`` of dates, sorted, and the content of each, made in turn.
+@final
+@dataclass(frozen=True, eq=False)
+class PackedDates:
+    """Packed rows of dates, sorted.
+
+    Parameters
+    ----------
+    rows : scalars are the columns of ``DATE_HEAD``, lists those of ``FITS``.
+    contents : the last column, made one by one.
+    """
+
+    rows: Packed
+    contents: Iterator[bytes]
+
+
+def pack_dates(tables: Mapping[str, pl.DataFrame], keys: pl.DataFrame) -> PackedDates:
+    """Return the packed rows of dates.
 
     Raises
     ------
     ParameterError
-        If they are not of the same dates, once each, or have other columns.
+        If there is another table, a table has other columns, dates that have no key or, of
+        correlations, lacks dates; or a date is there twice.
     """
+    unknown = sorted(set(tables) - set(SHARED))
+    if unknown:
+        raise ParameterError(
+            f"a date has no table {', '.join(unknown)}; known: {', '.join(SHARED)}"
+        )
     require_frame("keys", keys, DATE_KEYS)
-    require_frame("correlations", correlations, CORRELATIONS)
     require_keys(keys["key"])
-    dates, known = correlations["date"], keys["date"]
-    if dates.is_duplicated().any() or known.is_duplicated().any():
-        raise ParameterError("correlations or their keys have a date twice; each is written once")
-    if set(dates) != set(known):
-        other = sorted(map(str, set(dates) ^ set(known)))
-        raise ParameterError(f"correlations and their keys are of other dates: {', '.join(other)}")
-    rows = correlations if dates.is_sorted() else correlations.sort("date")  # they are large
-    n_pairs = rows["pairs"].list.len().cast(pl.Int64).alias("n_pairs")
-    heads = rows.select("date", "symbols").with_columns(keys.sort("date")["key"], n_pairs)
-    return heads.select(*DATE_HEAD), _contents(rows)
+    known = keys.sort("date")
+    pairs = _correlations(tables.get("correlations"), known)
+    fits = require_frame("symbols", tables.get("symbols"), SYMBOLS)
+    _require_dates("symbols", set(fits["date"].unique()) - set(known["date"]))
+    fits = fits if fits["date"].is_sorted() else fits.sort("date", maintain_order=True)
+    bounds = fits["date"].search_sorted(known["date"], "left").to_numpy()
+    offsets = np.append(bounds, fits.height).astype(np.int64)
+    lists = {
+        packed: Lists(offsets, fits[name].rechunk())
+        for name, (packed, _) in values_of("symbols", SYMBOLS).items()
+    }
+    n_pairs = pairs["pairs"].list.len().cast(pl.Int64).alias("n_pairs")
+    heads = known.with_columns(n_pairs, pairs["symbols"]).select(*DATE_HEAD)
+    return PackedDates(Packed(heads, lists, None), _contents(pairs))
 
 
-def unpack_dates(rows: pl.DataFrame) -> pl.DataFrame:
-    """Return correlations from ``date symbols content``."""
-    found = [pl.read_ipc(io.BytesIO(content)) for content in rows["content"]]
+def unpack_dates(table: str, rows: pl.DataFrame) -> pl.DataFrame:
+    """Return a table of dates from the columns that ``columns_of`` names, sorted by date."""
+    if table == "symbols":
+        named = {packed: name for name, (packed, _) in values_of(table, SYMBOLS).items()}
+        some = rows.filter(pl.col(next(iter(named))).list.len() > 0)
+        return some.explode(*named).rename(named).select(*SYMBOLS)
+    some = rows.filter(pl.col("content").bin.size() > 0)
+    found = [pl.read_ipc(io.BytesIO(content)) for content in some["content"]]
     lists = {
         name: pl.Series(name, [frame[name] for frame in found], dtype=CORRELATIONS[name])
         for name in ("pairs", "n_obs")
     }
-    return rows.select("date", "symbols").with_columns(**lists)
+    return some.select("date", "symbols").with_columns(**lists)
+
+
+def _correlations(frame: pl.DataFrame | None, keys: pl.DataFrame) -> pl.DataFrame:
+    """Return the correlations of the dates of keys; empty lists where none are given."""
+    dates = keys["date"]
+    if frame is None:
+        frame = pl.DataFrame({"date": dates}).select(
+            "date",
+            *(pl.lit([], kind).alias(n) for n, kind in CORRELATIONS.items() if n != "date"),
+        )
+    require_frame("correlations", frame, CORRELATIONS)
+    if dates.is_duplicated().any() or frame["date"].is_duplicated().any():
+        raise ParameterError("correlations or their keys have a date twice; each is written once")
+    _require_dates("correlations", set(dates) ^ set(frame["date"]))
+    return frame if frame["date"].is_sorted() else frame.sort("date")  # they are large
+
+
+def _require_dates(table: str, others: set[object]) -> None:
+    if others:
+        named = ", ".join(sorted(map(str, others)))
+        raise ParameterError(f"{table} and their keys are of other dates: {named}")
 
 
 def _contents(rows: pl.DataFrame) -> Iterator[bytes]:
-    for pairs, n_obs in zip(rows["pairs"], rows["n_obs"], strict=True):
+    for symbols, pairs, n_obs in zip(rows["symbols"], rows["pairs"], rows["n_obs"], strict=True):
+        if not symbols.len():
+            yield b""
+            continue
         buffer = io.BytesIO()
         pl.DataFrame({"pairs": pairs, "n_obs": n_obs}).write_ipc(buffer, compression="lz4")
         yield buffer.getvalue()

@@ -39,6 +39,7 @@ from plumbline.store.tables import (
     HEAD,
     KEYS,
     PACKED,
+    SHARED,
     TABLES,
     columns_of,
 )
@@ -106,15 +107,17 @@ class ParquetStore(PortfolioStore):
         return self._put("days", arrow_of(gone), None, run_id, began)
 
     def date_keys(self) -> pl.DataFrame:
-        """Return the keys of the correlations of dates, sorted."""
-        return self._read(lambda: self._dates(["key"], []))
+        """Return the keys of the tables of dates, sorted."""
+        return self._read(lambda: self._dates(["date", "key"], []))
 
-    def write_dates(self, correlations: pl.DataFrame, keys: pl.DataFrame, run_id: str) -> Written:
-        """Write a file of correlations and name it."""
+    def write_dates(
+        self, tables: Mapping[str, pl.DataFrame], keys: pl.DataFrame, run_id: str
+    ) -> Written:
+        """Write a file of tables of dates and name it."""
         began = time.perf_counter()
-        heads, contents = pack_dates(correlations, keys)
-        table = heads.to_arrow(compat_level=pl.CompatLevel.oldest())
-        table = table.append_column("content", pa.array(contents, pa.large_binary()))
+        packed = pack_dates(tables, keys)
+        contents = pa.array(packed.contents, pa.large_binary())
+        table = arrow_of(packed.rows).append_column("content", contents)
         return self._put("dates", table, None, run_id, began)
 
     def read(
@@ -129,8 +132,9 @@ class ParquetStore(PortfolioStore):
         require_table(table, TABLES)
         is_asked = [pl.col("date") >= first] if first is not None else []
         is_asked += [pl.col("date") <= last] if last is not None else []
-        if table == "correlations":
-            return self._read(lambda: unpack_dates(self._dates(["symbols", "content"], is_asked)))
+        if table in SHARED:
+            columns = columns_of(table)
+            return unpack_dates(table, self._read(lambda: self._dates(columns, is_asked)))
         if portfolios is not None:
             is_asked.append(pl.col("portfolio").is_in(list(portfolios)))
 
@@ -343,7 +347,7 @@ class ParquetStore(PortfolioStore):
     def _dates(self, columns: Sequence[str], is_asked: Sequence[pl.Expr]) -> pl.DataFrame:
         files = self._listed("dates")
         live = self._indexed("dates", files).filter(*is_asked)
-        return self._rows(files, live, ["date", *columns]).sort("date")
+        return self._rows(files, live, columns).sort("date")
 
 
 def _numbers(files: Sequence[StoredFile]) -> tuple[tuple[int, str], ...]:

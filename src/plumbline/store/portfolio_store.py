@@ -92,15 +92,17 @@ class PortfolioStore(ABC):
 
     @abstractmethod
     def date_keys(self) -> pl.DataFrame:
-        """Return ``date key`` of the correlations of dates, sorted."""
+        """Return ``date key`` of the tables of dates, sorted."""
 
     @abstractmethod
-    def write_dates(self, correlations: pl.DataFrame, keys: pl.DataFrame, run_id: str) -> Written:
-        """Write the correlations of dates in place of what is there of them.
+    def write_dates(
+        self, tables: Mapping[str, pl.DataFrame], keys: pl.DataFrame, run_id: str
+    ) -> Written:
+        """Write the tables of dates that belong to no portfolio, in place of what is there of them.
 
         Parameters
         ----------
-        correlations : ``date symbols pairs n_obs``, a row a date.
+        tables : ``correlations``, a row a date; ``symbols``, rows by date. One may be left out.
         keys : ``date key``, of the same dates; the key has 32 hex digits.
         run_id : who.
         """
@@ -118,9 +120,10 @@ class PortfolioStore(ABC):
 
         Parameters
         ----------
-        table : snapshots, exposures, measures, sectors, stress, failures or correlations. Measures
-            have the columns of all layouts among the rows, null where a layout lacks one.
-        portfolios : whose; None for all, an empty one for none. Correlations have no portfolio.
+        table : snapshots, exposures, measures, sectors, stress, failures, correlations or symbols.
+            Measures have the columns of all layouts among the rows, null where a layout lacks one.
+        portfolios : whose; None for all, an empty one for none. Correlations and symbols have no
+            portfolio.
         first, last : dates, both included.
         """
 
@@ -130,7 +133,7 @@ class PortfolioStore(ABC):
 
         Parameters
         ----------
-        table : as in :meth:`read`, without correlations.
+        table : as in :meth:`read`, without correlations and symbols.
         """
 
     @abstractmethod

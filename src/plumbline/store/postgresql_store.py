@@ -5,7 +5,7 @@ connection's own, then one statement that inserts or replaces.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any, final
 
@@ -20,6 +20,7 @@ from plumbline.store.cells import hex_texts
 from plumbline.store.copy_stream import EPOCH, stream_of, stream_of_dates
 from plumbline.store.layout import Layout, layout_from, require_agreement
 from plumbline.store.packed import (
+    Packed,
     pack,
     require_removed,
     require_table,
@@ -45,7 +46,16 @@ from plumbline.store.statements import (
     measures_view,
     quoted,
 )
-from plumbline.store.tables import CORRELATIONS, DATE_KEYS, FRAMES, KEYS, PACKED, TABLES, columns_of
+from plumbline.store.tables import (
+    DATE_KEYS,
+    DATES,
+    FRAMES,
+    KEYS,
+    PACKED,
+    SHARED,
+    TABLES,
+    columns_of,
+)
 
 _KEY_BYTES = 16
 
@@ -136,21 +146,25 @@ class PostgreSQLStore(PortfolioStore):
         return self._written(gone.height, before, began, 0)
 
     def date_keys(self) -> pl.DataFrame:
-        """Return the keys of the correlations of dates, sorted; only who writes sees them."""
+        """Return the keys of the tables of dates, sorted; only who writes sees them."""
         query = "SELECT date, replace(key::text, '-', '') FROM portfolio_dates ORDER BY date"
         return self._rows(query, [], DATE_KEYS)
 
-    def write_dates(self, correlations: pl.DataFrame, keys: pl.DataFrame, run_id: str) -> Written:
-        """Write correlations in one transaction: two statements and the commit."""
+    def write_dates(
+        self, tables: Mapping[str, pl.DataFrame], keys: pl.DataFrame, run_id: str
+    ) -> Written:
+        """Write tables of dates in one transaction: two statements and the commit."""
         began, before = time.perf_counter(), self._server.statements.here
 
         def act(connection: Connection) -> int:
-            heads, contents = pack_dates(correlations, keys)
+            packed = pack_dates(tables, keys)
+            heads = packed.rows.scalars.with_columns(run_id=pl.lit(run_id))
             connection.exec_driver_sql(REMOVE_DATES, (heads["date"].to_list(),))
-            stream = stream_of_dates(heads.with_columns(run_id=pl.lit(run_id)), contents)
+            rows = Packed(heads, packed.rows.lists, None)
+            stream = stream_of_dates(rows, packed.contents)
             return self._server.copy(connection, COPY_DATES, stream)
 
-        return self._written(correlations.height, before, began, self._server.whole(act))
+        return self._written(keys.height, before, began, self._server.whole(act))
 
     def read(
         self,
@@ -163,17 +177,17 @@ class PostgreSQLStore(PortfolioStore):
         """Return rows of a table, found by the index of portfolio and date."""
         require_table(table, TABLES)
         asked: list[tuple[str, Any]] = [("date >= %s", first), ("date <= %s", last)]
-        if table != "correlations" and portfolios is not None:
+        if table not in SHARED and portfolios is not None:
             asked.append(("portfolio = ANY(%s)", list(portfolios)))
         given = [(text, value) for text, value in asked if value is not None]
         where = f"WHERE {' AND '.join(text for text, _ in given)}" if given else ""
         values = [value for _, value in given]
-        if table == "correlations":
-            query = f"SELECT date, symbols, content FROM portfolio_dates {where} ORDER BY date"  # noqa: S608  # ours
-            kinds = {"date": pl.Date(), "symbols": CORRELATIONS["symbols"], "content": pl.Binary()}
-            return unpack_dates(self._rows(query, values, kinds))
+        columns = columns_of(table)
+        if table in SHARED:
+            query = f"SELECT {columns_for(columns)} FROM portfolio_dates {where} ORDER BY date"  # noqa: S608  # ours
+            return unpack_dates(table, self._rows(query, values, {n: DATES[n] for n in columns}))
         query = (
-            f"SELECT {columns_for(columns_of(table))} FROM portfolio_days {where} "  # noqa: S608  # ours
+            f"SELECT {columns_for(columns)} FROM portfolio_days {where} "  # noqa: S608  # ours
             "ORDER BY portfolio, date"
         )
         return self._unpacked(table, query, values)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from plumbline.store.layout import Layout, union_of
-from plumbline.store.tables import LONG, PACKED
+from plumbline.store.tables import DATE_HEAD, FITS, LONG, PACKED
 
 
 def quoted(name: str) -> str:
@@ -54,8 +54,9 @@ REMOVE: Final = (
     "removed.portfolio AND k.date = removed.date"
 )
 REMOVE_DATES: Final = "DELETE FROM portfolio_dates WHERE date = ANY(%s::date[])"
+_DATE_COLUMNS: Final = ", ".join((*DATE_HEAD, "run_id", *FITS, "content"))
 COPY_DATES: Final = (  # straight into their table: each date is some megabytes, written once
-    "COPY portfolio_dates (date, key, symbols, n_pairs, run_id, content) FROM STDIN (FORMAT binary)"
+    f"COPY portfolio_dates ({_DATE_COLUMNS}) FROM STDIN (FORMAT binary)"
 )
 _READABLE: Final = ", ".join(
     (

@@ -5,6 +5,7 @@ array of doubles with the digest of their layout, and a column of arrays for eac
 tables that have several rows a day. So a day is written, replaced and seen as a whole.
 """
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 import polars as pl
@@ -52,6 +53,13 @@ CORRELATIONS: Final[dict[str, Any]] = {
     "pairs": pl.List(pl.Float32()),
     "n_obs": pl.List(pl.UInt16()),
 }
+SYMBOLS: Final[dict[str, Any]] = {
+    "date": pl.Date(),
+    "symbol": pl.String(),
+    "analytic": pl.String(),
+    **dict.fromkeys(("beta", "alpha", "r2", "stderr", "t"), pl.Float64()),
+    "n_obs": pl.Int64(),
+}
 LONG: Final = {
     "exposures": EXPOSURES,
     "sectors": SECTORS,
@@ -66,7 +74,10 @@ OPTIONAL: Final = ("price_source",)
 FRAMES: Final = ("snapshots", "exposures", "measures", "sectors", "stress", "failures")
 """Tables of a chunk."""
 
-TABLES: Final = (*FRAMES, "correlations")
+SHARED: Final = ("correlations", "symbols")
+"""Tables of dates, which belong to no portfolio."""
+
+TABLES: Final = (*FRAMES, *SHARED)
 """Tables that can be read."""
 
 DAYS: Final[dict[str, Any]] = {**_ID, "owner": pl.String(), "key": pl.String()}
@@ -74,12 +85,9 @@ KEYS: Final[dict[str, Any]] = {**_ID, "key": pl.String(), "n_failures": pl.Int64
 DATE_KEYS: Final[dict[str, Any]] = {"date": pl.Date(), "key": pl.String()}
 DATE_HEAD: Final[dict[str, Any]] = {
     **DATE_KEYS,
-    "symbols": CORRELATIONS["symbols"],
     "n_pairs": pl.Int64(),
+    "symbols": CORRELATIONS["symbols"],
 }
-DATES: Final[dict[str, Any]] = {**DATE_HEAD, "content": pl.Binary()}
-"""Columns of a packed date, in order; the content is a file of Arrow, ``pairs n_obs``."""
-
 HEAD: Final[dict[str, Any]] = {
     **DAYS,
     "n_failures": pl.Int64(),
@@ -89,7 +97,7 @@ HEAD: Final[dict[str, Any]] = {
 """Scalars of a packed row beside the snapshot's; the layout is null where nothing was measured."""
 
 
-def values_of(table: str, schema: dict[str, Any]) -> dict[str, tuple[str, Any]]:
+def values_of(table: str, schema: Mapping[str, Any]) -> dict[str, tuple[str, Any]]:
     """Return, for the columns of a table but portfolio and date, its packed name and type."""
     return {name: (f"{table}_{name}", kind) for name, kind in schema.items() if name not in _ID}
 
@@ -100,6 +108,14 @@ LISTS: Final = {
     for table, schema in LONG.items()
     for packed, kind in values_of(table, schema).values()
 }
+FITS: Final = dict(values_of("symbols", SYMBOLS).values())
+DATES: Final[dict[str, Any]] = {
+    **DATE_HEAD,
+    **{name: pl.List(kind) for name, kind in FITS.items()},
+    "content": pl.Binary(),
+}
+"""Columns of a packed date, in order; the content is a file of Arrow, ``pairs n_obs``, or empty."""
+
 PACKED: Final[dict[str, Any]] = {
     **HEAD,
     **SCALARS,
@@ -110,9 +126,13 @@ PACKED: Final[dict[str, Any]] = {
 
 
 def columns_of(table: str) -> list[str]:
-    """Return the columns of packed rows that a table is made from."""
+    """Return the columns of packed rows, or packed dates, that a table is made from."""
     if table == "snapshots":
         return [*_ID, "has_snapshot", *SCALARS]
     if table == "measures":
         return [*_ID, "layout", "measures"]
+    if table == "correlations":
+        return ["date", "symbols", "content"]
+    if table == "symbols":
+        return ["date", *FITS]
     return [*_ID, *(packed for packed, _ in values_of(table, LONG[table]).values())]

@@ -42,6 +42,7 @@ class Correlation(TrailingAnalytic):
     diversification" (2009).
     """
 
+    shares: ClassVar = ("correlations",)
     units: ClassVar = {
         "correlation_mean": "plain mean of pairs",
         "correlation_weighted": "mean of pairs, weighted by the sizes of both weights",

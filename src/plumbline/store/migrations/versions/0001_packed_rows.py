@@ -38,9 +38,17 @@ _LONG = {
 }
 
 
+_SYMBOLS = {
+    **dict.fromkeys(("symbol", "analytic"), "text"),
+    **dict.fromkeys(("beta", "alpha", "r2", "stderr", "t"), "float8"),
+    "n_obs": "int8",
+}
+
+
 def upgrade() -> None:
     """Apply it."""
     scalars = "".join(f"snapshots_{name} {kind}, " for name, kind in _SNAPSHOT.items())
+    fits = "".join(f"symbols_{name} {kind}[] NOT NULL, " for name, kind in _SYMBOLS.items())
     arrays = "".join(
         f"{table}_{name} {kind}[] NOT NULL, "
         for table, columns in _LONG.items()
@@ -55,8 +63,8 @@ def upgrade() -> None:
     )
     op.execute("CREATE INDEX portfolio_days_by_owner ON portfolio_days (owner, portfolio, date)")
     op.execute(
-        "CREATE TABLE portfolio_dates (date date PRIMARY KEY, key uuid NOT NULL, symbols text[] "
-        "NOT NULL, n_pairs int8 NOT NULL, run_id text NOT NULL, content bytea NOT NULL, "
+        "CREATE TABLE portfolio_dates (date date PRIMARY KEY, key uuid NOT NULL, n_pairs int8 NOT "
+        f"NULL, symbols text[] NOT NULL, run_id text NOT NULL, {fits}content bytea NOT NULL, "
         "completed timestamptz NOT NULL DEFAULT now())"
     )
     op.execute("ALTER TABLE portfolio_dates ALTER content SET STORAGE EXTERNAL")
@@ -100,21 +108,27 @@ def _make_views() -> None:
     )
     op.execute(
         f"CREATE VIEW correlations {is_invoker} AS SELECT date, symbols, n_pairs FROM "  # noqa: S608  # ours
-        "portfolio_dates"
+        "portfolio_dates WHERE n_pairs > 0"
     )
+    _make_long_view("symbols", list(_SYMBOLS), "d.date", "portfolio_dates")
     for table, names in _LONG.items():
-        arrays = ", ".join(f"d.{table}_{name}" for name in names)
-        quoted = ", ".join(f'"{name}"' for name in names)
-        shown = ", ".join(f'u."{name}"' for name in names)
-        op.execute(
-            f"CREATE VIEW {table} {is_invoker} AS SELECT d.portfolio, d.date, {shown} FROM "  # noqa: S608  # ours
-            f"portfolio_days d CROSS JOIN LATERAL unnest({arrays}) AS u ({quoted})"
-        )
+        _make_long_view(table, list(names), "d.portfolio, d.date", "portfolio_days")
+
+
+def _make_long_view(table: str, names: list[str], heads: str, source: str) -> None:
+    is_invoker = "WITH (security_invoker = true, security_barrier = true)"
+    arrays = ", ".join(f"d.{table}_{name}" for name in names)
+    quoted = ", ".join(f'"{name}"' for name in names)
+    shown = ", ".join(f'u."{name}"' for name in names)
+    op.execute(
+        f"CREATE VIEW {table} {is_invoker} AS SELECT {heads}, {shown} FROM {source} d "  # noqa: S608  # ours
+        f"CROSS JOIN LATERAL unnest({arrays}) AS u ({quoted})"
+    )
 
 
 def downgrade() -> None:
     """Take it back."""
-    for view in ("days", "snapshots", "measures", "correlations", *_LONG):
+    for view in ("days", "snapshots", "measures", "correlations", "symbols", *_LONG):
         op.execute(f"DROP VIEW {view}")
     for table in ("layouts", "portfolio_dates", "portfolio_keys", "portfolio_days"):
         op.execute(f"DROP TABLE {table}")
