@@ -2,10 +2,12 @@
 
 import numpy as np
 import polars as pl
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
+from plumbline.risk.book import Book
 from plumbline.risk.measurement import measure
 from tests.oracles.portfolio import keep
 from tests.risk.made_books import made_book, made_market
@@ -125,3 +127,25 @@ def test_a_trade_cut_into_lots_changes_nothing(seed):
         assert_allclose(
             first[name].to_numpy(), second[name].to_numpy(), rtol=1e-9, atol=1e-9 * scale
         )
+
+
+@pytest.mark.parametrize("left", [-1e-10, 0.0, 1e-10])
+def test_a_portfolio_that_all_was_withdrawn_from_goes_on_whatever_rounding_left(left):
+    market = made_market(np.random.default_rng(0), SYMBOLS, 12)
+    days = market.dates.tolist()
+    book = Book.from_frames(
+        portfolios=pl.DataFrame({"portfolio": ["p"], "opened_on": days[:1], "opening_cash": 100.0}),
+        trades=None,
+        cash_flows=pl.DataFrame(
+            {
+                "portfolio": ["p"] * 4,
+                "date": [days[1], days[2], days[5], days[6]],
+                "kind": ["interest", "withdrawal", "contribution", "interest"],
+                "amount": [10.0, 110.0 - left, 50.0, 5.0],
+            }
+        ),
+    )
+    found = measure(book, market, analytics=[]).snapshots
+    assert found["return"].is_null().to_list() == [False] * 3 + [True] * 2 + [False] * 7
+    assert not found["is_stopped"].any()
+    assert_allclose(found["cumulative"][-1], 1.1 * 1.1 - 1, rtol=1e-11)
