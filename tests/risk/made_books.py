@@ -91,7 +91,7 @@ def valued(market: Market) -> Valuation:
         portfolios=pl.DataFrame({"portfolio": ["p"], "opened_on": [market.dates[0].item()]}),
         trades=None,
     )
-    return value_symbols(market, book.instruments, book.trades)
+    return value_symbols(market, book.instruments, book.trades, book.calendar)
 
 
 def made_history(seed: int, gaps: float = 0.002) -> Market:

@@ -15,12 +15,13 @@ from plumbline.risk.analytics.market_beta import MarketBeta
 from plumbline.risk.analytics.sector import Sector
 from plumbline.risk.analytics.style_ridge import StyleRidge
 from plumbline.risk.analytics.tail import Tail
+from plumbline.risk.book import Book
 from plumbline.risk.market import Market
 from plumbline.risk.measurement import measure
 from tests.oracles.alikeness import alikeness_of
 from tests.oracles.ridge import ridge_of_window
 from tests.oracles.series_risk import tails_of, volatility_of
-from tests.risk.made_books import HELD, among, made_book, made_history
+from tests.risk.made_books import FUNDS, HELD, among, made_book, made_history
 
 
 def held_weights(result, market, name, day):
@@ -170,6 +171,36 @@ def test_parts_of_positions_add_up_to_volatility_and_value_at_risk(measured):
         assert_allclose(known[name], known[whole], rtol=1e-9, atol=1e-15)
         missing = joined.filter(pl.col(whole).is_null())
         assert not missing[f"has_{name}"].any()
+
+
+def test_a_written_call_leaves_the_figures_of_its_underlying_covered():
+    market = among(made_history(3, gaps=0.0), (*FUNDS, "AAA"))
+    day = market.dates[300].item()
+    opened = market.dates[250].item()
+    rows = {"portfolio": ["p"] * 2, "date": [opened] * 2, "symbol": ["AAA", "C"]}
+    terms = {"underlying": "AAA", "strike": 50.0, "expiry": market.dates[400].item()}
+    book = Book.from_frames(
+        portfolios=pl.DataFrame({"portfolio": ["p"], "opened_on": [opened], "opening_cash": [1e5]}),
+        trades=pl.DataFrame({**rows, "quantity": [100.0, -1.0], "price": [50.0, 5.0]}),
+        instruments=pl.DataFrame(
+            [
+                {"symbol": "AAA", "class": "equity"},
+                {"symbol": "C", "class": "option", **terms, "right": "call", "volatility": 0.3},
+            ]
+        ),
+    )
+    result = measure(book, market, dates=[day])
+    row = result.measures.row(0, named=True)
+    covered = ["market_beta", "style_ridge", "style_spread", "sector", "correlation"]
+    covered += ["volatility", "tail", "attribution", "stress"]
+    assert {row[f"{name}_coverage"] for name in covered} == {1.0}
+    equity = result.snapshots["equity"][0]
+    net = result.exposures["exposure"].sum() / equity
+    assert 0 < net < result.exposures["exposure"].max() / equity
+    returns = net * market.returns[market.place["AAA"], 300 - 20 : 301]
+    assert_allclose(row["volatility_21"], returns.std(ddof=1) * np.sqrt(252), rtol=1e-9)
+    parts = result.exposures["component_volatility"]
+    assert_allclose(parts.sum(), row["volatility_252"], rtol=1e-9)
 
 
 def test_concentration_and_sectors_are_those_of_the_weights(measured):

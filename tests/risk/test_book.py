@@ -166,6 +166,29 @@ def test_options_need_their_terms_and_only_they_have_them():
     ]
 
 
+def test_options_are_not_traded_after_their_expiry():
+    first, last = date(2024, 6, 21), date(2024, 6, 24)
+    terms = {"underlying": "X", "strike": 10.0, "expiry": first, "right": "call"}
+    rows = [{"symbol": "X", "class": "equity"}, {"symbol": "C", "class": "option", **terms}]
+    named = {"portfolio": "a", "symbol": "C", "quantity": 1.0}
+    traded = [named | {"date": day, "price": 2.0} for day in (first, last)]
+    held = {"entry_price": 2.0, "entry_date": first, "exit_price": 0.0, "exit_date": last}
+    with pytest.raises(BookError) as caught:
+        Book.from_tables(
+            {
+                "portfolios": pl.DataFrame({"portfolio": ["a"], "opened_on": [first]}),
+                "trades": pl.DataFrame(traded),
+                "positions": pl.DataFrame([named | held]),
+                "instruments": pl.DataFrame(rows, infer_schema_length=None),
+            }
+        )
+    told = "2024-06-24 lies after the option's expiry, at which it is settled by itself"
+    assert list(caught.value.problems) == [
+        f"trades, row 2, column 'date': {told}; leave it out",
+        f"positions, row 1, column 'exit_date': {told}; leave it out",
+    ]
+
+
 def test_of_many_wrong_cells_twenty_are_named_and_the_rest_counted():
     many = {name: cells[:1] * 50 for name, cells in TRADES.items()} | {"quantity": ["x"] * 50}
     told = refused(trades=pl.DataFrame(many))

@@ -2,10 +2,12 @@
 
 import numpy as np
 import polars as pl
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
+from plumbline.risk.book import Book
 from plumbline.risk.measurement import measure
 from tests.oracles.portfolio import keep
 from tests.risk.made_books import made_book, made_market
@@ -125,3 +127,55 @@ def test_a_trade_cut_into_lots_changes_nothing(seed):
         assert_allclose(
             first[name].to_numpy(), second[name].to_numpy(), rtol=1e-9, atol=1e-9 * scale
         )
+
+
+@pytest.mark.parametrize("left", [-1e-10, 0.0, 1e-10])
+def test_a_portfolio_that_all_was_withdrawn_from_goes_on_whatever_rounding_left(left):
+    market = made_market(np.random.default_rng(0), SYMBOLS, 12)
+    days = market.dates.tolist()
+    book = Book.from_frames(
+        portfolios=pl.DataFrame({"portfolio": ["p"], "opened_on": days[:1], "opening_cash": 100.0}),
+        trades=None,
+        cash_flows=pl.DataFrame(
+            {
+                "portfolio": ["p"] * 4,
+                "date": [days[1], days[2], days[5], days[6]],
+                "kind": ["interest", "withdrawal", "contribution", "interest"],
+                "amount": [10.0, 110.0 - left, 50.0, 5.0],
+            }
+        ),
+    )
+    found = measure(book, market, analytics=[]).snapshots
+    assert found["return"].is_null().to_list() == [False] * 3 + [True] * 2 + [False] * 7
+    assert not found["is_stopped"].any()
+    assert_allclose(found["cumulative"][-1], 1.1 * 1.1 - 1, rtol=1e-11)
+
+
+def test_periods_begin_at_the_last_session_before_them_and_water_at_the_last_top():
+    rng = np.random.default_rng(1)
+    market = made_market(rng, SYMBOLS, 300, gaps=0.0)
+    book = made_book(rng, market, 6)
+    found = measure(book, market, analytics=[]).snapshots
+    periods = {
+        "month_to_date": lambda day: (day.year, day.month),
+        "quarter_to_date": lambda day: (day.year, (day.month - 1) // 3),
+        "year_to_date": lambda day: day.year,
+    }
+    n_seen = 0
+    for name in book.portfolios["portfolio"]:
+        own = found.filter(portfolio=name)
+        dates, grown = own["date"].to_list(), [1 + (c or 0.0) for c in own["cumulative"]]
+        top = peak = -1
+        for at, row in enumerate(own.iter_rows(named=True)):
+            if row["cumulative"] is None:
+                assert [row[column] for column in periods] == [None] * 3
+                continue
+            n_seen += 1
+            for column, period in periods.items():
+                before = [i for i in range(at) if period(dates[i]) != period(dates[at])]
+                base = grown[before[-1]] if before else 1.0
+                assert_allclose(row[column], grown[at] / base - 1, rtol=1e-9, atol=1e-12)
+            peak = max(peak, 1.0, grown[at])
+            top = at if grown[at] >= peak else top
+            assert row["days_under_water"] == at - top
+    assert n_seen > 200

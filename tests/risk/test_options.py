@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 
 from plumbline.risk.options import Contracts, greeks, implied_volatility
 from tests.oracles.black_scholes import value_of
@@ -94,6 +94,23 @@ def test_the_implied_volatility_gives_the_price_back(moneyness, days, volatility
     implied = implied_volatility(contracts, price)
     if price[0] - least[0] > 1e-8 and most[0] - price[0] > 1e-8:
         assert_allclose(greeks(contracts, implied).value, price, rtol=1e-9, atol=1e-11)
+
+
+def test_an_implied_volatility_has_the_same_bits_beside_any_others():
+    rng = np.random.default_rng(4)
+    strike, years = rng.uniform(50, 150, 400), rng.uniform(0.01, 1, 400)
+    is_call = rng.random(400) < 0.5
+
+    def contracts(own):
+        zero = np.array(0.0)
+        return Contracts(np.array(100.0), strike[own], years[own], zero, zero, is_call[own])
+
+    price = greeks(contracts(slice(None)), rng.uniform(0.02, 3, 400)).value
+    together = implied_volatility(contracts(slice(None)), price)
+    alone = [
+        implied_volatility(contracts(slice(i, i + 1)), price[i : i + 1])[0] for i in range(400)
+    ]
+    assert_array_equal(together, alone)
 
 
 def test_prices_outside_the_bounds_and_expired_options_imply_nothing():

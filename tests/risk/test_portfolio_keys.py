@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from plumbline.risk.analytics.correlation import Correlation
 from plumbline.risk.analytics.market_beta import MarketBeta
 from plumbline.risk.analytics.tail import Tail
+from plumbline.risk.book import Book
 from plumbline.risk.measurement import measure
 from plumbline.risk.portfolio_keys import key_texts, portfolio_keys
 from tests.risk.made_books import HELD, among, made_book, made_history
@@ -137,6 +138,34 @@ def test_a_symbol_that_nobody_holds_changes_no_key(known):
     again = portfolio_keys(book, more, KINDS)
     assert (again.words == keys.words).all()
     assert (again.shared == keys.shared).all()
+
+
+def test_what_is_opened_and_gone_within_a_session_counts_with_its_terms_and_prices(known):
+    market = known[0]
+    day = market.dates[-LAST].item()
+    trades = pl.DataFrame({"portfolio": "p", "date": [day], "symbol": "C", "quantity": 1.0})
+    terms = {"class": "option", "underlying": "AAA", "expiry": day, "right": "call"}
+
+    def keys_and_equity(strike=1.0, close=100.0):
+        book = Book.from_frames(
+            portfolios=pl.DataFrame({"portfolio": ["p"], "opened_on": [day]}),
+            trades=trades.with_columns(price=pl.lit(2.0)),
+            instruments=pl.DataFrame(
+                [{"symbol": "AAA", "class": "equity"}, {"symbol": "C", "strike": strike} | terms],
+                infer_schema_length=None,
+            ),
+        )
+        table = market.close.copy()
+        table[market.place["AAA"], -LAST] = close
+        prices = replace(market, close=table)
+        words = portfolio_keys(book, prices, KINDS).words[0, -LAST:]
+        return words, measure(book, prices, dates=[day], analytics=[]).snapshots["equity"][0]
+
+    words, equity = keys_and_equity()
+    for change in ({"strike": 2.0}, {"close": 101.0}):
+        others, other = keys_and_equity(**change)
+        assert other != equity
+        assert (others != words).all()
 
 
 def test_keys_as_text_hold_inputs_and_code():

@@ -54,7 +54,7 @@ def refused(positions: dict, **tables) -> list[str]:
 def lines_held(book: Book, market: Market) -> dict[tuple[str, str], list[float]]:
     names = tuple(book.portfolios["portfolio"])
     lines = lines_of(book.trades, names, market)
-    valuation = value_symbols(market, book.instruments, book.trades, 0.0)
+    valuation = value_symbols(market, book.instruments, book.trades, book.calendar)
     pays = np.zeros(lines.symbol.size, dtype=bool)
     found = hold(lines.symbol, lines.trades, valuation.marks, pays)
     keys = [(names[p], market.symbols[s]) for p, s in zip(lines.owner, lines.symbol, strict=True)]

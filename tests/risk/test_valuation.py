@@ -1,12 +1,13 @@
 """Options, private assets and old prices in a book: valued as stated, settled, visible."""
 
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 
 import numpy as np
 import polars as pl
 import pytest
 from numpy.testing import assert_allclose
+from polars.testing import assert_frame_equal
 
 from plumbline.core.errors import BookError, ParameterError
 from plumbline.core.panel import Panel
@@ -80,6 +81,22 @@ def test_an_option_without_a_price_is_worth_the_models_value_and_settled_at_expi
     last = result.snapshots.row(-1, named=True)
     assert_allclose(last["cash"], 1000 - 3300 + 1010 + 300 * (spot[25] - 90))
     assert result.snapshots["n_unpriced"].sum() == 0
+
+
+def test_what_expires_on_a_weekend_is_settled_on_friday_before_monday_is_known():
+    day = next(at for at in range(20, N_DAYS) if DATES[at].item().weekday() == 4)
+    saturday = DATES[day].item() + timedelta(days=1)
+    book = book_of([(2, "C", 3, 11.0)], {**CALL, "expiry": [saturday, None]})
+    whole = market_of(X=np.full(N_DAYS, 100.0))
+
+    def on_friday(stop):
+        cut = {name: getattr(whole, name)[:, :stop] for name in ("close", "split", "dividend")}
+        known = replace(whole, dates=whole.dates[:stop], **cut)
+        return measure(book, known, dates=[DATES[day].item()], analytics=[]).snapshots
+
+    at_first = on_friday(day + 1)
+    assert at_first.select("n_positions", "cash").row(0) == (0, 1000.0 - 3300.0 + 3000.0)
+    assert_frame_equal(at_first, on_friday(day + 2))
 
 
 def test_an_options_own_close_comes_before_the_model_and_tells_its_volatility():
@@ -170,6 +187,21 @@ def test_adjusted_closes_need_adjusted_trades_and_pay_no_dividends():
     assert measure(adjusted, market, analytics=[]).snapshots["pnl"].to_list()[1] == 0.0
     with pytest.raises(BookError, match="closes are not adjusted"):
         measure(adjusted, market_of(X=50.0), analytics=[])
+
+
+def test_dividends_are_refused_as_flows_where_closes_hold_them():
+    known = book_of([])
+    book = Book.from_frames(
+        portfolios=known.portfolios.with_columns(dividends=pl.lit("cash_flows")),
+        trades=None,
+        cash_flows=pl.DataFrame(
+            {"portfolio": "p", "date": [DATES[3].item()], "amount": 7.0, "kind": "dividend"}
+        ),
+    )
+    market = market_of(X=50.0)
+    assert measure(book, market, analytics=[]).snapshots["dividends"].sum() == 7.0
+    with pytest.raises(BookError, match="1 cash flows are dividends, and closes are adjusted"):
+        measure(book, replace(market, is_adjusted=True), analytics=[])
 
 
 def test_prices_are_taken_from_tables_and_refused_if_no_market_has_them():

@@ -49,6 +49,13 @@ def rule_problems(
         worth = (pl.col("quantity") * pl.col(price)).abs() > MOST_WORTH
         fault = f"times the price of the row is more than {MOST_WORTH:g}, which is no amount"
         yield from table.problems_of(worth, "quantity", fault)
+    terms = pl.concat([instruments.frame, tables["described"].frame])
+    for table, column in (
+        (trades, "date"),
+        (positions, "entry_date"),
+        (positions, "exit_date"),
+    ):
+        yield from _expired(table, column, terms)
     yield from _no_session(trades, "date", calendar)
     yield from _no_session(positions, "entry_date", calendar)
     yield from _no_session(positions, "exit_date", calendar)
@@ -89,6 +96,15 @@ def _too_early(table: BookTable, column: str, portfolios: BookTable) -> Iterator
     fault = "lies before the day on which its portfolio opened"
     told = BookTable(frame, table.origin, table.names)
     yield from told.problems_of(pl.col(column) < pl.col("opened_on"), column, fault)
+
+
+def _expired(table: BookTable, column: str, instruments: pl.DataFrame) -> Iterator[str]:
+    """Yield trades in options that are no more: they would open what is never settled."""
+    ends = instruments.unique("symbol", keep="first").select("symbol", ends="expiry")
+    frame = table.frame.join(ends, on="symbol", how="left", maintain_order="left")
+    fault = "lies after the option's expiry, at which it is settled by itself; leave it out"
+    told = BookTable(frame, table.origin, table.names)
+    yield from told.problems_of(pl.col(column) > pl.col("ends"), column, fault)
 
 
 def _no_session(table: BookTable, column: str, calendar: Calendar) -> Iterator[str]:

@@ -45,13 +45,15 @@ class Exposures:
 
     @cached_property
     def gross(self) -> Float[np.ndarray, "portfolios dates"]:
-        """Return the size of all exposures over equity."""
-        sizes = segment_sums(np.abs(self.exposure), self.start)
-        return np.asarray(sizes / self.positive_equity)
+        """Return the size of all exposures over equity, of what is measured each symbol once."""
+        return np.asarray(self.dollars.gross / self.positive_equity)
 
     @cached_property
     def dollars(self) -> Weights:
-        """Return the exposures of what is measured in currency, each symbol of a portfolio once."""
+        """Return the exposures of what is measured in currency, each symbol of a portfolio once.
+
+        Gross is of these too: what an option takes from its underlying has its data all the same.
+        """
         exposure = np.where(self.is_measured, self.exposure, 0.0)
         key = self.owner * (int(self.symbol.max(initial=0)) + 1) + self.symbol
         order = np.argsort(key, kind="stable")
@@ -59,7 +61,8 @@ class Exposures:
         merged = segment_sums(exposure[order], np.append(firsts, key.size))
         owner = self.owner[order][firsts]
         start = np.searchsorted(owner, np.arange(self.start.size))
-        sizes = segment_sums(np.abs(self.exposure), self.start)
+        others = np.where(self.is_measured, 0.0, np.abs(self.exposure))
+        sizes = segment_sums(np.abs(merged), start) + segment_sums(others, self.start)
         return Weights(start, self.symbol[order][firsts], merged, sizes)
 
     @cached_property

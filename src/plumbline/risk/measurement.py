@@ -76,7 +76,8 @@ def measure(
     Raises
     ------
     BookError
-        If trades lie outside the prices, or need an adjustment that they do not state.
+        If trades lie outside the prices, or need an adjustment that they do not state, or
+        dividends are paid that closes hold already.
     ParameterError
         If a date is no session of the prices, or there is no analytic of a name.
     """
@@ -313,7 +314,7 @@ def _sessions(dates: Sequence[date] | None, market: Market, book: Book) -> Int[n
 
 
 def refuse_outside(book: Book, market: Market) -> None:
-    """Refuse trades that lie outside the prices, or whose adjustment is not that of the closes.
+    """Refuse trades outside the prices or of another adjustment, and dividends told twice.
 
     Raises
     ------
@@ -343,6 +344,12 @@ def refuse_outside(book: Book, market: Market) -> None:
         problems.append(
             f"{int(stated.sum())} trades state an adjustment, and closes are not adjusted: leave "
             "it out, or say that closes are adjusted"
+        )
+    paid = int((book.cash_flows["kind"] == "dividend").sum())
+    if market.is_adjusted and paid:
+        problems.append(
+            f"{paid} cash flows are dividends, and closes are adjusted, which hold them already: "
+            "leave them out, or give closes as they were traded"
         )
     if problems:
         raise BookError("book", problems)

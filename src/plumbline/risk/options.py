@@ -144,17 +144,19 @@ def implied_volatility(contracts: Contracts, price: Array) -> Array:
         2.0,
     )
     guess = np.where(np.isnan(guess), 0.2, guess)
+    is_found = ~exists
     for _ in range(_STEPS):
         found = greeks(contracts, guess)
         error = found.value - price
         high = np.where(error > 0, guess, high)
         low = np.where(error <= 0, guess, low)
-        with np.errstate(divide="ignore", invalid="ignore"):  # a step without slope is none
+        with np.errstate(all="ignore"):  # a step without slope is none
             step = guess - error / (found.vega * 100)
         is_inside = (step > low) & (step < high)
         new = np.where(is_inside, step, (low + high) / 2)
-        done = np.abs(new - guess) <= _CLOSE * guess
-        guess = new
-        if (done | ~exists).all():
+        is_done = np.abs(new - guess) <= _CLOSE * guess
+        guess = np.where(is_found, guess, new)  # once found it stands, however long others take
+        is_found |= is_done
+        if is_found.all():
             break
     return np.where(exists, guess, np.nan)

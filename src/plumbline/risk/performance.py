@@ -10,6 +10,7 @@ from plumbline.risk.equity import Equity
 
 Table = Float[np.ndarray, "portfolios sessions"]
 
+_ROUNDING = 1e-12  # of the most that was ever there, below which what is left is no money
 _PERIODS = {"month_to_date": "M", "quarter_to_date": "Q", "year_to_date": "Y"}
 
 
@@ -53,7 +54,8 @@ def performance(equity: Equity, contributions: Table, dates: np.ndarray) -> Perf
     Notes
     -----
     A portfolio that opens without cash starts with its first contribution: there is no return
-    where neither cash nor holdings are. Cost: a few passes.
+    where neither cash nor holdings are, which a full withdrawal leaves but for rounding. Cost: a
+    few passes.
 
     References
     ----------
@@ -62,10 +64,12 @@ def performance(equity: Equity, contributions: Table, dates: np.ndarray) -> Perf
     before = np.hstack([np.zeros((equity.pnl.shape[0], 1)), equity.equity[:, :-1]])
     base = np.where(np.isnan(before), 0.0, before) + contributions
     is_open = ~np.isnan(equity.equity)
-    is_idle = is_open & (base == 0) & (equity.pnl == 0)
+    known = np.where(is_open, np.maximum(np.abs(equity.equity), base), 0.0)
+    least = _ROUNDING * np.maximum.accumulate(known, axis=1)
+    is_idle = is_open & (np.abs(base) <= least) & (np.abs(equity.pnl) <= least)
     with np.errstate(divide="ignore", invalid="ignore"):  # such bases are taken out
         raw = equity.pnl / base
-    returns = np.where(is_open & (base > 0), raw, np.nan)
+    returns = np.where(is_open & (base > 0) & ~is_idle, raw, np.nan)
     growth = np.where(is_open & ~is_idle, 1.0 + returns, 1.0)
     index = np.cumprod(growth, axis=1)
     peak = np.maximum.accumulate(np.maximum(index, 1.0), axis=1)

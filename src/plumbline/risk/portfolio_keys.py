@@ -24,7 +24,7 @@ from plumbline.kernels.digest_chains import (
     portfolio_words,
     row_words,
 )
-from plumbline.kernels.position_accounting import mark_held
+from plumbline.kernels.position_accounting import Trades, mark_held
 from plumbline.risk.analytic import Analytic
 from plumbline.risk.book import Book
 from plumbline.risk.flows import sessions_of
@@ -146,9 +146,19 @@ class _Chains:
         np.logical_or.at(held, exposed, is_held)
         read = LineWords(symbol, exposed, self.prices, self.terms)
         start = lines.start[part.start : part.stop + 1] - at.start
-        return portfolio_words(
-            self.opened[part] - since, start, is_held, read, self.own[part]
-        ), held
+        is_read = _with_traded(is_held, trades, since)
+        words = portfolio_words(self.opened[part] - since, start, is_read, read, self.own[part])
+        return words, held
+
+
+def _with_traded(
+    is_held: Bool[np.ndarray, "lines later"], trades: Trades, since: int
+) -> Bool[np.ndarray, "lines later"]:
+    """Return what lines hold or trade: what is opened and gone within a session has a price too."""
+    own = slice(trades.start[0], trades.start[-1])
+    out = is_held.copy()
+    out[np.repeat(np.arange(is_held.shape[0]), np.diff(trades.start)), trades.day[own] - since] = 1
+    return out
 
 
 def key_texts(words: UInt64[np.ndarray, " days"], code: str) -> pl.Series:

@@ -7,6 +7,7 @@ import numpy as np
 import polars as pl
 from jaxtyping import Bool, Float, Int
 
+from plumbline.core.calendar import Calendar
 from plumbline.kernels.last_prices import last_prices
 from plumbline.kernels.position_accounting import Marks
 from plumbline.risk.book import Book
@@ -77,11 +78,17 @@ def valued(prices: "Market | Valuation", book: Book) -> "Valuation":
     """Return the value of the symbols of a book, unless it is known."""
     if isinstance(prices, Valuation):
         return prices
-    return value_symbols(prices, book.instruments, book.trades, book.conventions.risk_free)
+    return value_symbols(
+        prices, book.instruments, book.trades, book.calendar, book.conventions.risk_free
+    )
 
 
 def value_symbols(
-    market: Market, instruments: pl.DataFrame, trades: pl.DataFrame, risk_free: float = 0.0
+    market: Market,
+    instruments: pl.DataFrame,
+    trades: pl.DataFrame,
+    calendar: Calendar,
+    risk_free: float = 0.0,
 ) -> Valuation:
     """Value one unit of each symbol on each session.
 
@@ -89,6 +96,7 @@ def value_symbols(
     ----------
     market : prices; instruments that it lacks get a row without any.
     instruments, trades : of a book.
+    calendar : of the sessions; the next one may lie behind the prices.
     risk_free : continuously compounded rate a year that options are discounted by.
 
     Returns
@@ -126,7 +134,7 @@ def value_symbols(
         underlying[own] = _rows(market, terms["underlying"])
         dates = terms["expiry"].to_numpy().astype("datetime64[D]")
         ends = np.searchsorted(market.dates, dates, side="right") - 1
-        is_reached = (ends >= 0) & (dates <= market.dates[-1])
+        is_reached = (ends >= 0) & (dates < _next_session(market, calendar))
         expiry[own] = np.where(is_reached, ends, -1)
         spot = price[underlying[own]]
         close = market.close[own]
@@ -142,6 +150,17 @@ def value_symbols(
 
 def _rows(market: Market, symbols: pl.Series) -> Int[np.ndarray, " symbols"]:
     return np.array([market.place[symbol] for symbol in symbols], dtype=np.int64)
+
+
+def _next_session(market: Market, calendar: Calendar) -> np.datetime64:
+    """Return the session after the last: what expires before it is settled, whether known or not.
+
+    The last of the prices alone would settle what expires on a weekend only once there is a later
+    price, and change a day that had been told.
+    """
+    last = calendar.numbers(calendar.session_closes(market.dates[-1:])[0])[0]
+    found: np.datetime64 = calendar.dates(int(last) + 1, int(last) + 1)[0]
+    return found
 
 
 def _with_symbols(market: Market, symbols: list[str]) -> Market:

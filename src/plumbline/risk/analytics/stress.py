@@ -115,7 +115,7 @@ class Stress(Analytic):
         covered = segment_sums(np.ascontiguousarray(sizes.reshape(shape)), exposures.start)
         whole = (exposures.start.size - 1, days.size, n_scenarios)
         pnl, covered = pnl.reshape(whole), covered.reshape(whole)
-        gross = exposures.dollars.gross[:, :, None]
+        gross = segment_sums(np.abs(exposures.exposure), exposures.start)[:, :, None]
         with np.errstate(divide="ignore", invalid="ignore"):  # nothing is held
             coverage = covered / gross
             share = np.where(covered > 0, pnl, np.nan) / exposures.positive_equity[:, :, None]
