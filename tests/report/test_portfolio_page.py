@@ -16,6 +16,7 @@ from plumbline.report.portfolio_positions import MOST_POSITIONS
 from plumbline.report.portfolio_twin import portfolio_json
 from plumbline.report.portfolio_words import label_of, style_of
 from plumbline.report.values import AMOUNT, RATIO, RETURN, number_text, with_unit
+from plumbline.risk.option_table import OPTIONS
 from plumbline.risk.result import RiskResult
 from plumbline.risk.symbol_table import SYMBOLS
 from plumbline.stages.portfolio_results import (
@@ -146,6 +147,7 @@ def big_results(n_positions: int, n_dates: int) -> PortfolioResults:
         sectors=base.tables["sectors"],
         correlations=correlations,
         symbols=pl.DataFrame(schema=SYMBOLS),
+        options=pl.DataFrame(schema=OPTIONS),
         stress=base.tables["stress"],
         failures=pl.DataFrame(
             schema={

@@ -46,7 +46,13 @@ def test_factors_explain_exposure_times_slope_times_return():
     dates = [market.dates[day - 1].item(), market.dates[day].item()]
     result = measure(book, market, dates=dates, analytics=["attribution"])
     held = np.ones((len(market.symbols), 1), dtype=bool)
-    view = MarketDays(valued(market), np.array([day]), held, (None,) * len(market.symbols))
+    view = MarketDays(
+        valued(market),
+        np.array([day]),
+        held,
+        np.zeros((0, 1), dtype=bool),
+        (None,) * len(market.symbols),
+    )
     fit = JointModel().fit(view)
     n_checked = 0
     for row in result.measures.filter(date=dates[1]).iter_rows(named=True):

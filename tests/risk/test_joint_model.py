@@ -16,7 +16,13 @@ DAYS = np.array([150, 300, 559])
 
 def view(market):
     held = np.ones((len(market.symbols), DAYS.size), dtype=bool)
-    return MarketDays(valued(market), DAYS, held, (None,) * len(market.symbols))
+    return MarketDays(
+        valued(market),
+        DAYS,
+        held,
+        np.zeros((0, DAYS.size), dtype=bool),
+        (None,) * len(market.symbols),
+    )
 
 
 @pytest.fixture(scope="module")

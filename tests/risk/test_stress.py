@@ -29,7 +29,9 @@ def market():
 def fit(market):
     held = np.ones((len(market.symbols), 1), dtype=bool)
     names = (None,) * len(market.symbols)
-    return JointModel().fit(MarketDays(valued(market), np.array([DAY]), held, names))
+    return JointModel().fit(
+        MarketDays(valued(market), np.array([DAY]), held, np.zeros((0, 1), dtype=bool), names)
+    )
 
 
 def moves_of(fit, market, scenario):

@@ -155,6 +155,26 @@ def test_private_assets_keep_their_appraisal_and_are_in_no_beta():
     assert (alone["market_beta_coverage"].drop_nulls() == 0).all()
 
 
+def test_private_assets_and_carried_values_have_a_sector_and_count_into_concentration():
+    appraised, ended = np.full(N_DAYS, np.nan), np.full(N_DAYS, np.nan)
+    appraised[1], ended[1:5] = 600.0, 100.0
+    kinds = {"class": ["private", "equity", "equity"], "sector": ["land", "tech", "tech"]}
+    book = book_of(
+        [(2, "F", 1, 600.0), (2, "X", 3, 100.0), (2, "Y", -1, 100.0)],
+        {"symbol": ["F", "X", "Y"], **kinds},
+    )
+    market = market_of(F=appraised, X=np.full(N_DAYS, 100.0), Y=ended)
+    found = measure(book, market, analytics=["sector"])
+    row = found.measures.row(-1, named=True)
+    assert row["herfindahl"] == pytest.approx(0.6**2 + 0.3**2 + 0.1**2)
+    assert (row["top_3"], row["sector_coverage"], row["sector_n_obs"]) == (1.0, 1.0, 3)
+    equity = found.snapshots["equity"][-1]
+    sectors = found.sectors.filter(date=found.snapshots["date"][-1]).sort("sector")
+    assert sectors["sector"].to_list() == ["land", "tech"]
+    assert_allclose(sectors["net"] * equity, [600.0, 200.0])
+    assert_allclose(sectors["gross"] * equity, [600.0, 400.0])
+
+
 def test_a_price_is_good_for_ten_sessions_and_then_the_value_stays():
     close = np.full(N_DAYS, 50.0)
     close[5:30] = np.nan

@@ -9,9 +9,10 @@ from polars.testing import assert_frame_equal
 
 from plumbline.core.errors import ParameterError
 from plumbline.risk.correlation_table import CORRELATIONS as GIVEN_CORRELATIONS
+from plumbline.risk.option_table import OPTIONS as GIVEN_OPTIONS
 from plumbline.risk.symbol_table import SYMBOLS as GIVEN_SYMBOLS
 from plumbline.store.portfolio_store import Chunk, PortfolioStore, Written
-from plumbline.store.tables import CORRELATIONS, FRAMES, LONG, SHARED, SNAPSHOTS, SYMBOLS
+from plumbline.store.tables import CORRELATIONS, DATED, FRAMES, LONG, SHARED, SNAPSHOTS
 from tests.store.made import ID, assert_holds, chunk_of, keys_for, merged
 
 Frames = dict[str, pl.DataFrame]
@@ -30,7 +31,7 @@ def test_the_tables_are_those_that_a_measurement_gives(frames: Frames) -> None:
     for table, schema in {"snapshots": SNAPSHOTS, **LONG}.items():
         assert dict(frames[table].schema) == schema, table
     assert GIVEN_CORRELATIONS == CORRELATIONS
-    assert GIVEN_SYMBOLS == SYMBOLS
+    assert {"symbols": GIVEN_SYMBOLS, "options": GIVEN_OPTIONS} == DATED
     assert min(frames[name].height for name in FRAMES) > 0
     assert frames["measures"].null_count().sum_horizontal()[0] > 0
 
@@ -55,7 +56,7 @@ def test_an_empty_store_has_tables_without_rows(store: PortfolioStore) -> None:
         "n_failures": pl.Int64,
     }
     assert store.date_keys().height == 0
-    tables = {**LONG, "snapshots": SNAPSHOTS, "correlations": CORRELATIONS, "symbols": SYMBOLS}
+    tables = {**LONG, "snapshots": SNAPSHOTS, "correlations": CORRELATIONS, **DATED}
     for name, schema in tables.items():
         assert dict(store.read(name).schema) == schema
         assert store.read(name).height == 0
@@ -209,6 +210,8 @@ def test_tables_of_dates_are_kept_by_date(store: PortfolioStore, frames: Frames)
     day = rows["date"][2]
     assert_frame_equal(store.read("correlations", first=day, last=day), rows.slice(2, 1))
     assert_frame_equal(store.read("symbols", first=day, last=day), fits.filter(date=day))
+    assert_frame_equal(store.read("options"), frames["options"])
+    assert frames["options"].height > 0
     found = store.sql("SELECT * FROM symbols ORDER BY date, analytic, symbol")
     assert_frame_equal(found, fits.sort("date", "analytic", "symbol"))
     counts = store.sql("SELECT date, n_pairs FROM correlations ORDER BY date")

@@ -244,7 +244,7 @@ def test_row_security_is_forced_on_all_tables_of_portfolios_and_views_do_not_byp
         "SELECT relname, reloptions::text FROM pg_class WHERE relkind = 'v' AND relnamespace = "  # noqa: S608  # ours
         f"'{tenants.schema}'::regnamespace"
     )
-    assert len(views) == 9
+    assert len(views) == 10
     assert all("security_invoker=true" in options for _, options in views)
 
 

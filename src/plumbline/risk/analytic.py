@@ -39,12 +39,14 @@ class MarketDays:
     valuation : of all symbols; nothing behind a date is read for it.
     days : (D,) session of each date.
     held : (S, D) symbols that any portfolio is exposed to.
+    held_options : (O, D) options of the valuation that any portfolio holds.
     sectors : of each symbol; None without one.
     """
 
     valuation: Valuation
     days: Int[np.ndarray, " dates"]
     held: Bool[np.ndarray, "symbols dates"]
+    held_options: Bool[np.ndarray, "options dates"]
     sectors: tuple[str | None, ...]
     _made: dict[Hashable, Any] = field(default_factory=dict, init=False, repr=False)
     _turn: Lock = field(default_factory=Lock, init=False, repr=False)
@@ -59,7 +61,8 @@ class MarketDays:
 
     def part(self, dates: slice) -> "MarketDays":
         """Return the market on some of the dates."""
-        return MarketDays(self.valuation, self.days[dates], self.held[:, dates], self.sectors)
+        held = self.held[:, dates], self.held_options[:, dates]
+        return MarketDays(self.valuation, self.days[dates], *held, self.sectors)
 
     @property
     def market(self) -> Market:

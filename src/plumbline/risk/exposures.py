@@ -44,34 +44,40 @@ class Exposures:
         return np.where(self.equity > 0, self.equity, np.nan)
 
     @cached_property
-    def gross(self) -> Float[np.ndarray, "portfolios dates"]:
-        """Return the size of all exposures over equity, of what is measured each symbol once."""
-        return np.asarray(self.dollars.gross / self.positive_equity)
-
-    @cached_property
     def dollars(self) -> Weights:
         """Return the exposures of what is measured in currency, each symbol of a portfolio once.
 
         Gross is of these too: what an option takes from its underlying has its data all the same.
         """
-        exposure = np.where(self.is_measured, self.exposure, 0.0)
+        merged = self._merged(np.where(self.is_measured, self.exposure, 0.0))
+        others = np.where(self.is_measured, 0.0, np.abs(self.exposure))
+        return merged._replace(gross=merged.gross + segment_sums(others, self.start))
+
+    @cached_property
+    def weights(self) -> Weights:
+        """Return the weights of what is measured, each symbol of a portfolio once."""
+        return self._over_equity(self.dollars)
+
+    @cached_property
+    def all_weights(self) -> Weights:
+        """Return the weights of all that is held, private assets and carried values included."""
+        return self._over_equity(self._merged(self.exposure))
+
+    def _merged(self, exposure: Float[np.ndarray, "lines dates"]) -> Weights:
+        """Return exposures in currency, each symbol of a portfolio once, and their gross."""
         key = self.owner * (int(self.symbol.max(initial=0)) + 1) + self.symbol
         order = np.argsort(key, kind="stable")
         firsts = np.flatnonzero(np.diff(key[order], prepend=-1))
         merged = segment_sums(exposure[order], np.append(firsts, key.size))
         owner = self.owner[order][firsts]
         start = np.searchsorted(owner, np.arange(self.start.size))
-        others = np.where(self.is_measured, 0.0, np.abs(self.exposure))
-        sizes = segment_sums(np.abs(merged), start) + segment_sums(others, self.start)
+        sizes = segment_sums(np.abs(merged), start)
         return Weights(start, self.symbol[order][firsts], merged, sizes)
 
-    @cached_property
-    def weights(self) -> Weights:
-        """Return the weights of what is measured, each symbol of a portfolio once."""
-        dollars = self.dollars
+    def _over_equity(self, dollars: Weights) -> Weights:
         owner = np.repeat(np.arange(self.start.size - 1), np.diff(dollars.start))
         weight = dollars.weight / self.positive_equity[owner]
-        return dollars._replace(weight=weight, gross=self.gross)
+        return dollars._replace(weight=weight, gross=dollars.gross / self.positive_equity)
 
 
 def expose(accounts: Accounts, valuation: Valuation, days: Int[np.ndarray, " dates"]) -> Exposures:

@@ -33,6 +33,7 @@ from plumbline.risk.equity import roll_forward
 from plumbline.risk.exposures import expose
 from plumbline.risk.flows import flows_of
 from plumbline.risk.market import Market, market_of
+from plumbline.risk.option_table import option_rows
 from plumbline.risk.performance import performance
 from plumbline.risk.positions import lines_of
 from plumbline.risk.result import Block, RiskResult, frames_of, joined
@@ -138,7 +139,7 @@ class Measurement:
         valuation = valued(prices, book)
         chosen = book if only is None else book.only(only)
         view = MarketDays(
-            valuation, days, _held(chosen, valuation, days), _sectors(book, valuation.market)
+            valuation, days, *_held(chosen, valuation, days), _sectors(book, valuation.market)
         )
         _ = view.returns  # made before threads share it
         with _one_blas_thread(), ThreadPoolExecutor(_THREADS) as threads:
@@ -172,7 +173,7 @@ class Measurement:
         ----------
         dates : places of those whose rows are made; all have the same bits in parts.
         """
-        found: dict[str, list[pl.DataFrame]] = {}
+        found = {"options": [option_rows(self.view.part(dates))]}
         for name, known in self.prepared.items():
             if not isinstance(known, Failure):
                 made = self.kinds[name].shared_tables(known, self.view, dates)
@@ -254,14 +255,19 @@ def _prepared(analytic: Analytic, view: MarketDays) -> Prepared:
     return analytic.prepare(view)
 
 
-def _held(book: Book, valuation: Valuation, days: Int[np.ndarray, " days"]) -> np.ndarray:
-    """Return which symbols any portfolio is exposed to on each date."""
+def _held(
+    book: Book, valuation: Valuation, days: Int[np.ndarray, " days"]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return which symbols any portfolio is exposed to on each date, and which options it holds."""
     names = tuple(book.portfolios["portfolio"].to_list())
     lines = lines_of(book.trades, names, valuation.market)
-    held = np.zeros((len(valuation.market.symbols), days.size), dtype=np.bool_)
-    exposed = valuation.underlying[lines.symbol]
-    mark_held(lines.symbol, lines.trades, valuation.marks, exposed, days, held)
-    return held
+    shape = (len(valuation.market.symbols), days.size)
+    found = []
+    for row in (valuation.underlying[lines.symbol], lines.symbol):
+        held = np.zeros(shape, dtype=np.bool_)
+        mark_held(lines.symbol, lines.trades, valuation.marks, row, days, held)
+        found.append(held)
+    return found[0], found[1][valuation.options.rows]
 
 
 def _sectors(book: Book, market: Market) -> tuple[str | None, ...]:

@@ -103,7 +103,7 @@ def portfolio_keys(
             words[part, since:] = np.where(is_open, pair_words(own, beside), np.uint64(0))
             held |= own_held
     shared = np.zeros(market.dates.size, dtype=np.uint64)
-    shared[since:] = _shared(market.symbols, known, held, beside)
+    shared[since:] = _shared(work.named(market.symbols), known, held, beside)
     return PortfolioKeys(names, market.dates, opened, words, shared)
 
 
@@ -128,10 +128,15 @@ class _Chains:
     terms: UInt64[np.ndarray, " symbols"]
     own: UInt64[np.ndarray, "portfolios later"]
 
+    def named(self, symbols: tuple[str, ...]) -> UInt64[np.ndarray, " symbols"]:
+        """Return a word of the name of each symbol and of what it is."""
+        names = _text_words(pl.Series(symbols, dtype=pl.String))
+        return row_words(np.stack([names, self.terms], axis=1))
+
     def part(
         self, first: int
     ) -> tuple[UInt64[np.ndarray, "some later"], Bool[np.ndarray, "symbols later"]]:
-        """Return the words of some portfolios, and what they are exposed to."""
+        """Return the words of some portfolios, and what they hold or are exposed to."""
         lines, since = self.lines, self.since
         part = slice(first, min(first + _AT_ONCE, self.opened.size))
         at = slice(lines.start[part.start], lines.start[part.stop])
@@ -143,7 +148,8 @@ class _Chains:
         mark_held(symbol, trades, self.valuation.marks, rows, days, is_held)
         exposed = self.valuation.underlying[symbol]
         held = np.zeros(self.prices.shape, dtype=np.bool_)
-        np.logical_or.at(held, exposed, is_held)
+        for row in (exposed, symbol):
+            np.logical_or.at(held, row, is_held)
         read = LineWords(symbol, exposed, self.prices, self.terms)
         start = lines.start[part.start : part.stop + 1] - at.start
         is_read = _with_traded(is_held, trades, since)
@@ -254,13 +260,12 @@ def _beside(
 
 
 def _shared(
-    symbols: tuple[str, ...],
+    symbols: UInt64[np.ndarray, " symbols"],
     prices: UInt64[np.ndarray, "symbols later"],
     held: Bool[np.ndarray, "symbols later"],
     beside: UInt64[np.ndarray, " later"],
 ) -> UInt64[np.ndarray, " later"]:
-    """Return for each session a word of all symbols that any portfolio is exposed to."""
-    names = _text_words(pl.Series(symbols, dtype=pl.String))
-    each = pair_words(names[:, None], prices)
+    """Return for each session a word of all symbols that any portfolio holds or is exposed to."""
+    each = pair_words(symbols[:, None], prices)
     whole = np.where(held, each, np.uint64(0)).sum(axis=0, dtype=np.uint64)
     return row_words(np.stack([beside, whole], axis=1))

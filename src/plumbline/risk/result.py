@@ -15,6 +15,7 @@ from plumbline.risk.analytic import Analytic, MarketDays, Measures
 from plumbline.risk.correlation_table import CORRELATIONS
 from plumbline.risk.exposures import Exposures
 from plumbline.risk.market import Market
+from plumbline.risk.option_table import OPTIONS
 from plumbline.risk.performance import Performance
 from plumbline.risk.symbol_table import SYMBOLS
 
@@ -93,6 +94,7 @@ class RiskResult:
         digits, and the observations of each: the upper triangle, row by row.
     symbols : a row a date, analytic and symbol that is held: beta and alpha of its fit, R2,
         standard error and t of beta, observations.
+    options : a row a date and option that is held: volatility, value by it, and Greeks.
     stress : a row a portfolio, date and scenario: P&L, its share of equity, and coverage.
     failures : ``portfolio date analytic reason``; null means all.
     """
@@ -103,6 +105,7 @@ class RiskResult:
     sectors: pl.DataFrame
     correlations: pl.DataFrame
     symbols: pl.DataFrame
+    options: pl.DataFrame
     stress: pl.DataFrame
     failures: pl.DataFrame
 
@@ -126,6 +129,7 @@ def frames_of(
         stress=_long(block, "stress", STRESS),
         correlations=pl.DataFrame(schema=CORRELATIONS),
         symbols=pl.DataFrame(schema=SYMBOLS),
+        options=pl.DataFrame(schema=OPTIONS),
         failures=_failures(block, unprepared),
     )
 

@@ -296,7 +296,7 @@ def _gone(inputs: NightlyInputs, places: Places) -> pl.DataFrame:
 
 def _dates(inputs: NightlyInputs, store: PortfolioStore, choice: Choice) -> tuple[date, ...]:
     """Return the dates whose shared tables are to be made."""
-    if choice.only_failed or not any(kind.shares for kind in inputs.kinds.values()):
+    if choice.only_failed:
         return ()
     keys = inputs.keys
     stored = dict(store.date_keys().iter_rows())

@@ -11,6 +11,7 @@ from plumbline.engine.project import Project
 from plumbline.ledger.queries import get_run, list_runs
 from plumbline.risk.analytic import Analytic
 from plumbline.risk.book import Book
+from plumbline.risk.option_table import OPTIONS
 from plumbline.risk.result import RiskResult
 from plumbline.risk.symbol_table import SYMBOLS
 from plumbline.stages.nightly_parts import analytics_of
@@ -77,8 +78,10 @@ class StoredPortfolios:
         if last not in self._correlations:
             found = self.store.read("correlations", first=last, last=last)
             self._correlations[last] = found
-        symbols = pl.DataFrame(schema=SYMBOLS)  # no page shows them
-        return RiskResult(correlations=self._correlations[last], symbols=symbols, **frames)
+        shown = {"correlations": self._correlations[last]}
+        unshown = {"symbols": SYMBOLS, "options": OPTIONS}
+        frames |= {name: pl.DataFrame(schema=schema) for name, schema in unshown.items()}
+        return RiskResult(**frames | shown)
 
 
 def stored_portfolios(project: Project, recipe: Recipe, store: PortfolioStore) -> StoredPortfolios:

@@ -9,7 +9,7 @@ import polars as pl
 
 from plumbline.core.errors import ParameterError
 from plumbline.store.layout import Layout, union_of
-from plumbline.store.tables import DATES, LONG, PACKED, SNAPSHOTS, SYMBOLS, values_of
+from plumbline.store.tables import DATED, DATES, LONG, PACKED, SNAPSHOTS, values_of
 
 _TYPES: Final = {
     "String": "VARCHAR",
@@ -70,8 +70,9 @@ def views(layouts: Mapping[str, Layout]) -> dict[str, str]:
         "snapshots": f"SELECT portfolio, date, {columns} FROM packed WHERE has_snapshot",  # noqa: S608  # names of our own
         "measures": _measures(layouts),
         "correlations": "SELECT date, symbols, n_pairs FROM packed_dates WHERE n_pairs > 0",
-        "symbols": f"SELECT date, {_unnested('symbols', SYMBOLS)} FROM packed_dates",  # noqa: S608  # the same
     }
+    for table, schema in DATED.items():
+        found[table] = f"SELECT date, {_unnested(table, schema)} FROM packed_dates"  # noqa: S608  # the same
     for table, schema in LONG.items():
         found[table] = f"SELECT portfolio, date, {_unnested(table, schema)} FROM packed"  # noqa: S608  # the same
     return found

@@ -18,8 +18,8 @@ from plumbline.store.tables import (
     CORRELATIONS,
     DATE_HEAD,
     DATE_KEYS,
+    DATED,
     SHARED,
-    SYMBOLS,
     values_of,
 )
 
@@ -31,7 +31,7 @@ class PackedDates:
 
     Parameters
     ----------
-    rows : scalars are the columns of ``DATE_HEAD``, lists those of ``FITS``.
+    rows : scalars are the columns of ``DATE_HEAD``, lists those of ``DATE_LISTS``.
     contents : the last column, made one by one.
     """
 
@@ -57,15 +57,15 @@ def pack_dates(tables: Mapping[str, pl.DataFrame], keys: pl.DataFrame) -> Packed
     require_keys(keys["key"])
     known = keys.sort("date")
     pairs = _correlations(tables.get("correlations"), known)
-    fits = require_frame("symbols", tables.get("symbols"), SYMBOLS)
-    _require_dates("symbols", set(fits["date"].unique()) - set(known["date"]))
-    fits = fits if fits["date"].is_sorted() else fits.sort("date", maintain_order=True)
-    bounds = fits["date"].search_sorted(known["date"], "left").to_numpy()
-    offsets = np.append(bounds, fits.height).astype(np.int64)
-    lists = {
-        packed: Lists(offsets, fits[name].rechunk())
-        for name, (packed, _) in values_of("symbols", SYMBOLS).items()
-    }
+    lists: dict[str, Lists] = {}
+    for table, schema in DATED.items():
+        rows = require_frame(table, tables.get(table), schema)
+        _require_dates(table, set(rows["date"].unique()) - set(known["date"]))
+        rows = rows if rows["date"].is_sorted() else rows.sort("date", maintain_order=True)
+        bounds = rows["date"].search_sorted(known["date"], "left").to_numpy()
+        offsets = np.append(bounds, rows.height).astype(np.int64)
+        for name, (packed, _) in values_of(table, schema).items():
+            lists[packed] = Lists(offsets, rows[name].rechunk())
     n_pairs = pairs["pairs"].list.len().cast(pl.Int64).alias("n_pairs")
     heads = known.with_columns(n_pairs, pairs["symbols"]).select(*DATE_HEAD)
     return PackedDates(Packed(heads, lists, None), _contents(pairs))
@@ -73,10 +73,11 @@ def pack_dates(tables: Mapping[str, pl.DataFrame], keys: pl.DataFrame) -> Packed
 
 def unpack_dates(table: str, rows: pl.DataFrame) -> pl.DataFrame:
     """Return a table of dates from the columns that ``columns_of`` names, sorted by date."""
-    if table == "symbols":
-        named = {packed: name for name, (packed, _) in values_of(table, SYMBOLS).items()}
+    if table in DATED:
+        schema = DATED[table]
+        named = {packed: name for name, (packed, _) in values_of(table, schema).items()}
         some = rows.filter(pl.col(next(iter(named))).list.len() > 0)
-        return some.explode(*named).rename(named).select(*SYMBOLS)
+        return some.explode(*named).rename(named).select(*schema)
     some = rows.filter(pl.col("content").bin.size() > 0)
     found = [pl.read_ipc(io.BytesIO(content)) for content in some["content"]]
     lists = {

@@ -102,7 +102,8 @@ class PortfolioStore(ABC):
 
         Parameters
         ----------
-        tables : ``correlations``, a row a date; ``symbols``, rows by date. One may be left out.
+        tables : ``correlations``, a row a date; ``symbols`` and ``options``, rows by date. What is
+            left out is not there then.
         keys : ``date key``, of the same dates; the key has 32 hex digits.
         run_id : who.
         """
@@ -120,10 +121,11 @@ class PortfolioStore(ABC):
 
         Parameters
         ----------
-        table : snapshots, exposures, measures, sectors, stress, failures, correlations or symbols.
-            Measures have the columns of all layouts among the rows, null where a layout lacks one.
-        portfolios : whose; None for all, an empty one for none. Correlations and symbols have no
-            portfolio.
+        table : snapshots, exposures, measures, sectors, stress, failures, correlations, symbols or
+            options. Measures have the columns of all layouts among the rows, null where a layout
+            lacks one.
+        portfolios : whose; None for all, an empty one for none. Correlations, symbols and options
+            have no portfolio.
         first, last : dates, both included.
         """
 
@@ -133,7 +135,7 @@ class PortfolioStore(ABC):
 
         Parameters
         ----------
-        table : as in :meth:`read`, without correlations and symbols.
+        table : as in :meth:`read`, without those of dates.
         """
 
     @abstractmethod

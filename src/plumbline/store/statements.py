@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from plumbline.store.layout import Layout, union_of
-from plumbline.store.tables import DATE_HEAD, FITS, LONG, PACKED
+from plumbline.store.tables import DATE_HEAD, DATE_LISTS, LONG, PACKED
 
 
 def quoted(name: str) -> str:
@@ -54,7 +54,7 @@ REMOVE: Final = (
     "removed.portfolio AND k.date = removed.date"
 )
 REMOVE_DATES: Final = "DELETE FROM portfolio_dates WHERE date = ANY(%s::date[])"
-_DATE_COLUMNS: Final = ", ".join((*DATE_HEAD, "run_id", *FITS, "content"))
+_DATE_COLUMNS: Final = ", ".join((*DATE_HEAD, "run_id", *DATE_LISTS, "content"))
 COPY_DATES: Final = (  # straight into their table: each date is some megabytes, written once
     f"COPY portfolio_dates ({_DATE_COLUMNS}) FROM STDIN (FORMAT binary)"
 )

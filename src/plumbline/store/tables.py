@@ -60,6 +60,16 @@ SYMBOLS: Final[dict[str, Any]] = {
     **dict.fromkeys(("beta", "alpha", "r2", "stderr", "t"), pl.Float64()),
     "n_obs": pl.Int64(),
 }
+OPTIONS: Final[dict[str, Any]] = {
+    "date": pl.Date(),
+    "symbol": pl.String(),
+    **dict.fromkeys(
+        ("volatility", "value", "delta", "gamma", "vega", "theta", "rho"), pl.Float64()
+    ),
+}
+DATED: Final = {"symbols": SYMBOLS, "options": OPTIONS}
+"""Tables of any number of rows a date, which belong to no portfolio."""
+
 LONG: Final = {
     "exposures": EXPOSURES,
     "sectors": SECTORS,
@@ -74,7 +84,7 @@ OPTIONAL: Final = ("price_source",)
 FRAMES: Final = ("snapshots", "exposures", "measures", "sectors", "stress", "failures")
 """Tables of a chunk."""
 
-SHARED: Final = ("correlations", "symbols")
+SHARED: Final = ("correlations", *DATED)
 """Tables of dates, which belong to no portfolio."""
 
 TABLES: Final = (*FRAMES, *SHARED)
@@ -108,10 +118,14 @@ LISTS: Final = {
     for table, schema in LONG.items()
     for packed, kind in values_of(table, schema).values()
 }
-FITS: Final = dict(values_of("symbols", SYMBOLS).values())
+DATE_LISTS: Final = {
+    packed: kind
+    for table, schema in DATED.items()
+    for packed, kind in values_of(table, schema).values()
+}
 DATES: Final[dict[str, Any]] = {
     **DATE_HEAD,
-    **{name: pl.List(kind) for name, kind in FITS.items()},
+    **{name: pl.List(kind) for name, kind in DATE_LISTS.items()},
     "content": pl.Binary(),
 }
 """Columns of a packed date, in order; the content is a file of Arrow, ``pairs n_obs``, or empty."""
@@ -133,6 +147,6 @@ def columns_of(table: str) -> list[str]:
         return [*_ID, "layout", "measures"]
     if table == "correlations":
         return ["date", "symbols", "content"]
-    if table == "symbols":
-        return ["date", *FITS]
+    if table in DATED:
+        return ["date", *(packed for packed, _ in values_of(table, DATED[table]).values())]
     return [*_ID, *(packed for packed, _ in values_of(table, LONG[table]).values())]

@@ -18,7 +18,8 @@ UNKNOWN: Final = "unknown"
 class Sector(Analytic):
     """Net, long, short and gross weight by sector, the tilt against a benchmark, and concentration.
 
-    Weights are of equity. The tilt of a sector is its net weight less that of the benchmark.
+    Weights are of equity and of all that is held: private assets and what is carried without a
+    price have a sector too. The tilt of a sector is its net weight less that of the benchmark.
     Concentration is that of gross weights, each symbol once, options with their underlying.
 
     Parameters
@@ -57,7 +58,7 @@ class Sector(Analytic):
 
     def compute(self, prepared: Prepared, portfolios: PortfolioDays) -> Measures:
         """Return the figures of some portfolios, and the table of sectors."""
-        weights = portfolios.weights
+        weights = portfolios.exposures.all_weights
         found = concentration(weights)
         values = {
             "herfindahl": found.herfindahl,

@@ -38,33 +38,43 @@ _LONG = {
 }
 
 
-_SYMBOLS = {
-    **dict.fromkeys(("symbol", "analytic"), "text"),
-    **dict.fromkeys(("beta", "alpha", "r2", "stderr", "t"), "float8"),
-    "n_obs": "int8",
+_DATED = {
+    "symbols": {
+        **dict.fromkeys(("symbol", "analytic"), "text"),
+        **dict.fromkeys(("beta", "alpha", "r2", "stderr", "t"), "float8"),
+        "n_obs": "int8",
+    },
+    "options": {
+        "symbol": "text",
+        **dict.fromkeys(
+            ("volatility", "value", "delta", "gamma", "vega", "theta", "rho"), "float8"
+        ),
+    },
 }
 
 
 def upgrade() -> None:
     """Apply it."""
     scalars = "".join(f"snapshots_{name} {kind}, " for name, kind in _SNAPSHOT.items())
-    fits = "".join(f"symbols_{name} {kind}[] NOT NULL, " for name, kind in _SYMBOLS.items())
-    arrays = "".join(
-        f"{table}_{name} {kind}[] NOT NULL, "
-        for table, columns in _LONG.items()
-        for name, kind in columns.items()
+    of_days, of_dates = (
+        "".join(
+            f"{table}_{name} {kind}[] NOT NULL, "
+            for table, columns in tables.items()
+            for name, kind in columns.items()
+        )
+        for tables in (_LONG, _DATED)
     )
     op.execute(
         'CREATE TABLE portfolio_days (portfolio text COLLATE "C" NOT NULL, date date NOT NULL, '
         "owner text NOT NULL, key uuid NOT NULL, n_failures int8 NOT NULL, has_snapshot bool NOT "
-        f"NULL, layout uuid, {scalars} measures float8[] NOT NULL, {arrays} run_id text NOT NULL, "
+        f"NULL, layout uuid, {scalars} measures float8[] NOT NULL, {of_days} run_id text NOT NULL, "
         "completed timestamptz NOT NULL, PRIMARY KEY (portfolio, date)) "
         "WITH (toast_tuple_target = 8160)"
     )
     op.execute("CREATE INDEX portfolio_days_by_owner ON portfolio_days (owner, portfolio, date)")
     op.execute(
         "CREATE TABLE portfolio_dates (date date PRIMARY KEY, key uuid NOT NULL, n_pairs int8 NOT "
-        f"NULL, symbols text[] NOT NULL, run_id text NOT NULL, {fits}content bytea NOT NULL, "
+        f"NULL, symbols text[] NOT NULL, run_id text NOT NULL, {of_dates}content bytea NOT NULL, "
         "completed timestamptz NOT NULL DEFAULT now())"
     )
     op.execute("ALTER TABLE portfolio_dates ALTER content SET STORAGE EXTERNAL")
@@ -110,7 +120,8 @@ def _make_views() -> None:
         f"CREATE VIEW correlations {is_invoker} AS SELECT date, symbols, n_pairs FROM "  # noqa: S608  # ours
         "portfolio_dates WHERE n_pairs > 0"
     )
-    _make_long_view("symbols", list(_SYMBOLS), "d.date", "portfolio_dates")
+    for table, names in _DATED.items():
+        _make_long_view(table, list(names), "d.date", "portfolio_dates")
     for table, names in _LONG.items():
         _make_long_view(table, list(names), "d.portfolio, d.date", "portfolio_days")
 
@@ -128,7 +139,7 @@ def _make_long_view(table: str, names: list[str], heads: str, source: str) -> No
 
 def downgrade() -> None:
     """Take it back."""
-    for view in ("days", "snapshots", "measures", "correlations", "symbols", *_LONG):
+    for view in ("days", "snapshots", "measures", "correlations", *_DATED, *_LONG):
         op.execute(f"DROP VIEW {view}")
     for table in ("layouts", "portfolio_dates", "portfolio_keys", "portfolio_days"):
         op.execute(f"DROP TABLE {table}")
