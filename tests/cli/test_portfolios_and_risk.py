@@ -1,6 +1,8 @@
 """The commands of portfolios: import, run, show, report, and what they say of what is wrong."""
 
 import json
+import os
+from datetime import date
 
 import numpy as np
 import polars as pl
@@ -219,6 +221,83 @@ def test_what_is_wrong_is_told_with_what_is_allowed(capsys, imported, words, cod
     found, _, err = said(capsys, *words)
     assert told in err
     assert found == code
+
+
+def test_correlations_of_dates_without_a_portfolio_are_counted_apart(capsys, imported):
+    said(capsys, "risk", "run", "--to", "2023-01-05")
+    said(capsys, "risk", "run", "--portfolio", "P000001")
+    status = document(capsys, "risk", "status")
+    assert (status["dates"], status["dates_with_correlations"]) == (LOAD.dates, LOAD.dates)
+    assert status["dates_of_correlations_alone"] == 0
+    said(capsys, "risk", "forget", "P000001")
+    status = document(capsys, "risk", "status")
+    assert (status["dates"], status["dates_with_correlations"]) == (3, 3)
+    assert status["dates_of_correlations_alone"] == LOAD.dates - 3
+    _, out, _ = said(capsys, "risk", "status")
+    assert "correlations of 5 dates beside, on which no portfolio is left" in out
+    said(capsys, "risk", "forget", *(f"P00000{i}" for i in (0, *range(2, LOAD.portfolios))))
+    _, out, _ = said(capsys, "risk", "status")
+    assert "no portfolio-day" in out
+    assert "correlations of 8 dates beside" in out
+
+
+def changed(symbol, day):
+    """Change a close in the file of prices."""
+    is_it = (pl.col("symbol") == symbol) & (pl.col("date") == day)
+    close = pl.when(is_it).then(pl.col("close") * 1.1).otherwise(pl.col("close"))
+    pl.read_parquet("prices.parquet").with_columns(close=close).write_parquet("prices.parquet")
+
+
+def test_plan_says_which_inputs_changed_and_from_which_date_on(capsys, imported):
+    first = document(capsys, "risk", "run")["run_id"]
+    held = pl.read_parquet("trades.parquet").filter(portfolio="P000000")["symbol"][0]
+    changed(held, date(2023, 1, 6))
+    plan = document(capsys, "risk", "plan")
+    (reason,) = plan["reasons"]
+    assert reason["reason"] == "prices, trades or settings changed"
+    assert (reason["first"], reason["last"]) == ("2023-01-06", "2023-01-12")
+    assert reason["days"] == plan["to_compute"] == 5 * reason["portfolios"]
+    assert plan["changes"]["run_id"] == first
+    (told,) = plan["changes"]["found"]
+    assert "data set prices (version 2" in told
+    assert "plumbline data diff prices" in told
+    pl.read_parquet("trades.parquet").head(1).drop("trade_id").write_csv("more.csv")
+    said(capsys, "portfolios", "import", "synthetic", "--append", "--trades", "more.csv")
+    _, out, _ = said(capsys, "risk", "plan", "--set", "by_lots=true")
+    assert f"since run {first}" in out
+    assert "the recipe's by_lots; book synthetic (version 2" in out
+    assert f"of {LOAD.portfolios} portfolios, 2023-01-03 to 2023-01-12" in out
+    said(capsys, "risk", "run", "--from", "2023-01-12")
+    _, out, _ = said(capsys, "risk", "plan")
+    assert "which left these out" in out
+
+
+def test_plan_and_what_shows_results_work_where_nothing_can_be_written(
+    capsys, imported, monkeypatch
+):
+    said(capsys, "risk", "run", "--to", "2023-01-05")
+    book = {word: said(capsys, *word) for word in [("risk", "plan"), ("risk", "status")]}
+    before = states(imported)
+    monkeypatch.setattr("plumbline.ledger.database.os.access", lambda _, mode: mode != os.W_OK)
+    for words, found in book.items():
+        assert said(capsys, *words)[:2] == found[:2]
+    for words in (["risk", "show", "P000001"], ["portfolios", "list"]):
+        assert said(capsys, *words)[0] == 0
+    code, _, err = said(capsys, "risk", "run")
+    assert code == 1
+    assert "readonly database; see that" in err
+    assert states(imported) == before
+    changed("S000001", date(2023, 1, 6))
+    code, _, err = said(capsys, "risk", "plan")
+    assert code == 1
+    assert "data.prices: the lake lacks what these files hold" in err
+    assert "a copy that can be written" in err
+
+
+def states(folder):
+    """Return size and time of writing of every file below a folder."""
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {path: (path.stat().st_size, path.stat().st_mtime_ns) for path in files}
 
 
 def test_portfolios_and_books_are_taken_away_by_name(capsys, imported):

@@ -140,9 +140,14 @@ def retry_nightly(
 
 
 def status_of(store: PortfolioStore) -> dict[str, Any]:
-    """Return what a store holds: portfolios, portfolio-days, dates, failures."""
+    """Return what a store holds: portfolios, portfolio-days, dates, failures.
+
+    Correlations belong to no portfolio, so those of a date stay when its portfolios are taken away;
+    they are counted apart.
+    """
     days = store.keys()
-    by_date = days.group_by("date").len().sort("date")
+    shared = store.date_keys()["date"]
+    n_with = int(shared.is_in(days["date"].unique().implode()).sum())
     behind = (
         days.group_by("portfolio")
         .agg(pl.col("date").max().alias("last"))
@@ -155,8 +160,9 @@ def status_of(store: PortfolioStore) -> dict[str, Any]:
         "portfolio_days": days.height,
         "first": days["date"].min(),
         "last": days["date"].max(),
-        "dates": by_date.height,
-        "dates_with_correlations": store.date_keys().height,
+        "dates": days["date"].n_unique(),
+        "dates_with_correlations": n_with,
+        "dates_of_correlations_alone": shared.len() - n_with,
         "portfolio_days_with_failures": int((days["n_failures"] > 0).sum()),
         "portfolios_behind": behind.to_dicts(),
     }
