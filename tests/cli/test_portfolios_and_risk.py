@@ -131,6 +131,30 @@ def test_restate_needs_to_be_told_which(capsys, imported):
     assert done["stored"] == 3
 
 
+@pytest.mark.parametrize(
+    ("words", "stored", "rest"),
+    [
+        (["run"], N_DAYS, "the same command goes on from there"),
+        (["restate", "--sessions", "3"], 3 * LOAD.portfolios, "computes all of them again"),
+    ],
+)
+def test_an_interrupted_run_says_how_many_portfolio_days_are_stored(
+    capsys, imported, monkeypatch, words, stored, rest
+):
+    monkeypatch.setattr("plumbline.stages.nightly_run.record_tally", interrupted)
+    code, out, err = said(capsys, "risk", *words)
+    assert (code, out) == (130, "")
+    told, last = err.splitlines()[-2:]
+    assert told.startswith(f"{stored} of {stored} portfolio-days stored; ")
+    assert told.endswith(rest)
+    assert last == "plumbline: interrupted"
+    assert document(capsys, "risk", "status")["portfolio_days"] == stored
+
+
+def interrupted(*_):
+    raise KeyboardInterrupt
+
+
 def test_a_cell_that_fails_gives_exit_code_1_and_runs_retry_mends_it(capsys, imported, monkeypatch):
     compute = Tail.compute
     last = np.datetime64(pl.read_parquet("prices.parquet")["date"].max())
