@@ -1,6 +1,5 @@
 """The commands of portfolios: import, run, show, report, and what they say of what is wrong."""
 
-import json
 import os
 from datetime import date
 
@@ -10,6 +9,7 @@ import pytest
 
 from plumbline.cli.app import call
 from plumbline.risk.analytics.tail import Tail
+from tests.cli.words import FILES, SIZE, document, said
 from tests.stages.nightly_projects import BOOK, LOAD
 
 N_DAYS = LOAD.portfolios * LOAD.dates
@@ -17,24 +17,6 @@ GROUPS = {
     "portfolios": ("import", "list", "show", "export", "forget"),
     "risk": ("run", "plan", "restate", "status", "show", "forget", "report", "synthesize"),
 }
-SIZE = (
-    *("--portfolios", str(LOAD.portfolios), "--positions", str(LOAD.positions)),
-    *("--dates", str(LOAD.dates), "--symbols", str(LOAD.symbols), "--seed", "7"),
-)
-FILES = [word for t in BOOK for word in (f"--{t.replace('_', '-')}", f"{t}.parquet")]
-
-
-def said(capsys, *words):
-    """Run a command and return (exit code, standard output, standard error)."""
-    capsys.readouterr()
-    code = call(list(words))
-    return code, *capsys.readouterr()
-
-
-def document(capsys, *words):
-    code, out, err = said(capsys, *words, "--json")
-    assert code == 0, err
-    return json.loads(out)
 
 
 @pytest.fixture(scope="module")
@@ -103,8 +85,11 @@ def test_run_takes_a_nightly_recipe_and_other_verbs_say_what_does(capsys, import
         code, _, err = said(capsys, verb, "nightly.yaml")
         assert code == 2, err
         assert "has no graph of blocks" in err
+    assert not (imported / "study.yaml").exists()
+    assert call(["init", ".", "--kind", "factor_study"]) == 0
     code, _, err = said(capsys, "risk", "run", "study.yaml")
     assert code == 2
+    assert "not nightly" in err
 
 
 def test_texts_say_what_the_documents_hold(capsys, imported):

@@ -1,5 +1,6 @@
 """Nightly runs from a recipe's file: what they would do, what they did, what they left."""
 
+import shlex
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
@@ -209,6 +210,7 @@ def recipe_file(project: Project) -> Path:
     path = project.root / RECIPE
     if not path.is_file():
         raise ParameterError(
-            f"name a nightly recipe: {path} does not exist; docs/nightly.md shows one"
+            f"name a nightly recipe: {path} does not exist; to make one: plumbline init "
+            f"{shlex.quote(str(project.root))} --kind nightly"
         )
     return path
