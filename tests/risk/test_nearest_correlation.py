@@ -24,13 +24,28 @@ def test_what_comes_out_is_one_and_nothing_is_nearer(seed, n):
     given_one = given_one + given_one.T + np.eye(n)
     near = nearest_correlation(given_one)
     assert_allclose(np.diag(near), 1.0, atol=1e-12)
-    assert np.linalg.eigvalsh(near).min() > -1e-7
+    assert np.linalg.eigvalsh(near).min() > -1e-12
     assert_allclose(nearest_correlation(near), near, atol=1e-6)
     away = np.linalg.norm(near - given_one)
     for _ in range(20):
         other = np.corrcoef(rng.normal(size=(n, n + 2))).reshape(n, n)
         step = near + 0.2 * (other - near)
         assert np.linalg.norm(step - given_one) >= away - 1e-6
+
+
+def test_alternating_projections_come_to_the_same_matrix():
+    rng = np.random.default_rng(3)
+    given_one = np.corrcoef(rng.normal(size=(30, 20))) + 0.1 * rng.normal(size=(30, 30))
+    given_one = (given_one + given_one.T) / 2
+    np.fill_diagonal(given_one, 1.0)
+    near, correction = given_one, np.zeros_like(given_one)
+    for _ in range(2_000):  # Higham's algorithm 3.3
+        values, basis = np.linalg.eigh(near - correction)
+        projected = (basis * np.maximum(values, 0)) @ basis.T
+        correction = projected - (near - correction)
+        near = projected.copy()
+        np.fill_diagonal(near, 1.0)
+    assert_allclose(nearest_correlation(given_one), near, atol=1e-9)
 
 
 def test_a_matrix_that_holds_nan_is_refused():
