@@ -130,6 +130,6 @@ def _curvature(found: _Dual) -> Callable[[np.ndarray], np.ndarray]:
     def bend(step: np.ndarray) -> np.ndarray:
         turned = step[:, None] * kept
         rows = kept @ (kept.T @ turned) + 2 * (others @ (mixed * (others.T @ turned)))
-        return np.einsum("ij,ij->i", rows, kept) + _RIDGE * step
+        return np.asarray(np.einsum("ij,ij->i", rows, kept) + _RIDGE * step)
 
     return bend

@@ -40,8 +40,8 @@ class Correlation(TrailingAnalytic):
     References
     ----------
     Qi and Sun, "A quadratically convergent Newton method for computing the nearest correlation
-    matrix", SIAM Journal on Matrix Analysis and Applications 28 (2006) 360-385. Choueifaty and Coignard, "Toward maximum diversification" (2008). Meucci, "Managing
-    diversification" (2009).
+    matrix", SIAM Journal on Matrix Analysis and Applications 28 (2006) 360-385. Choueifaty and
+    Coignard, "Toward maximum diversification" (2008). Meucci, "Managing diversification" (2009).
     """
 
     units: ClassVar = {
