@@ -180,6 +180,7 @@ def test_broken_rows_are_all_named_and_nothing_is_imported(capsys, folder):
     assert code == 1
     for told in ("line 2, column 'symbol': 'NOSUCH'", "line 3, column 'date': '2023-13-04'"):
         assert told in err
+    assert "book synthetic, nothing is imported: 5 problems" in err
     assert "line 4, column 'quantity'" in err
     assert "line 4, column 'price'" in err
     assert document(capsys, "portfolios", "list") == []
@@ -210,6 +211,7 @@ def test_books_are_listed_shown_and_exported(capsys, imported):
     [
         (["risk", "show", "P0000001"], 2, "did you mean 'P000001'"),
         (["risk", "show", "P000001", "--date", "2020-01-01"], 2, "has no 2020-01-01"),
+        (["risk", "show", "P000001", "--date", "2023-01-14"], 2, "near it: 2023-01-11, 2023-01-12"),
         (["risk", "show", "P000001", "--date", "yesterday"], 2, "must be a date such as"),
         (["risk", "report", "X"], 2, "no portfolio 'X'"),
         (["risk", "run", "--portfolio", "X"], 2, "no portfolio 'X'"),

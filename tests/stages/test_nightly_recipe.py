@@ -5,7 +5,8 @@ from datetime import date
 import pytest
 
 from plumbline.core.errors import RecipeError
-from plumbline.stages.nightly_parts import analytics_of
+from plumbline.risk.analytic import analytics
+from plumbline.stages.nightly_parts import analytics_of, unknown_symbols
 from plumbline.stages.recipe import load_recipe
 
 RECIPE = """\
@@ -51,3 +52,11 @@ def test_scenarios_stand_in_the_recipe_and_are_checked_there(tmp_path):
         "2024-01-31, a date such as 2024-01-31 or nothing, not the list ['2020-02-30', "
         "'2020-03-23']"
     )
+
+
+def test_symbols_without_prices_are_told_once_with_all_that_read_them():
+    names = ("tail", "style_ridge", "style_spread", "market_beta")
+    kinds = {name: analytics[name]() for name in names}
+    *told, advice = unknown_symbols(kinds, {"SPY", "VTV", "VUG", "MTUM", "QUAL", "USMV"})
+    assert told == ["IWM has no prices, and is read by the analytics style_ridge, style_spread"]
+    assert advice.endswith("choose analytics: [tail, market_beta]")

@@ -183,9 +183,10 @@ def day_of(store: "PortfolioStore", portfolio: str, day: date | None) -> dict[st
     frames = {t: store.read(t, portfolios=own, first=day, last=day) for t in _TABLES}
     if not frames["snapshots"].height:
         dates = store.read("snapshots", portfolios=own)["date"].to_list()
+        near = sorted(sorted(dates, key=lambda known: abs(known - day))[:2])
         raise UnknownNameError(
             f"{portfolio} has no {day} in {store.label}: its {len(dates)} dates go from "
-            f"{dates[0]} to {dates[-1]}"
+            f"{dates[0]} to {dates[-1]}; near it: {', '.join(str(known) for known in near)}"
         )
     keys = ("portfolio", "date")
     rows = {name: frame.drop(keys).to_dicts() for name, frame in frames.items()}

@@ -51,7 +51,8 @@ is_adjusted: false             # true: closes are adjusted, and trades state the
 benchmark: SPY                 # the market of betas and stress
 rates: TLT                     # long bonds
 risk_free: 0.0                 # a year, that options are discounted by
-analytics: all                 # or a list, such as [volatility, tail, correlation, sector]
+analytics: all                 # which read IWM MTUM QUAL USMV VTV VUG too; or a list, such as
+                               # [volatility, tail, correlation, sector, market_beta]
 """
 
 TEMPLATES: Final = {"factor_study": ("study.yaml", STUDY), "nightly": ("nightly.yaml", NIGHTLY)}
