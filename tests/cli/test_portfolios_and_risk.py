@@ -1,6 +1,7 @@
 """The commands of portfolios: import, run, show, report, and what they say of what is wrong."""
 
-import json
+import os
+from datetime import date
 
 import numpy as np
 import polars as pl
@@ -8,6 +9,7 @@ import pytest
 
 from plumbline.cli.app import call
 from plumbline.risk.analytics.tail import Tail
+from tests.cli.words import FILES, SIZE, document, said
 from tests.stages.nightly_projects import BOOK, LOAD
 
 N_DAYS = LOAD.portfolios * LOAD.dates
@@ -15,24 +17,6 @@ GROUPS = {
     "portfolios": ("import", "list", "show", "export", "forget"),
     "risk": ("run", "plan", "restate", "status", "show", "forget", "report", "synthesize"),
 }
-SIZE = (
-    *("--portfolios", str(LOAD.portfolios), "--positions", str(LOAD.positions)),
-    *("--dates", str(LOAD.dates), "--symbols", str(LOAD.symbols), "--seed", "7"),
-)
-FILES = [word for t in BOOK for word in (f"--{t.replace('_', '-')}", f"{t}.parquet")]
-
-
-def said(capsys, *words):
-    """Run a command and return (exit code, standard output, standard error)."""
-    capsys.readouterr()
-    code = call(list(words))
-    return code, *capsys.readouterr()
-
-
-def document(capsys, *words):
-    code, out, err = said(capsys, *words, "--json")
-    assert code == 0, err
-    return json.loads(out)
 
 
 @pytest.fixture(scope="module")
@@ -101,8 +85,11 @@ def test_run_takes_a_nightly_recipe_and_other_verbs_say_what_does(capsys, import
         code, _, err = said(capsys, verb, "nightly.yaml")
         assert code == 2, err
         assert "has no graph of blocks" in err
+    assert not (imported / "study.yaml").exists()
+    assert call(["init", ".", "--kind", "factor_study"]) == 0
     code, _, err = said(capsys, "risk", "run", "study.yaml")
     assert code == 2
+    assert "not nightly" in err
 
 
 def test_texts_say_what_the_documents_hold(capsys, imported):
@@ -127,6 +114,30 @@ def test_restate_needs_to_be_told_which(capsys, imported):
     assert "--portfolio NAME" in err
     done = document(capsys, "risk", "restate", "--portfolio", "P000002", "--sessions", "3")
     assert done["stored"] == 3
+
+
+@pytest.mark.parametrize(
+    ("words", "stored", "rest"),
+    [
+        (["run"], N_DAYS, "the same command goes on from there"),
+        (["restate", "--sessions", "3"], 3 * LOAD.portfolios, "computes all of them again"),
+    ],
+)
+def test_an_interrupted_run_says_how_many_portfolio_days_are_stored(
+    capsys, imported, monkeypatch, words, stored, rest
+):
+    monkeypatch.setattr("plumbline.stages.nightly_run.record_tally", interrupted)
+    code, out, err = said(capsys, "risk", *words)
+    assert (code, out) == (130, "")
+    told, last = err.splitlines()[-2:]
+    assert told.startswith(f"{stored} of {stored} portfolio-days stored; ")
+    assert told.endswith(rest)
+    assert last == "plumbline: interrupted"
+    assert document(capsys, "risk", "status")["portfolio_days"] == stored
+
+
+def interrupted(*_):
+    raise KeyboardInterrupt
 
 
 def test_a_cell_that_fails_gives_exit_code_1_and_runs_retry_mends_it(capsys, imported, monkeypatch):
@@ -169,6 +180,7 @@ def test_broken_rows_are_all_named_and_nothing_is_imported(capsys, folder):
     assert code == 1
     for told in ("line 2, column 'symbol': 'NOSUCH'", "line 3, column 'date': '2023-13-04'"):
         assert told in err
+    assert "book synthetic, nothing is imported: 5 problems" in err
     assert "line 4, column 'quantity'" in err
     assert "line 4, column 'price'" in err
     assert document(capsys, "portfolios", "list") == []
@@ -199,6 +211,7 @@ def test_books_are_listed_shown_and_exported(capsys, imported):
     [
         (["risk", "show", "P0000001"], 2, "did you mean 'P000001'"),
         (["risk", "show", "P000001", "--date", "2020-01-01"], 2, "has no 2020-01-01"),
+        (["risk", "show", "P000001", "--date", "2023-01-14"], 2, "near it: 2023-01-11, 2023-01-12"),
         (["risk", "show", "P000001", "--date", "yesterday"], 2, "must be a date such as"),
         (["risk", "report", "X"], 2, "no portfolio 'X'"),
         (["risk", "run", "--portfolio", "X"], 2, "no portfolio 'X'"),
@@ -219,6 +232,83 @@ def test_what_is_wrong_is_told_with_what_is_allowed(capsys, imported, words, cod
     found, _, err = said(capsys, *words)
     assert told in err
     assert found == code
+
+
+def test_correlations_of_dates_without_a_portfolio_are_counted_apart(capsys, imported):
+    said(capsys, "risk", "run", "--to", "2023-01-05")
+    said(capsys, "risk", "run", "--portfolio", "P000001")
+    status = document(capsys, "risk", "status")
+    assert (status["dates"], status["dates_with_correlations"]) == (LOAD.dates, LOAD.dates)
+    assert status["dates_of_correlations_alone"] == 0
+    said(capsys, "risk", "forget", "P000001")
+    status = document(capsys, "risk", "status")
+    assert (status["dates"], status["dates_with_correlations"]) == (3, 3)
+    assert status["dates_of_correlations_alone"] == LOAD.dates - 3
+    _, out, _ = said(capsys, "risk", "status")
+    assert "correlations of 5 dates beside, on which no portfolio is left" in out
+    said(capsys, "risk", "forget", *(f"P00000{i}" for i in (0, *range(2, LOAD.portfolios))))
+    _, out, _ = said(capsys, "risk", "status")
+    assert "no portfolio-day" in out
+    assert "correlations of 8 dates beside" in out
+
+
+def changed(symbol, day):
+    """Change a close in the file of prices."""
+    is_it = (pl.col("symbol") == symbol) & (pl.col("date") == day)
+    close = pl.when(is_it).then(pl.col("close") * 1.1).otherwise(pl.col("close"))
+    pl.read_parquet("prices.parquet").with_columns(close=close).write_parquet("prices.parquet")
+
+
+def test_plan_says_which_inputs_changed_and_from_which_date_on(capsys, imported):
+    first = document(capsys, "risk", "run")["run_id"]
+    held = pl.read_parquet("trades.parquet").filter(portfolio="P000000")["symbol"][0]
+    changed(held, date(2023, 1, 6))
+    plan = document(capsys, "risk", "plan")
+    (reason,) = plan["reasons"]
+    assert reason["reason"] == "prices, trades or settings changed"
+    assert (reason["first"], reason["last"]) == ("2023-01-06", "2023-01-12")
+    assert reason["days"] == plan["to_compute"] == 5 * reason["portfolios"]
+    assert plan["changes"]["run_id"] == first
+    (told,) = plan["changes"]["found"]
+    assert "data set prices (version 2" in told
+    assert "plumbline data diff prices" in told
+    pl.read_parquet("trades.parquet").head(1).drop("trade_id").write_csv("more.csv")
+    said(capsys, "portfolios", "import", "synthetic", "--append", "--trades", "more.csv")
+    _, out, _ = said(capsys, "risk", "plan", "--set", "by_lots=true")
+    assert f"since run {first}" in out
+    assert "the recipe's by_lots; book synthetic (version 2" in out
+    assert f"of {LOAD.portfolios} portfolios, 2023-01-03 to 2023-01-12" in out
+    said(capsys, "risk", "run", "--from", "2023-01-12")
+    _, out, _ = said(capsys, "risk", "plan")
+    assert "which left these out" in out
+
+
+def test_plan_and_what_shows_results_work_where_nothing_can_be_written(
+    capsys, imported, monkeypatch
+):
+    said(capsys, "risk", "run", "--to", "2023-01-05")
+    book = {word: said(capsys, *word) for word in [("risk", "plan"), ("risk", "status")]}
+    before = states(imported)
+    monkeypatch.setattr("plumbline.ledger.database.os.access", lambda _, mode: mode != os.W_OK)
+    for words, found in book.items():
+        assert said(capsys, *words)[:2] == found[:2]
+    for words in (["risk", "show", "P000001"], ["portfolios", "list"]):
+        assert said(capsys, *words)[0] == 0
+    code, _, err = said(capsys, "risk", "run")
+    assert code == 1
+    assert "readonly database; see that" in err
+    assert states(imported) == before
+    changed("S000001", date(2023, 1, 6))
+    code, _, err = said(capsys, "risk", "plan")
+    assert code == 1
+    assert "data.prices: the lake lacks what these files hold" in err
+    assert "a copy that can be written" in err
+
+
+def states(folder):
+    """Return size and time of writing of every file below a folder."""
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {path: (path.stat().st_size, path.stat().st_mtime_ns) for path in files}
 
 
 def test_portfolios_and_books_are_taken_away_by_name(capsys, imported):

@@ -92,34 +92,40 @@ def test_every_wrong_cell_of_every_table_is_named():
         cash_flows=pl.DataFrame(flows),
     )
     assert told == [
-        "trades, row 7, column 'portfolio': nothing must be a text that is not empty",
-        "trades, row 4, column 'date': '04.01.2024' must be a date such as 2024-01-31",
-        "trades, row 5, column 'quantity': '0' must be a finite number other than 0",
-        "trades, row 6, column 'quantity': 'inf' must be a finite number other than 0",
-        "trades, row 5, column 'price': '-1' must be a finite number 0 or more",
         (
-            "instruments, row 2, column 'class': 'fund' must be one of cash, equity, etf, "
-            "option, private"
+            "trades, row 1, column 'date': 2024-01-02 lies before the day on which its portfolio "
+            "opened"
         ),
-        "instruments, row 3, column 'strike': '-5' must be a finite number above 0",
         "trades, row 2, column 'portfolio': 'c' is no portfolio of the book; known: a, b",
         (
-            "trades, row 1, column 'date': 2024-01-02 lies before the day on which its "
-            "portfolio opened"
+            "trades, row 3, column 'date': 2024-01-06 is no session of XNYS; a trade has the date "
+            "of the session it was made in"
         ),
-        (
-            "trades, row 3, column 'date': 2024-01-06 is no session of XNYS; a trade has the "
-            "date of the session it was made in"
-        ),
+        "trades, row 4, column 'date': '04.01.2024' must be a date such as 2024-01-31",
+        "trades, row 4, column 'trade_id': 't3' stands there already; each may stand once",
+        "trades, row 5, column 'quantity': '0' must be a finite number other than 0",
+        "trades, row 5, column 'price': '-1' must be a finite number 0 or more",
+        "trades, row 5, column 'symbol': 'AAPL' is no instrument of the book; known: SPY, X1",
+        "trades, row 6, column 'quantity': 'inf' must be a finite number other than 0",
+        "trades, row 7, column 'portfolio': nothing must be a text that is not empty",
+        "trades, row 7, column 'trade_id': 't1' stands there already; each may stand once",
         (
             "cash_flows, row 1, column 'amount': -5.0 must be above 0 for a contribution, fee, "
             "withdrawal: the kind says where it goes"
         ),
         (
-            "cash_flows, row 2, column 'kind': 'dividend' is not taken, as the portfolio gets "
-            "its dividends from prices; leave it out, or say dividends: cash_flows of the "
-            "portfolio"
+            "cash_flows, row 2, column 'kind': 'dividend' is not taken, as the portfolio gets its "
+            "dividends from prices; leave it out, or say dividends: cash_flows of the portfolio"
         ),
+        (
+            "instruments, row 2, column 'class': 'fund' must be one of cash, equity, etf, option, "
+            "private"
+        ),
+        "instruments, row 2, column 'symbol': 'SPY' stands there already; each may stand once",
+        "instruments, row 3, column 'strike': '-5' must be a finite number above 0",
+        "instruments, row 3, column 'symbol': 'X1' is an option without underlying",
+        "instruments, row 3, column 'symbol': 'X1' is an option without expiry",
+        "instruments, row 3, column 'symbol': 'X1' is an option without right",
     ]
 
 

@@ -276,15 +276,6 @@ def test_every_wrong_cell_of_positions_is_named():
     assert refused(rows) == [
         "positions, row 1, column 'quantity': '0' must be a finite number other than 0",
         "positions, row 2, column 'entry_price': '-1' must be a finite number 0 or more",
-        "positions, row 9, column 'right': 'both' must be one of call, put",
-        (
-            "positions, row 7, column 'entry_date': 2024-01-06 is no session of XNYS; a trade "
-            "has the date of the session it was made in"
-        ),
-        (
-            "positions, row 7, column 'symbol': 'X' is no option and has right; leave it out, or "
-            "say class: option"
-        ),
         (
             "positions, row 3, column 'exit_date': 2024-01-02 lies before the entry_date of its "
             "row; a position ends on or after the day it begins"
@@ -302,6 +293,19 @@ def test_every_wrong_cell_of_positions_is_named():
             "its row; it is what was held, in units of the exit"
         ),
         (
+            "positions, row 7, column 'entry_date': 2024-01-06 is no session of XNYS; a trade has "
+            "the date of the session it was made in"
+        ),
+        (
+            "positions, row 7, column 'symbol': 'X' is no option and has right; leave it out, or "
+            "say class: option"
+        ),
+        "positions, row 9, column 'right': 'both' must be one of call, put",
+        (
+            "positions, row 9, column 'strike': 55.0 contradicts 50.0 of the same symbol 'C1' in "
+            "positions, row 8; a symbol has one strike"
+        ),
+        (
             "positions, row 10, column 'class': 'etf' contradicts 'option' of the same symbol "
             "'C1' in positions, row 8; a symbol has one class"
         ),
@@ -316,14 +320,19 @@ def test_dates_of_positions_keep_to_the_opening_and_the_latest_day():
     }
     problems = refused(given_rows, portfolios=pl.DataFrame(told), latest=date(2024, 1, 3))
     assert problems == [
-        f"positions, row 3, column {name!r}: {day} lies after 2024-01-03, the latest allowed"
-        for name, day in (("entry_date", "2024-01-04"), ("exit_date", "2024-01-09"))
-    ] + [
-        "positions, row 3, column 'portfolio': 'b' is no portfolio of the book; known: a",
         (
             "positions, row 2, column 'entry_date': 2024-01-02 lies before the day on which its "
             "portfolio opened"
         ),
+        (
+            "positions, row 3, column 'entry_date': 2024-01-04 lies after 2024-01-03, the latest "
+            "allowed"
+        ),
+        (
+            "positions, row 3, column 'exit_date': 2024-01-09 lies after 2024-01-03, the latest "
+            "allowed"
+        ),
+        "positions, row 3, column 'portfolio': 'b' is no portfolio of the book; known: a",
     ]
 
 

@@ -170,14 +170,14 @@ def test_every_wrong_line_and_cell_of_every_file_is_named_with_its_line(tmp_path
     assert refused(files) == [
         "trades.csv, line 5: 4 cells, the header has 5",
         "trades.csv, line 3, column 'quantity': 'x' must be a finite number other than 0",
+        (
+            "trades.csv, line 6, column 'date': 2024-01-06 is no session of XNYS; a trade has the "
+            "date of the session it was made in"
+        ),
         "trades.csv, line 7, column 'quantity': '0' must be a finite number other than 0",
         (
-            "cash_flows.csv, line 2, column 'kind': 'gift' must be one of contribution, "
-            "dividend, fee, interest, withdrawal"
-        ),
-        (
-            "trades.csv, line 6, column 'date': 2024-01-06 is no session of XNYS; a trade has "
-            "the date of the session it was made in"
+            "cash_flows.csv, line 2, column 'kind': 'gift' must be one of contribution, dividend, "
+            "fee, interest, withdrawal"
         ),
     ]
 

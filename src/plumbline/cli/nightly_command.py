@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from plumbline.cli import console
 from plumbline.core.errors import MissingDataError, ParameterError, RunError
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from plumbline.stages.nightly_run import NightlyResult
     from plumbline.stages.recipe import Recipe
     from plumbline.stages.workspace import Workspace
+
+_AGAIN: Final = "the others are as they were, and the same command computes all of them again"
 
 Words = tuple[Path | None, Path | None, list[str] | None]
 """Recipe, project and overrides, as a command takes them."""
@@ -43,11 +45,12 @@ def run_and_print(words: Words, task: "Task", *, as_json: bool) -> None:
     RunError
         If an analytic failed on a portfolio-day; the others are stored.
     """
-    from plumbline.cli.progress import progress
+    from plumbline.cli.progress import GOES_ON, progress
     from plumbline.stages.nightly import run_task
     from plumbline.stages.nightly_run import NightlyOptions
 
-    with progress(quiet=as_json) as watcher:
+    rest = _AGAIN if task.choice.is_forced else GOES_ON
+    with progress(quiet=as_json, rest=rest) as watcher:
         workspace = nightly_workspace(words, watcher)
         options = NightlyOptions(watcher.counted, watcher.compiling)
         result = run_task(workspace, task, options)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import date
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,7 +22,12 @@ _TABLES: Final = ("snapshots", "exposures", "measures", "sectors", "stress", "fa
 
 def plan_data(plan: "NightlyPlan") -> dict[str, Any]:
     """Return what ``--json`` prints of a plan."""
+    from plumbline.stages.nightly_changes import changes_since
+    from plumbline.stages.nightly_plan import State
+
     inputs = plan.inputs
+    has_changed = State.CHANGED.name.lower() in plan.counts
+    changes = changes_since(inputs) if has_changed else None
     return {
         "book": inputs.recipe.resolved["book"],
         "version": inputs.version.version,
@@ -32,6 +38,8 @@ def plan_data(plan: "NightlyPlan") -> dict[str, Any]:
         "to_compute": int(plan.is_due.sum()),
         "to_remove": plan.gone.height,
         "dates_of_correlations": list(plan.dates),
+        "reasons": plan.reasons().to_dicts(),
+        "changes": None if changes is None else {**asdict(changes), "told": str(changes)},
         "due": plan.listed().to_dicts(),
         "others": list(plan.others),
         "warnings": [*inputs.warnings, *others_told(plan.others)],
@@ -54,8 +62,13 @@ def plan_text(data: Mapping[str, Any], *, show_all: bool = False) -> str:
     n_portfolios = console.counted(data["portfolios"], "portfolio")
     span = f"{data['first']} to {data['last']}" if data["first"] else "none is open then"
     lines = [f"book {data['book']} version {data['version']}: {n_portfolios}, {span}"]
+    spans = {row["reason"]: row for row in data["reasons"]}
     for name, n in data["counts"].items():
-        lines.append(f"  {n:>10,} portfolio-days {State[name.upper()].words}")
+        words = State[name.upper()].words
+        told = f", {_span(spans[words])}" if words in spans else ""
+        lines.append(f"  {n:>10,} portfolio-days {words}{told}")
+    if data["changes"] is not None:
+        lines.append(data["changes"]["told"])
     lines.append(f"{data['to_compute']:,} portfolio-days to compute")
     if data["to_remove"]:
         lines.append(f"{data['to_remove']:,} from before their portfolio opens to remove")
@@ -70,6 +83,11 @@ def plan_text(data: Mapping[str, Any], *, show_all: bool = False) -> str:
         lines.append(f"… and {len(data['due']) - len(due):,} more lines; to list all: --all")
     lines += [f"warning: {text}" for text in data["warnings"]]
     return "\n".join(lines)
+
+
+def _span(row: Mapping[str, Any]) -> str:
+    n_portfolios = console.counted(row["portfolios"], "portfolio")
+    return f"of {n_portfolios}, {row['first']} to {row['last']}"
 
 
 def run_data(result: "NightlyResult") -> dict[str, Any]:
@@ -128,8 +146,11 @@ def pages_text(data: Mapping[str, Any]) -> str:
 def status_text(data: Mapping[str, Any]) -> str:
     """Return what a store holds as text."""
     lines = [f"store {data['store']}"]
+    alone = data["dates_of_correlations_alone"]
+    left = f"correlations of {console.counted(alone, 'date')} beside, on which no portfolio is left"
     if not data["portfolio_days"]:
-        return "\n".join([*lines, "holds no portfolio-day; plumbline risk run computes them"])
+        lines.append("holds no portfolio-day; plumbline risk run computes them")
+        return "\n".join([*lines, left] if alone else lines)
     lines.append(
         f"{data['portfolio_days']:,} portfolio-days of {data['portfolios']:,} portfolios, "
         f"{data['first']} to {data['last']}, {data['dates']:,} dates, "
@@ -139,6 +160,8 @@ def status_text(data: Mapping[str, Any]) -> str:
         lines.append(
             f"{data['portfolio_days_with_failures']:,} of them have an analytic that failed"
         )
+    if alone:
+        lines.append(left)
     behind = data["portfolios_behind"]
     if behind:
         lines += [f"{len(behind):,} portfolios end before that:", console.table(behind[:_LISTED])]
@@ -160,9 +183,10 @@ def day_of(store: "PortfolioStore", portfolio: str, day: date | None) -> dict[st
     frames = {t: store.read(t, portfolios=own, first=day, last=day) for t in _TABLES}
     if not frames["snapshots"].height:
         dates = store.read("snapshots", portfolios=own)["date"].to_list()
+        near = sorted(sorted(dates, key=lambda known: abs(known - day))[:2])
         raise UnknownNameError(
             f"{portfolio} has no {day} in {store.label}: its {len(dates)} dates go from "
-            f"{dates[0]} to {dates[-1]}"
+            f"{dates[0]} to {dates[-1]}; near it: {', '.join(str(known) for known in near)}"
         )
     keys = ("portfolio", "date")
     rows = {name: frame.drop(keys).to_dicts() for name, frame in frames.items()}

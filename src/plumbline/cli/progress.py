@@ -15,21 +15,25 @@ from plumbline.engine.interruption import stop_if_interrupted
 from plumbline.engine.plan import Plan, State
 
 _LINE_SECONDS = 5.0
+GOES_ON = "the same command goes on from there"
 
 
 @final
 class ProgressWatcher:
-    """Shows how many blocks are done, how fast, and how long the rest will take.
+    """Shows how many blocks, or other pieces, are done, how fast, and how long the rest will take.
 
     Each piece of news also stops the work if Ctrl-C was pressed and a library lost it.
 
     Parameters
     ----------
     bar : a rich progress bar, or None for plain lines.
+    rest : what becomes of the rest if the work is interrupted.
     """
 
-    def __init__(self, bar: Any = None) -> None:
+    def __init__(self, bar: Any = None, rest: str = GOES_ON) -> None:
         self._bar = bar
+        self._rest = rest
+        self._what: str | None = None
         self._line: Any = None
         self._total = 0
         self._done = 0
@@ -91,8 +95,8 @@ class ProgressWatcher:
     def interrupted(self) -> None:
         """Say how far a run came."""
         if self._total:
-            total = counted(self._total, "block")
-            console.note(f"{self._done} of {total} stored; the same command goes on from there")
+            total = f"{self._total:,} {self._what}" if self._what else counted(self._total, "block")
+            console.note(f"{self._done:,} of {total} stored; {self._rest}")
 
     def step(self, what: str, done: int, total: int) -> None:
         """Show progress of reading files or compiling kernels."""
@@ -107,15 +111,20 @@ class ProgressWatcher:
             console.note(f"{what}: {done} of {total}")
 
     def counted(self, what: str, done: int, total: int) -> None:
-        """Show progress of work in equal pieces, with its rate and the time that is left."""
+        """Show progress of work in equal pieces, with its rate and the time that is left.
+
+        Parameters
+        ----------
+        what : the pieces, in the plural.
+        """
+        self._what, self._done, self._total = what, done, total
         stop_if_interrupted()
         if self._bar is not None:
             self.step(what, done, total)
         elif done == 0:
-            self._done, self._total = 0, total
             self._started = self._told = time.monotonic()
         elif time.monotonic() - self._told > _LINE_SECONDS:
-            self._done, self._told = done, time.monotonic()
+            self._told = time.monotonic()
             console.note(f"{done:,} of {total:,} {what}{self._pace()}")
 
     def compiling(self, name: str, done: int, total: int) -> None:
@@ -128,10 +137,15 @@ class ProgressWatcher:
 
 
 @contextmanager
-def progress(*, quiet: bool) -> Iterator[ProgressWatcher]:
-    """Open a progress display on standard error; ``quiet`` or no terminal gives plain lines."""
+def progress(*, quiet: bool, rest: str = GOES_ON) -> Iterator[ProgressWatcher]:
+    """Open a progress display on standard error; ``quiet`` or no terminal gives plain lines.
+
+    Parameters
+    ----------
+    rest : as :class:`ProgressWatcher`.
+    """
     if quiet or not sys.stderr.isatty():
-        with _told_when_interrupted(ProgressWatcher()) as watcher:
+        with _told_when_interrupted(ProgressWatcher(None, rest)) as watcher:
             yield watcher
         return
     from rich.console import Console
@@ -154,7 +168,7 @@ def progress(*, quiet: bool) -> Iterator[ProgressWatcher]:
     )
     with (
         Progress(*columns, console=Console(stderr=True), transient=True) as bar,
-        _told_when_interrupted(ProgressWatcher(bar)) as watcher,
+        _told_when_interrupted(ProgressWatcher(bar, rest)) as watcher,
     ):
         yield watcher
 

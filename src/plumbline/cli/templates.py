@@ -1,5 +1,7 @@
 """Recipes that commands write."""
 
+from typing import Final
+
 STUDY = """\
 # A factor study. Every key: docs/recipes.md of the repository. Check it with: plumbline plan
 name: my_study
@@ -33,3 +35,25 @@ evaluation:
   cost_bps: 5
 headline_horizon_bars: 21
 """
+
+NIGHTLY = """\
+# Every portfolio of a book on every date. Every key: docs/nightly.md of the repository. Check it
+# with: plumbline risk plan
+name: my_portfolios
+kind: nightly
+book: funds                    # made by: plumbline portfolios import funds --portfolios FILE ...
+data:
+  prices:                      # long table: date, symbol, close (split and dividend if you have
+    source: csv                # them), with the symbols that are held and those analytics read
+    paths: [prices/*.csv]
+    calendar: XNYS             # that of the book
+is_adjusted: false             # true: closes are adjusted, and trades state their adjustment
+benchmark: SPY                 # the market of betas and stress
+rates: TLT                     # long bonds
+risk_free: 0.0                 # a year, that options are discounted by
+analytics: all                 # which read IWM MTUM QUAL USMV VTV VUG too; or a list, such as
+                               # [volatility, tail, correlation, sector, market_beta]
+"""
+
+TEMPLATES: Final = {"factor_study": ("study.yaml", STUDY), "nightly": ("nightly.yaml", NIGHTLY)}
+"""Kind of a recipe -> name of its file in a project, and its text."""

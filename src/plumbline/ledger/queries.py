@@ -173,6 +173,14 @@ def kept_runs(database: Database) -> list[str]:
         return list(connection.execute(query).scalars())
 
 
+def newest_run_of(database: Database, pipeline: str) -> dict[str, Any] | None:
+    """Return ``id``, ``started`` (UTC) and ``recipe`` of the newest run of a recipe, or None."""
+    query = select(Run.id, Run.started, Run.recipe).where(Run.pipeline == pipeline)
+    with database.read() as connection:
+        row = connection.execute(query.order_by(Run.number.desc()).limit(1)).first()
+    return None if row is None else dict(row._mapping)
+
+
 def origin_of_run(database: Database, run_id: str) -> dict[str, Any] | None:
     """Return the folder of a run's recipe and the run that it tried again, or None."""
     query = select(RunOrigin.base, RunOrigin.retried).where(RunOrigin.run_id == run_id)

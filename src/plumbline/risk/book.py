@@ -13,7 +13,7 @@ from plumbline.core.errors import BookError, ParameterError, nearest_names
 from plumbline.core.parameters import require_kinds
 from plumbline.risk.book_columns import CASH_FLOWS, INSTRUMENTS, PORTFOLIOS, POSITIONS, TRADES
 from plumbline.risk.book_rules import rule_problems
-from plumbline.risk.book_tables import ROW, BookTable, Origin, read_table
+from plumbline.risk.book_tables import ROW, WHOLE, BookTable, Fault, Origin, in_order, read_table
 from plumbline.risk.position_file import (
     described_instruments,
     filled_instruments,
@@ -208,7 +208,7 @@ class Book:
         """
         grid = Calendar(calendar) if isinstance(calendar, str) else calendar
         problems = [
-            f"no table {name!r} is known; {nearest_names(name, GIVEN)}"
+            Fault("", WHOLE, f"no table {name!r} is known; {nearest_names(name, GIVEN)}")
             for name in given
             if name not in GIVEN
         ]
@@ -225,20 +225,20 @@ class Book:
         problems.extend(rule_problems(tables, grid, latest))
         problems.extend(position_problems(tables["positions"], listed))
         if problems:
-            raise BookError("book", problems)
+            named = [place.name for place in places.values()]
+            raise BookError("book", in_order(problems, named))
         return cls(*_ordered({name: table.frame for name, table in tables.items()}), grid)
 
 
-def _cash_problems(opening_cash: float | None, is_given: Mapping[str, bool]) -> Iterator[str]:
+def _cash_problems(opening_cash: float | None, is_given: Mapping[str, bool]) -> Iterator[Fault]:
     if opening_cash is None:
         return
     if not isfinite(opening_cash):
-        yield f"opening_cash={opening_cash}: must be a finite number"
+        yield Fault("", WHOLE, f"opening_cash={opening_cash}: must be a finite number")
     if is_given["portfolios"] or not is_given["positions"]:
-        yield (
-            f"opening_cash={opening_cash}: is of portfolios that positions open; say opening_cash "
-            "of each portfolio in the table of portfolios"
-        )
+        advice = "say opening_cash of each portfolio in the table of portfolios"
+        told = f"opening_cash={opening_cash}: is of portfolios that positions open; {advice}"
+        yield Fault("", WHOLE, told)
 
 
 def _with_positions(
@@ -265,12 +265,13 @@ def _with_positions(
 def _equities(trades: BookTable, described: BookTable, known: BookTable) -> BookTable:
     """Return the known instruments, with those of which a trade or an option tells and no more."""
     of_options = described.frame["underlying"].drop_nulls()
-    symbols = pl.concat([trades.frame["symbol"], of_options]).unique().sort()
+    traded = trades.frame["symbol"].drop_nulls()
+    symbols = pl.concat([traded, of_options]).unique().sort()
     said = pl.concat([described.frame["symbol"], known.frame["symbol"]])
     symbols = symbols.filter(~symbols.is_in(said.implode()))
     rows = pl.DataFrame({"symbol": symbols}).with_columns(pl.lit("equity").alias("class"))
     frame = pl.concat([known.frame, rows], how="diagonal")
-    return BookTable(frame, known.origin, frame["symbol"])
+    return BookTable(frame, known.origin, frame["symbol"], known.lost)
 
 
 def _ordered(

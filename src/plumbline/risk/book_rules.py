@@ -1,6 +1,7 @@
 """What the tables of a book must say of each other."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
@@ -8,7 +9,7 @@ import polars as pl
 
 from plumbline.core.calendar import Calendar
 from plumbline.core.errors import nearest_names
-from plumbline.risk.book_tables import SHOWN, BookTable
+from plumbline.risk.book_tables import SHOWN, BookTable, Fault
 
 _SIZES = ("contribution", "fee", "withdrawal")  # kinds whose direction is said by their name
 _TERMS = ("underlying", "strike", "expiry", "right")
@@ -18,8 +19,8 @@ MOST_WORTH = 1e15  # of a trade: beyond it, cents are lost in the sums of a port
 
 def rule_problems(
     tables: Mapping[str, BookTable], calendar: Calendar, latest: date | None
-) -> Iterator[str]:
-    """Yield what is wrong with rows whose cells are right.
+) -> Iterator[Fault]:
+    """Yield what is wrong with cells that are right by themselves.
 
     Parameters
     ----------
@@ -33,8 +34,10 @@ def rule_problems(
     yield from _repeated(portfolios, "portfolio")
     yield from _repeated(instruments, "symbol")
     yield from _repeated(trades, "trade_id")
-    dated = [(portfolios, "opened_on"), (trades, "date"), (flows, "date")]
-    dated += [(positions, "entry_date"), (positions, "exit_date")]
+    dated = [(trades, "date"), (flows, "date"), (positions, "entry_date")]
+    dated.append((positions, "exit_date"))
+    if portfolios.origin is not positions.origin:  # else they open on an entry_date
+        dated.append((portfolios, "opened_on"))
     for table, column in dated:
         if latest is not None:
             late = pl.col(column) > pl.lit(latest)
@@ -68,12 +71,12 @@ def _both(names: pl.Series | None, others: pl.Series | None) -> pl.Series | None
     return None if names is None or others is None else pl.concat([names, others])
 
 
-def _repeated(table: BookTable, column: str) -> Iterator[str]:
+def _repeated(table: BookTable, column: str) -> Iterator[Fault]:
     again = pl.col(column).is_not_null() & ~pl.col(column).is_first_distinct()
     yield from table.problems_of(again, column, "stands there already; each may stand once")
 
 
-def _unknown(table: BookTable, column: str, known: pl.Series | None, what: str) -> Iterator[str]:
+def _unknown(table: BookTable, column: str, known: pl.Series | None, what: str) -> Iterator[Fault]:
     """Yield names that are not known, unless what is known could not all be read."""
     if known is None:
         return
@@ -86,28 +89,27 @@ def _unknown(table: BookTable, column: str, known: pl.Series | None, what: str) 
             pl.col(column) == name, column, f"is no {what} of the book; {hint}"
         )
     if bad.len() > SHOWN:
-        more = f"{bad.len() - SHOWN} more names that are no {what}"
-        yield f"{table.origin.name}, column {column!r}: {more}"
+        yield table.origin.of_many(column, f"{bad.len() - SHOWN} more names that are no {what}")
 
 
-def _too_early(table: BookTable, column: str, portfolios: BookTable) -> Iterator[str]:
+def _too_early(table: BookTable, column: str, portfolios: BookTable) -> Iterator[Fault]:
     opened = portfolios.frame.unique("portfolio", keep="first").select("portfolio", "opened_on")
     frame = table.frame.join(opened, on="portfolio", how="left", maintain_order="left")
     fault = "lies before the day on which its portfolio opened"
-    told = BookTable(frame, table.origin, table.names)
+    told = replace(table, frame=frame)
     yield from told.problems_of(pl.col(column) < pl.col("opened_on"), column, fault)
 
 
-def _expired(table: BookTable, column: str, instruments: pl.DataFrame) -> Iterator[str]:
+def _expired(table: BookTable, column: str, instruments: pl.DataFrame) -> Iterator[Fault]:
     """Yield trades in options that are no more: they would open what is never settled."""
     ends = instruments.unique("symbol", keep="first").select("symbol", ends="expiry")
     frame = table.frame.join(ends, on="symbol", how="left", maintain_order="left")
     fault = "lies after the option's expiry, at which it is settled by itself; leave it out"
-    told = BookTable(frame, table.origin, table.names)
+    told = replace(table, frame=frame)
     yield from told.problems_of(pl.col(column) > pl.col("ends"), column, fault)
 
 
-def _no_session(table: BookTable, column: str, calendar: Calendar) -> Iterator[str]:
+def _no_session(table: BookTable, column: str, calendar: Calendar) -> Iterator[Fault]:
     days = table.frame[column].drop_nulls().unique()
     if not days.len():
         return
@@ -117,7 +119,7 @@ def _no_session(table: BookTable, column: str, calendar: Calendar) -> Iterator[s
     yield from table.problems_of(pl.col(column).is_in(closed.implode()), column, fault)
 
 
-def _flow_problems(flows: BookTable, portfolios: BookTable) -> Iterator[str]:
+def _flow_problems(flows: BookTable, portfolios: BookTable) -> Iterator[Fault]:
     negative = pl.col("kind").is_in(_SIZES) & (pl.col("amount") <= 0)
     fault = f"must be above 0 for a {', '.join(_SIZES)}: the kind says where it goes"
     yield from flows.problems_of(negative, "amount", fault)
@@ -132,10 +134,10 @@ def _flow_problems(flows: BookTable, portfolios: BookTable) -> Iterator[str]:
 
 def _option_problems(
     instruments: BookTable, others: BookTable, known: pl.Series | None
-) -> Iterator[str]:
+) -> Iterator[Fault]:
     is_option = pl.col("class") == "option"
     for term in _TERMS:
-        lacking = is_option & pl.col(term).is_null()
+        lacking = is_option & instruments.lacks(term)
         yield from instruments.problems_of(lacking, "symbol", f"is an option without {term}")
         needless = ~is_option & pl.col(term).is_not_null()
         yield from instruments.problems_of(

@@ -1,8 +1,8 @@
 """Tables of a book: cells to text, dates and numbers, or what is wrong with each."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any, Final, final
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple, final
 
 import narwhals as nw
 import numpy as np
@@ -14,7 +14,37 @@ from plumbline.risk.book_columns import Column
 
 SHOWN: Final = 20  # cells that are named one by one for each column and fault
 ROW: Final = "=row"
+WHOLE: Final = -1  # in the place of a row: what is wrong with a table as a whole comes first
+_REST: Final = 2**62  # what is told of many rows comes last
 _TYPES: Final = {"text": pl.String(), "date": pl.Date(), "number": pl.Float64()}
+
+
+class Fault(NamedTuple):
+    """One thing that is wrong.
+
+    Parameters
+    ----------
+    table : its name, or that of its file.
+    row : number of the row, as messages tell it; ``WHOLE`` of the table as a whole.
+    text : the message.
+    """
+
+    table: str
+    row: int
+    text: str
+
+
+def in_order(faults: Iterable[Fault], tables: Iterable[str]) -> list[str]:
+    """Return the messages table by table, and in each row by row.
+
+    Parameters
+    ----------
+    faults : those of one row stay in their order.
+    tables : names in their order; what is of none of them comes first.
+    """
+    places = {name: place for place, name in enumerate(tables)}
+    ordered = sorted(faults, key=lambda fault: (places.get(fault.table, -1), fault.row))
+    return [fault.text for fault in ordered]
 
 
 @final
@@ -37,8 +67,8 @@ class Origin:
     decimal: str = "."
     faults: tuple[str, ...] = ()
 
-    def told(self, column: str, cells: pl.Series, rows: pl.Series, fault: str) -> Iterable[str]:
-        """Yield one message for each wrong cell; beyond 20, say how many more.
+    def told(self, column: str, cells: pl.Series, rows: pl.Series, fault: str) -> Iterable[Fault]:
+        """Yield one fault for each wrong cell; beyond 20, say how many more.
 
         Parameters
         ----------
@@ -48,32 +78,46 @@ class Origin:
         fault : what is wrong and what is allowed.
         """
         for cell, row in zip(cells[:SHOWN], rows[:SHOWN], strict=True):
-            yield f"{self.name}, {self.word} {row}, column {column!r}: {shown(cell)} {fault}"
+            text = f"{self.name}, {self.word} {row}, column {column!r}: {shown(cell)} {fault}"
+            yield Fault(self.name, row, text)
         if cells.len() > SHOWN:
             more = f"{cells.len() - SHOWN} more cells like these"
-            last = f"the last in {self.word} {rows[-1]}"
-            yield f"{self.name}, column {column!r}: {more}, {last}"
+            yield self.of_many(column, f"{more}, the last in {self.word} {rows[-1]}")
+
+    def of_many(self, column: str, told: str) -> Fault:
+        """Return a fault of more rows than are named one by one."""
+        return Fault(self.name, _REST, f"{self.name}, column {column!r}: {told}")
 
 
 @final
 @dataclass(frozen=True, eq=False)
 class BookTable:
-    """A table whose cells are of the right kinds; rows that are not are left out.
+    """A table whose cells are of the right kinds, or null.
 
     Parameters
     ----------
-    frame : the columns in their order, and ``=row``, the number of each row in messages.
+    frame : the columns in their order, and ``=row``, the number of each row in messages. A cell
+        that is wrong is null, so that the others of its row are looked at all the same.
     origin : of its rows.
-    names : cells of its first column, those of rows that were left out too; None if rows or
-        columns could not be read, so that there may be others.
+    names : cells of its first column; None if rows or that column could not be read, so that there
+        may be others.
+    lost : column -> numbers of the rows whose cell there is wrong; columns without such left out.
     """
 
     frame: pl.DataFrame
     origin: Origin
     names: pl.Series | None
+    lost: Mapping[str, pl.Series] = field(default_factory=dict)
 
-    def problems_of(self, is_wrong: pl.Expr, column: str, fault: str) -> Iterable[str]:
-        """Yield one message for each row that is wrong; beyond 20, say how many more.
+    def lacks(self, column: str) -> pl.Expr:
+        """Return which cells of a column are empty, not those that are wrong."""
+        is_null = pl.col(column).is_null()
+        if column not in self.lost:
+            return is_null
+        return is_null & ~pl.col(ROW).is_in(self.lost[column].implode())
+
+    def problems_of(self, is_wrong: pl.Expr, column: str, fault: str) -> Iterable[Fault]:
+        """Yield one fault for each row that is wrong; beyond 20, say how many more.
 
         Parameters
         ----------
@@ -86,7 +130,7 @@ class BookTable:
 
 
 def read_table(
-    given: Any, columns: Sequence[Column], origin: Origin, problems: list[str]
+    given: Any, columns: Sequence[Column], origin: Origin, problems: list[Fault]
 ) -> BookTable:
     """Return a table with all columns; append what is wrong with its columns and cells.
 
@@ -96,29 +140,33 @@ def read_table(
         are refused.
     columns : that it has.
     origin : of its rows.
-    problems : list that messages are appended to.
+    problems : list that faults are appended to.
     """
-    problems.extend(origin.faults)
+    problems.extend(Fault(origin.name, WHOLE, text) for text in origin.faults)
     empty = pl.DataFrame(schema={c.name: _TYPES[c.kind] for c in columns} | {ROW: pl.Int64()})
-    names = None if origin.faults else empty[columns[0].name]
     if given is None:
-        return BookTable(empty, origin, names)
+        return BookTable(empty, origin, None if origin.faults else empty[columns[0].name])
     frame = nw.from_native(given, eager_only=True).to_polars()
-    if _wrong_columns(frame, columns, origin.name, problems):
-        return BookTable(empty, origin, None)
+    is_guessed = _wrong_columns(frame, columns, origin.name, problems)
     numbers = np.arange(1, frame.height + 1) if origin.numbers is None else origin.numbers
     rows = pl.Series(ROW, numbers, dtype=pl.Int64)
-    read, good = [], pl.Series([True]).new_from_index(0, frame.height)
+    read, lost = [], {}
     for column in columns:
-        cells, is_good = _read(frame, column, (origin, rows), problems)
+        if is_guessed and column.name not in frame.columns:  # it may be one that is not known
+            empty_cells = pl.Series(column.name, [None], dtype=_TYPES[column.kind])
+            cells, wrong = empty_cells.new_from_index(0, frame.height), rows
+        else:
+            cells, wrong = _read(frame, column, (origin, rows), problems)
         read.append(cells)
-        good &= is_good
-    names = None if origin.faults else read[0].drop_nulls()
-    return BookTable(pl.DataFrame([*read, rows]).filter(good), origin, names)
+        if wrong.len():
+            lost[column.name] = wrong
+    is_whole = not origin.faults and columns[0].name in frame.columns
+    names = read[0].drop_nulls() if is_whole else None
+    return BookTable(pl.DataFrame([*read, rows]), origin, names, lost)
 
 
 def _wrong_columns(
-    frame: pl.DataFrame, columns: Sequence[Column], name: str, problems: list[str]
+    frame: pl.DataFrame, columns: Sequence[Column], name: str, problems: list[Fault]
 ) -> bool:
     known = [column.name for column in columns]
     needed = [c.name for c in columns if c.default is None and not c.is_optional]
@@ -133,19 +181,19 @@ def _wrong_columns(
             f"{name}: the columns {', '.join(lacking)} are missing; it has "
             f"{', '.join(frame.columns) or 'none'}, and may have {', '.join(known)}"
         )
-    problems.extend(wrong)
+    problems.extend(Fault(name, WHOLE, text) for text in wrong)
     return bool(wrong)
 
 
 def _read(
-    frame: pl.DataFrame, column: Column, place: tuple[Origin, pl.Series], problems: list[str]
+    frame: pl.DataFrame, column: Column, place: tuple[Origin, pl.Series], problems: list[Fault]
 ) -> tuple[pl.Series, pl.Series]:
-    """Return the cells of a column and which are as they should be."""
+    """Return the cells of a column, null for those that are wrong, and the rows of these."""
     origin, rows = place
     dtype = _TYPES[column.kind]
     if column.name not in frame.columns:
         empty = pl.Series(column.name, [column.default], dtype=dtype)
-        return empty.new_from_index(0, frame.height), rows.is_not_null()
+        return empty.new_from_index(0, frame.height), rows.clear()
     raw = frame[column.name]
     if raw.dtype == pl.String:
         raw = raw.str.strip_chars()
@@ -155,10 +203,11 @@ def _read(
     if column.default is None and not column.is_optional:
         lost |= raw.is_null()
     elif column.default is not None:
-        cells = cells.fill_null(column.default)
-    fault = _fault(column)
-    problems.extend(origin.told(column.name, raw.filter(lost), rows.filter(lost), fault))
-    return cells, ~lost
+        default = pl.when(~lost).then(pl.lit(column.default, dtype))
+        cells = cells.fill_null(pl.select(default).to_series())
+    wrong = rows.filter(lost)
+    problems.extend(origin.told(column.name, raw.filter(lost), wrong, _fault(column)))
+    return cells, wrong
 
 
 def _converted(raw: pl.Series, column: Column, decimal: str) -> pl.Series:

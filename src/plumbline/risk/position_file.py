@@ -7,34 +7,34 @@ import numpy as np
 import polars as pl
 
 from plumbline.risk.book_columns import INSTRUMENTS
-from plumbline.risk.book_tables import ROW, SHOWN, BookTable, shown
+from plumbline.risk.book_tables import ROW, SHOWN, BookTable, Fault, shown
 
 _FIELDS: Final = tuple(column.name for column in INSTRUMENTS[1:])
 _OPTION_UNITS: Final = 100.0  # of the underlying in one option, where nothing else is said
 
 
-def position_problems(positions: BookTable, listed: BookTable) -> Iterator[str]:
-    """Yield what is wrong with rows whose cells are right.
+def position_problems(positions: BookTable, listed: BookTable) -> Iterator[Fault]:
+    """Yield what is wrong with cells that are right by themselves.
 
     Parameters
     ----------
     positions : a row each.
     listed : instruments that were given beside them.
     """
-    exit_date, exit_price = pl.col("exit_date"), pl.col("exit_price")
+    exit_date = pl.col("exit_date")
     yield from positions.problems_of(
         exit_date < pl.col("entry_date"),
         "exit_date",
         "lies before the entry_date of its row; a position ends on or after the day it begins",
     )
     yield from positions.problems_of(
-        exit_date.is_not_null() & exit_price.is_null(),
+        exit_date.is_not_null() & positions.lacks("exit_price"),
         "exit_date",
         "has no exit_price beside it; state it, 0 for what ended without worth",
     )
     for name in ("exit_price", "exit_quantity", "exit_adjustment"):
         yield from positions.problems_of(
-            exit_date.is_null() & pl.col(name).is_not_null(),
+            positions.lacks("exit_date") & pl.col(name).is_not_null(),
             name,
             "has no exit_date beside it; state it, or leave the exit out of a position still held",
         )
@@ -47,7 +47,7 @@ def position_problems(positions: BookTable, listed: BookTable) -> Iterator[str]:
         yield from _contradictions(positions, listed, name)
 
 
-def _contradictions(positions: BookTable, listed: BookTable, field: str) -> Iterator[str]:
+def _contradictions(positions: BookTable, listed: BookTable, field: str) -> Iterator[Fault]:
     """Yield the cells that say other of a symbol than was said of it before."""
     stated = _stated(positions, field)
     firsts = pl.concat([_stated(listed, field), stated])
@@ -57,21 +57,22 @@ def _contradictions(positions: BookTable, listed: BookTable, field: str) -> Iter
     told = stated.join(known, on="symbol", how="left", maintain_order="left", suffix="=first")
     wrong = told.filter(pl.col(field) != pl.col("first"))
     for row in wrong.head(SHOWN).iter_rows(named=True):
-        yield (
+        text = (
             f"{row['place']}, column {field!r}: {shown(row[field])} contradicts "
             f"{shown(row['first'])} of the same symbol {row['symbol']!r} in {row['place=first']}; "
             f"a symbol has one {field}"
         )
+        yield Fault(positions.origin.name, row[ROW], text)
     if wrong.height > SHOWN:
         more = f"{wrong.height - SHOWN} more cells contradict what is said of their symbols"
-        yield f"{positions.origin.name}, column {field!r}: {more}"
+        yield positions.origin.of_many(field, more)
 
 
 def _stated(table: BookTable, field: str) -> pl.DataFrame:
     """Return the rows of a table that say something of their symbol, and where they stand."""
     place = pl.format("{}, {} {}", pl.lit(table.origin.name), pl.lit(table.origin.word), ROW)
     rows = table.frame.filter(pl.col(field).is_not_null())
-    return rows.select("symbol", field, place.alias("place"))
+    return rows.select("symbol", field, ROW, place.alias("place"))
 
 
 def filled_instruments(positions: BookTable, listed: BookTable) -> BookTable:
@@ -79,7 +80,11 @@ def filled_instruments(positions: BookTable, listed: BookTable) -> BookTable:
     said = _said_of_symbols(positions)
     told = listed.frame.join(said, on="symbol", how="left", maintain_order="left", suffix="=said")
     filled = told.with_columns(pl.coalesce(name, f"{name}=said") for name in _FIELDS)
-    return BookTable(filled.select(listed.frame.columns), listed.origin, listed.names)
+    frame = filled.select(listed.frame.columns)
+    lost = dict(listed.lost)
+    for name, rows in _lost_of_symbols(positions, frame).items():
+        lost[name] = pl.concat([lost[name], rows]) if name in lost else rows
+    return BookTable(frame, listed.origin, listed.names, lost)
 
 
 def described_instruments(positions: BookTable, listed: BookTable, *, is_alone: bool) -> BookTable:
@@ -93,12 +98,16 @@ def described_instruments(positions: BookTable, listed: BookTable, *, is_alone: 
         such a symbol is not described.
     """
     said = _said_of_symbols(positions)
-    if not is_alone:
-        said = said.filter(pl.col("class").is_not_null())
     if listed.names is not None:
         said = said.filter(~pl.col("symbol").is_in(listed.names.implode()))
-    frame = said.with_columns(pl.col("class").fill_null("equity"))
-    return BookTable(frame.select(listed.frame.columns), positions.origin, frame["symbol"])
+    lost = _lost_of_symbols(positions, said)
+    is_lost = pl.col(ROW).is_in(lost["class"].implode()) if "class" in lost else pl.lit(value=False)
+    if not is_alone:
+        said = said.filter(pl.col("class").is_not_null() | is_lost)
+    class_ = pl.when(~is_lost).then(pl.col("class").fill_null("equity"))
+    frame = said.with_columns(class_.alias("class")).select(listed.frame.columns)
+    names = None if positions.names is None or "symbol" in positions.lost else frame["symbol"]
+    return BookTable(frame, positions.origin, names, lost)
 
 
 def _said_of_symbols(positions: BookTable) -> pl.DataFrame:
@@ -106,7 +115,26 @@ def _said_of_symbols(positions: BookTable) -> pl.DataFrame:
     said = [pl.col(name).drop_nulls().first() for name in _FIELDS]
     says = pl.any_horizontal(pl.col(name).is_not_null() for name in _FIELDS)
     place = pl.coalesce(pl.col(ROW).filter(says).first(), pl.col(ROW).first())
-    return positions.frame.group_by("symbol", maintain_order=True).agg(*said, place.alias(ROW))
+    named = positions.frame.filter(pl.col("symbol").is_not_null())
+    return named.group_by("symbol", maintain_order=True).agg(*said, place.alias(ROW))
+
+
+def _lost_of_symbols(positions: BookTable, symbols: pl.DataFrame) -> dict[str, pl.Series]:
+    """Return field -> rows of the symbols of which a position says it in a cell that is wrong.
+
+    Parameters
+    ----------
+    symbols : a row each; a field that it has already is not lost.
+    """
+    found = {}
+    for name in _FIELDS:
+        if name not in positions.lost:
+            continue
+        is_wrong = pl.col(ROW).is_in(positions.lost[name].implode())
+        of_positions = positions.frame.filter(is_wrong)["symbol"].drop_nulls()
+        is_own = pl.col("symbol").is_in(of_positions.implode()) & pl.col(name).is_null()
+        found[name] = symbols.filter(is_own)[ROW]
+    return found
 
 
 def opened_portfolios(
@@ -122,7 +150,7 @@ def opened_portfolios(
     cash : that each opens with; None is what its entries cost, short ones by their size, so that
         no entry needs credit.
     """
-    frame = positions.frame
+    frame = positions.frame.filter(pl.col("portfolio").is_not_null())
     units = instruments.unique("symbol", keep="first").select("symbol", "class", units="multiplier")
     told = frame.join(units, on="symbol", how="left", maintain_order="left", suffix="=listed")
     is_option = (pl.col("class=listed") == "option").fill_null(value=False)
@@ -131,7 +159,10 @@ def opened_portfolios(
     cost = (pl.col("quantity") * price * pl.col("units").fill_null(default)).abs()
     costs = told.select(cost.alias("cost"))["cost"].to_numpy()
     groups = frame.group_by("portfolio", maintain_order=True)
-    opened = groups.agg(pl.col("entry_date").min().alias("opened_on"), pl.col(ROW).first())
+    is_known = positions.names is not None and "portfolio" not in positions.lost
+    is_first = pl.col("entry_date").is_not_null().all() & pl.lit(is_known)  # else any may be
+    first = pl.when(is_first).then(pl.col("entry_date").min())
+    opened = groups.agg(first.alias("opened_on"), pl.col(ROW).first())
     names = opened["portfolio"].to_list()
     if cash is None:  # added in the order of the rows: a sum of groups has no fixed order
         places = frame["portfolio"].cast(pl.Enum(names)).to_physical().to_numpy()

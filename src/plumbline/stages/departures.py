@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator, FormatChecker
 from jsonschema.exceptions import ValidationError
 
 from plumbline.core.errors import nearest_name, nearest_names
@@ -18,6 +18,7 @@ _KINDS = {
     "object": "a mapping (key: value)",
     "string": "text",
 }
+_FORMATS = {"date": "a date such as 2024-01-31"}
 _PLURALS = {
     "integer": "whole numbers",
     "number": "numbers",
@@ -39,7 +40,8 @@ _BOUNDS = {
 def departures(schema: Mapping[str, Any], document: Mapping[str, Any]) -> list[Problem]:
     """Return every departure of a document from a schema."""
     found = []
-    for error in Draft202012Validator(schema).iter_errors(document):
+    validator = Draft202012Validator(schema, format_checker=FormatChecker(_FORMATS))
+    for error in validator.iter_errors(document):
         found += _problems(error)
     return found
 
@@ -57,10 +59,14 @@ def expected(schema: Mapping[str, Any]) -> str:
     bounds = [words.format(schema[key]) for key, words in _BOUNDS.items() if key in schema]
     parts = []
     for name in names:
-        part = _KINDS.get(name, "another value")
+        part = _FORMATS.get(schema.get("format", ""), _KINDS.get(name, "another value"))
         inner = schema.get("items", {}).get("type")
         if name == "array" and inner in _PLURALS:
             part = f"a list of {_PLURALS[inner]}"
+        if name == "array" and "prefixItems" in schema:
+            entries = ", ".join(expected(entry) for entry in schema["prefixItems"])
+            parts.append(f"a list of {len(schema['prefixItems'])}: {entries}")
+            continue
         parts.append(part if name == "null" else " ".join([part, *bounds]))
     return _either(parts) or "another value"
 

@@ -1,5 +1,6 @@
 """Nightly runs from a recipe's file: what they would do, what they did, what they left."""
 
+import shlex
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
@@ -140,9 +141,14 @@ def retry_nightly(
 
 
 def status_of(store: PortfolioStore) -> dict[str, Any]:
-    """Return what a store holds: portfolios, portfolio-days, dates, failures."""
+    """Return what a store holds: portfolios, portfolio-days, dates, failures.
+
+    Correlations belong to no portfolio, so those of a date stay when its portfolios are taken away;
+    they are counted apart.
+    """
     days = store.keys()
-    by_date = days.group_by("date").len().sort("date")
+    shared = store.date_keys()["date"]
+    n_with = int(shared.is_in(days["date"].unique().implode()).sum())
     behind = (
         days.group_by("portfolio")
         .agg(pl.col("date").max().alias("last"))
@@ -155,8 +161,9 @@ def status_of(store: PortfolioStore) -> dict[str, Any]:
         "portfolio_days": days.height,
         "first": days["date"].min(),
         "last": days["date"].max(),
-        "dates": by_date.height,
-        "dates_with_correlations": store.date_keys().height,
+        "dates": days["date"].n_unique(),
+        "dates_with_correlations": n_with,
+        "dates_of_correlations_alone": shared.len() - n_with,
         "portfolio_days_with_failures": int((days["n_failures"] > 0).sum()),
         "portfolios_behind": behind.to_dicts(),
     }
@@ -203,6 +210,7 @@ def recipe_file(project: Project) -> Path:
     path = project.root / RECIPE
     if not path.is_file():
         raise ParameterError(
-            f"name a nightly recipe: {path} does not exist; docs/nightly.md shows one"
+            f"name a nightly recipe: {path} does not exist; to make one: plumbline init "
+            f"{shlex.quote(str(project.root))} --kind nightly"
         )
     return path

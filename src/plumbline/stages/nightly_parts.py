@@ -236,14 +236,16 @@ def unknown_symbols(kinds: Mapping[str, Analytic], known: Set[str]) -> list[str]
     ----------
     known : symbols that have a price.
     """
-    lacking = {name: sorted(kind.symbols - known) for name, kind in kinds.items()}
+    readers: dict[tuple[str, ...], list[str]] = {}
+    for name, kind in kinds.items():
+        readers.setdefault(tuple(sorted(kind.symbols - known)), []).append(name)
+    others = ", ".join(readers.pop((), []))
     found = [
-        f"analytic {name} reads {', '.join(symbols)}, of which there are no prices"
-        for name, symbols in lacking.items()
-        if symbols
+        f"{', '.join(symbols)} {'has' if len(symbols) == 1 else 'have'} no prices, and "
+        f"{'is' if len(symbols) == 1 else 'are'} read by the analytics {', '.join(names)}"
+        for symbols, names in readers.items()
     ]
     if found:
-        others = ", ".join(name for name, symbols in lacking.items() if not symbols)
         found.append(
             "add them to a data set of prices, name another benchmark or rates, or choose "
             f"analytics: [{others}]"

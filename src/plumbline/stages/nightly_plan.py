@@ -154,6 +154,16 @@ class NightlyPlan:
             .sort("portfolio", "first")
         )
 
+    def reasons(self) -> pl.DataFrame:
+        """Return ``reason days portfolios first last`` of what is computed, most days first."""
+        listed = self.listed().group_by("reason", maintain_order=True)
+        return listed.agg(
+            pl.col("days").sum(),
+            pl.len().alias("portfolios"),
+            pl.col("first").min(),
+            pl.col("last").max(),
+        ).sort("days", descending=True, maintain_order=True)
+
     def groups(self) -> Iterator[Group]:
         """Yield what is measured together: portfolios that lack the same dates.
 

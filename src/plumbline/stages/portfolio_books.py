@@ -103,14 +103,17 @@ def import_book(
     if before:
         _join(given, origins, before, is_appended=how.is_appended)
     lists = "instruments" in files or (bool(known) and json.loads(known[0].note)["lists"])
-    book = Book.from_tables(
-        given,
-        calendar=calendar,
-        latest=current_time().date(),
-        origins=origins,
-        opening_cash=how.opening_cash,
-        adds_equities=not lists,
-    )
+    try:
+        book = Book.from_tables(
+            given,
+            calendar=calendar,
+            latest=current_time().date(),
+            origins=origins,
+            opening_cash=how.opening_cash,
+            adds_equities=not lists,
+        )
+    except BookError as error:
+        raise BookError(f"book {name}, nothing is imported", error.problems) from error
     _refuse_empty(book, files)
     frames = {table: getattr(book, table) for table in TABLES}
     named = {table: str(path) for table, path in files.items()}

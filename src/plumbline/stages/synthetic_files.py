@@ -1,12 +1,15 @@
 """Made loads of portfolios as files: what an import and a nightly run take."""
 
+from datetime import date
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 import polars as pl
 
-from plumbline.core.errors import ExportError
+from plumbline.core.calendar import Calendar
+from plumbline.core.errors import ExportError, ParameterError
+from plumbline.core.settings import current_time
 from plumbline.lake.durable import write_durably
 from plumbline.lake.table_sets import parquet_bytes
 from plumbline.risk.market import Market
@@ -14,6 +17,7 @@ from plumbline.risk.synthesis import synthesize
 from plumbline.risk.synthetic_load import CALENDAR, Load
 from plumbline.stages.portfolio_books import export_book
 
+_USUAL: Final = (date(2023, 1, 3), date(2025, 12, 31))  # first date, and the last of long loads
 RECIPE: Final = f"""\
 # Every portfolio of the book on every date. Keys: docs/nightly.md of the repository.
 name: nightly
@@ -53,6 +57,38 @@ def write_load(load: Load, seed: int, folder: Path) -> dict[str, Path]:
     except OSError as error:
         raise ExportError(f"{folder} cannot be written: {error.strerror}") from error
     return {**files, "prices": prices, "recipe": recipe}
+
+
+def usual_first(n_dates: int) -> date:
+    """Return the first date of a load that says none: 2023-01-03, or earlier if it is long.
+
+    It does not depend on today, so that the same numbers and seed give the same bits for ever.
+
+    Parameters
+    ----------
+    n_dates : sessions with portfolios; the last lies in 2025 at the latest.
+    """
+    calendar = Calendar(CALENDAR)
+    first, last = calendar.numbers(calendar.session_closes(np.array(_USUAL, "datetime64[D]"))[0])
+    number = min(int(first), int(last) - n_dates + 1)
+    day: date = calendar.dates(number, number).astype("datetime64[D]").tolist()[0]
+    return day
+
+
+def refuse_future(load: Load) -> None:
+    """Refuse a load with dates that lie in the future, which no import takes.
+
+    Raises
+    ------
+    ParameterError
+        With its last date.
+    """
+    last, today = load.sessions()[0][-1].astype("datetime64[D]").item(), current_time().date()
+    if last > today:
+        raise ParameterError(
+            f"{load.dates} dates from {load.first} on end on {last}, after today, {today}: an "
+            "import refuses what lies in the future; ask for an earlier first date or fewer dates"
+        )
 
 
 def long_prices(market: Market) -> pl.DataFrame:

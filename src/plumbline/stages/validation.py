@@ -48,8 +48,21 @@ def _adapter_of(cls: Any) -> Any:
 @lru_cache(maxsize=256)
 def _schema_of(cls: type) -> dict[str, Any]:
     schema: dict[str, Any] = _adapter(cls).json_schema()
-    schema["additionalProperties"] = False
-    return schema
+    parts = schema.pop("$defs", {})
+    found: dict[str, Any] = _written_out(schema, parts)
+    found["additionalProperties"] = False
+    return found
+
+
+def _written_out(schema: Any, parts: Mapping[str, Any]) -> Any:
+    """Return a schema with each part that it refers to in its place, so that it stands anywhere."""
+    if isinstance(schema, list):
+        return [_written_out(item, parts) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if "$ref" in schema:
+        return _written_out(parts[schema["$ref"].rpartition("/")[2]], parts)
+    return {key: _written_out(value, parts) for key, value in schema.items()}
 
 
 def plugin_schema(

@@ -11,6 +11,7 @@ from plumbline.core.errors import (
     CalendarError,
     MissingDataError,
     ParameterError,
+    ProjectError,
     RecipeError,
     SourceError,
     UnknownNameError,
@@ -113,10 +114,28 @@ class Workspace:
         return found
 
     def store_data(self) -> None:
-        """Store the data sets that are not in the lake yet."""
-        for found in self.prepared.values():
-            if isinstance(found, PreparedDataset):
-                self.project.lake.commit(found)
+        """Store the data sets that are not in the lake yet.
+
+        Raises
+        ------
+        ProjectError
+            If there are any, and the project cannot be written.
+        """
+        prepared = {n: p for n, p in self.prepared.items() if isinstance(p, PreparedDataset)}
+        if self.project.database.is_read_only:
+            self._refuse_new([n for n, found in prepared.items() if found.rows is not None])
+            return
+        for found in prepared.values():
+            self.project.lake.commit(found)
+
+    def _refuse_new(self, names: Sequence[str]) -> None:
+        if names:
+            raise ProjectError(
+                f"data.{', data.'.join(names)}: the lake lacks what these files hold, and the "
+                f"project {self.project.root} cannot be written, so that they cannot be read into "
+                "it; do this in a copy that can be written, or name dataset alone instead of "
+                "source to take what the lake has"
+            )
 
     def losses(self) -> list[str]:
         """Return what cleaning dropped in such numbers that data are lost, of files just read."""

@@ -19,7 +19,18 @@ _READ_AS = {"int": "a whole number", "float": "a number", "bool": "true or false
 class _Loader(yaml.SafeLoader):
     """YAML with scalars as in version 1.2: ``off`` and the ticker ``ON`` are text, 1e9 a number."""
 
+    def construct_date(self, node: yaml.ScalarNode) -> object:
+        """Return a date or a time; its text where the calendar lacks it, as 2024-02-30.
 
+        Who takes the document refuses that text where it stands, among everything else.
+        """
+        try:
+            return self.construct_yaml_timestamp(node)
+        except ValueError:
+            return self.construct_scalar(node)
+
+
+_Loader.add_constructor("tag:yaml.org,2002:timestamp", _Loader.construct_date)
 _Loader.yaml_implicit_resolvers = {
     first: [pair for pair in pairs if pair[0] != "tag:yaml.org,2002:bool"]
     for first, pairs in yaml.SafeLoader.yaml_implicit_resolvers.items()
@@ -52,7 +63,7 @@ def read_yaml(text: str, problems: list[str]) -> tuple[Any, Lines]:
             value = yaml.load(text, Loader=_Loader)  # noqa: S506  # a SafeLoader
     except RecursionError:
         found.append("is nested too deeply, or holds itself")
-    except (yaml.YAMLError, ValueError) as error:  # ValueError: a date that the calendar lacks
+    except yaml.YAMLError as error:
         found.append(f"is not YAML: {_why_no_yaml(error)}")
     problems += found
     return value, lines
@@ -102,7 +113,7 @@ def _walk(node: Any, place: tuple[str, ...], lines: Lines, problems: list[str]) 
         _walk(value, here, lines, problems)
 
 
-def _why_no_yaml(error: yaml.YAMLError | ValueError) -> str:
+def _why_no_yaml(error: yaml.YAMLError) -> str:
     """Return what is wrong and where in one line, without the excerpt that needs several."""
     if not isinstance(error, yaml.MarkedYAMLError):
         return " ".join(str(error).split()).replace(' in "<unicode string>",', " at")

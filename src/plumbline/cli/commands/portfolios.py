@@ -87,7 +87,10 @@ def import_(
 
 
 def _imported(data: dict[str, Any]) -> str:
-    rows = ", ".join(f"{n} {table.replace('_', ' ')}" for table, n in data["rows"].items())
+    rows = ", ".join(
+        console.counted(n, table.removesuffix("s").replace("_", " "))
+        for table, n in data["rows"].items()
+    )
     if not data["is_new"]:
         return f"{data['book']}: nothing changed; version {data['version']} has {rows}"
     return f"{data['book']}: version {data['version']}, {rows}"
@@ -158,10 +161,11 @@ def show(
 def _shown(own: "Book") -> str:
     about = own.portfolios.to_dicts()[0]
     lines = [f"{name}: {value}" for name, value in about.items()]
-    for name, frame in (("trades", own.trades), ("cash flows", own.cash_flows)):
+    for name, frame in (("trade", own.trades), ("cash flow", own.cash_flows)):
         rows = frame.drop("portfolio").tail(_SHOWN).to_dicts()
         more = f", the last {_SHOWN}" if frame.height > _SHOWN else ""
-        lines += ["", f"{frame.height} {name}{more}", *([console.table(rows)] if rows else [])]
+        head = console.counted(frame.height, name) + more
+        lines += ["", head, *([console.table(rows)] if rows else [])]
     return "\n".join(lines)
 
 

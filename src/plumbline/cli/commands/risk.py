@@ -1,6 +1,6 @@
 """P&L and risk of every portfolio on every date."""
 
-from datetime import date
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -237,25 +237,34 @@ def synthesize(
     positions: Annotated[int, typer.Option("--positions", min=1, help="Of a portfolio.")] = 21,
     dates: Annotated[int, typer.Option("--dates", min=1, help="Sessions with portfolios.")] = 87,
     symbols: Annotated[int, typer.Option("--symbols", min=1, help="Shares with prices.")] = 300,
-    first: Annotated[str, typer.Option("--first", metavar="DATE")] = "2023-01-03",
+    first: Annotated[
+        str | None,
+        typer.Option(
+            "--first",
+            metavar="DATE",
+            help="Default: 2023-01-03, or earlier where dates would end after 2025.",
+            show_default=False,
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option("--seed", min=0)] = 0,
     as_json: AsJson = False,
 ) -> None:
     """Make portfolios, trades and ragged prices of any size, with a recipe that measures them.
 
-    The same numbers and seed give the same bits. The files are Parquet.
+    The same numbers and seed give the same bits. The files are Parquet. No date lies in the future.
     """
     from plumbline.risk.synthetic_load import Load
-    from plumbline.stages.synthetic_files import write_load
+    from plumbline.stages.synthetic_files import refuse_future, usual_first, write_load
 
-    begin = dated(first, "--first")
-    load = Load(portfolios, positions, dates, symbols, begin or date(2023, 1, 3))
+    begin = dated(first, "--first") or usual_first(dates)
+    load = Load(portfolios, positions, dates, symbols, begin)
+    refuse_future(load)
     files = {table: str(path) for table, path in write_load(load, seed, folder).items()}
-    told = [*files.values()]
+    told, where = [*files.values()], shlex.quote(str(folder))
     told.append(
-        f"to use it: plumbline init {folder}; cd {folder}; plumbline portfolios import synthetic "
+        f"to use it: plumbline init {where} && cd {where} && plumbline portfolios import synthetic "
         "--portfolios portfolios.parquet --trades trades.parquet --cash-flows cash_flows.parquet "
-        "--instruments instruments.parquet; plumbline risk run"
+        "--instruments instruments.parquet && plumbline risk run"
     )
     console.emit(files, lambda: "\n".join(told), as_json=as_json)
 

@@ -17,6 +17,8 @@ from plumbline.risk.correlation_table import correlation_table
 from plumbline.risk.nearest_correlation import nearest_correlation
 from plumbline.risk.trailing_analytic import TrailingAnalytic
 
+_NEGATIVE: Final = -1e-10  # an eigenvalue per symbol below which a matrix is none of correlations
+_ROUNDING: Final = 1e-15  # of a variance, per symbol, relative to that of all in a line
 _THREADS: Final = 4  # symbols at a time; kernels give up the interpreter's lock
 
 
@@ -28,7 +30,7 @@ class Correlation(TrailingAnalytic):
     Pairs are over the rows that both symbols have. They are stored once a date for all symbols
     that any portfolio holds; a portfolio's figures use those of its own. Where gaps make a
     portfolio's matrix one that no returns have, the nearest matrix of correlations takes its place
-    for diversification and bets.
+    for diversification and bets. A portfolio that is hedged to nothing has neither.
 
     Parameters
     ----------
@@ -37,9 +39,9 @@ class Correlation(TrailingAnalytic):
 
     References
     ----------
-    Higham, "Computing the nearest correlation matrix", IMA Journal of Numerical Analysis 22 (2002)
-    329-343. Choueifaty and Coignard, "Toward maximum diversification" (2008). Meucci, "Managing
-    diversification" (2009).
+    Qi and Sun, "A quadratically convergent Newton method for computing the nearest correlation
+    matrix", SIAM Journal on Matrix Analysis and Applications 28 (2006) 360-385. Choueifaty and
+    Coignard, "Toward maximum diversification" (2008). Meucci, "Managing diversification" (2009).
     """
 
     shares: ClassVar = ("correlations",)
@@ -76,24 +78,33 @@ class Correlation(TrailingAnalytic):
         """Return the figures of some portfolios."""
         weights, windows, levels = portfolios.weights, prepared["windows"], prepared["levels"]
         found = portfolio_correlation(weights, windows, levels)
-        for p, d in zip(*np.nonzero(found.is_indefinite), strict=True):
+        has_none = (found.n_symbols > 0) & np.isnan(found.effective_bets)
+        for p, d in np.argwhere(has_none).tolist():
             lines, matrix = held_matrix(weights, windows, levels, p, d)
             risk = weights.weight[lines, d] * levels.deviation[weights.symbol[lines], d]
-            found.diversification[p, d], found.effective_bets[p, d] = _mended(matrix, risk)
+            found.diversification[p, d], found.effective_bets[p, d] = _by_eigenvectors(matrix, risk)
         figures = (found.mean, found.weighted_mean, found.diversification, found.effective_bets)
         values = dict(zip(self.units, figures, strict=True))
         with np.errstate(divide="ignore", invalid="ignore"):  # nothing is held
             return Measures(values, found.covered / weights.gross, found.n_symbols)
 
 
-def _mended(matrix: np.ndarray, risk: np.ndarray) -> tuple[float, float]:
-    """Return diversification and bets on the nearest matrix that some returns have."""
-    near = nearest_correlation(matrix)
-    variance = float(risk @ near @ risk)
-    values, basis = np.linalg.eigh(near)
+def _by_eigenvectors(matrix: np.ndarray, risk: np.ndarray) -> tuple[float, float]:
+    """Return diversification and bets where the kernel gives none.
+
+    It gives none for a matrix that no returns have, in whose place the nearest is taken; where its
+    iteration does not end, as it may with more symbols than rows in the window, of which many
+    components have no variance; and for a portfolio that is hedged, whose variance is nothing but
+    rounding: that has no figures here either.
+    """
+    n_symbols = risk.size
+    values, basis = np.linalg.eigh(matrix)
+    if values[0] < _NEGATIVE * n_symbols:
+        matrix = nearest_correlation(matrix)
+        values, basis = np.linalg.eigh(matrix)
+    variance, alone = float(risk @ matrix @ risk), float(np.abs(risk).sum())
     shares = np.maximum(values, 0.0) * (basis.T @ risk) ** 2
-    if not (variance > 0 and shares.sum() > 0):
+    if not (variance > _ROUNDING * n_symbols * alone**2 and shares.sum() > 0):
         return np.nan, np.nan
     shares = shares[shares > 0] / shares.sum()
-    ratio = np.abs(risk).sum() / np.sqrt(variance)
-    return float(ratio), float(np.exp(-(shares * np.log(shares)).sum()))
+    return alone / np.sqrt(variance), float(np.exp(-(shares * np.log(shares)).sum()))

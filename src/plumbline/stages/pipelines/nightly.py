@@ -30,11 +30,9 @@ class Nightly(Kind):
         """Return a document without keys that hold nothing; see :meth:`Kind.meant`."""
         required = ("name", "book", "data")
         meant = {k: v for k, v in document.items() if v is not None or k in required}
-        if isinstance(meant.get("dates"), Mapping):  # YAML reads a date where JSON has a text
-            meant["dates"] = {
-                key: value.isoformat() if isinstance(value, date) else value
-                for key, value in meant["dates"].items()
-            }
+        for section in ("dates", "analytics"):
+            if section in meant:
+                meant[section] = _with_texts(meant[section])
         return meant, []
 
     def schema(self, document: Mapping[str, Any]) -> tuple[dict[str, Any], list[Problem]]:
@@ -65,3 +63,12 @@ class Nightly(Kind):
     def data(self, document: Mapping[str, Any]) -> Mapping[str, DataSpec]:
         """Return the data sets of a document; see :meth:`Kind.data`."""
         return {name: data_spec(name, spec) for name, spec in document["data"].items()}
+
+
+def _with_texts(value: Any) -> Any:
+    """Return a section with a text for each date: YAML reads a date where JSON has a text."""
+    if isinstance(value, Mapping):
+        return {key: _with_texts(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_with_texts(item) for item in value]
+    return value.isoformat() if isinstance(value, date) else value

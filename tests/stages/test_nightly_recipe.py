@@ -1,0 +1,62 @@
+"""Nightly recipes are refused with everything that is wrong with them, dates among it."""
+
+from datetime import date
+
+import pytest
+
+from plumbline.core.errors import RecipeError
+from plumbline.risk.analytic import analytics
+from plumbline.stages.nightly_parts import analytics_of, unknown_symbols
+from plumbline.stages.recipe import load_recipe
+
+RECIPE = """\
+name: nights
+kind: nightly
+book: funds
+data:
+  prices: {source: parquet, paths: [prices.parquet], calendar: XNYS}
+"""
+
+
+def problems_of(folder, text):
+    path = folder / "nightly.yaml"
+    path.write_text(text)
+    with pytest.raises(RecipeError) as caught:
+        load_recipe(path)
+    return list(caught.value.problems)
+
+
+@pytest.mark.parametrize("day", ["2024-02-30", "'2024-02-30'", "2024-13-45", "yesterday"])
+def test_a_date_that_the_calendar_lacks_hides_no_other_problem(tmp_path, day):
+    text = RECIPE + f"dates: {{first: {day}, sessions: 0}}\nrisk_free: much\n"
+    plain = day.strip("'")
+    assert problems_of(tmp_path, text) == [
+        f"line 6: dates.first: takes a date such as 2024-01-31 or nothing, not the text {plain!r}",
+        "line 6: dates.sessions: sessions=0 must be at least 1",
+        "line 7: risk_free: takes a number, not the text 'much'",
+    ]
+
+
+def test_scenarios_stand_in_the_recipe_and_are_checked_there(tmp_path):
+    scenarios = "[{name: crash, shocks: {market: -0.2}}, {name: replay, replay: [%s, %s]}]"
+    text = RECIPE + f"analytics: {{stress: {{scenarios: {scenarios}}}}}\n"
+    path = tmp_path / "nightly.yaml"
+    path.write_text(text % ("2020-02-20", "2020-03-23"))
+    recipe = load_recipe(path)
+    (crash, replay) = analytics_of(recipe.document, recipe.base)["stress"].scenarios
+    assert crash.shocks == {"market": -0.2}
+    assert replay.replay == (date(2020, 2, 20), date(2020, 3, 23))
+    (problem,) = problems_of(tmp_path, text % ("2020-02-30", "2020-03-23"))
+    assert problem == (
+        "line 6: analytics.stress.scenarios.1.replay: takes a list of 2: a date such as "
+        "2024-01-31, a date such as 2024-01-31 or nothing, not the list ['2020-02-30', "
+        "'2020-03-23']"
+    )
+
+
+def test_symbols_without_prices_are_told_once_with_all_that_read_them():
+    names = ("tail", "style_ridge", "style_spread", "market_beta")
+    kinds = {name: analytics[name]() for name in names}
+    *told, advice = unknown_symbols(kinds, {"SPY", "VTV", "VUG", "MTUM", "QUAL", "USMV"})
+    assert told == ["IWM has no prices, and is read by the analytics style_ridge, style_spread"]
+    assert advice.endswith("choose analytics: [tail, market_beta]")
