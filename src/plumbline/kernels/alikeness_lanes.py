@@ -111,7 +111,8 @@ def take_lanes(
     weights, levels = beside
     begin, at, count = dates
     half, left = lane // LANES, lane % LANES
-    n = members.n[at]
+    triangle, pairs = lanes.triangles[half], members.pairs.reshape(-1)
+    n, n_dates = members.n[at], members.pairs.shape[1]
     lanes.n[lane : lane + count] = n
     for i in range(n):
         line, k = members.lines[members.kept[at, i]], i * LANES + left
@@ -123,11 +124,14 @@ def take_lanes(
         k = entry_of(i, 0) + left
         for j in range(i):
             pair = pair_of(members.kept[at, i], members.kept[at, j])
-            for c in range(count):
-                lanes.triangles[half, k + c] = members.pairs[pair, at + c]
+            if count == LANES:
+                store(triangle, k, load(pairs, pair * n_dates + at))
+            else:
+                for c in range(count):
+                    triangle[k + c] = pairs[pair * n_dates + at + c]
             k += LANES
         for c in range(count):
-            lanes.triangles[half, k + c] = 1.0
+            triangle[k + c] = 1.0
 
 
 @compiled

@@ -41,7 +41,8 @@ class _Room(NamedTuple):
     ----------
     order : place of each among the portfolio's.
     symbols : in that order.
-    n_mixed : blocks that have a symbol with a gap.
+    n_gaps : symbols that have one.
+    n_mixed : blocks that have such a symbol.
     shift : return of the head, 0 where it is missing.
     rows : of each block, eight symbols a row: returns less the shift, 0 for missing; their squares;
         1 where there is a return and 0 where it is missing, of mixed blocks alone. Ones, last.
@@ -50,6 +51,7 @@ class _Room(NamedTuple):
 
     order: Int[np.ndarray, " symbols"]
     symbols: Int[np.ndarray, " symbols"]
+    n_gaps: int
     n_mixed: int
     shift: Float[np.ndarray, " blocks_times_lanes"]
     rows: Float[np.ndarray, " entries"]
@@ -112,10 +114,11 @@ def _room_for(
         for d in range(dates[0], dates[1]):
             has_gap[k] |= not levels.is_plain[d, symbols[k]]
     order = np.append(np.flatnonzero(has_gap), np.flatnonzero(~has_gap))
-    n_blocks, n_mixed = -(-n // LANES), -(-int(np.sum(has_gap)) // LANES)
+    n_gaps = int(np.sum(has_gap))
+    n_blocks, n_mixed = -(-n // LANES), -(-n_gaps // LANES)
     rows = room_for((n_blocks * _COLUMNS + 1) * n_rows * LANES)
     sums = room_for((n_blocks * _COLUMNS + _OWN) * span.ends.size * LANES)
-    return _Room(order, symbols[order], n_mixed, np.zeros(n_blocks * LANES), rows, sums)
+    return _Room(order, symbols[order], n_gaps, n_mixed, np.zeros(n_blocks * LANES), rows, sums)
 
 
 @compiled
@@ -239,7 +242,7 @@ def _correlate_mixed(windows: Windows, room: _Room, pair: tuple[int, int], span:
     width = _sum(span, 1)
     to_size = _sum(span, _OWN + block * _COLUMNS)
     to_y, to_yy = to_size + width, to_size + 2 * width
-    if own < room.n_mixed:
+    if r < room.n_gaps:  # else every row that a symbol of the block has, both have
         has_x = _column(span, own, _PRESENT) + lane
         _add_three(room, (has_x, has_x, has_x), (there, y, yy), span, _BESIDE + _ABREAST)
         to_size, to_y, to_yy = 3 * width, 4 * width, 5 * width

@@ -74,7 +74,7 @@ def _reflect(
 ) -> None:
     """Make the matrices of a half tridiagonal; write them, and the turned vectors, to its rows."""
     n = v.size // LANES
-    u, p, scale = room_for(n * LANES), room_for(n * LANES), room_for(LANES)
+    u, p = room_for(n * LANES), room_for(n * LANES)
     for k in range(n):
         at = k * _ROW + half
         store(rows, at + _D, load(a, entry_of(k, k)))
@@ -84,16 +84,14 @@ def _reflect(
             continue
         for i in range(k + 1, n):
             store(u, i * LANES, load(a, entry_of(i, k)))
-        store(scale, 0, _products(u, u, k + 2, n))
-        for lane in range(LANES):
-            square, head = scale[lane], u[(k + 1) * LANES + lane]
-            is_done = square == 0.0
-            length = np.sqrt(square + head * head)
-            length = -length if head > 0.0 else length
-            rows[at + _E + lane] = head if is_done else length
-            u[(k + 1) * LANES + lane] = head - length  # the reflection's vector
-            scale[lane] = 0.0 if is_done else -1.0 / (length * (head - length))  # 2 / u'u
-        share = load(scale, 0)
+        square, head = _products(u, u, k + 2, n), load(u, (k + 1) * LANES)
+        is_done = square == 0.0
+        length = root(square + head * head)
+        length = choose(head > 0.0, 0.0 - length, length)
+        rest = head - length
+        store(rows, at + _E, choose(is_done, head, length))
+        store(u, (k + 1) * LANES, rest)  # the reflection's vector
+        share = choose(is_done, 0.0, -1.0 / (length * rest))  # 2 / u'u
         turned = _products(u, v, k + 1, n) * share
         _multiply(a, u, k + 1, p)
         for i in range(k + 1, n):
