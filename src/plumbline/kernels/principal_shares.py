@@ -72,35 +72,42 @@ def _reflect(
     rows: Float[np.ndarray, " entries"],
     half: int,
 ) -> None:
-    """Make the matrices of a half tridiagonal; write them, and the turned vectors, to its rows."""
+    """Make the matrices of a half tridiagonal; write them, and the turned vectors, to its rows.
+
+    What a reflection takes from the matrices is taken while the next one multiplies them.
+    """
     n = v.size // LANES
-    u, p = room_for(n * LANES), room_for(n * LANES)
+    u, p = np.zeros(n * LANES), np.zeros(n * LANES)  # of the last reflection
+    w, q = room_for(n * LANES), room_for(n * LANES)  # of the next
     for k in range(n):
         at = k * _ROW + half
-        store(rows, at + _D, load(a, entry_of(k, k)))
+        x, y = load(u, k * LANES), load(p, k * LANES)
+        for i in range(k, n):
+            both = load(u, i * LANES) * y + load(p, i * LANES) * x
+            store(w, i * LANES, load(a, entry_of(i, k)) - both)
+        store(rows, at + _D, load(w, k * LANES))
         if k + 1 < n:
-            store(rows, at + _E, load(a, entry_of(k + 1, k)))
+            store(rows, at + _E, load(w, (k + 1) * LANES))
         if k >= n - 2:
             continue
-        for i in range(k + 1, n):
-            store(u, i * LANES, load(a, entry_of(i, k)))
-        square, head = _products(u, u, k + 2, n), load(u, (k + 1) * LANES)
+        head = load(w, (k + 1) * LANES)
+        square = _products(w, w, k + 2, n)
         is_done = square == 0.0
         length = root(square + head * head)
         length = choose(head > 0.0, 0.0 - length, length)
         rest = head - length
         store(rows, at + _E, choose(is_done, head, length))
-        store(u, (k + 1) * LANES, rest)  # the reflection's vector
+        store(w, (k + 1) * LANES, rest)  # the reflection's vector
         share = choose(is_done, 0.0, -1.0 / (length * rest))  # 2 / u'u
-        turned = _products(u, v, k + 1, n) * share
-        _multiply(a, u, k + 1, p)
-        for i in range(k + 1, n):
-            store(v, i * LANES, load(v, i * LANES) - turned * load(u, i * LANES))
-            store(p, i * LANES, load(p, i * LANES) * share)
-        along = _products(p, u, k + 1, n) * (share / 2.0)
-        for i in range(k + 1, n):
-            store(p, i * LANES, load(p, i * LANES) - along * load(u, i * LANES))
-        _subtract_both(a, u, p, k + 1)
+        turned = _products(w, v, k + 1, n) * share
+        _subtract_and_multiply(a, (u, p), (w, q), k + 1)
+        for i in range((k + 1) * LANES, n * LANES, LANES):
+            store(v, i, load(v, i) - turned * load(w, i))
+            store(q, i, load(q, i) * share)
+        along = _products(q, w, k + 1, n) * (share / 2.0)
+        for i in range((k + 1) * LANES, n * LANES, LANES):
+            store(q, i, load(q, i) - along * load(w, i))
+        u, p, w, q = w, q, u, p
     for i in range(n):
         store(rows, i * _ROW + half + _V, load(v, i * LANES))
 
@@ -126,43 +133,61 @@ def _products(
 
 
 @compiled
-def _multiply(
+def _subtract_and_multiply(
     a: Float[np.ndarray, " entries"],
-    u: Float[np.ndarray, " size_times_lanes"],
+    last: tuple[np.ndarray, np.ndarray],
+    following: tuple[np.ndarray, np.ndarray],
     first: int,
-    out: Float[np.ndarray, " size_times_lanes"],
 ) -> None:
-    """Write the matrices from one row on times u: each sum takes its columns in order."""
-    for i in range(first, u.size // LANES):
-        row, own, total = entry_of(i, 0), load(u, i * LANES), spread(0.0)
-        for j in range(first, i):
-            value, at = load(a, row + j * LANES), j * LANES
-            total = total + value * load(u, at)
-            store(out, at, load(out, at) + value * own)
-        store(out, i * LANES, total + load(a, row + i * LANES) * own)
+    """Take u_i p_j + p_i u_j from the entries from one row and column on, and write them times w.
+
+    Two rows go at once. Each sum takes its columns in order: those up to the row's own from its
+    entries, later ones, which stand below it, as their rows come.
+    """
+    u, p = last
+    w, out = following
+    n = u.size // LANES
+    for i in range(first, n, 2):
+        k, row = i * LANES, entry_of(i, 0)
+        u0, p0, w0 = load(u, k), load(p, k), load(w, k)
+        if i + 1 == n:
+            total = spread(0.0)
+            for at in range(first * LANES, k, LANES):
+                e0 = _less(a, row + at, (u0, load(p, at)), (p0, load(u, at)))
+                total = total + e0 * load(w, at)
+                store(out, at, load(out, at) + e0 * w0)
+            store(out, k, total + _less(a, row + k, (u0, p0), (p0, u0)) * w0)
+            continue
+        below, k1 = entry_of(i + 1, 0), k + LANES
+        u1, p1, w1 = load(u, k1), load(p, k1), load(w, k1)
+        t0, t1 = spread(0.0), spread(0.0)
+        for at in range(first * LANES, k, LANES):
+            x, y, z = load(u, at), load(p, at), load(w, at)
+            e0 = _less(a, row + at, (u0, y), (p0, x))
+            e1 = _less(a, below + at, (u1, y), (p1, x))
+            t0, t1 = t0 + e0 * z, t1 + e1 * z
+            store(out, at, load(out, at) + e0 * w0 + e1 * w1)
+        beside = _less(a, below + k, (u1, p0), (p1, u0))
+        store(out, k, t0 + _less(a, row + k, (u0, p0), (p0, u0)) * w0 + beside * w1)
+        t1 = t1 + beside * w0
+        store(out, k1, t1 + _less(a, below + k1, (u1, p1), (p1, u1)) * w1)
 
 
 @compiled
-def _subtract_both(
-    a: Float[np.ndarray, " entries"],
-    u: Float[np.ndarray, " size_times_lanes"],
-    p: Float[np.ndarray, " size_times_lanes"],
-    first: int,
-) -> None:
-    """Take u_i p_j + p_i u_j from the entries of the matrices from one row and column on."""
-    for i in range(first, u.size // LANES):
-        row, x, y = entry_of(i, 0), load(u, i * LANES), load(p, i * LANES)
-        for j in range(first, i + 1):
-            at = row + j * LANES
-            both = x * load(p, j * LANES) + y * load(u, j * LANES)
-            store(a, at, load(a, at) - both)
+def _less(
+    a: Float[np.ndarray, " entries"], at: int, one: tuple[Any, Any], other: tuple[Any, Any]
+) -> Any:
+    """Take two products from an entry, and return what is left."""
+    left = load(a, at) - (one[0] * one[1] + other[0] * other[1])
+    store(a, at, left)
+    return left
 
 
 @compiled
 def _diagonalise(rows: Float[np.ndarray, " entries"], is_lost: Bool[np.ndarray, " lanes"]) -> None:
     """Turn tridiagonal matrices diagonal by implicit QL steps."""
     n = rows.size // _ROW
-    tops = np.empty(ABREAST)
+    tops, ends = np.empty(ABREAST), np.empty(ABREAST)
     is_lost[:] = False
     for left in range(n):
         for sweep in range(_SWEEPS + 1):
@@ -174,7 +199,7 @@ def _diagonalise(rows: Float[np.ndarray, " entries"], is_lost: Bool[np.ndarray, 
             if sweep == _SWEEPS:
                 is_lost |= tops > left
                 break
-            _sweep(rows, left, highest, tops)
+            _sweep(rows, (left, highest), tops, ends)
 
 
 @compiled
@@ -195,51 +220,80 @@ def _tops(rows: Float[np.ndarray, " entries"], left: int, half: int) -> Any:
 @compiled
 def _sweep(
     rows: Float[np.ndarray, " entries"],
-    left: int,
-    highest: int,
+    between: tuple[int, int],
     tops: Float[np.ndarray, " lanes"],
+    ends: Float[np.ndarray, " lanes"],
 ) -> None:
-    """Rotate from the tops down to a row; both halves go at once, as each waits for itself."""
-    one, two = _begin(rows, left, 0, tops), _begin(rows, left, LANES, tops)
+    """Rotate from the tops down to a row; both halves go at once, as each waits for itself.
+
+    Parameters
+    ----------
+    between : that row and the highest top.
+    ends : room for what stands at the tops.
+    """
+    left, highest = between
+    for lane in range(ABREAST):
+        ends[lane] = rows[int(tops[lane]) * _ROW + _D + lane]
+    one = _begin(rows, left, 0, tops, ends)
+    two = _begin(rows, left, LANES, tops, ends)
+    lasts = (_last(rows, highest * _ROW), _last(rows, highest * _ROW + LANES))
     for i in range(highest - 1, left - 1, -1):
-        one = _rotate(rows, i * _ROW, float(i), one)
-        two = _rotate(rows, i * _ROW + LANES, float(i), two)
-    _end(rows, left, 0, one)
-    _end(rows, left, LANES, two)
+        one, last = _rotate(rows, i * _ROW, float(i), one, lasts[0])
+        two, other = _rotate(rows, i * _ROW + LANES, float(i), two, lasts[1])
+        lasts = (last, other)
+    _end(rows, left, 0, one, lasts[0])
+    _end(rows, left, LANES, two, lasts[1])
     for lane in range(ABREAST):
         if tops[lane] > left:
             rows[int(tops[lane]) * _ROW + _E + lane] = 0.0
 
 
 @compiled
+def _last(rows: Float[np.ndarray, " entries"], at: int) -> tuple[Any, Any]:
+    """Return the diagonal and the part of the vector of a row."""
+    return load(rows, at + _D), load(rows, at + _V)
+
+
+@compiled
 def _begin(
-    rows: Float[np.ndarray, " entries"], left: int, half: int, tops: Float[np.ndarray, " lanes"]
+    rows: Float[np.ndarray, " entries"],
+    left: int,
+    half: int,
+    tops: Float[np.ndarray, " lanes"],
+    ends: Float[np.ndarray, " lanes"],
 ) -> tuple[Any, Any, Any, Any, Any]:
     """Return what a sweep sets out with: sine, cosine, what was moved, rest, top.
 
     The rest is that of the shift by the eigenvalue that is sought.
     """
-    at, ends, zero, one = left * _ROW + half, np.empty(LANES), spread(0.0), spread(1.0)
-    for lane in range(LANES):
-        ends[lane] = rows[int(tops[half + lane]) * _ROW + half + _D + lane]
+    at, zero, one = left * _ROW + half, spread(0.0), spread(1.0)
     own, beside, top = load(rows, at + _D), load(rows, at + _E), load(tops, half)
     g = (load(rows, at + _ROW + _D) - own) / (2.0 * beside)
     r = root(g * g + one)
-    rest = (load(ends, 0) - own) + beside / (g + choose(g >= 0.0, r, 0.0 - r))
+    rest = (load(ends, half) - own) + beside / (g + choose(g >= 0.0, r, 0.0 - r))
     return one, one, zero, choose(top > left, rest, 0.0), top
 
 
 @compiled
 def _rotate(
-    rows: Float[np.ndarray, " entries"], at: int, i: float, carried: tuple[Any, Any, Any, Any, Any]
-) -> tuple[Any, Any, Any, Any, Any]:
+    rows: Float[np.ndarray, " entries"],
+    at: int,
+    i: float,
+    carried: tuple[Any, Any, Any, Any, Any],
+    last: tuple[Any, Any],
+) -> tuple[tuple[Any, Any, Any, Any, Any], tuple[Any, Any]]:
     """Rotate a row and the next in the lanes whose top lies above; return what goes on.
 
     A lane that splits ends its sweep: its top becomes -1.
+
+    Parameters
+    ----------
+    last : diagonal and part of the vector of the next row, which are written here, once: a read
+        would have to wait until they are.
     """
     s, c, p, g, top = carried
-    own, beside, above = load(rows, at + _D), load(rows, at + _E), load(rows, at + _ROW + _D)
-    upper, lower = load(rows, at + _V), load(rows, at + _ROW + _V)
+    above, lower = last
+    own, beside, upper = load(rows, at + _D), load(rows, at + _E), load(rows, at + _V)
     f, b = s * beside, c * beside
     r = root(f * f + g * g)
     is_on, is_null = top > i, r == 0.0
@@ -251,14 +305,14 @@ def _rotate(
     store(rows, at + _ROW + _D, choose(is_on, choose(is_null, rest, rest + moved), above))
     turns = is_on & ~is_null
     store(rows, at + _ROW + _V, choose(turns, sine * upper + cosine * lower, lower))
-    store(rows, at + _V, choose(turns, cosine * upper - sine * lower, upper))
-    return (
+    going_on = (
         choose(turns, sine, s),
         choose(turns, cosine, c),
         choose(turns, moved, p),
         choose(turns, cosine * across - b, g),
         choose(is_on & is_null, -1.0, top),
     )
+    return going_on, (own, choose(turns, cosine * upper - sine * lower, upper))
 
 
 @compiled
@@ -267,10 +321,11 @@ def _end(
     left: int,
     half: int,
     carried: tuple[Any, Any, Any, Any, Any],
+    last: tuple[Any, Any],
 ) -> None:
     """Write what a sweep arrives with at its last row, where it has not split."""
-    at, (_, _, p, g, top) = left * _ROW + half, carried
-    own, beside = load(rows, at + _D), load(rows, at + _E)
+    at, (_, _, p, g, top), (own, part) = left * _ROW + half, carried, last
     arrives = top > left
     store(rows, at + _D, choose(arrives, own - p, own))
-    store(rows, at + _E, choose(arrives, g, beside))
+    store(rows, at + _E, choose(arrives, g, load(rows, at + _E)))
+    store(rows, at + _V, part)
