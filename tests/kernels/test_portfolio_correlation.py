@@ -9,6 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from plumbline.kernels.pair_correlation import pair_correlation
 from plumbline.kernels.portfolio_correlation import (
     Alikeness,
+    _dates_at_once,
     held_matrix,
     portfolio_correlation,
 )
@@ -147,3 +148,64 @@ def test_a_matrix_that_no_returns_have_is_named():
     assert found.is_indefinite[0, 0]
     assert np.isnan(found.effective_bets[0, 0])
     assert np.isfinite(found.mean[0, 0])
+
+
+def some_of(weights: Weights, portfolios: list[int]) -> Weights:
+    """Return some of the portfolios, in an order of their own."""
+    lines = [np.arange(weights.start[p], weights.start[p + 1]) for p in portfolios]
+    own = np.concatenate(lines)
+    start = np.cumsum([0, *map(len, lines)])
+    return Weights(start, weights.symbol[own], weights.weight[own], weights.gross[portfolios])
+
+
+def test_bits_depend_on_no_other_portfolio_and_no_other_date():
+    sizes = [40, 1, 2, 8, 9, 0, 17, 40]
+    rng = np.random.default_rng(5)
+    returns = rng.normal(size=(1, 320)) + rng.normal(size=(45, 320))
+    some = rng.random(45) < 0.3
+    returns[some] = np.where(rng.random((some.sum(), 320)) < 0.03, np.nan, returns[some])
+    returns[3, :130], returns[4], returns[5, ::7] = np.nan, 0.5, 1e6  # late, flat, far from zero
+    windows = Windows(returns, np.arange(70, 320, 2), 60, 7, 30)  # of five blocks
+    held = [rng.choice(45, n, replace=False) for n in sizes]
+    weight = rng.normal(size=(sum(sizes), 125)) * (rng.random((sum(sizes), 125)) < 0.95)
+    weights = Weights(
+        np.cumsum([0, *sizes]), np.concatenate(held), weight, np.ones((len(sizes), 125))
+    )
+    together = measured(weights, windows)
+    assert together.is_indefinite.any()
+    assert np.isfinite(together.effective_bets[[0, 1, 2, 3, 4, 6, 7]]).any(axis=1).all()
+    for portfolios in ([4], [7, 2], [6, 5, 1, 0]):
+        for name, table in measured(some_of(weights, portfolios), windows)._asdict().items():
+            assert_array_equal(table, getattr(together, name)[portfolios], err_msg=name)
+    for d in (0, 71, 124):
+        few = windows._replace(ends=windows.ends[d : d + 1])
+        part = weights._replace(weight=weight[:, [d]], gross=weights.gross[:, [d]])
+        for name, table in measured(part, few)._asdict().items():
+            assert_array_equal(table, getattr(together, name)[:, [d]], err_msg=name)
+
+
+def test_more_dates_than_are_taken_at_once_have_the_same_bits():
+    n = 150
+    assert _dates_at_once(n) < 60 < _dates_at_once(40)
+    rng = np.random.default_rng(6)
+    returns = rng.normal(size=(1, 140)) + rng.normal(size=(n, 140))
+    returns[:30][rng.random((30, 140)) < 0.02] = np.nan
+    windows = Windows(returns, np.arange(80, 140), 80, 0, 40)
+    weights = Weights(np.array([0, n]), np.arange(n), rng.normal(size=(n, 60)), np.ones((1, 60)))
+    found = measured(weights, windows)
+    for d in (0, 31, 32, 59):
+        few = windows._replace(ends=windows.ends[d : d + 1])
+        part = weights._replace(weight=weights.weight[:, [d]], gross=weights.gross[:, [d]])
+        for name, table in measured(part, few)._asdict().items():
+            assert_array_equal(table, getattr(found, name)[:, [d]], err_msg=name)
+
+
+def test_nothing_held_and_no_portfolio_give_no_figures():
+    windows = one_date(returns_with(np.eye(2)))
+    none = Weights(np.array([0, 1, 1]), np.array([0]), np.array([[0.0]]), np.ones((2, 1)))
+    found = measured(none, windows)
+    assert found.n_symbols.tolist() == [[0], [0]]
+    assert np.isnan(found.effective_bets).all()
+    assert measured(some_of(none, [1]), windows).mean.shape == (1, 1)
+    lines, matrix = held_matrix(none, windows, levels_of(windows), 1, 0)
+    assert (lines.size, matrix.shape) == (0, (0, 0))

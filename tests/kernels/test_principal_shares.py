@@ -5,23 +5,30 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-from plumbline.kernels.principal_shares import LANES, rotate_to_components
+from plumbline.kernels.abreast import LANES
+from plumbline.kernels.principal_shares import ABREAST, entry_of, rotate_to_components
+
+HALVES = ABREAST // LANES
 
 
-def turned(matrices: list[np.ndarray], vectors: list[np.ndarray]):
+def turned(matrices: list[np.ndarray], vectors: list[np.ndarray], n_more: int = 0):
     """Return values and parts of matrices, each in a lane, and which of them are lost."""
-    n = max(map(len, matrices))
-    lanes, parts = np.zeros((n, n, LANES)), np.zeros((n, LANES))
+    n = max(map(len, matrices)) + n_more
+    triangles, parts = np.zeros((HALVES, entry_of(n, 0))), np.zeros((HALVES, n * LANES))
     for lane, (matrix, vector) in enumerate(zip(matrices, vectors, strict=True)):
-        lanes[: len(matrix), : len(matrix), lane], parts[: len(vector), lane] = matrix, vector
-    values, is_lost = np.empty((n, LANES)), np.empty(LANES, dtype=bool)
-    rotate_to_components(lanes, parts, values, is_lost)
-    return values.T, parts.T, is_lost
+        half, k = divmod(lane, LANES)
+        own = matrix[np.tril_indices(len(matrix))]
+        triangles[half, k : k + LANES * own.size : LANES] = own
+        parts[half, k : k + LANES * len(vector) : LANES] = vector
+    values, is_lost = np.empty((HALVES, n * LANES)), np.empty(ABREAST, dtype=bool)
+    rotate_to_components(triangles, parts, values, is_lost)
+    tables = (x.reshape(HALVES, n, LANES).swapaxes(1, 2) for x in (values, parts))
+    return *(x.reshape(ABREAST, n) for x in tables), is_lost
 
 
 @given(
     seed=st.integers(0, 2**32 - 1),
-    sizes=st.lists(st.integers(1, 30), min_size=1, max_size=LANES),
+    sizes=st.lists(st.integers(1, 30), min_size=1, max_size=ABREAST),
     rank=st.integers(1, 30),
     scale=st.sampled_from([1e-8, 1.0, 1e8]),
 )
@@ -46,16 +53,17 @@ def test_components_are_those_of_lapack_in_every_lane(seed, sizes, rank, scale):
                 rtol=1e-10,
                 atol=1e-12 * (vector @ vector),
             )
-        alone, alone_parts, _ = turned([matrix], [vector])
-        assert_array_equal(alone[0], found)
-        assert_array_equal(alone_parts[0], parts)
+        for n_more in (0, 3):
+            alone, alone_parts, _ = turned([matrix], [vector], n_more)
+            assert_array_equal(alone[0, : len(vector)], found)
+            assert_array_equal(alone_parts[0, : len(vector)], parts)
 
 
 def test_a_matrix_that_holds_nan_is_lost_and_no_other():
     matrix = np.eye(3)
     matrix[2, 1] = matrix[1, 2] = np.nan
     values, _, is_lost = turned([matrix, np.eye(3)], [np.ones(3), np.ones(3)])
-    assert is_lost.tolist() == [True] + [False] * (LANES - 1)
+    assert is_lost.tolist() == [True] + [False] * (ABREAST - 1)
     assert values[1].tolist() == [1.0, 1.0, 1.0]
 
 

@@ -1,59 +1,25 @@
 """How alike the holdings of portfolios move, from the correlations of their pairs."""
 
-from typing import NamedTuple
-
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from plumbline.kernels.abreast import LANES
+from plumbline.kernels.alikeness_lanes import (
+    Alikeness,
+    Lanes,
+    Members,
+    empty_lanes,
+    take_lanes,
+    write_figures,
+)
 from plumbline.kernels.compilation import compiled
-from plumbline.kernels.portfolio_pairs import fill_matrix
-from plumbline.kernels.principal_shares import LANES, rotate_to_components
+from plumbline.kernels.portfolio_pairs import fill_pairs, pair_of
+from plumbline.kernels.principal_shares import ABREAST
 from plumbline.kernels.weighted_series import Weights
 from plumbline.kernels.window_levels import Levels
 from plumbline.kernels.window_pairs import Windows, stop_of
 
-_NEGATIVE = -1e-10  # an eigenvalue per symbol below which a matrix is none of correlations
-
-
-class Alikeness(NamedTuple):
-    """Figures of portfolios on dates; NaN where there is none.
-
-    Parameters
-    ----------
-    mean : of the correlations of all pairs that are held.
-    weighted_mean : of the same, weighted by the size of both weights.
-    diversification : sum of sizes times deviations, over the deviation of the whole.
-    effective_bets : exp of the entropy of the shares of variance of principal components.
-    covered : size of the weights that are measured.
-    n_symbols : that are measured.
-    is_indefinite : whether gaps make the matrix one that no returns have; the figures that need
-        it are NaN then.
-    """
-
-    mean: Float[np.ndarray, "portfolios dates"]
-    weighted_mean: Float[np.ndarray, "portfolios dates"]
-    diversification: Float[np.ndarray, "portfolios dates"]
-    effective_bets: Float[np.ndarray, "portfolios dates"]
-    covered: Float[np.ndarray, "portfolios dates"]
-    n_symbols: Int[np.ndarray, "portfolios dates"]
-    is_indefinite: Bool[np.ndarray, "portfolios dates"]
-
-
-class _Chunk(NamedTuple):
-    """Some dates of a portfolio, a lane each.
-
-    Parameters
-    ----------
-    lines : that are held on one of them.
-    matrix : correlations of their symbols.
-    kept : place among the lines of those that are measured on a date, in order.
-    n : how many those are.
-    """
-
-    lines: Int[np.ndarray, " lines"]
-    matrix: Float[np.ndarray, "lines lines lanes"]
-    kept: Int[np.ndarray, "lanes lines"]
-    n: Int[np.ndarray, " lanes"]
+_ENTRIES = 2**18  # correlations of a portfolio at once, which stay in fast memory
 
 
 def portfolio_correlation(weights: Weights, windows: Windows, levels: Levels) -> Alikeness:
@@ -73,8 +39,8 @@ def portfolio_correlation(weights: Weights, windows: Windows, levels: Levels) ->
 
     Notes
     -----
-    A portfolio is measured on eight dates at once, and has the bits of each alone. Cost: O(n³) a
-    portfolio of n symbols and date.
+    Sixteen portfolios and dates are measured at once, in order of size; each has the bits that it
+    has alone. Cost: O(n³) a portfolio of n symbols and date.
 
     References
     ----------
@@ -85,31 +51,96 @@ def portfolio_correlation(weights: Weights, windows: Windows, levels: Levels) ->
     figures = {name: np.full(shape, np.nan) for name in Alikeness._fields}
     counts = {"n_symbols": np.zeros(shape, dtype=np.int64), "covered": np.zeros(shape)}
     out = Alikeness(**figures | counts | {"is_indefinite": np.zeros(shape, dtype=np.bool_)})
-    _measure(weights, windows, levels, LANES, out)
+    measured = _measured(weights, levels, (0, weights.symbol.size))
+    most = _most_at_once(weights, measured)
+    _measure(weights, windows, levels, measured, np.argsort(most), out)
     return out
 
 
 def held_matrix(
     weights: Weights, windows: Windows, levels: Levels, portfolio: int, date: int
 ) -> tuple[Int[np.ndarray, " kept"], Float[np.ndarray, "kept kept"]]:
-    """Return the lines of one portfolio that are measured on a date, and their correlations."""
-    chunk = _gather(weights, windows, levels, portfolio, (date, date + 1), LANES)
-    kept = chunk.kept[0, : chunk.n[0]]
-    return chunk.lines[kept], chunk.matrix[kept[:, None], kept, 0]
+    """Return the lines of one portfolio that are measured on a date, and their correlations.
+
+    Cost: O(n² x rows) for n symbols.
+    """
+    lines = (int(weights.start[portfolio]), int(weights.start[portfolio + 1]))
+    measured = _measured(weights, levels, lines)
+    members = _gather(weights, windows, levels, (lines[0], measured), (date, date + 1))
+    kept = members.kept[0, : members.n[0]]
+    return members.lines[kept], _square(members.pairs, kept)
+
+
+@compiled
+def _square(
+    pairs: Float[np.ndarray, "pairs dates"], kept: Int[np.ndarray, " kept"]
+) -> Float[np.ndarray, "kept kept"]:
+    """Return the matrix of correlations on the first date."""
+    matrix = np.eye(kept.size)
+    for i in range(kept.size):
+        for j in range(i):
+            matrix[i, j] = matrix[j, i] = pairs[pair_of(kept[i], kept[j]), 0]
+    return matrix
+
+
+@compiled
+def _measured(
+    weights: Weights, levels: Levels, lines: tuple[int, int]
+) -> Bool[np.ndarray, "lines dates"]:
+    """Return what is held on each date and has a deviation, of lines from one up to another."""
+    begin, end = lines
+    measured = np.empty((end - begin, weights.weight.shape[1]), np.bool_)
+    for line in range(begin, end):
+        own, deviation = weights.weight[line], levels.deviation[weights.symbol[line]]
+        out = measured[line - begin]
+        for d in range(out.size):
+            out[d] = (own[d] != 0.0) & ~np.isnan(own[d]) & ~np.isnan(deviation[d])
+    return measured
+
+
+@compiled
+def _most_at_once(
+    weights: Weights, measured: Bool[np.ndarray, "lines dates"]
+) -> Int[np.ndarray, " portfolios"]:
+    """Return the most lines that each portfolio has on a date."""
+    most = np.zeros(weights.start.size - 1, np.int64)
+    for p in range(most.size):
+        n = np.zeros(measured.shape[1], np.int64)
+        for line in range(weights.start[p], weights.start[p + 1]):
+            n += measured[line]
+        most[p] = n.max() if n.size > 0 else 0
+    return most
 
 
 @compiled
 def _measure(
-    weights: Weights, windows: Windows, levels: Levels, lanes: int, out: Alikeness
+    weights: Weights,
+    windows: Windows,
+    levels: Levels,
+    measured: Bool[np.ndarray, "lines dates"],
+    order: Int[np.ndarray, " portfolios"],
+    out: Alikeness,
 ) -> None:
     n_dates = windows.ends.size
-    for p in range(weights.start.size - 1):
-        first = 0
+    n_lines = weights.start[1:] - weights.start[:-1]
+    lanes = empty_lanes(n_lines.max() if n_lines.size > 0 else 0)
+    lane = 0
+    for p in order:
+        begin, first = weights.start[p], 0
+        own = measured[begin : weights.start[p + 1]]
         while first < n_dates:
-            stop = min(stop_of(windows, first), first + LANES)
-            chunk = _gather(weights, windows, levels, p, (first, stop), lanes)
-            _fill(weights, levels, chunk, p, (first, stop), out)
+            stop = min(stop_of(windows, first), first + _dates_at_once(n_lines[p]))
+            members = _gather(weights, windows, levels, (begin, own), (first, stop))
+            lane = _take(weights, levels, members, (p, first), (lanes, lane), out)
             first = stop
+    if lane > 0:
+        write_figures(lanes, out)
+
+
+@compiled
+def _dates_at_once(n_lines: int) -> int:
+    """Return how many dates' pairs of a portfolio stay in fast memory, and fill all lanes."""
+    return max(1, _ENTRIES // (ABREAST * max(1, pair_of(n_lines, 0)))) * ABREAST
 
 
 @compiled
@@ -117,147 +148,108 @@ def _gather(
     weights: Weights,
     windows: Windows,
     levels: Levels,
-    portfolio: int,
+    measured: tuple[int, Bool[np.ndarray, "lines dates"]],
     dates: tuple[int, int],
-    lanes: int,
-) -> _Chunk:
-    """Return the lines that are held on some dates, and the correlations of their symbols."""
+) -> Members:
+    """Return the lines that are held on some dates, and the correlations of their symbols.
+
+    Parameters
+    ----------
+    measured : the portfolio's first line, and which of its lines are measured.
+    """
+    begin, own = measured
     first, stop = dates
-    begin, end = weights.start[portfolio], weights.start[portfolio + 1]
-    lines, is_measured = np.empty(end - begin, np.int64), np.zeros((end - begin, LANES), np.bool_)
-    n = 0
-    for line in range(begin, end):
-        own, deviation = weights.weight[line], levels.deviation[weights.symbol[line]]
-        is_held = False
-        for d in range(first, stop):
-            is_there = (own[d] != 0.0) & ~np.isnan(own[d]) & ~np.isnan(deviation[d])
-            is_measured[n, d - first] = is_there
-            is_held |= is_there
-        lines[n] = line
-        n += is_held
-    lines = lines[:n]
-    chunk = _Chunk(
-        lines, np.ones((n, n, LANES)), np.zeros((LANES, n), np.int64), np.zeros(LANES, np.int64)
-    )
-    lacks = n > 0 and fill_matrix(windows, weights.symbol[lines], dates, chunk.matrix, lanes)
-    for lane in range(stop - first):
-        kept = chunk.kept[lane]
+    is_held = np.zeros(own.shape[0], np.bool_)
+    for k in range(own.shape[0]):
+        is_held[k] = own[k, first:stop].any()
+    places = np.flatnonzero(is_held)
+    lines, n_dates, n = places + begin, stop - first, places.size
+    pairs = np.empty((pair_of(n, 0), n_dates))
+    members = Members(lines, pairs, np.zeros((n_dates, n), np.int64), np.zeros(n_dates, np.int64))
+    lacks = n > 1 and fill_pairs(windows, levels, weights.symbol[lines], dates, pairs)
+    for at in range(n_dates):
+        kept, count = members.kept[at], 0
         for i in range(n):
-            kept[chunk.n[lane]] = i
-            chunk.n[lane] += is_measured[i, lane]
-        if lacks:
-            chunk.n[lane] = _drop(chunk.matrix, lane, kept, chunk.n[lane])
-    return chunk
+            kept[count] = i
+            count += own[places[i], first + at]
+        members.n[at] = _drop(pairs, at, kept, count) if lacks else count
+    return members
 
 
 @compiled
 def _drop(
-    matrix: Float[np.ndarray, "lines lines lanes"],
-    lane: int,
-    kept: Int[np.ndarray, " lines"],
-    n: int,
+    pairs: Float[np.ndarray, "pairs dates"], at: int, kept: Int[np.ndarray, " lines"], n: int
 ) -> int:
     """Leave out the symbol that lacks the most pairs, the last of several, until none lacks any."""
+    lacking = np.zeros(n, np.int64)
+    for i in range(n):
+        for j in range(i):
+            lacks = np.isnan(pairs[pair_of(kept[i], kept[j]), at])
+            lacking[i] += lacks
+            lacking[j] += lacks
     while True:
         most, worst = 0, 0
         for i in range(n):
-            lacking = 0
-            for j in range(n):
-                lacking += np.isnan(matrix[kept[i], kept[j], lane])
-            if lacking >= most:
-                most, worst = lacking, i
+            if lacking[i] >= most:
+                most, worst = lacking[i], i
         if most == 0:
             return n
+        gone = kept[worst]
         for i in range(worst, n - 1):
-            kept[i] = kept[i + 1]
+            kept[i], lacking[i] = kept[i + 1], lacking[i + 1]
         n -= 1
+        for i in range(n):
+            pair = pair_of(max(kept[i], gone), min(kept[i], gone))
+            lacking[i] -= np.isnan(pairs[pair, at])
 
 
 @compiled
-def _fill(
+def _take(
     weights: Weights,
     levels: Levels,
-    chunk: _Chunk,
-    portfolio: int,
-    dates: tuple[int, int],
+    members: Members,
+    where: tuple[int, int],
+    taken: tuple[Lanes, int],
     out: Alikeness,
-) -> None:
-    """Write the figures of a portfolio on some dates."""
-    n = chunk.n.max()
-    if n == 0:
-        return
-    first, stop = dates
-    size, risk = np.zeros((n, LANES)), np.zeros((n, LANES))
-    matrix = np.zeros((n, n, LANES))
-    for lane in range(stop - first):
-        kept, d = chunk.kept[lane], first + lane
-        for i in range(chunk.n[lane]):
-            line = chunk.lines[kept[i]]
-            size[i, lane] = np.abs(weights.weight[line, d])
-            risk[i, lane] = weights.weight[line, d] * levels.deviation[weights.symbol[line], d]
-            for j in range(chunk.n[lane]):
-                matrix[i, j, lane] = chunk.matrix[kept[i], kept[j], lane]
-    totals = np.zeros((6, LANES))
-    _add_pairs(matrix, size, risk, totals)
-    covered, plain, both, weighted, variance, alone = totals
-    values, is_lost = np.empty((n, LANES)), np.empty(LANES, np.bool_)
-    rotate_to_components(matrix, risk, values, is_lost)
-    for lane in range(stop - first):
-        d, count = first + lane, chunk.n[lane]
-        out.n_symbols[portfolio, d] = count
-        if count == 0:
-            continue
-        out.covered[portfolio, d] = covered[lane]
-        if count > 1:
-            out.mean[portfolio, d] = plain[lane] / (count * (count - 1) / 2)
-            out.weighted_mean[portfolio, d] = weighted[lane] / both[lane]
-        if is_lost[lane]:
-            continue
-        bets, is_indefinite = _bets(values[:, lane], risk[:, lane], count)
-        out.is_indefinite[portfolio, d] = is_indefinite
-        if not is_indefinite and variance[lane] > 0.0:
-            out.diversification[portfolio, d] = alone[lane] / np.sqrt(variance[lane])
-            out.effective_bets[portfolio, d] = bets
+) -> int:
+    """Give lanes to the dates of a portfolio, and measure when all are taken.
+
+    Parameters
+    ----------
+    where : portfolio, first date.
+    taken : lanes, and how many of them are taken.
+
+    Returns
+    -------
+    How many lanes are taken in the end.
+    """
+    p, first = where
+    lanes, lane = taken
+    at, n_dates = 0, members.n.size
+    while at < n_dates:
+        room = min(LANES - lane % LANES, n_dates - at)
+        count = 1
+        while count < room and _is_same(members, at, at + count):
+            count += 1
+        if members.n[at] > 0:
+            for c in range(count):
+                lanes.portfolio[lane + c], lanes.date[lane + c] = p, first + at + c
+            take_lanes(lanes, lane, (weights, levels), members, (first, at, count))
+            lane += count
+        if lane == ABREAST:
+            write_figures(lanes, out)
+            lane = 0
+        at += count
+    return lane
 
 
 @compiled
-def _add_pairs(
-    matrix: Float[np.ndarray, "size size lanes"],
-    size: Float[np.ndarray, "size lanes"],
-    risk: Float[np.ndarray, "size lanes"],
-    totals: Float[np.ndarray, "six lanes"],
-) -> None:
-    """Add up sizes, correlations, products of sizes, both, variance, and deviations alone."""
-    covered, plain, both, weighted, variance, alone = totals
-    for i in range(size.shape[0]):
-        for lane in range(LANES):
-            covered[lane] += size[i, lane]
-            alone[lane] += np.abs(risk[i, lane])
-        for j in range(i):
-            for lane in range(LANES):
-                product, value = size[i, lane] * size[j, lane], matrix[i, j, lane]
-                plain[lane] += value
-                both[lane] += product
-                weighted[lane] += product * value
-                variance[lane] += 2.0 * risk[i, lane] * risk[j, lane] * value
-        for lane in range(LANES):
-            variance[lane] += risk[i, lane] * risk[i, lane]
-
-
-@compiled
-def _bets(
-    values: Float[np.ndarray, " room"], parts: Float[np.ndarray, " room"], n: int
-) -> tuple[float, bool]:
-    """Return the effective number of bets, and whether an eigenvalue is negative."""
-    total, entropy = 0.0, 0.0
-    for k in range(n):
-        if values[k] < _NEGATIVE * n:
-            return np.nan, True
-        total += max(values[k], 0.0) * parts[k] * parts[k]
-    if not total > 0.0:
-        return np.nan, False
-    for k in range(n):
-        share = max(values[k], 0.0) * parts[k] * parts[k] / total
-        if share > 0.0:
-            entropy -= share * np.log(share)
-    return float(np.exp(entropy)), False
+def _is_same(members: Members, one: int, other: int) -> bool:
+    """Return whether a portfolio's lines that are measured are the same on two dates."""
+    n = members.n[one]
+    if members.n[other] != n:
+        return False
+    is_same = True
+    for i in range(n):
+        is_same &= members.kept[one, i] == members.kept[other, i]
+    return is_same

@@ -1,33 +1,37 @@
 """How vectors' variances under symmetric matrices split over principal components.
 
-Eight matrices are turned at once, one a lane: entry (i, j) of a lane lies at ``[i, j, lane]``. Each
-lane does the operations of the scalar algorithm in its order, whatever is in the others.
+Eight matrices are turned at once, one a lane. Each lane does the operations of the scalar algorithm
+in its order, whatever is in the others. Entries (i, j) and (j, i) would get the same bits, so only
+one of them is kept.
 
 What a rotation reads and writes lies in one flat array at constant distances, so that the compiler
 sees that nothing overlaps and takes all lanes in one instruction.
 """
 
+from typing import Any
+
 import numpy as np
 from jaxtyping import Bool, Float
 
+from plumbline.kernels.abreast import LANES, absolute, choose, load, room_for, root, spread, store
 from plumbline.kernels.compilation import compiled
 
-LANES = 8
-"""Matrices that are turned together."""
 _SWEEPS = 60  # of the QL iteration for one eigenvalue; two or three are usual
 
+ABREAST = 2 * LANES
+"""Matrices that are turned together."""
 # Where a row of the tridiagonal matrices has its entries: diagonal, entry beside it, part of the
-# vector; and what a sweep carries from row to row: sine, cosine, shift, rest, top.
-_D, _E, _V, _S, _C, _P, _G, _T = 0, 8, 16, 24, 32, 40, 48, 56
-_ROW = 64
+# vector.
+_D, _E, _V = 0, ABREAST, 2 * ABREAST
+_ROW = 3 * ABREAST
 
 
 @compiled
 def rotate_to_components(
-    matrices: Float[np.ndarray, "size size lanes"],
-    vectors: Float[np.ndarray, "size lanes"],
-    values: Float[np.ndarray, "size lanes"],
-    is_lost: Bool[np.ndarray, " lanes"],
+    triangles: Float[np.ndarray, "halves entries"],
+    vectors: Float[np.ndarray, "halves size_times_lanes"],
+    values: Float[np.ndarray, "halves size_times_lanes"],
+    is_lost: Bool[np.ndarray, " halves_times_lanes"],
 ) -> None:
     """Write the eigenvalues, and e_k'v over the vectors.
 
@@ -38,6 +42,9 @@ def rotate_to_components(
 
     Parameters
     ----------
+    triangles : lower ones with the diagonal, row by row, eight lanes an entry; there may be more
+        room than is used.
+    vectors, values : eight lanes a row.
     is_lost : set where the iteration does not end, as with a matrix that holds NaN.
 
     References
@@ -45,193 +52,280 @@ def rotate_to_components(
     Golub and Welsch, "Calculation of Gauss quadrature rules", Mathematics of Computation 23 (1969)
     221-230. Wilkinson and Reinsch, "Linear algebra" (1971), contributions II/2 and II/4.
     """
-    n = values.shape[0]
-    rows = np.zeros(n * _ROW)
-    _reflect(matrices, vectors, rows)
-    for i in range(n):
-        for lane in range(LANES):
-            rows[i * _ROW + _V + lane] = vectors[i, lane]
+    n = values.shape[1] // LANES
+    rows = room_for(n * _ROW)
+    rows[:] = 0.0
+    for half in range(ABREAST // LANES):
+        _reflect(triangles[half], vectors[half], rows, half * LANES)
     _diagonalise(rows, is_lost)
-    for i in range(n):
-        for lane in range(LANES):
-            values[i, lane] = rows[i * _ROW + _D + lane]
-            vectors[i, lane] = rows[i * _ROW + _V + lane]
+    for half in range(ABREAST // LANES):
+        for i in range(n):
+            at = i * _ROW + half * LANES
+            store(values[half], i * LANES, load(rows, at + _D))
+            store(vectors[half], i * LANES, load(rows, at + _V))
 
 
 @compiled
 def _reflect(
-    a: Float[np.ndarray, "size size lanes"],
-    v: Float[np.ndarray, "size lanes"],
+    a: Float[np.ndarray, " entries"],
+    v: Float[np.ndarray, " size_times_lanes"],
     rows: Float[np.ndarray, " entries"],
+    half: int,
 ) -> None:
-    """Make the matrices tridiagonal; write their diagonals and the entries beside them."""
-    n = v.shape[0]
-    u, p = np.empty((n, LANES)), np.empty((n, LANES))
-    scale, turned, inner = np.empty(LANES), np.empty(LANES), np.empty(LANES)
+    """Make the matrices of a half tridiagonal; write them, and the turned vectors, to its rows.
+
+    What a reflection takes from the matrices is taken while the next one multiplies them.
+    """
+    n = v.size // LANES
+    u, p = np.zeros(n * LANES), np.zeros(n * LANES)  # of the last reflection
+    w, q = room_for(n * LANES), room_for(n * LANES)  # of the next
     for k in range(n):
-        for lane in range(LANES):
-            rows[k * _ROW + _D + lane] = a[k, k, lane]
-            rows[k * _ROW + _E + lane] = a[k, k + 1, lane] if k + 1 < n else 0.0
+        at = k * _ROW + half
+        x, y = load(u, k * LANES), load(p, k * LANES)
+        for i in range(k, n):
+            both = load(u, i * LANES) * y + load(p, i * LANES) * x
+            store(w, i * LANES, load(a, entry_of(i, k)) - both)
+        store(rows, at + _D, load(w, k * LANES))
+        if k + 1 < n:
+            store(rows, at + _E, load(w, (k + 1) * LANES))
         if k >= n - 2:
             continue
-        u[k + 1 :] = a[k, k + 1 :]
-        _add_products(u, u, k + 2, scale)
-        for lane in range(LANES):
-            square, head = scale[lane], u[k + 1, lane]
-            is_done = square == 0.0
-            length = np.sqrt(square + head * head)
-            length = -length if head > 0.0 else length
-            rows[k * _ROW + _E + lane] = head if is_done else length
-            u[k + 1, lane] = head - length  # the reflection's vector
-            scale[lane] = 0.0 if is_done else -1.0 / (length * u[k + 1, lane])  # 2 / u'u
-        _add_products(u, v, k + 1, turned)
-        for i in range(k + 1, n):
-            for lane in range(LANES):
-                v[i, lane] -= turned[lane] * scale[lane] * u[i, lane]
-            _add_products(a[i], u, k + 1, p[i])
-            for lane in range(LANES):
-                p[i, lane] *= scale[lane]
-        _add_products(p, u, k + 1, inner)
-        for i in range(k + 1, n):
-            for lane in range(LANES):
-                p[i, lane] -= inner[lane] * (scale[lane] / 2.0) * u[i, lane]
-        for i in range(k + 1, n):
-            _subtract_both(a[i], u, p, i, k + 1)
+        head = load(w, (k + 1) * LANES)
+        square = _products(w, w, k + 2, n)
+        is_done = square == 0.0
+        length = root(square + head * head)
+        length = choose(head > 0.0, 0.0 - length, length)
+        rest = head - length
+        store(rows, at + _E, choose(is_done, head, length))
+        store(w, (k + 1) * LANES, rest)  # the reflection's vector
+        share = choose(is_done, 0.0, -1.0 / (length * rest))  # 2 / u'u
+        turned = _products(w, v, k + 1, n) * share
+        _subtract_and_multiply(a, (u, p), (w, q), k + 1)
+        for i in range((k + 1) * LANES, n * LANES, LANES):
+            store(v, i, load(v, i) - turned * load(w, i))
+            store(q, i, load(q, i) * share)
+        along = _products(q, w, k + 1, n) * (share / 2.0)
+        for i in range((k + 1) * LANES, n * LANES, LANES):
+            store(q, i, load(q, i) - along * load(w, i))
+        u, p, w, q = w, q, u, p
+    for i in range(n):
+        store(rows, i * _ROW + half + _V, load(v, i * LANES))
 
 
 @compiled
-def _add_products(
-    x: Float[np.ndarray, "size lanes"],
-    y: Float[np.ndarray, "size lanes"],
-    first: int,
-    out: Float[np.ndarray, " lanes"],
-) -> None:
-    """Write the sum of x times y over the rows from one on; lanes go abreast, in registers."""
-    t0 = t1 = t2 = t3 = t4 = t5 = t6 = t7 = 0.0
-    for i in range(first, x.shape[0]):
-        a, b = x[i], y[i]
-        t0, t1, t2, t3 = t0 + a[0] * b[0], t1 + a[1] * b[1], t2 + a[2] * b[2], t3 + a[3] * b[3]
-        t4, t5, t6, t7 = t4 + a[4] * b[4], t5 + a[5] * b[5], t6 + a[6] * b[6], t7 + a[7] * b[7]
-    out[0], out[1], out[2], out[3], out[4], out[5], out[6], out[7] = t0, t1, t2, t3, t4, t5, t6, t7
+def entry_of(i: int, j: int) -> int:
+    """Return where entry (i, j), j not above i, of triangles begins."""
+    return (i * (i + 1) // 2 + j) * LANES
 
 
 @compiled
-def _subtract_both(
-    row: Float[np.ndarray, "size lanes"],
-    u: Float[np.ndarray, "size lanes"],
-    p: Float[np.ndarray, "size lanes"],
-    i: int,
+def _products(
+    x: Float[np.ndarray, " size_times_lanes"],
+    y: Float[np.ndarray, " size_times_lanes"],
+    first: int,
+    stop: int,
+) -> Any:
+    """Return the sum of x times y over the rows from one up to another."""
+    total = spread(0.0)
+    for i in range(first, stop):
+        total = total + load(x, i * LANES) * load(y, i * LANES)
+    return total
+
+
+@compiled
+def _subtract_and_multiply(
+    a: Float[np.ndarray, " entries"],
+    last: tuple[np.ndarray, np.ndarray],
+    following: tuple[np.ndarray, np.ndarray],
     first: int,
 ) -> None:
-    """Take u_i p_j + p_i u_j from the entries of row i, from one on; all are read, then written."""
-    a, b = u[i], p[i]
-    a0, a1, a2, a3, a4, a5, a6, a7 = a[0], a[1], a[2], a[3], a[4], a[5], a[6], a[7]
-    b0, b1, b2, b3, b4, b5, b6, b7 = b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7]
-    for j in range(first, row.shape[0]):
-        own, x, y = row[j], p[j], u[j]
-        r0, r1 = own[0] - (a0 * x[0] + b0 * y[0]), own[1] - (a1 * x[1] + b1 * y[1])
-        r2, r3 = own[2] - (a2 * x[2] + b2 * y[2]), own[3] - (a3 * x[3] + b3 * y[3])
-        r4, r5 = own[4] - (a4 * x[4] + b4 * y[4]), own[5] - (a5 * x[5] + b5 * y[5])
-        r6, r7 = own[6] - (a6 * x[6] + b6 * y[6]), own[7] - (a7 * x[7] + b7 * y[7])
-        own[0], own[1], own[2], own[3] = r0, r1, r2, r3
-        own[4], own[5], own[6], own[7] = r4, r5, r6, r7
+    """Take u_i p_j + p_i u_j from the entries from one row and column on, and write them times w.
+
+    Two rows go at once. Each sum takes its columns in order: those up to the row's own from its
+    entries, later ones, which stand below it, as their rows come.
+    """
+    u, p = last
+    w, out = following
+    n = u.size // LANES
+    for i in range(first, n, 2):
+        k, row = i * LANES, entry_of(i, 0)
+        u0, p0, w0 = load(u, k), load(p, k), load(w, k)
+        if i + 1 == n:
+            total = spread(0.0)
+            for at in range(first * LANES, k, LANES):
+                e0 = _less(a, row + at, (u0, load(p, at)), (p0, load(u, at)))
+                total = total + e0 * load(w, at)
+                store(out, at, load(out, at) + e0 * w0)
+            store(out, k, total + _less(a, row + k, (u0, p0), (p0, u0)) * w0)
+            continue
+        below, k1 = entry_of(i + 1, 0), k + LANES
+        u1, p1, w1 = load(u, k1), load(p, k1), load(w, k1)
+        t0, t1 = spread(0.0), spread(0.0)
+        for at in range(first * LANES, k, LANES):
+            x, y, z = load(u, at), load(p, at), load(w, at)
+            e0 = _less(a, row + at, (u0, y), (p0, x))
+            e1 = _less(a, below + at, (u1, y), (p1, x))
+            t0, t1 = t0 + e0 * z, t1 + e1 * z
+            store(out, at, load(out, at) + e0 * w0 + e1 * w1)
+        beside = _less(a, below + k, (u1, p0), (p1, u0))
+        store(out, k, t0 + _less(a, row + k, (u0, p0), (p0, u0)) * w0 + beside * w1)
+        t1 = t1 + beside * w0
+        store(out, k1, t1 + _less(a, below + k1, (u1, p1), (p1, u1)) * w1)
+
+
+@compiled
+def _less(
+    a: Float[np.ndarray, " entries"], at: int, one: tuple[Any, Any], other: tuple[Any, Any]
+) -> Any:
+    """Take two products from an entry, and return what is left."""
+    left = load(a, at) - (one[0] * one[1] + other[0] * other[1])
+    store(a, at, left)
+    return left
 
 
 @compiled
 def _diagonalise(rows: Float[np.ndarray, " entries"], is_lost: Bool[np.ndarray, " lanes"]) -> None:
     """Turn tridiagonal matrices diagonal by implicit QL steps."""
     n = rows.size // _ROW
-    tops = np.empty(LANES, np.int64)
+    tops, ends = np.empty(ABREAST), np.empty(ABREAST)
     is_lost[:] = False
     for left in range(n):
         for sweep in range(_SWEEPS + 1):
-            highest = _find_tops(rows, left, tops)
+            for half in range(0, ABREAST, LANES):
+                store(tops, half, _tops(rows, left, half))
+            highest = int(tops.max())
             if highest == left:
                 break
             if sweep == _SWEEPS:
-                for lane in range(LANES):
-                    is_lost[lane] |= tops[lane] > left
+                is_lost |= tops > left
                 break
-            _begin(rows, left, highest, tops)
-            for i in range(highest - 1, left - 1, -1):
-                if _rotate(rows[i * _ROW : (i + 2) * _ROW], float(i)) > 0:
-                    for lane in range(LANES):
-                        if i < tops[lane] and rows[i * _ROW + _T + lane] < 0.0:
-                            rows[tops[lane] * _ROW + _E + lane] = 0.0
-                            tops[lane] = -1
-            own = rows[left * _ROW : (left + 1) * _ROW]
-            for lane in range(LANES):
-                if tops[lane] > left:
-                    own[_D + lane] -= own[_P + lane]
-                    own[_E + lane] = own[_G + lane]
-                    rows[tops[lane] * _ROW + _E + lane] = 0.0
+            _sweep(rows, (left, highest), tops, ends)
 
 
 @compiled
-def _find_tops(rows: Float[np.ndarray, " entries"], left: int, tops: np.ndarray) -> int:
-    """Find the first row from one on that nothing ties to the next; return the last of all."""
-    n, highest = rows.size // _ROW, left
-    last = rows[(n - 1) * _ROW : n * _ROW]
-    for lane in range(LANES):
-        last[_T + lane] = float(n - 1)
-    for k in range(n - 2, left - 1, -1):
-        own, row = rows[k * _ROW : (k + 2) * _ROW], float(k)
-        for lane in range(LANES):
-            size = np.abs(own[_D + lane]) + np.abs(own[_ROW + _D + lane])
-            is_top = np.abs(own[_E + lane]) + size == size
-            own[_T + lane] = row if is_top else own[_ROW + _T + lane]
-    for lane in range(LANES):
-        tops[lane] = int(rows[left * _ROW + _T + lane])
-        highest = max(highest, tops[lane])
-    return highest
+def _tops(rows: Float[np.ndarray, " entries"], left: int, half: int) -> Any:
+    """Return the first row from one on that nothing ties to the next, for each lane of a half."""
+    last = rows.size // _ROW - 1
+    top = spread(float(last))
+    below = absolute(load(rows, last * _ROW + half + _D))
+    for k in range(last - 1, left - 1, -1):
+        at = k * _ROW + half
+        own = absolute(load(rows, at + _D))
+        size = own + below
+        top = choose(absolute(load(rows, at + _E)) + size == size, k, top)
+        below = own
+    return top
 
 
 @compiled
-def _begin(rows: Float[np.ndarray, " entries"], left: int, highest: int, tops: np.ndarray) -> None:
-    """Set out from the highest top, with the shift of the eigenvalue that is sought."""
-    own, start = rows[left * _ROW : (left + 2) * _ROW], rows[highest * _ROW : (highest + 1) * _ROW]
-    for lane in range(LANES):
-        top, beside = tops[lane], own[_E + lane]
-        start[_S + lane], start[_C + lane] = 1.0, 1.0
-        start[_P + lane], start[_G + lane], start[_T + lane] = 0.0, 0.0, float(top)
-        if top > left:
-            g = (own[_ROW + _D + lane] - own[_D + lane]) / (2.0 * beside)
-            r = np.sqrt(g * g + 1.0)
-            rest = rows[top * _ROW + _D + lane] - own[_D + lane]
-            start[_G + lane] = rest + beside / (g + (r if g >= 0.0 else -r))
+def _sweep(
+    rows: Float[np.ndarray, " entries"],
+    between: tuple[int, int],
+    tops: Float[np.ndarray, " lanes"],
+    ends: Float[np.ndarray, " lanes"],
+) -> None:
+    """Rotate from the tops down to a row; both halves go at once, as each waits for itself.
 
-
-@compiled
-def _rotate(w: Float[np.ndarray, " two_rows"], i: float) -> int:
-    """Rotate row i, first in ``w``, and the next, in the lanes whose top lies above.
-
-    Returns
-    -------
-    How many lanes split, which ends their sweep: their top becomes -1.
+    Parameters
+    ----------
+    between : that row and the highest top.
+    ends : room for what stands at the tops.
     """
-    n_split = 0
-    for lane in range(LANES):
-        top, p, g = w[_ROW + _T + lane], w[_ROW + _P + lane], w[_ROW + _G + lane]
-        s, c = w[_ROW + _S + lane], w[_ROW + _C + lane]
-        f, b = s * w[_E + lane], c * w[_E + lane]
-        r = np.sqrt(f * f + g * g)
-        is_on = i < top
-        is_split = is_on & (r == 0.0)
-        turns = is_on & (r != 0.0)
-        sine, cosine = f / r, g / r
-        rest = w[_ROW + _D + lane] - p
-        across = (w[_D + lane] - rest) * sine + 2.0 * cosine * b
-        moved = sine * across
-        upper, lower = w[_V + lane], w[_ROW + _V + lane]
-        left = rest + moved if turns else rest
-        w[_ROW + _E + lane] = r if is_on else w[_ROW + _E + lane]
-        w[_ROW + _D + lane] = left if is_on else w[_ROW + _D + lane]
-        w[_ROW + _V + lane] = sine * upper + cosine * lower if turns else lower
-        w[_V + lane] = cosine * upper - sine * lower if turns else upper
-        w[_G + lane] = cosine * across - b if turns else g
-        w[_S + lane] = sine if turns else s
-        w[_C + lane] = cosine if turns else c
-        w[_P + lane] = moved if turns else p
-        w[_T + lane] = -1.0 if is_split else top
-        n_split += is_split
-    return n_split
+    left, highest = between
+    for lane in range(ABREAST):
+        ends[lane] = rows[int(tops[lane]) * _ROW + _D + lane]
+    one = _begin(rows, left, 0, tops, ends)
+    two = _begin(rows, left, LANES, tops, ends)
+    lasts = (_last(rows, highest * _ROW), _last(rows, highest * _ROW + LANES))
+    for i in range(highest - 1, left - 1, -1):
+        one, last = _rotate(rows, i * _ROW, float(i), one, lasts[0])
+        two, other = _rotate(rows, i * _ROW + LANES, float(i), two, lasts[1])
+        lasts = (last, other)
+    _end(rows, left, 0, one, lasts[0])
+    _end(rows, left, LANES, two, lasts[1])
+    for lane in range(ABREAST):
+        if tops[lane] > left:
+            rows[int(tops[lane]) * _ROW + _E + lane] = 0.0
+
+
+@compiled
+def _last(rows: Float[np.ndarray, " entries"], at: int) -> tuple[Any, Any]:
+    """Return the diagonal and the part of the vector of a row."""
+    return load(rows, at + _D), load(rows, at + _V)
+
+
+@compiled
+def _begin(
+    rows: Float[np.ndarray, " entries"],
+    left: int,
+    half: int,
+    tops: Float[np.ndarray, " lanes"],
+    ends: Float[np.ndarray, " lanes"],
+) -> tuple[Any, Any, Any, Any, Any]:
+    """Return what a sweep sets out with: sine, cosine, what was moved, rest, top.
+
+    The rest is that of the shift by the eigenvalue that is sought.
+    """
+    at, zero, one = left * _ROW + half, spread(0.0), spread(1.0)
+    own, beside, top = load(rows, at + _D), load(rows, at + _E), load(tops, half)
+    g = (load(rows, at + _ROW + _D) - own) / (2.0 * beside)
+    r = root(g * g + one)
+    rest = (load(ends, half) - own) + beside / (g + choose(g >= 0.0, r, 0.0 - r))
+    return one, one, zero, choose(top > left, rest, 0.0), top
+
+
+@compiled
+def _rotate(
+    rows: Float[np.ndarray, " entries"],
+    at: int,
+    i: float,
+    carried: tuple[Any, Any, Any, Any, Any],
+    last: tuple[Any, Any],
+) -> tuple[tuple[Any, Any, Any, Any, Any], tuple[Any, Any]]:
+    """Rotate a row and the next in the lanes whose top lies above; return what goes on.
+
+    A lane that splits ends its sweep: its top becomes -1.
+
+    Parameters
+    ----------
+    last : diagonal and part of the vector of the next row, which are written here, once: a read
+        would have to wait until they are.
+    """
+    s, c, p, g, top = carried
+    above, lower = last
+    own, beside, upper = load(rows, at + _D), load(rows, at + _E), load(rows, at + _V)
+    f, b = s * beside, c * beside
+    r = root(f * f + g * g)
+    is_on, is_null = top > i, r == 0.0
+    sine, cosine = f / r, g / r
+    rest = above - p
+    across = (own - rest) * sine + 2.0 * cosine * b
+    moved = sine * across
+    store(rows, at + _ROW + _E, choose(is_on, r, load(rows, at + _ROW + _E)))
+    store(rows, at + _ROW + _D, choose(is_on, choose(is_null, rest, rest + moved), above))
+    turns = is_on & ~is_null
+    store(rows, at + _ROW + _V, choose(turns, sine * upper + cosine * lower, lower))
+    going_on = (
+        choose(turns, sine, s),
+        choose(turns, cosine, c),
+        choose(turns, moved, p),
+        choose(turns, cosine * across - b, g),
+        choose(is_on & is_null, -1.0, top),
+    )
+    return going_on, (own, choose(turns, cosine * upper - sine * lower, upper))
+
+
+@compiled
+def _end(
+    rows: Float[np.ndarray, " entries"],
+    left: int,
+    half: int,
+    carried: tuple[Any, Any, Any, Any, Any],
+    last: tuple[Any, Any],
+) -> None:
+    """Write what a sweep arrives with at its last row, where it has not split."""
+    at, (_, _, p, g, top), (own, part) = left * _ROW + half, carried, last
+    arrives = top > left
+    store(rows, at + _D, choose(arrives, own - p, own))
+    store(rows, at + _E, choose(arrives, g, load(rows, at + _E)))
+    store(rows, at + _V, part)

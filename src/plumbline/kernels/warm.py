@@ -275,7 +275,7 @@ def _warm_weighted() -> None:
 def _warm_pairs() -> None:
     """Correlate two symbols, one with a gap, and measure a portfolio of both."""
     from plumbline.kernels.pair_correlation import pair_correlation
-    from plumbline.kernels.portfolio_correlation import portfolio_correlation
+    from plumbline.kernels.portfolio_correlation import held_matrix, portfolio_correlation
     from plumbline.kernels.weighted_series import Weights
     from plumbline.kernels.window_levels import levels_of
     from plumbline.kernels.window_pairs import Windows
@@ -285,7 +285,9 @@ def _warm_pairs() -> None:
     windows = Windows(returns, np.array([23]), 24, 0, 3)
     levels, one = levels_of(windows), np.ones((2, 1))
     pair_correlation(windows, levels, one == 1)
-    portfolio_correlation(Weights(np.array([0, 2]), np.arange(2), one, one[:1]), windows, levels)
+    weights = Weights(np.array([0, 2]), np.arange(2), one, one[:1])
+    portfolio_correlation(weights, windows, levels)
+    held_matrix(weights, windows, levels, 0, 0)
 
 
 def _warm_ridge() -> None:
