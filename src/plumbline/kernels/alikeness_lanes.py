@@ -15,7 +15,10 @@ from plumbline.kernels.principal_shares import ABREAST, entry_of, rotate_to_comp
 from plumbline.kernels.weighted_series import Weights
 from plumbline.kernels.window_levels import Levels
 
-_NEGATIVE = -1e-10  # an eigenvalue per symbol below which a matrix is none of correlations
+NEGATIVE = -1e-10
+"""Eigenvalue per symbol below which a matrix is none of correlations."""
+ROUNDING = 1e-15
+"""Variance per symbol, of that of all in a line, that is rounding: the portfolio is hedged."""
 
 
 class Alikeness(NamedTuple):
@@ -29,8 +32,8 @@ class Alikeness(NamedTuple):
     effective_bets : exp of the entropy of the shares of variance of principal components.
     covered : size of the weights that are measured.
     n_symbols : that are measured.
-    is_indefinite : whether gaps make the matrix one that no returns have; the figures that need
-        it are NaN then.
+    is_indefinite : whether gaps make the matrix one that no returns have, or its eigenvalues were
+        not found; the figures that need them are NaN then.
     """
 
     mean: Float[np.ndarray, "portfolios dates"]
@@ -161,11 +164,12 @@ def write_figures(lanes: Lanes, out: Alikeness) -> None:
             out.mean[p, d] = plain[lane] / (count * (count - 1) / 2)
             out.weighted_mean[p, d] = weighted[lane] / both[lane]
         if is_lost[lane]:
+            out.is_indefinite[p, d] = True
             continue
         half, k = lane // LANES, lane % LANES
         bets, is_indefinite = _bets(values[half, k::LANES], parts[half, k::LANES], count)
         out.is_indefinite[p, d] = is_indefinite
-        if not is_indefinite and variance[lane] > 0.0:
+        if not is_indefinite and variance[lane] > ROUNDING * count * alone[lane] * alone[lane]:
             out.diversification[p, d] = alone[lane] / np.sqrt(variance[lane])
             out.effective_bets[p, d] = bets
     lanes.n[:] = 0
@@ -221,7 +225,7 @@ def _bets(
     """Return the effective number of bets, and whether an eigenvalue is negative."""
     total, entropy = 0.0, 0.0
     for k in range(n):
-        if values[k] < _NEGATIVE * n:
+        if values[k] < NEGATIVE * n:
             return np.nan, True
         total += max(values[k], 0.0) * parts[k] * parts[k]
     if not total > 0.0:

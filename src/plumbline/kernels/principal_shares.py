@@ -185,14 +185,22 @@ def _less(
 
 @compiled
 def _diagonalise(rows: Float[np.ndarray, " entries"], is_lost: Bool[np.ndarray, " lanes"]) -> None:
-    """Turn tridiagonal matrices diagonal by implicit QL steps."""
+    """Turn tridiagonal matrices diagonal by implicit QL steps.
+
+    What ties two rows is nothing beside the largest of all entries, not beside its neighbours: of
+    more symbols than returns most eigenvalues are 0, and nothing would be small beside them.
+    """
     n = rows.size // _ROW
-    tops, ends = np.empty(ABREAST), np.empty(ABREAST)
+    tops, ends, largest = np.empty(ABREAST), np.empty(ABREAST), np.zeros(ABREAST)
     is_lost[:] = False
+    for k in range(n):
+        for lane in range(ABREAST):
+            size = np.abs(rows[k * _ROW + _D + lane]) + np.abs(rows[k * _ROW + _E + lane])
+            largest[lane] = max(largest[lane], 2.0 * size)
     for left in range(n):
         for sweep in range(_SWEEPS + 1):
             for half in range(0, ABREAST, LANES):
-                store(tops, half, _tops(rows, left, half))
+                store(tops, half, _tops(rows, left, half, load(largest, half)))
             highest = int(tops.max())
             if highest == left:
                 break
@@ -203,17 +211,13 @@ def _diagonalise(rows: Float[np.ndarray, " entries"], is_lost: Bool[np.ndarray, 
 
 
 @compiled
-def _tops(rows: Float[np.ndarray, " entries"], left: int, half: int) -> Any:
+def _tops(rows: Float[np.ndarray, " entries"], left: int, half: int, size: Any) -> Any:
     """Return the first row from one on that nothing ties to the next, for each lane of a half."""
     last = rows.size // _ROW - 1
     top = spread(float(last))
-    below = absolute(load(rows, last * _ROW + half + _D))
     for k in range(last - 1, left - 1, -1):
-        at = k * _ROW + half
-        own = absolute(load(rows, at + _D))
-        size = own + below
-        top = choose(absolute(load(rows, at + _E)) + size == size, k, top)
-        below = own
+        beside = absolute(load(rows, k * _ROW + half + _E))
+        top = choose(beside + size == size, k, top)
     return top
 
 

@@ -8,6 +8,7 @@ from typing import ClassVar, Final, final
 import numpy as np
 import polars as pl
 
+from plumbline.kernels.alikeness_lanes import NEGATIVE, ROUNDING
 from plumbline.kernels.pair_correlation import pair_correlation
 from plumbline.kernels.portfolio_correlation import held_matrix, portfolio_correlation
 from plumbline.kernels.window_levels import levels_of, levels_on
@@ -17,8 +18,6 @@ from plumbline.risk.correlation_table import correlation_table
 from plumbline.risk.nearest_correlation import nearest_correlation
 from plumbline.risk.trailing_analytic import TrailingAnalytic
 
-_NEGATIVE: Final = -1e-10  # an eigenvalue per symbol below which a matrix is none of correlations
-_ROUNDING: Final = 1e-15  # of a variance, per symbol, relative to that of all in a line
 _THREADS: Final = 4  # symbols at a time; kernels give up the interpreter's lock
 
 
@@ -78,8 +77,7 @@ class Correlation(TrailingAnalytic):
         """Return the figures of some portfolios."""
         weights, windows, levels = portfolios.weights, prepared["windows"], prepared["levels"]
         found = portfolio_correlation(weights, windows, levels)
-        has_none = (found.n_symbols > 0) & np.isnan(found.effective_bets)
-        for p, d in np.argwhere(has_none).tolist():
+        for p, d in np.argwhere(found.is_indefinite).tolist():
             lines, matrix = held_matrix(weights, windows, levels, p, d)
             risk = weights.weight[lines, d] * levels.deviation[weights.symbol[lines], d]
             found.diversification[p, d], found.effective_bets[p, d] = _by_eigenvectors(matrix, risk)
@@ -90,21 +88,18 @@ class Correlation(TrailingAnalytic):
 
 
 def _by_eigenvectors(matrix: np.ndarray, risk: np.ndarray) -> tuple[float, float]:
-    """Return diversification and bets where the kernel gives none.
+    """Return diversification and bets; in place of a matrix that no returns have, of the nearest.
 
-    It gives none for a matrix that no returns have, in whose place the nearest is taken; where its
-    iteration does not end, as it may with more symbols than rows in the window, of which many
-    components have no variance; and for a portfolio that is hedged, whose variance is nothing but
-    rounding: that has no figures here either.
+    A portfolio that is hedged, whose variance is nothing but rounding, has neither.
     """
     n_symbols = risk.size
     values, basis = np.linalg.eigh(matrix)
-    if values[0] < _NEGATIVE * n_symbols:
+    if values[0] < NEGATIVE * n_symbols:
         matrix = nearest_correlation(matrix)
         values, basis = np.linalg.eigh(matrix)
     variance, alone = float(risk @ matrix @ risk), float(np.abs(risk).sum())
     shares = np.maximum(values, 0.0) * (basis.T @ risk) ** 2
-    if not (variance > _ROUNDING * n_symbols * alone**2 and shares.sum() > 0):
+    if not (variance > ROUNDING * n_symbols * alone**2 and shares.sum() > 0):
         return np.nan, np.nan
     shares = shares[shares > 0] / shares.sum()
     return alone / np.sqrt(variance), float(np.exp(-(shares * np.log(shares)).sum()))
