@@ -84,7 +84,9 @@ def sample_of(result: RiskResult, book: Book, market: Market) -> tuple[Sample, p
         own = held.filter(is_measured).group_by("moved_by", maintain_order=True)
         merged = own.agg(pl.col("weight").sum())
         weights = pd.Series(merged["weight"].to_numpy(), index=merged["moved_by"].to_list())
-        days.append((pd.Timestamp(row["date"]), weights, float(held["weight"].abs().sum())))
+        rest = held.filter(~is_measured)["weight"]
+        gross = float(weights.abs().sum() + rest.abs().sum())
+        days.append((pd.Timestamp(row["date"]), weights, gross))
     dates = pd.DatetimeIndex(market.dates)
     returns = pd.DataFrame(market.returns.T, index=dates, columns=list(market.symbols))
     return Sample(days, returns), ours
