@@ -108,7 +108,7 @@ class Stress(Analytic):
         gain = prepared["gain"][accounts.lines.symbol]
         is_known = ~np.isnan(gain)
         n_scenarios = gain.shape[2]
-        shape = (quantity.shape[0], -1)
+        shape = (quantity.shape[0], days.size * n_scenarios)
         parts = quantity[:, :, None] * np.where(is_known, gain, 0.0)
         pnl = segment_sums(np.ascontiguousarray(parts.reshape(shape)), exposures.start)
         sizes = np.abs(exposures.exposure)[:, :, None] * is_known
