@@ -238,18 +238,18 @@ def test_correlations_of_dates_without_a_portfolio_are_counted_apart(capsys, imp
     said(capsys, "risk", "run", "--to", "2023-01-05")
     said(capsys, "risk", "run", "--portfolio", "P000001")
     status = document(capsys, "risk", "status")
-    assert (status["dates"], status["dates_with_correlations"]) == (LOAD.dates, LOAD.dates)
-    assert status["dates_of_correlations_alone"] == 0
+    assert (status["dates"], status["dates_with_shared_tables"]) == (LOAD.dates, LOAD.dates)
+    assert status["dates_of_shared_tables_alone"] == 0
     said(capsys, "risk", "forget", "P000001")
     status = document(capsys, "risk", "status")
-    assert (status["dates"], status["dates_with_correlations"]) == (3, 3)
-    assert status["dates_of_correlations_alone"] == LOAD.dates - 3
+    assert (status["dates"], status["dates_with_shared_tables"]) == (3, 3)
+    assert status["dates_of_shared_tables_alone"] == LOAD.dates - 3
     _, out, _ = said(capsys, "risk", "status")
-    assert "correlations of 5 dates beside, on which no portfolio is left" in out
+    assert "shared tables of 5 dates beside, on which no portfolio is left" in out
     said(capsys, "risk", "forget", *(f"P00000{i}" for i in (0, *range(2, LOAD.portfolios))))
     _, out, _ = said(capsys, "risk", "status")
     assert "no portfolio-day" in out
-    assert "correlations of 8 dates beside" in out
+    assert "shared tables of 8 dates beside" in out
 
 
 def changed(symbol, day):

@@ -37,7 +37,7 @@ def plan_data(plan: "NightlyPlan") -> dict[str, Any]:
         "counts": plan.counts,
         "to_compute": int(plan.is_due.sum()),
         "to_remove": plan.gone.height,
-        "dates_of_correlations": list(plan.dates),
+        "dates_of_shared_tables": list(plan.dates),
         "reasons": plan.reasons().to_dicts(),
         "changes": None if changes is None else {**asdict(changes), "told": str(changes)},
         "due": plan.listed().to_dicts(),
@@ -72,9 +72,9 @@ def plan_text(data: Mapping[str, Any], *, show_all: bool = False) -> str:
     lines.append(f"{data['to_compute']:,} portfolio-days to compute")
     if data["to_remove"]:
         lines.append(f"{data['to_remove']:,} from before their portfolio opens to remove")
-    if data["dates_of_correlations"]:
+    if data["dates_of_shared_tables"]:
         lines.append(
-            f"correlations of {console.counted(len(data['dates_of_correlations']), 'date')}"
+            f"shared tables of {console.counted(len(data['dates_of_shared_tables']), 'date')}"
         )
     due = data["due"] if show_all else data["due"][:_LISTED]
     if due:
@@ -146,15 +146,17 @@ def pages_text(data: Mapping[str, Any]) -> str:
 def status_text(data: Mapping[str, Any]) -> str:
     """Return what a store holds as text."""
     lines = [f"store {data['store']}"]
-    alone = data["dates_of_correlations_alone"]
-    left = f"correlations of {console.counted(alone, 'date')} beside, on which no portfolio is left"
+    alone = data["dates_of_shared_tables_alone"]
+    left = (
+        f"shared tables of {console.counted(alone, 'date')} beside, on which no portfolio is left"
+    )
     if not data["portfolio_days"]:
         lines.append("holds no portfolio-day; plumbline risk run computes them")
         return "\n".join([*lines, left] if alone else lines)
     lines.append(
         f"{data['portfolio_days']:,} portfolio-days of {data['portfolios']:,} portfolios, "
         f"{data['first']} to {data['last']}, {data['dates']:,} dates, "
-        f"{data['dates_with_correlations']:,} of them with correlations"
+        f"{data['dates_with_shared_tables']:,} of them with shared tables"
     )
     if data["portfolio_days_with_failures"]:
         lines.append(

@@ -162,8 +162,8 @@ def status_of(store: PortfolioStore) -> dict[str, Any]:
         "first": days["date"].min(),
         "last": days["date"].max(),
         "dates": days["date"].n_unique(),
-        "dates_with_correlations": n_with,
-        "dates_of_correlations_alone": shared.len() - n_with,
+        "dates_with_shared_tables": n_with,
+        "dates_of_shared_tables_alone": shared.len() - n_with,
         "portfolio_days_with_failures": int((days["n_failures"] > 0).sum()),
         "portfolios_behind": behind.to_dicts(),
     }
