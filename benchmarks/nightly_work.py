@@ -25,14 +25,14 @@ from plumbline.risk import Load, measure
 from plumbline.stages.nightly import Task, inputs_of, open_portfolio_store
 from plumbline.stages.nightly_parts import Span
 from plumbline.stages.nightly_plan import Choice, nightly_plan
-from plumbline.stages.nightly_run import TABLES, NightlyOptions, run_nightly
+from plumbline.stages.nightly_run import NightlyOptions, run_nightly
 from plumbline.stages.portfolio_books import import_book
 from plumbline.stages.synthetic_files import write_load
 from plumbline.stages.workspace import Workspace, prepare
 from plumbline.store.parquet_store import ParquetStore
 from plumbline.store.portfolio_store import PortfolioStore
 from plumbline.store.soundness import FOLDER
-from plumbline.store.tables import SHARED
+from plumbline.store.tables import FRAMES, SHARED
 
 BOOK = ("portfolios", "trades", "cash_flows", "instruments")
 SAMPLED = 60  # portfolios that the slow reference's portfolio-days are drawn from
@@ -254,7 +254,7 @@ def same(folder: str, places: list[str]) -> Found:
         names = ours.keys()["portfolio"].unique().sort()
         for first in range(0, names.len(), COMPARED):
             own = names[first : first + COMPARED].to_list()
-            for table in TABLES:
+            for table in FRAMES:
                 n_rows += both(
                     lambda store, table=table, own=own: store.read(table, portfolios=own)
                 )

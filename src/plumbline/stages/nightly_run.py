@@ -27,10 +27,10 @@ from plumbline.stages.nightly_inputs import NightlyInputs
 from plumbline.stages.nightly_plan import Group, NightlyPlan, shared_keys
 from plumbline.stages.nightly_tally import Tally, record_tally
 from plumbline.store.portfolio_store import Chunk, PortfolioStore
+from plumbline.store.tables import FRAMES
 
 CHUNK_DAYS: Final = 24_000
 """Portfolio-days that are computed before they are written, about 80 MB of tables."""
-TABLES: Final = ("snapshots", "exposures", "measures", "sectors", "stress", "failures")
 _DATES_AT_ONCE: Final = 16  # correlations of 1,500 symbols on a date are 7 MB
 _WRITERS: Final = 2  # what is written together, while the next is made
 
@@ -338,7 +338,7 @@ def _frames(result: RiskResult, days: pl.DataFrame) -> dict[str, pl.DataFrame]:
     )
     failures = pl.concat([result.failures.filter(pl.col("portfolio").is_not_null()), cells])
     whole = replace(result, failures=failures.sort("portfolio", "date", maintain_order=True))
-    frames = {table: getattr(whole, table) for table in TABLES}
+    frames = {table: getattr(whole, table) for table in FRAMES}
     if days.height == result.snapshots.height:
         return frames
     on = ["portfolio", "date"]

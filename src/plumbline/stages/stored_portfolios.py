@@ -25,6 +25,7 @@ from plumbline.stages.portfolio_results import (
 )
 from plumbline.stages.recipe import Recipe
 from plumbline.store.portfolio_store import PortfolioStore
+from plumbline.store.tables import FRAMES
 
 _RUNS = 200  # that are looked at for the last one of a recipe
 
@@ -71,8 +72,7 @@ class StoredPortfolios:
 
     def _result(self, name: str) -> RiskResult:
         own = [name]
-        tables = ("snapshots", "exposures", "measures", "sectors", "stress", "failures")
-        frames: dict[str, Any] = {t: self.store.read(t, portfolios=own) for t in tables}
+        frames: dict[str, Any] = {t: self.store.read(t, portfolios=own) for t in FRAMES}
         dates = frames["snapshots"]["date"].to_list()
         last = dates[-1] if dates else date.min
         if last not in self._correlations:
