@@ -5,7 +5,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-from plumbline.kernels.position_accounting import Holdings, Marks, Trades, hold, mark_held
+from plumbline.kernels.position_accounting import (
+    Holdings,
+    Marks,
+    Trades,
+    hold,
+    mark_held,
+    mark_rows,
+)
 from tests.oracles.accounting import hold_slowly
 
 
@@ -94,4 +101,7 @@ def test_tables_may_begin_with_the_first_trade_and_held_symbols_are_marked_witho
     found, wanted = np.zeros((3, 5), dtype=bool), np.zeros((3, 5), dtype=bool)
     mark_held(symbol, trades, marks, row[symbol], days, found)
     np.logical_or.at(wanted, row[symbol], whole.quantity[:, days] != 0)
+    assert_array_equal(found, wanted)
+    found[:] = False
+    mark_rows(row[symbol], whole.quantity[:, days] != 0, found)
     assert_array_equal(found, wanted)

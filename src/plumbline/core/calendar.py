@@ -4,20 +4,24 @@ A bar's number counts grid positions from a fixed epoch, so it never depends on 
 begins: blocks of bars, and the window sums inside rolling kernels, are anchored on it.
 """
 
+import json
+import textwrap
 import warnings
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, fields
+from functools import cache, lru_cache
 from typing import NamedTuple, final
 
 import numpy as np
 from jaxtyping import Bool, Int
 
 from plumbline.core.arguments import Argument, require
+from plumbline.core.calendar_files import kept, zone_digest
 from plumbline.core.errors import CalendarError, UnknownCalendarError, nearest_names
 
 ALWAYS_OPEN = "24/7"
 EPOCH = np.datetime64("1960-01-01")  # sessions are counted from here, or from the first on record
 _HORIZON = np.datetime64("2259-12-31")  # nanoseconds of the calendar library end in 2262
+_MOST_SAID = 300  # characters of what the library says of a calendar that it cannot lay out
 _MINUTES = {"1m": 1, "5m": 5, "15m": 15, "30m": 30, "1h": 60, "4h": 240, "8h": 480, "1d": 1440}
 
 
@@ -62,13 +66,11 @@ class Calendar:
                 f"calendar {self.name} has bars of 1d, not {self.frequency}; "
                 f"for intraday bars use {ALWAYS_OPEN!r}"
             )
-        import exchange_calendars
-
-        known = exchange_calendars.get_calendar_names()
+        known = _known()
         if self.name not in known:
             hint = nearest_names(self.name, [*known, ALWAYS_OPEN])
             raise UnknownCalendarError(f"no calendar {self.name!r}; {hint}")
-        object.__setattr__(self, "name", exchange_calendars.resolve_alias(self.name))
+        object.__setattr__(self, "name", known[self.name].code)
 
     @property
     def step(self) -> np.timedelta64:
@@ -161,14 +163,14 @@ class Calendar:
 
     def _sessions_to(self, year: int) -> "_Sessions":
         """Return the sessions from the first on record to the end of a year's decade at least."""
-        first, last = _record(self.name)
+        first, last = _known()[self.name].record
         if year > _year(last):
             raise CalendarError(f"{self.name} is on record from {first} to {last}, not in {year}")
         return _sessions(self.name, max(year, _year(first)) // 10 * 10 + 9)
 
     def _first_sessions(self, count: int) -> "_Sessions":
         """Return at least so many sessions from the first on record, or all if it has fewer."""
-        first, last = _record(self.name)
+        first, last = _known()[self.name].record
         year = min(_year(first) + max(count, 0) // 262, _year(last))  # 262 weekdays a year at most
         sessions = self._sessions_to(year)
         while len(sessions.closes) < count and year < _year(last):
@@ -220,13 +222,57 @@ class _Sessions:
     break_ends: np.ndarray
 
 
+@dataclass(frozen=True)
+class _Listed:
+    """What the library says of a name; all numbers of sessions hang on the first date on record."""
+
+    code: str
+    record: tuple[np.datetime64, np.datetime64]
+    zone: str
+
+
+@cache
+def _known() -> dict[str, _Listed]:
+    """Return every name that the library knows."""
+    found = json.loads(kept("names", lambda: json.dumps(_names()).encode()))
+    return {
+        name: _Listed(code, (np.datetime64(first), np.datetime64(last)), zone)
+        for name, (code, first, last, zone) in found.items()
+    }
+
+
+def _names() -> dict[str, tuple[str, str, str, str]]:
+    """Return name -> code, first and last date, time zone, as the library has them."""
+    from exchange_calendars import calendar_utils, get_calendar_names
+
+    found = {}
+    for name in get_calendar_names():
+        code = calendar_utils.resolve_alias(name)
+        cls = calendar_utils._default_calendar_factories[code]
+        earliest, latest = cls.bound_min(), cls.bound_max()
+        first = EPOCH if earliest is None else max(EPOCH, np.datetime64(earliest.date()))
+        last = _HORIZON if latest is None else min(_HORIZON, np.datetime64(latest.date()))
+        zone = cls.__new__(cls).tz  # laid out for no dates
+        found[name] = (code, str(first), str(last), str(zone))
+    return found
+
+
 @lru_cache(maxsize=32)
 def _sessions(name: str, last_year: int) -> _Sessions:
     """Return all sessions on record to the end of a year."""
+    about = _known()[name]
+    file = f"{name}-{last_year}-{zone_digest(about.zone)}"
+    content = kept(file, lambda: _laid_out(name, about, last_year).tobytes())
+    moments = np.frombuffer(content, dtype="datetime64[us]").reshape(len(fields(_Sessions)), -1)
+    return _Sessions(moments[0].astype("datetime64[D]"), *moments[1:])
+
+
+def _laid_out(name: str, about: _Listed, last_year: int) -> np.ndarray:
+    """Return a row of moments for each field of sessions, as the library lays them out."""
     import exchange_calendars
     from exchange_calendars.errors import CalendarError as LibraryError
 
-    start, latest = _record(name)
+    start, latest = about.record
     end = min(np.datetime64(f"{last_year}-12-31"), latest)
     try:
         with warnings.catch_warnings():  # of pandas, about calls that the library makes
@@ -234,27 +280,14 @@ def _sessions(name: str, last_year: int) -> _Sessions:
             calendar = exchange_calendars.get_calendar(name, start=str(start), end=str(end))
     # the library raises any of these for a calendar or a year that it has no rules for
     except (ValueError, NotImplementedError, LibraryError) as error:
+        said = textwrap.shorten(str(error), _MOST_SAID)  # some list thousands of dates
         raise CalendarError(
-            f"exchange_calendars cannot lay out {name} from {start} to {end}: {error}"
+            f"exchange_calendars cannot lay out {name} from {start} to {end}: {said}"
         ) from error
-    moments = {
-        name: getattr(calendar, name).dt.tz_convert(None).to_numpy().astype("datetime64[us]")
-        for name in Sessions._fields
-    }
-    return _Sessions(calendar.sessions.to_numpy().astype("datetime64[D]"), **moments)
-
-
-@lru_cache(maxsize=32)
-def _record(name: str) -> tuple[np.datetime64, np.datetime64]:
-    """Return the first and last date of a calendar; all numbers hang on the first."""
-    from exchange_calendars import calendar_utils
-
-    cls = calendar_utils._default_calendar_factories[calendar_utils.resolve_alias(name)]
-    earliest, latest = cls.bound_min(), cls.bound_max()
-    return (
-        EPOCH if earliest is None else max(EPOCH, np.datetime64(earliest.date())),
-        _HORIZON if latest is None else min(_HORIZON, np.datetime64(latest.date())),
-    )
+    _, *others = (field.name for field in fields(_Sessions))
+    moments = [getattr(calendar, other).dt.tz_convert(None).to_numpy() for other in others]
+    rows = [calendar.sessions.to_numpy(), *moments]
+    return np.stack([row.astype("datetime64[us]") for row in rows])
 
 
 def _year(moment: np.datetime64) -> int:

@@ -12,7 +12,7 @@ from plumbline.core.errors import ParameterError
 from plumbline.core.sizes import bytes_of
 
 ENVIRONMENT = {
-    "PLUMBLINE_CACHE_DIR": "folder for compiled kernels; default: the user's cache folder",
+    "PLUMBLINE_CACHE_DIR": "folder for compiled kernels and calendars; default: the user's cache",
     "PLUMBLINE_CACHE_BYTES": "size that stored results of a project may reach; default 20e9",
     "PLUMBLINE_DATABASE": "URL of a PostgreSQL database for new projects; default: a SQLite file",
     "PLUMBLINE_EXECUTOR": "executor of `plumbline run`: serial or processes; default serial",
@@ -66,7 +66,7 @@ class Settings:
 
     Parameters
     ----------
-    cache_dir : folder for compiled kernels, shared by all projects of a user.
+    cache_dir : folder for compiled kernels and calendars, shared by all projects of a user.
     cache_bytes : size that the stored results of one project may reach, bytes.
     database : where new projects have their database, or None for a file of their own.
     executor : name of the executor.
@@ -235,6 +235,11 @@ def kernel_cache_dir() -> Path:
             f"PLUMBLINE_CACHE_DIR, which {said}, to a folder that you may write to"
         ) from error
     return folder
+
+
+def calendar_cache_dir() -> Path:
+    """Return the folder of calendars that were laid out; it may not be there."""
+    return _cache_dir() / "calendars"
 
 
 def _cache_dir() -> Path:

@@ -251,6 +251,37 @@ def _mark_held(
                 d += 1
 
 
+def mark_rows(
+    row: Int[np.ndarray, " lines"],
+    is_held: Bool[np.ndarray, "lines dates"],
+    out: Bool[np.ndarray, "rows dates"],
+) -> None:
+    """Mark which rows any line holds something of, where it is known what lines hold.
+
+    Parameters
+    ----------
+    row : that each line counts for.
+    is_held : of each line and date.
+    out : is set where something is held.
+
+    Notes
+    -----
+    Cost: O(lines x dates).
+    """
+    _mark_rows(row, is_held, out)
+
+
+@compiled
+def _mark_rows(
+    row: Int[np.ndarray, " lines"],
+    is_held: Bool[np.ndarray, "lines dates"],
+    out: Bool[np.ndarray, "rows dates"],
+) -> None:
+    for line in range(row.size):
+        for day in range(is_held.shape[1]):
+            out[row[line], day] |= is_held[line, day]
+
+
 @compiled
 def _closed(held: float, bought: float) -> tuple[float, float]:
     """Return how much of a holding a trade closes, and what of the trade is left to open another.

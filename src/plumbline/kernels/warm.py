@@ -230,7 +230,13 @@ def _warm_accounting() -> None:
     """Carry one line through a day, and tell it from others."""
     from plumbline.kernels import digest_chains
     from plumbline.kernels.last_prices import last_prices
-    from plumbline.kernels.position_accounting import Marks, Trades, hold, mark_held
+    from plumbline.kernels.position_accounting import (
+        Marks,
+        Trades,
+        hold,
+        mark_held,
+        mark_rows,
+    )
     from plumbline.kernels.segment_sums import segment_sums
 
     one, none = np.ones((1, 1)), np.zeros(1, dtype=np.int64)
@@ -239,6 +245,7 @@ def _warm_accounting() -> None:
     trades = Trades(np.array([0, 1]), none, one[0], one[0])
     held = hold(none, trades, marks, none == 0)
     mark_held(none, trades, marks, none, none, one == 1)
+    mark_rows(none, one == 1, one == 1)
     segment_sums(held.value, np.array([0, 1]))
     word = digest_chains.chained_words(digest_chains.as_words(one))
     digest_chains.cell_words(none, none, digest_chains.row_words(word), (1, 1))

@@ -24,7 +24,7 @@ from plumbline.kernels.digest_chains import (
     portfolio_words,
     row_words,
 )
-from plumbline.kernels.position_accounting import Trades, mark_held
+from plumbline.kernels.position_accounting import Trades, mark_held, mark_rows
 from plumbline.risk.analytic import Analytic
 from plumbline.risk.book import Book
 from plumbline.risk.flows import sessions_of
@@ -149,7 +149,7 @@ class _Chains:
         exposed = self.valuation.underlying[symbol]
         held = np.zeros(self.prices.shape, dtype=np.bool_)
         for row in (exposed, symbol):
-            np.logical_or.at(held, row, is_held)
+            mark_rows(row, is_held, held)
         read = LineWords(symbol, exposed, self.prices, self.terms)
         start = lines.start[part.start : part.stop + 1] - at.start
         is_read = _with_traded(is_held, trades, since)

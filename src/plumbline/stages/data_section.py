@@ -1,8 +1,6 @@
 """What recipes of all kinds have in common: the section ``data`` and shapes of documents."""
 
 from collections.abc import Mapping
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Any, Final
 
 from plumbline.core.calendar import Calendar, grid_of
@@ -115,19 +113,9 @@ def _entry_problems(place: Place, spec: Mapping[str, Any], shape: Shape) -> list
 
 
 def calendar_problem(text: str) -> str:
-    """Return what is wrong with a calendar, or an empty text.
-
-    The library of calendars takes half a second to load, so a name that has a file of its own
-    there is taken as known; its other names are looked up.
-    """
-    name, frequency = grid_of(text)
-    spec = find_spec("exchange_calendars")
-    folders = [Path(folder) for folder in (spec and spec.submodule_search_locations) or ()]
-    file = f"exchange_calendar_{name.lower()}.py"
-    if frequency == "1d" and name.isupper() and any((f / file).is_file() for f in folders):
-        return ""
+    """Return what is wrong with a calendar, or an empty text."""
     try:
-        Calendar(name, frequency)
+        Calendar(*grid_of(text))
     except CalendarError as error:
         return str(error)
     return ""

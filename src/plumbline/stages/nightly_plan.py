@@ -1,6 +1,7 @@
 """Which portfolio-days are missing, out of date or failed, and what computes them together."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
 from enum import IntEnum
@@ -224,14 +225,16 @@ def nightly_plan(
     Cost: a pass over lines x sessions for the keys, and one over the keys of the store.
     """
     choice = choice or Choice()
-    keys = inputs.keys
+    with ThreadPoolExecutor(1) as thread:  # the store answers while the keys are made
+        answer = thread.submit(store.keys)
+        keys = inputs.keys
+        known = answer.result()
     asked = np.broadcast_to(inputs.wanted, keys.words.shape) & (
         np.arange(keys.dates.size) >= keys.opened[:, None]
     )
     if choice.portfolios is not None:
         names = set(inputs.book.only(choice.portfolios).portfolios["portfolio"])
         asked = asked & np.array([name in names for name in keys.portfolios])[:, None]
-    known = store.keys()
     held = known["portfolio"].unique(maintain_order=True)
     others = tuple(held.filter(~held.is_in(list(keys.portfolios))).to_list())
     _refuse_other_books(inputs, others)
