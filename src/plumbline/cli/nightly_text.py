@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 _LISTED: Final = 20
 _NAMED: Final = 5
 _EXACT_FROM: Final = 100.0
-_TABLES: Final = ("snapshots", "exposures", "measures", "sectors", "stress", "failures")
 
 
 def plan_data(plan: "NightlyPlan") -> dict[str, Any]:
@@ -178,11 +177,13 @@ def day_of(store: "PortfolioStore", portfolio: str, day: date | None) -> dict[st
     UnknownNameError
         If there is no such date; it names those that are near.
     """
+    from plumbline.store.tables import FRAMES
+
     own = [portfolio]
     if day is None:
         days = store.read("snapshots", portfolios=own)["date"]
         day = days.to_list()[-1]
-    frames = {t: store.read(t, portfolios=own, first=day, last=day) for t in _TABLES}
+    frames = {t: store.read(t, portfolios=own, first=day, last=day) for t in FRAMES}
     if not frames["snapshots"].height:
         dates = store.read("snapshots", portfolios=own)["date"].to_list()
         near = sorted(sorted(dates, key=lambda known: abs(known - day))[:2])
