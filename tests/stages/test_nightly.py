@@ -1,5 +1,7 @@
 """Nightly runs compute what is missing or out of date, and end as a full run does."""
 
+import subprocess
+import sys
 from dataclasses import replace
 from datetime import date
 
@@ -89,6 +91,20 @@ def test_a_second_run_computes_nothing_and_writes_nothing(nights):
     assert (result.tally.done, result.tally.statements) == (0, 0)
     for name, frame in nights.tables().items():
         assert_frame_equal(frame, before[name])
+
+
+def test_a_run_loads_no_pandas(nights):
+    task = f"{str(nights.folder / 'nightly.yaml')!r}, '--project', {str(nights.folder)!r}"
+    stored = "" if nights.place is None else f", '--store', {nights.place!r}"
+    program = (
+        "import sys\nfrom plumbline.cli import main\n"
+        f"sys.argv = ['plumbline', 'risk', 'restate', '--sessions', '1', {task}{stored}]\n"
+        "try:\n    main()\nfinally:\n    print('pandas' in sys.modules)"
+    )
+    command = [sys.executable, "-c", program]
+    told = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert told.stdout.splitlines()[-1] == "False", told.stderr
+    assert told.returncode == 0, told.stderr
 
 
 def test_a_late_price_computes_the_days_of_those_that_hold_it_from_then_on(nights, tmp_path):

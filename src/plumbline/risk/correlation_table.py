@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
+from plumbline.core.arrow import arrow_array
 from plumbline.kernels.pair_correlation import Pairs
 from plumbline.risk.analytic import MarketDays
 
@@ -26,17 +27,15 @@ def correlation_table(pairs: Pairs, days: MarketDays) -> pl.DataFrame:
     days : the dates.
     """
     n_held = pairs.n_held
-    symbols = pa.array(np.array(days.market.symbols, dtype=object), pa.large_string())
+    symbols = pl.Series(days.market.symbols, dtype=pl.String)
     held = np.flatnonzero(days.held.T.ravel()) % len(days.market.symbols)
-    is_missing = np.isnan(pairs.values)
-    values = pa.array(pairs.values, mask=is_missing if is_missing.any() else None)
     lists = {
-        "symbols": (np.append(0, np.cumsum(n_held)), symbols.take(pa.array(held))),
-        "pairs": (pairs.start, values),
-        "n_obs": (pairs.start, pa.array(pairs.counts)),
+        "symbols": (np.append(0, np.cumsum(n_held)), symbols.gather(held).to_arrow()),
+        "pairs": (pairs.start, arrow_array(pairs.values, np.isnan(pairs.values))),
+        "n_obs": (pairs.start, arrow_array(pairs.counts)),
     }
     columns = [pl.Series("date", days.market.dates[days.days].astype("datetime64[D]"))]
     for name, (start, flat) in lists.items():
-        whole = pa.LargeListArray.from_arrays(pa.array(start, pa.int64()), flat)
+        whole = pa.LargeListArray.from_arrays(arrow_array(start), flat)
         columns.append(pl.Series(name, pl.from_arrow(whole)))
     return pl.DataFrame(columns, schema=CORRELATIONS)

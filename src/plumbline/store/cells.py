@@ -13,6 +13,7 @@ import polars as pl
 import pyarrow as pa
 from jaxtyping import Int, UInt8
 
+from plumbline.core.arrow import arrow_array
 from plumbline.store.copy_stream import EPOCH, WIRE
 
 _TYPES: Final = (16, 17, 20, 21, 23, 25, 700, 701, 1082, 1000, 1005, 1007, 1009, 1016, 1021, 1022)
@@ -82,7 +83,7 @@ def _lists(
     values = _values(joined, np.where(is_null, 0, places), np.maximum(sizes, 0), kind.inner)
     if is_null.any():
         values = values.zip_with(pl.Series(~is_null), pl.Series([None], dtype=kind.inner))
-    array = pa.LargeListArray.from_arrays(pa.array(offsets), values.to_arrow())
+    array = pa.LargeListArray.from_arrays(arrow_array(offsets), values.to_arrow())
     return pl.Series(name, pl.from_arrow(array), dtype=kind)
 
 

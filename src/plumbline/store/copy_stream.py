@@ -88,9 +88,7 @@ def joined(fields: list[Any], height: int) -> bytes:
 
 def _rows(fields: list[Any], height: int, n_fields: int) -> Any:
     count = np.full(height, n_fields, dtype=">i2").view(np.uint8)
-    return pc.binary_join_element_wise(
-        _binary(count, np.arange(height + 1) * 2), *fields, pa.scalar(b"", pa.large_binary())
-    )
+    return _joined(_binary(count, np.arange(height + 1) * 2), *fields)
 
 
 def scalars_of(column: pl.Series) -> Any:
@@ -118,9 +116,7 @@ def lists_of(found: Lists) -> Any:
         n_null = np.concatenate([[0], np.cumsum(values.is_null().to_numpy())])[found.offsets]
         has_null = np.diff(n_null) > 0
     heads, bounds = _heads(counts, np.diff(body), has_null, oid)
-    return pc.binary_join_element_wise(
-        _binary(heads, bounds), _binary(items, body), pa.scalar(b"", pa.large_binary())
-    )
+    return _joined(_binary(heads, bounds), _binary(items, body))
 
 
 def _heads(
@@ -182,7 +178,13 @@ def _texts(column: pl.Series) -> Any:
     lengths = lengths.set(column.is_null(), -1) if column.null_count() else lengths
     sizes = lengths.to_numpy().astype(">i4").view(np.uint8)
     heads = _binary(sizes, np.arange(column.len() + 1) * 4)
-    return pc.binary_join_element_wise(heads, arrow, pa.scalar(b"", pa.large_binary()))
+    return _joined(heads, arrow)
+
+
+def _joined(*fields: Any) -> Any:
+    """Return the bytes of fields end to end, row by row."""
+    between = _binary(np.zeros(0, dtype=np.uint8), np.zeros(2, dtype=np.int64))[0]
+    return pc.binary_join_element_wise(*fields, between)
 
 
 def uuids_of(column: pl.Series) -> Any:

@@ -9,6 +9,7 @@ import polars as pl
 import pyarrow as pa
 from jaxtyping import Int
 
+from plumbline.core.arrow import arrow_array
 from plumbline.core.errors import ParameterError
 from plumbline.store.layout import Layout, layout_of
 from plumbline.store.portfolio_store import Chunk
@@ -49,7 +50,7 @@ class Lists:
 
     def arrow(self) -> Any:
         """Return it as an array of Arrow."""
-        return pa.LargeListArray.from_arrays(pa.array(self.offsets), self.values.to_arrow())
+        return pa.LargeListArray.from_arrays(arrow_array(self.offsets), self.values.to_arrow())
 
 
 @final
@@ -242,8 +243,7 @@ def _measures(
             _require_exact(name, column)
         missing[:, i] = column.is_null().to_numpy()
         values[:, i] = column.fill_null(0).cast(pl.Float64).to_numpy()
-    flat = pa.array(values.ravel(), mask=missing.ravel() if missing.any() else None)
-    series = pl.Series(pl.from_arrow(flat)) if flat.null_count else pl.Series(values.ravel())
+    series = pl.Series(pl.from_arrow(arrow_array(values.ravel(), missing.ravel())))
     return Lists(offsets * len(layout.columns), series), layout, _once(offsets, "measures")
 
 

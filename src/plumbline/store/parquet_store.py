@@ -13,7 +13,6 @@ from typing import Any, Final, TypeVar, final
 
 import numpy as np
 import polars as pl
-import pyarrow as pa
 from sqlalchemy import Connection, delete, func, insert, select
 
 from plumbline.core.errors import StoreError
@@ -116,7 +115,9 @@ class ParquetStore(PortfolioStore):
         """Write a file of tables of dates and name it."""
         began = time.perf_counter()
         packed = pack_dates(tables, keys)
-        contents = pa.array(packed.contents, pa.large_binary())
+        contents = pl.Series(list(packed.contents), dtype=pl.Binary).to_arrow(
+            compat_level=pl.CompatLevel.oldest()
+        )
         table = arrow_of(packed.rows).append_column("content", contents)
         return self._put("dates", table, None, run_id, began)
 
