@@ -7,9 +7,11 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
 
 from plumbline.risk.analytics.correlation import Correlation
 from plumbline.risk.analytics.market_beta import MarketBeta
+from plumbline.risk.analytics.sector import Sector
 from plumbline.risk.analytics.tail import Tail
 from plumbline.risk.book import Book
 from plumbline.risk.measurement import measure
@@ -174,3 +176,30 @@ def test_keys_as_text_hold_inputs_and_code():
         "0000000000000001" + "ab" * 8,
         "f" * 16 + "ab" * 8,
     ]
+
+
+def test_sectors_of_symbols_that_a_portfolio_does_not_hold_change_none_of_its_bits():
+    market = made_history(4, gaps=0.0)
+    rng = np.random.default_rng(2)
+    held = [*HELD, *(fund for fund in market.symbols if fund not in HELD)]
+    day = market.dates[-LAST].item()
+    rows = [{"symbol": s, "sector": f"s{place:02d}"} for place, s in enumerate(held)]
+    others = [{"symbol": f"z{place}", "sector": f"a{place}"} for place in range(5)]
+    trades = pl.DataFrame({"symbol": held, "quantity": rng.uniform(1, 9, len(held))})
+    trades = trades.with_columns(portfolio=pl.lit("p"), date=pl.lit(day), price=pl.lit(50.0))
+    opened = pl.DataFrame({"portfolio": ["p"], "opened_on": [day], "opening_cash": [1e6]})
+
+    def found(instruments):
+        book = Book.from_frames(
+            portfolios=opened, trades=trades, instruments=pl.DataFrame(instruments)
+        )
+        days = market.dates[-LAST:].tolist()
+        result = measure(book, market, dates=days, analytics={"sector": Sector()})
+        return portfolio_keys(book, market, {"sector": Sector()}).words, result
+
+    words, result = found(rows)
+    for n_others in range(1, len(others) + 1):
+        again, other = found([*rows, *others[:n_others]])
+        assert (again == words).all()
+        assert_frame_equal(other.measures, result.measures, check_exact=True)
+        assert_frame_equal(other.sectors, result.sectors, check_exact=True)
