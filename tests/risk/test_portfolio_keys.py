@@ -142,6 +142,39 @@ def test_a_symbol_that_nobody_holds_changes_no_key(known):
     assert (again.shared == keys.shared).all()
 
 
+def test_order_of_rows_changes_keys_within_a_symbol_alone():
+    market = made_history(3)
+    day = market.dates[-LAST].item()
+    rows = [("AAA", 2.0, 50.0), ("BBB", 1.0, 40.0), ("AAA", -1.0, 55.0), ("CCC", 3.0, 30.0)]
+    rows.append(("AAA", -2.0, 60.0))
+    flows = [("fee", 1.0), ("interest", 2.0), ("fee", 0.1)]
+
+    def words_of(places, flow_places=(0, 1, 2)):
+        trades = pl.DataFrame(
+            [rows[at] for at in places], schema=["symbol", "quantity", "price"], orient="row"
+        )
+        cash = pl.DataFrame(
+            [flows[at] for at in flow_places], schema=["kind", "amount"], orient="row"
+        )
+        here = {"portfolio": pl.lit("p"), "date": pl.lit(day)}
+        book = Book.from_frames(
+            portfolios=pl.DataFrame({"portfolio": ["p"], "opened_on": [day]}),
+            trades=trades.with_columns(**here),
+            cash_flows=cash.with_columns(**here),
+        )
+        result = measure(book, market, dates=[day], analytics=[])
+        return portfolio_keys(book, market, KINDS).words[0, -LAST:], result
+
+    words, result = words_of((0, 1, 2, 3, 4))
+    for others, flow_places in (((3, 0, 2, 1, 4), (0, 1, 2)), ((0, 1, 2, 3, 4), (1, 0, 2))):
+        again, other = words_of(others, flow_places)
+        assert (again == words).all()
+        assert_frame_equal(other.snapshots, result.snapshots, check_exact=True)
+    turned, other = words_of((0, 1, 4, 3, 2))  # another of the two sales opens a short holding
+    assert (turned != words).all()
+    assert other.snapshots["realised"][0] != result.snapshots["realised"][0]
+
+
 def test_what_is_opened_and_gone_within_a_session_counts_with_its_terms_and_prices(known):
     market = known[0]
     day = market.dates[-LAST].item()
