@@ -120,6 +120,26 @@ def test_a_hedge_that_cancels_all_has_no_figures_of_the_whole():
     assert found.weighted_mean[0, 0] == pytest.approx(1.0)
 
 
+@pytest.mark.parametrize("n_still", [1, 2])
+def test_symbols_that_do_not_move_are_left_out_wherever_they_stand(n_still):
+    moving = returns_with(np.eye(1))
+    still = np.repeat([[0.0], [1e-4]], moving.shape[1], axis=1)[:n_still]
+    weights = Weights(
+        np.array([0, n_still + 1]),
+        np.arange(n_still + 1),
+        np.full((n_still + 1, 1), 0.5),
+        np.ones((1, 1)),
+    )
+    for rows in ([still, moving], [moving, still]):
+        found = measured(weights, one_date(np.vstack(rows)))
+        assert (found.n_symbols[0, 0], found.covered[0, 0]) == (1, 0.5)
+        assert_allclose((found.diversification[0, 0], found.effective_bets[0, 0]), 1.0, rtol=1e-12)
+    alone = weights._replace(start=np.array([0, n_still]))
+    none = measured(alone, one_date(still))
+    assert (none.n_symbols[0, 0], none.covered[0, 0]) == (0, 0.0)
+    assert np.isnan(none.effective_bets[0, 0])
+
+
 def test_a_symbol_that_lacks_the_most_pairs_is_left_out():
     returns = np.random.default_rng(2).normal(size=(4, 40))
     returns[2, :25] = np.nan

@@ -124,6 +124,18 @@ def test_prices_outside_the_bounds_and_expired_options_imply_nothing():
     assert (found.vega[0], found.theta[0], found.rho[0]) == (0.0, 0.0, 0.0)
 
 
+@pytest.mark.parametrize(("is_call", "value", "delta"), [(True, 0.0, 0.0), (False, 95.0, -1.0)])
+def test_an_underlying_that_is_worth_nothing_has_the_limits(is_call, value, delta):
+    carry, decay = np.exp(-0.01 * 0.4), np.exp(-0.03 * 0.4)
+    lost = replace(BASE, spot=np.array([0.0]), is_call=np.array([is_call]))
+    found = greeks(lost, np.array([0.3]))
+    assert_allclose(found.value, value * decay)
+    assert_allclose(found.delta, delta * carry)
+    assert (found.gamma[0], found.vega[0]) == (0.0, 0.0)
+    assert_allclose(found.theta * 365, 0.03 * value * decay)
+    assert_allclose(found.rho * 100, -0.4 * value * decay)
+
+
 def test_what_is_missing_gives_nothing():
     found = greeks(BASE, np.array([np.nan]))
     assert all(np.isnan(getattr(found, name)).all() for name in ("value", "delta", "gamma", "vega"))

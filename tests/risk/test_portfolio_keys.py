@@ -7,9 +7,11 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
 
 from plumbline.risk.analytics.correlation import Correlation
 from plumbline.risk.analytics.market_beta import MarketBeta
+from plumbline.risk.analytics.sector import Sector
 from plumbline.risk.analytics.tail import Tail
 from plumbline.risk.book import Book
 from plumbline.risk.measurement import measure
@@ -140,6 +142,39 @@ def test_a_symbol_that_nobody_holds_changes_no_key(known):
     assert (again.shared == keys.shared).all()
 
 
+def test_order_of_rows_changes_keys_within_a_symbol_alone():
+    market = made_history(3)
+    day = market.dates[-LAST].item()
+    rows = [("AAA", 2.0, 50.0), ("BBB", 1.0, 40.0), ("AAA", -1.0, 55.0), ("CCC", 3.0, 30.0)]
+    rows.append(("AAA", -2.0, 60.0))
+    flows = [("fee", 1.0), ("interest", 2.0), ("fee", 0.1)]
+
+    def words_of(places, flow_places=(0, 1, 2)):
+        trades = pl.DataFrame(
+            [rows[at] for at in places], schema=["symbol", "quantity", "price"], orient="row"
+        )
+        cash = pl.DataFrame(
+            [flows[at] for at in flow_places], schema=["kind", "amount"], orient="row"
+        )
+        here = {"portfolio": pl.lit("p"), "date": pl.lit(day)}
+        book = Book.from_frames(
+            portfolios=pl.DataFrame({"portfolio": ["p"], "opened_on": [day]}),
+            trades=trades.with_columns(**here),
+            cash_flows=cash.with_columns(**here),
+        )
+        result = measure(book, market, dates=[day], analytics=[])
+        return portfolio_keys(book, market, KINDS).words[0, -LAST:], result
+
+    words, result = words_of((0, 1, 2, 3, 4))
+    for others, flow_places in (((3, 0, 2, 1, 4), (0, 1, 2)), ((0, 1, 2, 3, 4), (1, 0, 2))):
+        again, other = words_of(others, flow_places)
+        assert (again == words).all()
+        assert_frame_equal(other.snapshots, result.snapshots, check_exact=True)
+    turned, other = words_of((0, 1, 4, 3, 2))  # another of the two sales opens a short holding
+    assert (turned != words).all()
+    assert other.snapshots["realised"][0] != result.snapshots["realised"][0]
+
+
 def test_what_is_opened_and_gone_within_a_session_counts_with_its_terms_and_prices(known):
     market = known[0]
     day = market.dates[-LAST].item()
@@ -174,3 +209,30 @@ def test_keys_as_text_hold_inputs_and_code():
         "0000000000000001" + "ab" * 8,
         "f" * 16 + "ab" * 8,
     ]
+
+
+def test_sectors_of_symbols_that_a_portfolio_does_not_hold_change_none_of_its_bits():
+    market = made_history(4, gaps=0.0)
+    rng = np.random.default_rng(2)
+    held = [*HELD, *(fund for fund in market.symbols if fund not in HELD)]
+    day = market.dates[-LAST].item()
+    rows = [{"symbol": s, "sector": f"s{place:02d}"} for place, s in enumerate(held)]
+    others = [{"symbol": f"z{place}", "sector": f"a{place}"} for place in range(5)]
+    trades = pl.DataFrame({"symbol": held, "quantity": rng.uniform(1, 9, len(held))})
+    trades = trades.with_columns(portfolio=pl.lit("p"), date=pl.lit(day), price=pl.lit(50.0))
+    opened = pl.DataFrame({"portfolio": ["p"], "opened_on": [day], "opening_cash": [1e6]})
+
+    def found(instruments):
+        book = Book.from_frames(
+            portfolios=opened, trades=trades, instruments=pl.DataFrame(instruments)
+        )
+        days = market.dates[-LAST:].tolist()
+        result = measure(book, market, dates=days, analytics={"sector": Sector()})
+        return portfolio_keys(book, market, {"sector": Sector()}).words, result
+
+    words, result = found(rows)
+    for n_others in range(1, len(others) + 1):
+        again, other = found([*rows, *others[:n_others]])
+        assert (again == words).all()
+        assert_frame_equal(other.measures, result.measures, check_exact=True)
+        assert_frame_equal(other.sectors, result.sectors, check_exact=True)

@@ -232,6 +232,21 @@ def test_a_date_may_have_one_of_its_tables_alone(store: PortfolioStore, frames: 
     assert_frame_equal(store.date_keys(), keys)
 
 
+def test_a_date_on_which_nothing_is_held_has_a_row_of_empty_lists(
+    store: PortfolioStore, frames: Frames
+) -> None:
+    rows = frames["correlations"]
+    is_held = pl.int_range(pl.len()) % 3 > 0
+    lists = [n for n, kind in rows.schema.items() if isinstance(kind, pl.List)]
+    some = rows.with_columns(
+        pl.when(is_held).then(pl.col(name)).otherwise(pl.col(name).list.head(0)) for name in lists
+    )
+    keys = keys_for(rows.select(portfolio=pl.lit("p0"), date="date")).select("date", "key")
+    store.write_dates({"correlations": some}, keys, "run")
+    assert (store.read("correlations")["symbols"].list.len() == 0).any()
+    assert_frame_equal(store.read("correlations"), some)
+
+
 def test_tables_of_dates_that_do_not_fit_their_keys_are_refused(
     store: PortfolioStore, frames: Frames
 ) -> None:

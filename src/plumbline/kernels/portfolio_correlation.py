@@ -33,8 +33,9 @@ def portfolio_correlation(weights: Weights, windows: Windows, levels: Levels) ->
 
     Returns
     -------
-    A symbol without deviation, and one without a correlation to most of the others that are left,
-    is left out, the last of those with the most such pairs first. One symbol alone has no mean, a
+    A symbol that does not move, or has too few returns, is left out. So is one without a
+    correlation to most of the others that are left, the last of those with the most such pairs
+    first. One symbol alone has no mean, a
     diversification of 1 and one bet.
 
     Notes
@@ -87,14 +88,14 @@ def _square(
 def _measured(
     weights: Weights, levels: Levels, lines: tuple[int, int]
 ) -> Bool[np.ndarray, "lines dates"]:
-    """Return what is held on each date and has a deviation, of lines from one up to another."""
+    """Return what is held on each date and moves, of lines from one up to another."""
     begin, end = lines
     measured = np.empty((end - begin, weights.weight.shape[1]), np.bool_)
     for line in range(begin, end):
-        own, deviation = weights.weight[line], levels.deviation[weights.symbol[line]]
+        own, root = weights.weight[line], levels.root[:, weights.symbol[line]]
         out = measured[line - begin]
         for d in range(out.size):
-            out[d] = (own[d] != 0.0) & ~np.isnan(own[d]) & ~np.isnan(deviation[d])
+            out[d] = (own[d] != 0.0) & ~np.isnan(own[d]) & ~np.isnan(root[d])
     return measured
 
 

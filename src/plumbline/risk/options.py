@@ -76,7 +76,7 @@ class Greeks:
 
 
 def greeks(contracts: Contracts, volatility: Array) -> Greeks:
-    """Return value and sensitivities; at expiry, or without volatility, those of the limit.
+    """Return value and sensitivities; limits at expiry, without volatility, at a spot of 0.
 
     Parameters
     ----------
@@ -104,6 +104,7 @@ def greeks(contracts: Contracts, volatility: Array) -> Greeks:
     share, exercise = ndtr(sign * d1), ndtr(sign * d2)
     is_wide = width > 0
     root = np.where(is_wide, width, 1.0)
+    is_curved = is_wide & (c.spot > 0)
     carry = np.exp(-c.dividend_yield * c.years)
     decay = np.where(is_wide, spot * density * volatility * volatility / (2 * root), 0.0)
     yearly = -decay - sign * c.rate * strike * exercise + sign * c.dividend_yield * spot * share
@@ -111,7 +112,9 @@ def greeks(contracts: Contracts, volatility: Array) -> Greeks:
         "value": sign * (spot * share - strike * exercise),
         "delta": sign * carry * share,
         "gamma": np.where(
-            is_wide, carry * density / (c.spot * root), np.where(is_known, 0.0, np.nan)
+            is_curved,
+            carry * density / (np.where(is_curved, c.spot, 1.0) * root),
+            np.where(is_known, 0.0, np.nan),
         ),
         "vega": spot * density * np.sqrt(c.years) / 100,
         "theta": np.where(c.years > 0, yearly, 0.0) / DAYS_A_YEAR,

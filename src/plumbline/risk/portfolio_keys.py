@@ -221,7 +221,9 @@ def _own(
     shape = (len(names), market.dates.size - since)
     known = pl.Enum(names)
     rows, days, words = [], [], []
-    for table, cells in ((book.trades, _trade_cells), (book.cash_flows, _flow_cells)):
+    trades = book.trades.sort("symbol", maintain_order=True)  # between symbols, or kinds, the
+    flows = book.cash_flows.sort("kind", maintain_order=True)  # order of rows changes no figure
+    for table, cells in ((trades, _trade_cells), (flows, _flow_cells)):
         rows.append(table["portfolio"].cast(known).to_physical().to_numpy().astype(np.int64))
         days.append(sessions_of(table["date"], market) - since)
         words.append(row_words(cells(table)))

@@ -7,6 +7,7 @@ pair would cost several times what it costs here.
 import io
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import repeat
 from typing import final
 
 import numpy as np
@@ -32,7 +33,7 @@ class PackedDates:
     Parameters
     ----------
     rows : scalars are the columns of ``DATE_HEAD``, lists those of ``DATE_LISTS``.
-    contents : the last column, made one by one.
+    contents : the last column, made one by one; empty where no correlations are given.
     """
 
     rows: Packed
@@ -68,7 +69,9 @@ def pack_dates(tables: Mapping[str, pl.DataFrame], keys: pl.DataFrame) -> Packed
             lists[packed] = Lists(offsets, rows[name].rechunk())
     n_pairs = pairs["pairs"].list.len().cast(pl.Int64).alias("n_pairs")
     heads = known.with_columns(n_pairs, pairs["symbols"]).select(*DATE_HEAD)
-    return PackedDates(Packed(heads, lists, None), _contents(pairs))
+    is_given = tables.get("correlations") is not None
+    contents = _contents(pairs) if is_given else repeat(b"", heads.height)
+    return PackedDates(Packed(heads, lists, None), contents)
 
 
 def unpack_dates(table: str, rows: pl.DataFrame) -> pl.DataFrame:
@@ -109,10 +112,7 @@ def _require_dates(table: str, others: set[object]) -> None:
 
 
 def _contents(rows: pl.DataFrame) -> Iterator[bytes]:
-    for symbols, pairs, n_obs in zip(rows["symbols"], rows["pairs"], rows["n_obs"], strict=True):
-        if not symbols.len():
-            yield b""
-            continue
+    for pairs, n_obs in zip(rows["pairs"], rows["n_obs"], strict=True):
         buffer = io.BytesIO()
         pl.DataFrame({"pairs": pairs, "n_obs": n_obs}).write_ipc(buffer, compression="lz4")
         yield buffer.getvalue()

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import reduce
 from typing import ClassVar, Final, final
 
 import numpy as np
@@ -87,6 +88,8 @@ class Sector(Analytic):
             "gross": gross[p, d, g],
             "tilt": tilt[p, d, g],
         }
+        # one by one: numpy's order would depend on sectors that others hold
+        covered = reduce(np.add, np.moveaxis(gross, 2, 0), np.zeros_like(weights.gross))
         with np.errstate(divide="ignore", invalid="ignore"):  # nothing is held
-            coverage = gross.sum(axis=2) / weights.gross
+            coverage = covered / weights.gross
         return Measures(values, coverage, found.n_symbols, {"sectors": table})
