@@ -310,21 +310,77 @@ def test_a_portfolio_that_is_not_there_is_refused_with_the_nearest(nights):
         nights.plan(choice=Choice(("P00000",)))
 
 
-def test_a_second_book_on_the_store_of_another_is_refused_and_nothing_is_lost(tmp_path):
-    nights = Nights.made(tmp_path / "made")
-    nights.run()
-    before = nights.tables()
+def test_days_of_a_session_that_the_prices_lose_are_removed(nights, tmp_path):
+    last = nights.tables()["keys"]["date"].max()
+    nights.change("prices", lambda rows: rows.filter(pl.col("date") < last))
+    plan = nights.plan()
+    assert not plan.is_done
+    assert plan.gone["date"].unique().to_list() == [last]
+    assert (plan.gone.height, plan.gone_dates) == (LOAD.portfolios, (last,))
+    assert not plan.is_due.any()
+    assert nights.run().n_removed == LOAD.portfolios
+    assert nights.plan().is_done
+    assert_as_in_full(nights, tmp_path / "full")
+
+
+@pytest.fixture
+def two_books(nights):
     rows = pl.read_parquet(nights.folder / "portfolios.parquet")
     rows.head(1).write_parquet(nights.folder / "one.parquet")
     import_book(nights.project, "other", {"portfolios": nights.folder / "one.parquet"})
-    with pytest.raises(ParameterError, match="a store serves one book"):
+    return nights
+
+
+def test_a_second_book_on_the_store_of_another_is_refused_and_nothing_is_lost(two_books):
+    nights, before = two_books, two_books.tables()
+    with pytest.raises(ParameterError, match=r"of book 'synthetic', by run .* a store serves one"):
         nights.run("book=other")
-    with pytest.raises(ParameterError, match="stands in the books 'synthetic' and 'other'"):
-        nights.run()
-    assert forget_book(nights.project, "other") == 1
     assert nights.plan().is_done
+    assert forget_book(nights.project, "synthetic") == 1
+    assert nights.plan("book=other").states.size
     for name, frame in nights.tables().items():
         assert_frame_equal(frame, before[name])
+
+
+def test_a_second_book_has_a_store_of_its_own(two_books, postgres):
+    own = Nights(two_books.project, two_books.folder, writer_url(postgres))
+    assert own.run("book=other").tally.done == LOAD.dates
+    assert two_books.plan().is_done
+    assert own.plan("book=other").is_done
+
+
+def test_the_store_of_another_project_is_refused_until_it_is_taken_over(tmp_path, postgres):
+    url = writer_url(postgres)
+    first = Nights.made(tmp_path / "first", url)
+    first.run()
+    before = first.tables()
+    second = Nights.made(tmp_path / "second", url)
+    with pytest.raises(ParameterError, match="which this project does not know: another project"):
+        second.run()
+    for name, frame in first.tables().items():
+        assert_frame_equal(frame, before[name])
+    with second.store() as store:
+        assert forget_portfolios(store) == N_DAYS
+    assert second.run().tally.done == N_DAYS
+    assert_as_in_full(second, tmp_path / "full")
+    with pytest.raises(ParameterError, match="which this project does not know: another project"):
+        first.plan()
+
+
+@pytest.mark.parametrize("place", ["parquet"], indirect=True)
+def test_merged_files_know_who_wrote_them(nights):
+    (run_id,) = writers_of(nights)
+    name = nights.tables()["keys"]["portfolio"][0]
+    with nights.store() as store:
+        forget_portfolios(store, [name])
+        store.compact()
+    assert writers_of(nights) == [run_id]
+    nights.run()
+
+
+def writers_of(nights):
+    with nights.store() as store:
+        return store.writers()
 
 
 def test_a_deleted_portfolio_is_told_until_it_is_taken_away(nights):

@@ -247,6 +247,36 @@ def test_a_date_on_which_nothing_is_held_has_a_row_of_empty_lists(
     assert_frame_equal(store.read("correlations"), some)
 
 
+def test_removed_dates_are_no_more_and_may_be_written_again(
+    store: PortfolioStore, frames: Frames
+) -> None:
+    rows = frames["correlations"]
+    keys = keys_for(rows.select(portfolio=pl.lit("p0"), date="date")).select("date", "key")
+    store.write_dates({name: frames[name] for name in SHARED}, keys, "run")
+    gone = [*rows["date"].gather_every(2), date(2020, 1, 1)]
+    assert store.remove_dates(gone, "run").rows == len(gone)
+    stays = ~pl.col("date").is_in(gone)
+    assert_frame_equal(store.date_keys(), keys.filter(stays))
+    for name in SHARED:
+        assert_frame_equal(store.read(name), frames[name].filter(stays))
+    store.compact()
+    assert_frame_equal(store.read("correlations"), rows.filter(stays))
+    store.write_dates({name: frames[name] for name in SHARED}, keys, "run")
+    assert_frame_equal(store.read("correlations"), rows)
+
+
+def test_who_wrote_the_newest_days_is_known(store: PortfolioStore, frames: Frames) -> None:
+    assert store.writers() == []
+    whole = chunk_of(frames)
+    store.write(whole, "first")
+    assert store.writers() == ["first"]
+    newest = chunk_of(frames, names(frames)[:1], dates(frames)[-1:], salt="again")
+    store.write(newest, "second")
+    assert store.writers() == ["first", "second"]
+    store.remove(whole.days.select(ID), "third")
+    assert store.writers() == []
+
+
 def test_tables_of_dates_that_do_not_fit_their_keys_are_refused(
     store: PortfolioStore, frames: Frames
 ) -> None:

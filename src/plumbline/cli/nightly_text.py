@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _LISTED: Final = 20
 _NAMED: Final = 5
 _EXACT_FROM: Final = 100.0
+_REMOVED: Final = "from before their portfolio opens, or of dates that the prices lack"
 
 
 def plan_data(plan: "NightlyPlan") -> dict[str, Any]:
@@ -70,7 +71,7 @@ def plan_text(data: Mapping[str, Any], *, show_all: bool = False) -> str:
         lines.append(data["changes"]["told"])
     lines.append(f"{data['to_compute']:,} portfolio-days to compute")
     if data["to_remove"]:
-        lines.append(f"{data['to_remove']:,} from before their portfolio opens to remove")
+        lines.append(f"{data['to_remove']:,} to remove: {_REMOVED}")
     if data["dates_of_shared_tables"]:
         lines.append(
             f"shared tables of {console.counted(len(data['dates_of_shared_tables']), 'date')}"
@@ -124,7 +125,7 @@ def run_text(data: Mapping[str, Any]) -> str:
         + (f", {rate:,.0f} portfolio-days a second" if data["stored"] else ""),
     ]
     if data["removed"]:
-        lines.append(f"{data['removed']:,} from before their portfolio opens removed")
+        lines.append(f"{data['removed']:,} removed: {_REMOVED}")
     if phases:
         lines.append(f"phases, writing beside computing: {phases}")
     low = {n: c for n, c in data["coverage"].items() if c is not None and c < 0.999}

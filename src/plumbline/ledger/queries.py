@@ -1,7 +1,7 @@
 """Reading the ledger."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, func, select
@@ -179,6 +179,13 @@ def newest_run_of(database: Database, pipeline: str) -> dict[str, Any] | None:
     with database.read() as connection:
         row = connection.execute(query.order_by(Run.number.desc()).limit(1)).first()
     return None if row is None else dict(row._mapping)
+
+
+def recipes_of_runs(database: Database, run_ids: Sequence[str]) -> dict[str, str]:
+    """Return run -> text of its recipe, of the runs that there are among some."""
+    query = select(Run.id, Run.recipe).where(Run.id.in_(run_ids))
+    with database.read() as connection:
+        return {row.id: row.recipe for row in connection.execute(query)}
 
 
 def origin_of_run(database: Database, run_id: str) -> dict[str, Any] | None:

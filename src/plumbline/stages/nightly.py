@@ -185,16 +185,24 @@ def known_portfolios(store: PortfolioStore, named: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(named))
 
 
-def forget_portfolios(store: PortfolioStore, named: Sequence[str]) -> int:
+def forget_portfolios(store: PortfolioStore, named: Sequence[str] | None = None) -> int:
     """Take all dates of portfolios out of a store; return how many portfolio-days.
+
+    Parameters
+    ----------
+    store : written to.
+    named : portfolios; None for all, and for what belongs to none of them.
 
     Raises
     ------
     UnknownNameError
         If it lacks one; all such are named, and nothing is taken away.
     """
-    names = known_portfolios(store, named)
-    days = store.keys().filter(pl.col("portfolio").is_in(names)).select("portfolio", "date")
+    days = store.keys().select("portfolio", "date")
+    if named is None:
+        store.remove_dates(store.date_keys()["date"].to_list(), "forget")
+    else:
+        days = days.filter(pl.col("portfolio").is_in(known_portfolios(store, named)))
     store.remove(days, "forget")
     return days.height
 

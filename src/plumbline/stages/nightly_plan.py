@@ -9,12 +9,14 @@ from typing import Final, final
 
 import numpy as np
 import polars as pl
+import yaml
 from jaxtyping import Bool, UInt8
 
 from plumbline.core.errors import ParameterError
+from plumbline.ledger.queries import recipes_of_runs
 from plumbline.risk.portfolio_keys import key_texts
 from plumbline.stages.nightly_inputs import NightlyInputs
-from plumbline.stages.portfolio_books import portfolios_of_books
+from plumbline.stages.portfolio_books import book_names
 from plumbline.store.portfolio_store import PortfolioStore
 
 Places = tuple[np.ndarray, np.ndarray, pl.DataFrame]
@@ -97,8 +99,10 @@ class NightlyPlan:
     ----------
     inputs : that it reads.
     states : (P, T) of each portfolio-day.
-    gone : ``portfolio date`` of portfolio-days that the store holds from before a portfolio opens.
+    gone : ``portfolio date`` of portfolio-days that the store holds from before a portfolio opens,
+        or of dates that are no session of the prices any more.
     dates : whose shared tables are missing or out of date.
+    gone_dates : of shared tables that the store holds and no portfolio is open on.
     others : portfolios that the store holds and the book lacks.
     """
 
@@ -106,6 +110,7 @@ class NightlyPlan:
     states: UInt8[np.ndarray, "portfolios sessions"]
     gone: pl.DataFrame
     dates: tuple[date, ...]
+    gone_dates: tuple[date, ...] = ()
     others: tuple[str, ...] = ()
 
     @property
@@ -131,7 +136,7 @@ class NightlyPlan:
     @property
     def is_done(self) -> bool:
         """Return whether there is nothing to do."""
-        return not (self.is_due.any() or self.gone.height or self.dates)
+        return not (self.is_due.any() or self.gone.height or self.dates or self.gone_dates)
 
     def listed(self) -> pl.DataFrame:
         """Return ``portfolio reason days first last`` of what is computed, sorted."""
@@ -218,7 +223,7 @@ def nightly_plan(
     Raises
     ------
     ParameterError
-        If a portfolio is chosen that the book lacks, or the store serves another book.
+        If a portfolio is chosen that the book lacks, or the store is another book's or project's.
 
     Notes
     -----
@@ -226,9 +231,10 @@ def nightly_plan(
     """
     choice = choice or Choice()
     with ThreadPoolExecutor(1) as thread:  # the store answers while the keys are made
-        answer = thread.submit(store.keys)
+        answer = thread.submit(_stored, store)
         keys = inputs.keys
-        known = answer.result()
+        known, known_dates, writers = answer.result()
+    _refuse_other_books(inputs, store.label, writers)
     asked = np.broadcast_to(inputs.wanted, keys.words.shape) & (
         np.arange(keys.dates.size) >= keys.opened[:, None]
     )
@@ -237,33 +243,44 @@ def nightly_plan(
         asked = asked & np.array([name in names for name in keys.portfolios])[:, None]
     held = known["portfolio"].unique(maintain_order=True)
     others = tuple(held.filter(~held.is_in(list(keys.portfolios))).to_list())
-    _refuse_other_books(inputs, others)
-    places = _places(inputs, known)
+    known = known.filter(pl.col("portfolio").is_in(keys.portfolios))
+    is_session = known["date"].is_in(pl.Series(keys.dates.astype("datetime64[D]")).implode())
+    places = _places(inputs, known.filter(is_session))
     states = _states(inputs, places, choice)
     states[~asked] = State.NOT_ASKED
-    gone, dates = _gone(inputs, places), _dates(inputs, store, choice)
-    return NightlyPlan(inputs, states, gone, dates, others)
+    early = _before_opening(inputs, places)
+    gone = pl.concat([early, known.filter(~is_session).select(early.columns)]).sort(early.columns)
+    stored = dict(known_dates.iter_rows())
+    dates = _dates(inputs, stored, choice)
+    gone_dates = () if choice.only_failed else _gone_dates(inputs, stored)
+    return NightlyPlan(inputs, states, gone, dates, gone_dates, others)
 
 
-def _refuse_other_books(inputs: NightlyInputs, others: Sequence[str]) -> None:
-    """Refuse a book beside another one of the project: a store holds each portfolio once."""
-    own, stored = set(inputs.keys.portfolios), set(others)
-    name = str(inputs.recipe.document["book"])
-    for book, portfolios in portfolios_of_books(inputs.project).items():
-        shared = sorted(own.intersection(portfolios)) if book != name else []
-        served = sorted(stored.intersection(portfolios)) if book != name else []
-        advice = (
-            "a store serves one book, for a portfolio stands in it once; take the other book away "
-            f"with: plumbline portfolios forget {book}, or give this one a store of its own, such "
-            "as --store postgresql://…?schema=NAME, or a project of its own"
-        )
-        if served:
+def _stored(store: PortfolioStore) -> tuple[pl.DataFrame, pl.DataFrame, list[str]]:
+    return store.keys(), store.date_keys(), store.writers()
+
+
+def _refuse_other_books(inputs: NightlyInputs, label: str, writers: Sequence[str]) -> None:
+    """Refuse a store that another project or book writes to: it holds each portfolio once."""
+    recipes = recipes_of_runs(inputs.project.database, writers)
+    own, known = str(inputs.recipe.document["book"]), book_names(inputs.project)
+    apart = (
+        "give this one a store of its own, such as --store postgresql://…?schema=NAME, or a "
+        "project of its own"
+    )
+    for run_id in writers:
+        if run_id not in recipes:
             raise ParameterError(
-                f"the store holds {served[0]!r}, a portfolio of book {book!r}: {advice}"
+                f"the store {label} holds portfolios by run {run_id}, which this project does not "
+                f"know: another project writes there, and each would replace what the other made; "
+                f"{apart}. To take its portfolios over: plumbline risk forget --all"
             )
-        if shared:
+        book = str(yaml.safe_load(recipes[run_id])["book"])
+        if book != own and book in known:
             raise ParameterError(
-                f"portfolio {shared[0]!r} stands in the books {name!r} and {book!r}: {advice}"
+                f"the store {label} holds portfolios of book {book!r}, by run {run_id}, and a "
+                f"store serves one book, for a portfolio stands in it once; take that book away "
+                f"with: plumbline portfolios forget {book}, or {apart}"
             )
 
 
@@ -289,35 +306,40 @@ def _states(
 
 
 def _places(inputs: NightlyInputs, known: pl.DataFrame) -> Places:
-    """Return row and column of the stored portfolio-days that the book and the prices have."""
+    """Return row and column of stored portfolio-days, which the book and the prices have."""
     keys = inputs.keys
-    rows = known["portfolio"].cast(pl.Enum(keys.portfolios), strict=False).to_physical()
-    dates = known["date"].to_numpy().astype("datetime64[D]")
-    columns = np.searchsorted(keys.dates, dates)
-    is_session = keys.dates[np.minimum(columns, keys.dates.size - 1)] == dates
-    is_there = rows.is_not_null() & pl.Series(is_session)
-    own = known.filter(is_there)
-    return rows.filter(is_there).to_numpy().astype(np.int64), columns[is_there.to_numpy()], own
+    rows = known["portfolio"].cast(pl.Enum(keys.portfolios)).to_physical().to_numpy()
+    columns = np.searchsorted(keys.dates, known["date"].to_numpy().astype("datetime64[D]"))
+    return rows.astype(np.int64), columns, known
 
 
-def _gone(inputs: NightlyInputs, places: Places) -> pl.DataFrame:
+def _before_opening(inputs: NightlyInputs, places: Places) -> pl.DataFrame:
     """Return the stored portfolio-days from before their portfolio opens."""
     rows, columns, own = places
     is_before = columns < inputs.keys.opened[rows]
     return own.filter(pl.Series(is_before)).select("portfolio", "date")
 
 
-def _dates(inputs: NightlyInputs, store: PortfolioStore, choice: Choice) -> tuple[date, ...]:
+def _dates(inputs: NightlyInputs, stored: Mapping[date, str], choice: Choice) -> tuple[date, ...]:
     """Return the dates whose shared tables are to be made."""
     if choice.only_failed:
         return ()
-    keys = inputs.keys
-    stored = dict(store.date_keys().iter_rows())
-    asked = inputs.wanted & (np.arange(keys.dates.size) >= keys.opened.min(initial=keys.dates.size))
-    texts = shared_keys(inputs, np.flatnonzero(asked))
+    texts = shared_keys(inputs, np.flatnonzero(inputs.wanted & _is_open(inputs)))
     return tuple(
         day for day, text in texts.items() if not _holds(stored.get(day), text, inputs.keeps_code)
     )
+
+
+def _gone_dates(inputs: NightlyInputs, stored: Mapping[date, str]) -> tuple[date, ...]:
+    """Return the dates of stored shared tables on which no portfolio is open."""
+    known = set(inputs.keys.dates[_is_open(inputs)].astype("datetime64[D]").tolist())
+    return tuple(sorted(stored.keys() - known))
+
+
+def _is_open(inputs: NightlyInputs) -> Bool[np.ndarray, " sessions"]:
+    """Return on which sessions any portfolio is open."""
+    keys = inputs.keys
+    return np.asarray(np.arange(keys.dates.size) >= keys.opened.min(initial=keys.dates.size))
 
 
 def _holds(stored: str | None, key: str, keeps_code: bool) -> bool:

@@ -64,7 +64,7 @@ class NightlyResult:
     tally : rows, statements, seconds a phase, coverage, failures.
     seconds : wall clock.
     warnings : what was not counted.
-    n_removed : portfolio-days from before their portfolio opens.
+    n_removed : portfolio-days from before their portfolio opens, or of no session of the prices.
     others : portfolios that the store holds and the book lacks.
     """
 
@@ -173,6 +173,8 @@ class _Work:
         self.options.progress("portfolio-days", 0, total)
         if self.plan.gone.height:
             self.tally.wrote(self.store.remove(self.plan.gone, self.run_id))
+        if self.plan.gone_dates:
+            self.tally.wrote(self.store.remove_dates(self.plan.gone_dates, self.run_id))
         waiting = set(self.plan.dates)
         with ThreadPoolExecutor(_WRITERS) as threads:
             writers = _Writers(threads)

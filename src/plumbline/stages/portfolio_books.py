@@ -214,16 +214,6 @@ def book_names(project: Project) -> list[str]:
     return [name.removeprefix(_PREFIX) for name in own]
 
 
-def portfolios_of_books(project: Project) -> dict[str, list[str]]:
-    """Return the names of the portfolios of each book, in its newest version."""
-    sets = TableSets(project.store, project.database)
-    found = {}
-    for name in book_names(project):
-        tables = sets.read(sets.find(_PREFIX + name), ["portfolios"])
-        found[name] = tables["portfolios"]["portfolio"].to_list()
-    return found
-
-
 def forget_book(project: Project, name: str) -> int:
     """Take a book and all its versions away; return how many. Results stay in their store.
 

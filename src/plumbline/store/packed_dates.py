@@ -5,8 +5,9 @@ pair would cost several times what it costs here.
 """
 
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from itertools import repeat
 from typing import final
 
@@ -72,6 +73,20 @@ def pack_dates(tables: Mapping[str, pl.DataFrame], keys: pl.DataFrame) -> Packed
     is_given = tables.get("correlations") is not None
     contents = _contents(pairs) if is_given else repeat(b"", heads.height)
     return PackedDates(Packed(heads, lists, None), contents)
+
+
+def pack_removed_dates(dates: Sequence[date]) -> PackedDates:
+    """Return packed rows without a key, of dates that are no more."""
+    found = pl.DataFrame({"date": sorted(dates)}, schema={"date": pl.Date()})
+    others = (pl.lit(None, kind).alias(name) for name, kind in DATE_HEAD.items() if name != "date")
+    heads = found.with_columns(others)
+    bounds = np.zeros(found.height + 1, dtype=np.int64)
+    lists = {
+        packed: Lists(bounds, pl.Series([], dtype=kind))
+        for table, schema in DATED.items()
+        for packed, kind in values_of(table, schema).values()
+    }
+    return PackedDates(Packed(heads, lists, None), repeat(b"", found.height))
 
 
 def unpack_dates(table: str, rows: pl.DataFrame) -> pl.DataFrame:

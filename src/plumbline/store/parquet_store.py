@@ -27,7 +27,12 @@ from plumbline.store.packed import (
     require_table,
     unpack,
 )
-from plumbline.store.packed_dates import pack_dates, unpack_dates
+from plumbline.store.packed_dates import (
+    PackedDates,
+    pack_dates,
+    pack_removed_dates,
+    unpack_dates,
+)
 from plumbline.store.parquet_files import ParquetFiles, StoredFile, arrow_of, patiently
 from plumbline.store.portfolio_store import Chunk, PortfolioStore, Written
 from plumbline.store.statement_count import StatementCount
@@ -114,7 +119,21 @@ class ParquetStore(PortfolioStore):
     ) -> Written:
         """Write a file of tables of dates and name it."""
         began = time.perf_counter()
-        packed = pack_dates(tables, keys)
+        return self._put_dates(pack_dates(tables, keys), run_id, began)
+
+    def remove_dates(self, dates: Sequence[date], run_id: str) -> Written:
+        """Write a file that says that dates are no more, and name it."""
+        began = time.perf_counter()
+        return self._put_dates(pack_removed_dates(dates), run_id, began)
+
+    def writers(self) -> list[str]:
+        """Return which runs wrote the files that hold what is there."""
+        numbers = self._read(lambda: self._all("days")[1]["file"].unique().to_list())
+        query = select(StoreFile.run_id).where(StoreFile.number.in_(numbers)).distinct()
+        with self.database.read() as connection:
+            return sorted(connection.execute(query).scalars())
+
+    def _put_dates(self, packed: PackedDates, run_id: str, began: float) -> Written:
         contents = pl.Series(list(packed.contents), dtype=pl.Binary).to_arrow(
             compat_level=pl.CompatLevel.oldest()
         )
@@ -240,12 +259,18 @@ class ParquetStore(PortfolioStore):
         chosen = {*small, *dead}
         kept = live.filter(pl.col("file").is_in(list(chosen))).sort(_SORT[kind])
         step = max(_MERGE_ROWS[kind], -(-kept.height // len(chosen)))  # never more files than were
-        merged = []
+        merged, newest = [], self._writer(kept["file"].max())
         for start in range(0, kept.height, step):
             rows = self._rows(files, kept.slice(start, step), list(_COLUMNS[kind]))
             table = rows.sort(_SORT[kind]).to_arrow(compat_level=pl.CompatLevel.oldest())
-            merged.append(self._file_row(kind, table, "compact"))
+            merged.append(self._file_row(kind, table, newest))
         return self._replace([file for file in files if file.number in chosen], merged)
+
+    def _writer(self, number: Any) -> str:
+        """Return which run wrote a file."""
+        with self.database.read() as connection:
+            query = select(StoreFile.run_id).where(StoreFile.number == number)
+            return str(connection.execute(query).scalar())
 
     def _replace(self, files: Sequence[StoredFile], rows: Sequence[Mapping[str, Any]]) -> int:
         """Name merged files in place of those that they were made of, below all later ones."""

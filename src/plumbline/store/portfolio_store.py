@@ -109,6 +109,20 @@ class PortfolioStore(ABC):
         """
 
     @abstractmethod
+    def remove_dates(self, dates: Sequence[date], run_id: str) -> Written:
+        """Remove the tables of dates that belong to no portfolio; those not there stay so.
+
+        Parameters
+        ----------
+        dates : each once.
+        run_id : who.
+        """
+
+    @abstractmethod
+    def writers(self) -> list[str]:
+        """Return which runs wrote the newest day of each portfolio, sorted; files may name more."""
+
+    @abstractmethod
     def read(
         self,
         table: str,

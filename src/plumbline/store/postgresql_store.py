@@ -41,6 +41,7 @@ from plumbline.store.statements import (
     REMOVE,
     REMOVE_DATES,
     REVOKES,
+    WRITERS,
     columns_for,
     latest_of,
     measures_view,
@@ -165,6 +166,17 @@ class PostgreSQLStore(PortfolioStore):
             return self._server.copy(connection, COPY_DATES, stream)
 
         return self._written(keys.height, before, began, self._server.whole(act))
+
+    def remove_dates(self, dates: Sequence[date], run_id: str) -> Written:  # noqa: ARG002  # nothing is left to hold it
+        """Remove tables of dates in one statement."""
+        began, before = time.perf_counter(), self._server.statements.here
+        values = (list(dates),)
+        self._server.whole(lambda connection: connection.exec_driver_sql(REMOVE_DATES, values))
+        return self._written(len(dates), before, began, 0)
+
+    def writers(self) -> list[str]:
+        """Return which runs wrote the newest day of each portfolio."""
+        return self._rows(WRITERS, [], {"run_id": pl.String()})["run_id"].to_list()
 
     def read(
         self,

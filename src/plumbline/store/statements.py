@@ -98,6 +98,9 @@ def latest_of(names: Sequence[str]) -> str:
     )
 
 
+WRITERS: Final = f"SELECT DISTINCT run_id FROM ({latest_of(['run_id'])}) newest ORDER BY run_id"  # noqa: S608  # names of our own
+
+
 def measures_view(layouts: Mapping[str, Layout]) -> str:
     """Return what makes the view of measures: the columns of all layouts, new ones last.
 

@@ -168,7 +168,11 @@ def show(
 
 @group.command()
 def forget(
-    portfolio: Annotated[list[str], typer.Argument(help="Portfolios that are taken away.")],
+    portfolio: Annotated[
+        list[str] | None,
+        typer.Argument(help="Portfolios that are taken away.", show_default=False),
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="Take all portfolios away.")] = False,
     store: StorePlace = None,
     project: ProjectFolder = None,
     as_json: AsJson = False,
@@ -182,10 +186,13 @@ def forget(
     from plumbline.cli.workspace import find_project
     from plumbline.stages.nightly import forget_portfolios, open_portfolio_store
 
+    if bool(portfolio) == every:
+        raise ParameterError("say which portfolios are taken away, by name or with --all")
     with closing(open_portfolio_store(find_project(project), store)) as opened:
         n_days = forget_portfolios(opened, portfolio)
         data = {"store": opened.label, "portfolios": portfolio, "portfolio_days": n_days}
-    text = f"{n_days:,} portfolio-days of {', '.join(portfolio)} taken away"
+    whose = ", ".join(portfolio) if portfolio else "all portfolios"
+    text = f"{n_days:,} portfolio-days of {whose} taken away"
     console.emit(data, lambda: text, as_json=as_json)
 
 
