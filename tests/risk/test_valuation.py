@@ -121,6 +121,40 @@ def test_an_options_own_close_comes_before_the_model_and_tells_its_volatility():
     assert_allclose(value[14:23], stated[16:25], rtol=1e-12)
 
 
+def test_an_option_ages_with_its_last_close_and_then_counts_by_its_last_exposure():
+    spot, quoted = 100 + np.arange(N_DAYS) * 0.5, np.full(N_DAYS, np.nan)
+    quoted[3] = 13.0
+    terms = {**CALL, "volatility": [None, None], "expiry": [DATES[39].item(), None]}
+    book = book_of([(2, "C", 2, 11.0), (2, "X", 10, 101.0)], terms, opening_cash=20_000.0)
+    result = measure(book, market_of(X=spot, C=quoted), analytics=["sector"])
+    lines = result.exposures.filter(symbol="C")
+    seen = lines.filter(pl.col("date").is_between(DATES[3].item(), DATES[13].item()))
+    assert seen["price_age"].to_list() == list(range(11))
+    assert seen["is_carried"].sum() == 0
+    last, later = (
+        seen.row(-1, named=True),
+        lines.filter(pl.col("date").is_between(DATES[14].item(), DATES[38].item())),
+    )
+    assert later.height == 25
+    assert later["is_carried"].all()
+    assert set(later["value"]) == {last["value"]}
+    assert set(later["exposure"]) == {last["exposure"]}
+    assert last["exposure"] > 3 * last["value"]
+    assert result.snapshots["n_stale"].to_list()[4:16] == [*[1] * 10, 0, 0]
+    day = DATES[30].item()
+    equity = result.snapshots.filter(date=day)["equity"].item()
+    gross = result.sectors.filter(date=day)["gross"].sum()
+    assert_allclose(gross * equity, 10 * spot[30] + last["exposure"], rtol=1e-12)
+
+
+def test_an_option_by_the_model_is_as_old_as_the_price_of_its_underlying():
+    spot = np.full(N_DAYS, 100.0)
+    spot[6:9] = np.nan
+    result = measure(book_of([(2, "C", 1, 11.0)], CALL), market_of(X=spot), analytics=[])
+    lines = result.exposures.filter(symbol="C")
+    assert lines["price_age"].to_list()[:9] == [0, 0, 0, 0, 1, 2, 3, 0, 0]
+
+
 def test_an_option_whose_underlying_splits_is_carried_and_visible():
     market = market_of(X=np.full(N_DAYS, 100.0))
     split = market.split.copy()

@@ -22,7 +22,8 @@ class Exposures:
     ----------
     start : (P + 1,) place of each portfolio's first line.
     symbol : (L,) row of the symbol that a line is exposed to, of an option its underlying.
-    exposure : (L, D) in currency, signed; of what has no price, its carried value.
+    exposure : (L, D) in currency, signed; of what has no price, its carried value, of an option
+        the last known if there is one.
     equity : (P, D).
     is_measured : (L, D) lines that have a price of a market; the others count into gross alone.
     """
@@ -92,10 +93,11 @@ def expose(accounts: Accounts, valuation: Valuation, days: Int[np.ndarray, " dat
     lines = accounts.lines
     unit = valuation.exposure[:, days][lines.symbol]
     quantity = accounts.at("quantity", days)
-    is_priced = ~np.isnan(unit)
-    known = quantity * np.where(is_priced, unit, 0.0)
-    exposure = np.where(is_priced, known, accounts.at("value", days))
-    is_measured = is_priced & valuation.is_measured[lines.symbol][:, None]
+    has_unit = ~np.isnan(unit)
+    known = quantity * np.where(has_unit, unit, 0.0)
+    exposure = np.where(has_unit, known, accounts.at("value", days))
+    is_measured = valuation.is_exposed[:, days][lines.symbol]
+    is_measured &= valuation.is_measured[lines.symbol][:, None]
     symbol = valuation.underlying[lines.symbol]
     equity = accounts.equity.equity[:, days]
     return Exposures(lines.start, symbol, exposure, equity, is_measured)

@@ -37,12 +37,14 @@ class Options:
     contracts : their terms and what they are on; a row an option.
     volatility : implied by the last price that is no older than ten sessions, else that of the
         instrument; NaN without either.
+    age : sessions since the price that implies it; 0 of the instrument's own.
     greeks : of one option on one unit.
     """
 
     rows: Int[np.ndarray, " options"]
     contracts: Contracts
     volatility: Float[np.ndarray, "options sessions"]
+    age: Int[np.ndarray, "options sessions"]
     greeks: Greeks
 
 
@@ -58,7 +60,8 @@ class Valuation:
     marks : prices that holdings are valued by.
     age : sessions since the price was made; 0 for a model's value, -1 where there is none.
     exposure : in currency, of one unit: multiplier x price, of an option delta x multiplier x
-        price of the underlying; NaN without a price.
+        price of the underlying, the last known if it has none; NaN without a price.
+    is_exposed : whether the exposure is that of the session.
     underlying : row of the symbol that the exposure is to: its own but for options.
     is_measured : symbols whose returns are those of a market.
     options : those among the symbols.
@@ -69,6 +72,7 @@ class Valuation:
     marks: Marks
     age: Int[np.ndarray, "symbols sessions"]
     exposure: Table
+    is_exposed: Bool[np.ndarray, "symbols sessions"]
     underlying: Int[np.ndarray, " symbols"]
     is_measured: Bool[np.ndarray, " symbols"]
     options: Options
@@ -104,7 +108,9 @@ def value_symbols(
     A price is the last close, at most ten sessions old; that of a private asset is its last
     appraisal, however old; cash is worth 1. An option is worth its close, else the model's value.
     If its underlying splits after it was first traded, it has no model's value from then on, as
-    its new terms are not told. It is settled at the end of the last session up to its expiry.
+    its new terms are not told. Its price is as old as the older of what the model takes: the
+    underlying's price, and the price that implies its volatility. It is settled at the end of the
+    last session up to its expiry.
 
     Notes
     -----
@@ -124,6 +130,7 @@ def value_symbols(
     underlying = np.arange(n_symbols)
     expiry, settlement = np.full(n_symbols, -1), np.full(n_symbols, np.nan)
     exposure = multiplier[:, None] * price
+    is_exposed = ~np.isnan(exposure)
     first = trades.group_by("symbol").agg(pl.col("date").min().alias("since"))
     terms = instruments.filter(pl.col("class") == "option").join(
         first, on="symbol", how="left", maintain_order="left"
@@ -139,13 +146,17 @@ def value_symbols(
         spot = price[underlying[own]]
         close = market.close[own]
         price[own] = np.where(np.isnan(close), options.greeks.value, close)
-        age[own] = np.where(np.isnan(price[own]), -1, 0)
+        model_age = np.where(np.isnan(close), np.maximum(options.age, age[underlying[own]]), 0)
+        age[own] = np.where(np.isnan(price[own]), -1, model_age)
         worth = _contracts(market, terms, spot, risk_free).intrinsic
         settlement[own] = worth[np.arange(own.size), np.maximum(ends, 0)]
-        exposure[own] = options.greeks.delta * multiplier[own, None] * spot
+        known = options.greeks.delta * multiplier[own, None] * spot
+        exposure[own], _ = last_prices(known, np.ones(known.shape))
+        is_exposed[own] = ~np.isnan(known)
     marks = Marks(price, market.split, market.dividend, expiry, settlement, multiplier)
     is_measured = (kind == LINEAR) | (kind == OPTION)
-    return Valuation(market, kind, marks, age, exposure, underlying, is_measured, options)
+    of_units = (exposure, is_exposed)
+    return Valuation(market, kind, marks, age, *of_units, underlying, is_measured, options)
 
 
 def _rows(market: Market, symbols: pl.Series) -> Int[np.ndarray, " symbols"]:
@@ -195,7 +206,8 @@ def _options(market: Market, terms: pl.DataFrame, price: Table, risk_free: float
     stated = terms["volatility"].to_numpy()[:, None]
     is_fresh = (age >= 0) & (age <= STALE_SESSIONS)
     volatility = np.where(is_fresh, last, stated)
-    return Options(rows, contracts, volatility, greeks(contracts, volatility))
+    implied_age = np.where(is_fresh, age, 0)
+    return Options(rows, contracts, volatility, implied_age, greeks(contracts, volatility))
 
 
 def _contracts(market: Market, terms: pl.DataFrame, spot: Table, risk_free: float) -> Contracts:
