@@ -344,6 +344,27 @@ def test_a_store_without_portfolios_says_how_to_fill_it(capsys, imported):
     assert "plumbline risk run" in out
 
 
+@pytest.mark.parametrize("words", [["status"], ["show", "P0"], ["forget", "--all"]])
+def test_what_only_reads_a_server_makes_no_store_there(capsys, imported, postgres, words):
+    url = postgres.fresh()
+    code, _, err = said(capsys, "risk", *words, "--store", url)
+    assert code == 1
+    assert "holds no store of portfolios; check the schema's name" in err
+    schema = url.partition("schema=")[2]
+    query = f"SELECT count(*) FROM pg_namespace WHERE nspname = '{schema}'"  # noqa: S608  # ours
+    assert postgres.execute(query) == [(0,)]
+
+
+def test_results_of_all_portfolios_are_taken_away_when_asked(capsys, imported):
+    code, _, err = said(capsys, "risk", "forget")
+    assert code == 2
+    assert "by name or with --all" in err
+    document(capsys, "risk", "run")
+    _, out, _ = said(capsys, "risk", "forget", "--all")
+    assert f"{N_DAYS} portfolio-days of all portfolios taken away" in out
+    assert document(capsys, "risk", "status")["portfolio_days"] == 0
+
+
 def test_results_go_to_the_server_that_a_setting_names(capsys, imported, monkeypatch, postgres):
     monkeypatch.setenv("PLUMBLINE_STORE", postgres.fresh())
     assert document(capsys, "risk", "run")["stored"] == N_DAYS

@@ -407,6 +407,20 @@ def test_a_symbol_without_any_price_is_named(tmp_path):
     assert held in told
 
 
+def test_rows_that_cleaning_takes_or_alters_are_told_each_night(tmp_path):
+    nights = Nights.made(tmp_path / "made")
+    assert not any("cleaning" in text for text in nights.run().warnings)
+    nights.change("prices", lambda rows: pl.concat([rows, rows.head(1)]))
+    bad = pl.int_range(pl.len()) == 3
+    nights.change(
+        "prices",
+        lambda rows: rows.with_columns(close=pl.when(bad).then(-84.0).otherwise("close")),
+    )
+    for _ in range(2):
+        (told,) = (text for text in nights.run().warnings if "cleaning" in text)
+        assert "1 were changed by cleaning and 1 dropped; see: plumbline data" in told
+
+
 def test_trades_before_the_prices_are_refused(tmp_path):
     nights = Nights.made(tmp_path / "made")
     late = pl.read_parquet(nights.folder / "trades.parquet")["date"].min()

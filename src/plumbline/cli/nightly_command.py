@@ -116,7 +116,7 @@ def written_reports(
     from plumbline.stages.stored_portfolios import stored_portfolios
 
     target = folder or project.root / "reports" / recipe.name
-    with closing(open_portfolio_store(project, place)) as store:
+    with closing(open_portfolio_store(project, place, is_made=True)) as store:
         held = store.latest()["portfolio"].to_list()
         if not held:
             raise MissingDataError(

@@ -45,7 +45,9 @@ class Task:
     span: Span | None = None
 
 
-def open_portfolio_store(project: Project, place: str | Address | None = None) -> PortfolioStore:
+def open_portfolio_store(
+    project: Project, place: str | Address | None = None, *, is_made: bool = False
+) -> PortfolioStore:
     """Open the store of a project's portfolios; close it when done.
 
     Parameters
@@ -60,7 +62,7 @@ def open_portfolio_store(project: Project, place: str | Address | None = None) -
         If it cannot be used.
     """
     chosen = place or read_settings().store or PARQUET
-    return open_store(chosen, project.store, project.database)
+    return open_store(chosen, project.store, project.database, is_made=is_made)
 
 
 def require_nightly(recipe: Recipe) -> None:

@@ -132,7 +132,8 @@ def nightly_inputs(workspace: Workspace, span: Span | None = None) -> NightlyInp
     market = _market(workspace, book.calendar, is_adjusted=reading.is_adjusted)
     last = market.dates[-1].item()
     priced = {s for s, row in market.place.items() if not np.isnan(market.close[row]).all()}
-    warnings = (*_behind(book, last), *_unpriced(book, priced), *workspace.losses())
+    of_data = (*workspace.losses(), *workspace.cleaned())
+    warnings = (*_behind(book, last), *_unpriced(book, priced), *of_data)
     book = book.until(last)
     refuse_outside(book, market)
     kinds = analytics_of(document, recipe.base)

@@ -111,10 +111,10 @@ def run_nightly(
     options = options or NightlyOptions()
     inputs = plan.inputs
     started = time.perf_counter()
-    _compile(inputs, options.compiling)
     database = inputs.project.database
     ledger = Ledger(database)
     tally = Tally()
+    _compile(inputs, options.compiling, tally)
     with database.hold(), sigterm_as_interrupt():
         recipe = inputs.recipe
         base = recipe.base.resolve()
@@ -132,12 +132,13 @@ def run_nightly(
     return NightlyResult(run_id, plan.counts, tally, seconds, *told)
 
 
-def _compile(inputs: NightlyInputs, progress: Progress) -> None:
+def _compile(inputs: NightlyInputs, progress: Progress, tally: Tally) -> None:
     code = inputs.project.codes.of_module(Measurement.__module__)
     kinds = [inputs.project.codes.of(kind) for kind in inputs.kinds.values()]
     reached = families_among(m for found in (code, *kinds) for m in found.files)
     if not is_warm(reached):
-        warm(progress, reached)
+        with tally.timed("compile"):
+            warm(progress, reached)
 
 
 @contextmanager

@@ -147,6 +147,20 @@ class Workspace:
 
         return [text for found in read for text in large_losses(found.quality, found.dataset)]
 
+    def cleaned(self) -> list[str]:
+        """Return what cleaning took or altered, a sentence for each data set where it did."""
+        from plumbline.lake.quality import count_effects
+
+        found = []
+        for name, dataset in self.datasets.items():
+            n = count_effects(self.quality(name))
+            if n["changed"] or n["dropped"]:
+                found.append(
+                    f"{dataset.name}: of its rows {n['changed']:,} were changed by cleaning and "
+                    f"{n['dropped']:,} dropped; see: plumbline data {dataset.name} --quality"
+                )
+        return found
+
     def repairs(self) -> list[str]:
         """Return which data sets lack files in the lake, so that their sources were read again."""
         found = {

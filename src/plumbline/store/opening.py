@@ -11,7 +11,9 @@ from plumbline.store.soundness import FOLDER
 PARQUET = "parquet"
 
 
-def open_store(place: str | Address, folder: Path, database: Database) -> PortfolioStore:
+def open_store(
+    place: str | Address, folder: Path, database: Database, *, is_made: bool = False
+) -> PortfolioStore:
     """Open a store; close it when done.
 
     Parameters
@@ -20,13 +22,14 @@ def open_store(place: str | Address, folder: Path, database: Database) -> Portfo
         ``postgresql://user@host:5432/database?schema=plumbline``.
     folder : ``.plumbline`` of the project.
     database : of the project.
+    is_made : whether a server must have its tables; else they are made.
 
     Raises
     ------
     ParameterError
         If the place is neither.
     StoreError
-        If the server cannot be used; it says what to do.
+        If the server cannot be used, or lacks tables that it must have; it says what to do.
     MissingExtraError
         If the library for PostgreSQL is not installed.
     """
@@ -40,4 +43,5 @@ def open_store(place: str | Address, folder: Path, database: Database) -> Portfo
         )
     from plumbline.store.postgresql_store import PostgreSQLStore
 
-    return PostgreSQLStore(place if isinstance(place, Address) else parse_address(place))
+    address = place if isinstance(place, Address) else parse_address(place)
+    return PostgreSQLStore(address, is_made=is_made)

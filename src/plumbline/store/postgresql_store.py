@@ -71,21 +71,22 @@ class PostgreSQLStore(PortfolioStore):
     Parameters
     ----------
     address : of the database, with the schema.
+    is_made : whether the tables must be there; else they are made.
 
     Raises
     ------
     StoreError
-        If it cannot be reached, is too old, or its tables cannot be made.
+        If it cannot be reached, is too old, or its tables are not there or cannot be made.
     MissingExtraError
         If the library for PostgreSQL is not installed.
     """
 
-    def __init__(self, address: Address) -> None:
+    def __init__(self, address: Address, *, is_made: bool = False) -> None:
         try:
             database = open_database(address)
         except ProjectError as error:
             raise StoreError(str(error)) from error
-        bring_up_to_date(database)
+        bring_up_to_date(database, is_made=is_made)
         self._server = Server(database)
         self._known: dict[str, Layout] = {}
 

@@ -30,20 +30,30 @@ def revisions() -> tuple[str, ...]:
     return tuple(sorted(name.partition("_")[0] for name in names))
 
 
-def bring_up_to_date(database: Database) -> None:
+def bring_up_to_date(database: Database, *, is_made: bool = False) -> None:
     """Apply the migrations that a store lacks; where it has all, nothing is locked.
+
+    Parameters
+    ----------
+    database : of the store.
+    is_made : whether it must have tables already, of whatever version.
 
     Raises
     ------
     StoreError
-        If the server is too old, a newer version made the tables, the schema is a project's, or the
-        user may not make them.
+        If the server is too old, a newer version made the tables, the schema is a project's, the
+        tables are not there though they must be, or the user may not make them.
     """
     with database.read() as connection:
         here = _revision_of(connection, database)
     newest = revisions()[-1]
     if here == newest:
         return
+    if here is None and is_made:
+        raise StoreError(
+            f"{database.url} holds no store of portfolios; check the schema's name; to make one "
+            "there: plumbline risk run --store ADDRESS"
+        )
     if here is not None and here not in revisions():
         raise StoreError(
             f"{database.url} has tables of version {here}, this Plumbline knows them up to "

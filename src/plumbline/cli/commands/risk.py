@@ -136,7 +136,7 @@ def status(
     from plumbline.cli.workspace import find_project
     from plumbline.stages.nightly import open_portfolio_store, status_of
 
-    with closing(open_portfolio_store(find_project(project), store)) as opened:
+    with closing(open_portfolio_store(find_project(project), store, is_made=True)) as opened:
         data = status_of(opened)
     console.emit(data, lambda: status_text(data), as_json=as_json)
 
@@ -160,7 +160,7 @@ def show(
     from plumbline.stages.nightly import known_portfolios, open_portfolio_store
 
     asked = dated(day, "--date")
-    with closing(open_portfolio_store(find_project(project), store)) as opened:
+    with closing(open_portfolio_store(find_project(project), store, is_made=True)) as opened:
         known_portfolios(opened, [portfolio])
         data = day_of(opened, portfolio, asked)
     console.emit(data, lambda: day_text(data), as_json=as_json)
@@ -188,7 +188,7 @@ def forget(
 
     if bool(portfolio) == every:
         raise ParameterError("say which portfolios are taken away, by name or with --all")
-    with closing(open_portfolio_store(find_project(project), store)) as opened:
+    with closing(open_portfolio_store(find_project(project), store, is_made=True)) as opened:
         n_days = forget_portfolios(opened, portfolio)
         data = {"store": opened.label, "portfolios": portfolio, "portfolio_days": n_days}
     whose = ", ".join(portfolio) if portfolio else "all portfolios"
