@@ -18,9 +18,10 @@ from plumbline.core.errors import (
     UnknownNameError,
 )
 from plumbline.ledger.queries import get_run, metrics_of_run, tasks_of_run
+from plumbline.ledger.session import Ledger
 from plumbline.risk.analytics.tail import Tail
 from plumbline.risk.measurement import measure
-from plumbline.stages.nightly import forget_portfolios, retry_nightly
+from plumbline.stages.nightly import Task, forget_portfolios, retry_nightly, run_task
 from plumbline.stages.nightly_inputs import NightlyInputs, nightly_inputs
 from plumbline.stages.nightly_parts import Span, read_scenarios
 from plumbline.stages.nightly_plan import Choice, State
@@ -257,6 +258,20 @@ def test_other_code_computes_again_unless_the_recipe_keeps(nights, monkeypatch):
     assert nights.plan().counts == {"code": N_DAYS}
     assert nights.plan("on_code_change=keep").counts == {"kept": N_DAYS}
     assert nights.plan("on_code_change=keep").is_done
+
+
+def test_a_run_beside_another_of_the_recipe_is_told(tmp_path):
+    nights, told = Nights.made(tmp_path / "made"), []
+    workspace = nights.workspace()
+    options = NightlyOptions(accompanied=told.extend)
+    run_task(workspace, Task(), options)
+    assert told == []
+    recipe = workspace.recipe
+    other = Ledger(nights.project.database).start_run(
+        recipe.name, recipe.text, recipe.digest, "threads", (".", None)
+    )
+    run_task(workspace, Task(), options)
+    assert told == [other]
 
 
 def test_the_ledger_tells_of_a_run_by_phase(tmp_path):

@@ -52,7 +52,7 @@ def run_and_print(words: Words, task: "Task", *, as_json: bool) -> None:
     rest = _AGAIN if task.choice.is_forced else GOES_ON
     with progress(quiet=as_json, rest=rest) as watcher:
         workspace = nightly_workspace(words, watcher)
-        options = NightlyOptions(watcher.counted, watcher.compiling)
+        options = NightlyOptions(watcher.counted, watcher.compiling, watcher.accompanied)
         result = run_task(workspace, task, options)
     _print(result, as_json=as_json)
 
@@ -78,7 +78,7 @@ def retry_and_print(project: "Project", run: str, store: str | None, *, as_json:
     from plumbline.stages.nightly_run import NightlyOptions
 
     with progress(quiet=as_json) as watcher:
-        options = NightlyOptions(watcher.counted, watcher.compiling)
+        options = NightlyOptions(watcher.counted, watcher.compiling, watcher.accompanied)
         result = retry_nightly(project, run, store, options)
     _print(result, as_json=as_json)
 
@@ -170,7 +170,7 @@ def book_and_pages(
     loaded = load_recipe(recipe)
     import_book(project, str(loaded.document["book"]), files)
     workspace = prepare(loaded, project=project, reading=watcher.step)
-    options = NightlyOptions(watcher.counted, watcher.compiling)
+    options = NightlyOptions(watcher.counted, watcher.compiling, watcher.accompanied)
     task = Task(PARQUET, Choice(is_forced=is_forced))
     result = run_task(workspace, task, options)
     return {**run_data(result), "pages": written_reports(project, loaded, PARQUET, None, None)}

@@ -2,7 +2,7 @@
 
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -19,6 +19,7 @@ from plumbline.engine.cells import attempt_cell
 from plumbline.engine.interruption import sigterm_as_interrupt
 from plumbline.kernels.warm import families_among, is_warm, warm
 from plumbline.lake.prepared import Progress, silent
+from plumbline.ledger.queries import runs_going_on
 from plumbline.ledger.session import Completion, Ledger, Mishap
 from plumbline.risk.measurement import BLOCK, Measurement
 from plumbline.risk.portfolio_keys import key_texts
@@ -44,11 +45,13 @@ class NightlyOptions:
     ----------
     progress : told ``portfolio-days``, how many are stored, how many there will be.
     compiling : told of kernels that are compiled.
+    accompanied : told of runs of the same recipe that go on, if there are any.
     retried : run whose failed portfolio-days are computed again.
     """
 
     progress: Progress = silent
     compiling: Progress = silent
+    accompanied: Callable[[Sequence[str]], None] | None = None
     retried: str | None = None
 
 
@@ -115,6 +118,9 @@ def run_nightly(
     ledger = Ledger(database)
     tally = Tally()
     _compile(inputs, options.compiling, tally)
+    others = runs_going_on(database, inputs.recipe.name)
+    if others and options.accompanied is not None:
+        options.accompanied(others)
     with database.hold(), sigterm_as_interrupt():
         recipe = inputs.recipe
         base = recipe.base.resolve()
