@@ -6,7 +6,7 @@ import pytest
 
 from plumbline.core.errors import RecipeError
 from plumbline.risk.analytic import analytics
-from plumbline.stages.nightly_parts import analytics_of, unknown_symbols
+from plumbline.stages.nightly_parts import analytics_of, read_scenarios, unknown_symbols
 from plumbline.stages.recipe import load_recipe
 
 RECIPE = """\
@@ -60,3 +60,16 @@ def test_symbols_without_prices_are_told_once_with_all_that_read_them():
     *told, advice = unknown_symbols(kinds, {"SPY", "VTV", "VUG", "MTUM", "QUAL", "USMV"})
     assert told == ["IWM has no prices, and is read by the analytics style_ridge, style_spread"]
     assert advice.endswith("choose analytics: [tail, market_beta]")
+
+
+def test_a_file_of_scenarios_is_named_once_whatever_is_wrong_with_it(tmp_path):
+    path = tmp_path / "scenarios.yaml"
+    assert read_scenarios(path) == ((), [f"{path} cannot be read: No such file or directory"])
+    path.write_bytes(b"\xff\xfe")
+    (_, (told,)) = read_scenarios(path)
+    assert told.startswith(f"{path} cannot be read: 'utf-8' codec")
+    path.write_text("- {name: a, replay: [2016-05-02, 2016-01-02]}\n- 2016-05-02\n")
+    ends, none = read_scenarios(path)[1]
+    told = "the replay ends on 2016-01-02, before it begins on 2016-05-02"
+    assert ends == f"{path}, scenario 1: replay: {told}; got [2016-05-02, 2016-01-02]"
+    assert none == f"{path}, scenario 2: 2016-05-02 must be a mapping with a name"

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final, final
 
 from plumbline.core.errors import ParameterError, RecipeError, nearest_names
-from plumbline.core.parameters import refuse
+from plumbline.core.parameters import refuse, shown
 from plumbline.risk.analytic import Analytic
 from plumbline.risk.analytic import analytics as room
 from plumbline.risk.book import Conventions
@@ -201,7 +201,7 @@ def read_scenarios(path: Path) -> tuple[tuple[Scenario, ...], list[str]]:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        return (), [f"{path} cannot be read: {error}"]
+        return (), [f"{path} cannot be read: {getattr(error, 'strerror', None) or error}"]
     problems: list[str] = []
     given, _ = read_yaml(text, problems)
     if problems:
@@ -212,7 +212,9 @@ def read_scenarios(path: Path) -> tuple[tuple[Scenario, ...], list[str]]:
     for at, values in enumerate(given):
         place: Place = (str(path), str(at + 1))
         if not isinstance(values, Mapping):
-            problems.append(f"{path}, scenario {at + 1}: {values!r} must be a mapping with a name")
+            problems.append(
+                f"{path}, scenario {at + 1}: {shown(values)} must be a mapping with a name"
+            )
             continue
         wrong = refusals(Scenario, values, place)
         problems += [f"{path}, scenario {at + 1}: {_told(p)}" for p in wrong]

@@ -281,6 +281,9 @@ def _task(
     from plumbline.stages.nightly_plan import Choice
 
     first, last, sessions = span
-    asked = Span(dated(first, "--from"), dated(last, "--to"), sessions)
+    begin, end = dated(first, "--from"), dated(last, "--to")
+    if begin is not None and end is not None and begin > end:
+        raise ParameterError(f"--from {begin} must not be after --to {end}")
+    asked = Span(begin, end, sessions)
     chosen = Choice(tuple(portfolios) if portfolios else None, is_forced=is_forced)
     return Task(store, chosen, None if asked == Span() else asked)
