@@ -347,7 +347,7 @@ def test_a_symbol_without_any_price_is_named(tmp_path):
     held = trades.filter(pl.col("symbol").str.starts_with("S0"))["symbol"][0]
     nights.change("prices", lambda rows: rows.filter(pl.col("symbol") != held))
     (told,) = nights.plan().inputs.warnings
-    assert "1 traded symbols have no price in any data set" in told
+    assert "1 traded symbol has no price in any data set" in told
     assert held in told
 
 

@@ -185,7 +185,7 @@ def forget(
     with closing(open_portfolio_store(find_project(project), store)) as opened:
         n_days = forget_portfolios(opened, portfolio)
         data = {"store": opened.label, "portfolios": portfolio, "portfolio_days": n_days}
-    text = f"{n_days:,} portfolio-days of {', '.join(portfolio)} taken away"
+    text = f"{console.counted(n_days, 'portfolio-day')} of {', '.join(portfolio)} taken away"
     console.emit(data, lambda: text, as_json=as_json)
 
 
