@@ -54,6 +54,19 @@ def test_scenarios_stand_in_the_recipe_and_are_checked_there(tmp_path):
     )
 
 
+def test_a_list_that_mixes_names_and_parameters_says_which_form_takes_both(tmp_path):
+    text = RECIPE + "analytics: [tail, {market_beta: {window_bars: 120}}, tial, 5]\n"
+    mixed, misspelt, number = problems_of(tmp_path, text)
+    form = "such as {market_beta: {window_bars: 120}, tail: }"
+    told = "must be a name, as a list holds no parameters; to give parameters, write a mapping of"
+    assert mixed == (
+        f"line 6: analytics.1: {{'market_beta': {{'window_bars': 120}}}} {told} all that are "
+        f"chosen, {form}"
+    )
+    assert misspelt == "line 6: analytics.2: no Analytic named 'tial'; did you mean 'tail'?"
+    assert number == f"line 6: analytics.3: 5 {told} all that are chosen, {form}"
+
+
 def test_symbols_without_prices_are_told_once_with_all_that_read_them():
     names = ("tail", "style_ridge", "style_spread", "market_beta")
     kinds = {name: analytics[name]() for name in names}

@@ -119,14 +119,22 @@ def _analytics_schema(given: object) -> tuple[dict[str, Any], list[Problem]]:
         return {"type": "object", "minProperties": 1, "properties": properties}, problems
     if isinstance(given, list):
         problems = [
-            Problem(
-                ("analytics", str(i)), f"no Analytic named {name!r}; {nearest_names(name, room)}"
-            )
+            Problem(("analytics", str(i)), told)
             for i, name in enumerate(given)
-            if isinstance(name, str) and name not in room
+            if (told := _listed_problem(name))
         ]
-        return {"type": "array", "minItems": 1, "items": {"type": "string"}}, problems
+        return {"type": "array", "minItems": 1}, problems
     return {"const": ALL}, []
+
+
+def _listed_problem(name: object) -> str:
+    """Return what is wrong with an entry of a list of analytics; empty if nothing is."""
+    if isinstance(name, str):
+        return "" if name in room else f"no Analytic named {name!r}; {nearest_names(name, room)}"
+    return (
+        f"{shown(name)} must be a name, as a list holds no parameters; to give parameters, write "
+        "a mapping of all that are chosen, such as {market_beta: {window_bars: 120}, tail: }"
+    )
 
 
 def nightly_problems(document: Mapping[str, Any], shape: Shape, base: Path) -> list[Problem]:
