@@ -222,8 +222,8 @@ def chosen_analytics(chosen: object, **fields: Any) -> dict[str, Analytic]:
 
     Parameters
     ----------
-    chosen : ``all``, a name, names, or by name an analytic, its parameters, or None for its
-        defaults.
+    chosen : ``all``, a name, names, or by name its parameters, None for its defaults, or an
+        analytic, which may have any name.
     fields : of those that are made here, where they have them and their parameters do not say
         them.
 
@@ -238,10 +238,10 @@ def chosen_analytics(chosen: object, **fields: Any) -> dict[str, Analytic]:
     made: dict[str, Analytic] = {}
     problems: list[str] = []
     for name, given in _asked(chosen).items():
-        if not isinstance(name, str) or name not in analytics:
+        if isinstance(name, str) and isinstance(given, Analytic):
+            made[name] = given  # under any name
+        elif not isinstance(name, str) or name not in analytics:
             problems.append(f"no analytic {name!r}; {nearest_names(str(name), analytics)}")
-        elif isinstance(given, Analytic):
-            made[name] = given
         elif given is None or isinstance(given, Mapping):
             try:
                 made[name] = _made(analytics[name], given or {}, fields)
