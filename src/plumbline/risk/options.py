@@ -116,13 +116,10 @@ def _formulas(c: Contracts, volatility: Array) -> tuple[dict[str, Array], Bool[n
     """Return figures by name, and where the contracts and the width of prices are numbers."""
     sign = np.where(c.is_call, 1.0, -1.0)
     spot, strike = c.discounted
-    width = volatility * np.sqrt(c.years)
-    d1 = np.log(spot / strike) / width + width / 2
-    d1 = np.where(
-        width > 0, d1, np.where(spot > strike, np.inf, np.where(spot < strike, -np.inf, 0))
-    )
+    width = np.asarray(volatility * np.sqrt(c.years))
+    d1 = _distance(spot, strike, width)
     d2 = d1 - width
-    density = np.exp(-d1 * d1 / 2) / np.sqrt(2 * np.pi)
+    density = _density(d1)
     share, exercise = ndtr(sign * d1), ndtr(sign * d2)
     is_wide = width > 0
     root = np.where(is_wide, width, 1.0)
@@ -141,6 +138,30 @@ def _formulas(c: Contracts, volatility: Array) -> tuple[dict[str, Array], Bool[n
     return arrays, np.asarray(np.isfinite(width + spot + strike))
 
 
+def _distance(spot: Array, strike: Array, width: Array) -> Array:
+    """Return d1 of the textbook; without width the limit."""
+    d1 = np.log(spot / strike) / width + width / 2
+    limit = np.where(spot > strike, np.inf, np.where(spot < strike, -np.inf, 0.0))
+    return np.where(width > 0, d1, limit)
+
+
+def _density(d1: Array) -> Array:
+    return np.asarray(np.exp(-d1 * d1 / 2) / np.sqrt(2 * np.pi))
+
+
+def _value_and_vega(
+    contracts: Contracts, discounted: tuple[Array, Array], volatility: Array
+) -> tuple[Array, Array]:
+    """Return two of the figures alone, as the search needs them at every step."""
+    spot, strike = discounted
+    sign, root = np.where(contracts.is_call, 1.0, -1.0), np.sqrt(contracts.years)
+    width = np.asarray(volatility * root)
+    d1 = _distance(spot, strike, width)
+    value = sign * (spot * ndtr(sign * d1) - strike * ndtr(sign * (d1 - width)))
+    return np.asarray(value), np.asarray(spot * _density(d1) * root / 100)
+
+
+@np.errstate(all="ignore")  # what is undefined is NaN, and a step without slope is none
 def implied_volatility(contracts: Contracts, price: Array) -> Array:
     """Return the volatility at which an option is worth its price; NaN where there is none.
 
@@ -153,21 +174,20 @@ def implied_volatility(contracts: Contracts, price: Array) -> Array:
     """
     price, *_ = np.broadcast_arrays(np.asarray(price, dtype=float), contracts.spot, contracts.years)
     low, high = np.full(price.shape, _LEAST), np.full(price.shape, _MOST)
-    least, most = (greeks(contracts, bound).value for bound in (low, high))
+    discounted = contracts.discounted
+    least, most = (_value_and_vega(contracts, discounted, bound)[0] for bound in (low, high))
     exists = (contracts.years > 0) & (price > least) & (price < most)
-    with np.errstate(all="ignore"):  # a guess that is none is replaced
-        span = np.where(contracts.years > 0, contracts.years, 1.0)
-        distance = np.abs(np.log(contracts.spot / contracts.strike))
-        guess = np.clip(np.sqrt(2 * distance / span), 0.05, 2.0)
+    span = np.where(contracts.years > 0, contracts.years, 1.0)
+    distance = np.abs(np.log(contracts.spot / contracts.strike))
+    guess = np.clip(np.sqrt(2 * distance / span), 0.05, 2.0)
     guess = np.where(np.isnan(guess), 0.2, guess)
     is_found = ~exists
     for _ in range(_STEPS):
-        found = greeks(contracts, guess)
-        error = found.value - price
+        value, vega = _value_and_vega(contracts, discounted, guess)
+        error = value - price
         high = np.where(error > 0, guess, high)
         low = np.where(error <= 0, guess, low)
-        with np.errstate(all="ignore"):  # a step without slope is none
-            step = guess - error / (found.vega * 100)
+        step = guess - error / (vega * 100)
         is_inside = (step > low) & (step < high)
         new = np.where(is_inside, step, (low + high) / 2)
         is_done = np.abs(new - guess) <= _CLOSE * guess
