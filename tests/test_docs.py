@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
+from plumbline.core.errors import ParameterError
 from plumbline.core.settings import ARITHMETIC, ENVIRONMENT
 from plumbline.factors.model import models
 from plumbline.factors.options import EvaluationOptions
@@ -19,7 +21,9 @@ from plumbline.factors.regime import regimes
 from plumbline.features.signal import signals
 from plumbline.features.universe import UniverseRules
 from plumbline.lake.cleaning_rules import CleaningRules
+from plumbline.risk.analytic import analytics
 from plumbline.stages.kind import Gate
+from plumbline.stages.nightly_parts import analytics_of
 from plumbline.stages.recipe import load_recipe
 from plumbline.stages.study_schema import study_schema
 from plumbline.stages.validation import schema_of
@@ -39,6 +43,8 @@ CODE = re.compile(CODE_BLOCK.pattern + r"|`[^`\n]*`", re.MULTILINE | re.DOTALL)
 SKIPPED_FOLDERS = {"node_modules", "build", "dist", "demo", "reports"}
 IN_RECIPES = (*ROOMS_OF_METHODS, "plumbline.lake.sources")
 RECIPES = REPOSITORY / "docs" / "recipes.md"
+RISK = REPOSITORY / "docs" / "risk.md"
+NIGHTLY = REPOSITORY / "docs" / "nightly.md"
 CLOSED = ("universe", "factors", "neutralise", "evaluation")
 STUDY: dict[str, Any] = {
     "name": "x",
@@ -326,6 +332,58 @@ def test_the_rows_of_a_study_say_its_defaults():
     for (heading, name), value in given.items():
         row = key_rows(text, heading).get(name, ("",))
         assert as_written(value) in row[0], f"docs/recipes.md, {heading}: {name}"
+
+
+def rows_of_analytics(text: str) -> dict[str, dict[str, tuple[str, str]]]:
+    """Return analytic -> parameter -> (default, allowed) of the page's table of them."""
+    found: dict[str, dict[str, tuple[str, str]]] = {}
+    for row in re.findall(r"^\| `(\w+)` \| (`\w+`|none) \|(.*)\|$", text, re.MULTILINE):
+        analytic, parameter, rest = row
+        _, default, allowed = (cell.strip() for cell in rest.split("|"))
+        own = found.setdefault(analytic, {})
+        if parameter != "none":
+            own[parameter.strip("`")] = (default, allowed)
+    return found
+
+
+def test_the_rows_of_analytics_are_their_parameters_with_defaults_and_bounds():
+    rows = rows_of_analytics(RISK.read_text(encoding="utf-8"))
+    assert {name: set(own) for name, own in rows.items()} == {
+        name: set(fields_of(analytics[name])) for name in analytics
+    }
+    for name, own in rows.items():
+        for parameter, default in fields_of(analytics[name]).items():
+            said, allowed = own[parameter]
+            if parameter == "min_obs":
+                assert (default, said) == (None, "60 % of the window, rounded up")
+                assert allowed == f"{analytics[name]().least_obs} to `window_bars`"
+            elif parameter == "scenarios":
+                assert "DEFAULT_SCENARIOS" in said
+                assert len(default) == 7, said
+            else:
+                assert said == as_written(default), (name, parameter)
+            if parameter == "window_bars":
+                least, most = (int(bound.replace(",", "")) for bound in allowed.split(" to "))
+                for inside in (least, most):
+                    assert analytics[name](window_bars=inside).window_bars == inside
+                for outside in (least - 1, most + 1):
+                    with pytest.raises(ParameterError):
+                        analytics[name](window_bars=outside)
+
+
+def test_all_analytics_with_one_of_other_parameters_are_written_as_the_page_says():
+    (block,) = re.findall(r"```yaml\n(analytics:.*?)```", RISK.read_text("utf-8"), re.DOTALL)
+    chosen = analytics_of(yaml.safe_load(block), REPOSITORY)
+    assert set(chosen) == set(analytics)
+    changed = [name for name, analytic in chosen.items() if analytic != analytics[name]()]
+    assert changed == ["market_beta"]
+    (said,) = re.findall(
+        r"mapping of all that are .* such as `(\{.*\})` \|", NIGHTLY.read_text("utf-8")
+    )
+    assert set(analytics_of({"analytics": yaml.safe_load(said)}, REPOSITORY)) == {
+        "market_beta",
+        "tail",
+    }
 
 
 def test_a_missing_row_of_the_recipes_page_is_found():

@@ -217,7 +217,16 @@ def test_books_are_listed_shown_and_exported(capsys, imported):
         (["risk", "run", "--portfolio", "X"], 2, "no portfolio 'X'"),
         (["risk", "run", "--store", "mysql://x"], 2, "postgresql"),
         (["risk", "run", "--store", "files"], 2, "no store of portfolios 'files'"),
-        (["risk", "plan", "--from", "2030-01-01", "--to", "2029-01-01"], 2, "must not be after"),
+        (
+            ["risk", "plan", "--from", "2030-01-01", "--to", "2029-01-01"],
+            2,
+            "plumbline: --from 2030-01-01 must not be after --to 2029-01-01",
+        ),
+        (
+            ["portfolios", "export", "synthetic", "out", "--format", "xls"],
+            2,
+            "plumbline: --format 'xls' must be one of csv, parquet",
+        ),
         (["risk", "synthesize", "."], 1, "there already"),
         (["risk", "synthesize", "new", "--positions", "900"], 2, "ask for fewer positions"),
         (["portfolios", "import", "b"], 2, "at least one table"),

@@ -3,13 +3,14 @@
 import subprocess
 import sys
 from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
 from typing import Literal
 
 import numpy as np
 import pytest
 
 from plumbline.core.errors import ParameterError
-from plumbline.core.parameters import broken, refuse, require_kinds
+from plumbline.core.parameters import broken, refuse, require_kinds, shown
 from plumbline.features.universe import UniverseRules
 
 
@@ -49,6 +50,17 @@ def test_a_field_of_another_kind_is_told_with_what_is_allowed(field_name, value,
     with pytest.raises(ParameterError) as refused:
         Made(**{field_name: value})
     assert str(refused.value) == f"{field_name} must be {allowed}; got Made({field_name}={value!r})"
+
+
+def test_dates_are_shown_as_they_are_written_wherever_they_stand():
+    day, moment = date(2017, 11, 5), datetime(2017, 11, 5, 9, 30, tzinfo=UTC)
+    assert shown(day) == "2017-11-05"
+    assert shown(moment) == "2017-11-05T09:30:00+00:00"
+    assert shown([(day,), (day, "a"), {"x": day, 1: None}]) == (
+        "[(2017-11-05,), (2017-11-05, 'a'), {'x': 2017-11-05, 1: None}]"
+    )
+    assert shown(Made(other=[day], bars=3)) == "Made(bars=3, other=[2017-11-05])"
+    assert shown(Made) == repr(Made)
 
 
 def test_all_fields_of_the_right_kind_are_taken():

@@ -293,6 +293,16 @@ def test_stale_and_carried_positions_are_flagged_and_counted():
     assert "1,234 carried at old values" in text
 
 
+def test_positions_are_not_flagged_where_there_are_none():
+    base = usual_results(1)
+    seen = base.tables["snapshots"].with_columns(n_stale=0, n_unpriced=2, carried=pl.lit(1234.4))
+    text = portfolio_page(with_tables(base, snapshots=seen))
+    assert "with a price of an earlier session" not in part(text, "headline")
+    assert "for want of a recent price: 2, together 1,234 USD." in part(text, "headline")
+    none = base.tables["snapshots"].with_columns(n_stale=0, n_unpriced=0)
+    assert "recent price" not in part(portfolio_page(with_tables(base, snapshots=none)), "headline")
+
+
 def test_failures_stand_with_reason_and_dates_and_in_place_of_the_figure():
     result, _ = odd()
     last = result.snapshots["date"].max()
@@ -324,6 +334,7 @@ def test_an_empty_book_says_that_nothing_is_held():
 
 def test_a_book_of_private_assets_says_what_its_figures_lack():
     text = portfolio_page(odd_results("private"))
+    assert "Positions carried at an old value" not in text
     assert "no part of what is held has the data that it needs" in part(text, "betas")
     assert "on too few sessions does 95 % of gross exposure have a return" in part(text, "risk")
     assert "one holding makes no pair" in part(text, "correlations")

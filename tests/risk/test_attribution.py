@@ -1,5 +1,6 @@
 """The parts of a session's P&L add up to it, and are what plain loops over positions give."""
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
 from plumbline.risk.analytic import MarketDays
+from plumbline.risk.book import Book
 from plumbline.risk.joint_model import FACTORS, JointModel
 from plumbline.risk.measurement import measure
 from tests.risk.made_books import FUNDS, HELD, N_DAYS, among, made_book, made_history, valued
@@ -36,6 +38,17 @@ def test_parts_add_up_to_the_pnl(seed):
     total = joined.select(pl.sum_horizontal(PARTS)).to_series()
     size = joined["gross"] + joined["equity"].abs() + 1.0
     assert ((total - joined["pnl"]).abs() / size).max() < 1e-9
+
+
+def test_a_portfolio_without_fees_lost_nothing_by_them_not_minus_nothing():
+    market = made_history(3, gaps=0.0)
+    day = market.dates[-1].item()
+    book = Book.from_frames(
+        portfolios=pl.DataFrame({"portfolio": ["p"], "opened_on": [market.dates[-3].item()]}),
+        trades=None,
+    )
+    (fees,) = measure(book, market, dates=[day], analytics=["attribution"]).measures["from_fees"]
+    assert (fees, math.copysign(1.0, fees)) == (0.0, 1.0)
 
 
 def test_factors_explain_exposure_times_slope_times_return():

@@ -129,6 +129,32 @@ def test_every_wrong_cell_of_every_table_is_named():
     ]
 
 
+@pytest.mark.parametrize("text", ["usd", "US", "USDX", "U5D", "Dollar", "€"])
+def test_a_currency_is_three_capital_letters(text):
+    (told,) = refused(portfolios=pl.DataFrame(PORTFOLIOS | {"currency": ["USD", text]}))
+    assert told == (
+        f"portfolios, row 2, column 'currency': {text!r} must be three capital letters such as USD"
+    )
+
+
+def test_an_empty_currency_is_the_usual_one_and_others_are_kept():
+    table = pl.DataFrame(PORTFOLIOS | {"currency": ["", " EUR "]})
+    book = Book.from_frames(portfolios=table, trades=pl.DataFrame(TRADES))
+    assert sorted(book.portfolios["currency"]) == ["EUR", "USD"]
+
+
+def test_a_volatility_of_more_than_1000_percent_is_refused_with_what_it_is():
+    table = {"symbol": ["SPY", "A", "B"], "volatility": [20.0, 10.0, 0.2]}
+    (told,) = refused(
+        trades=pl.DataFrame(TRADES).with_columns(symbol=pl.lit("SPY")),
+        instruments=pl.DataFrame(table),
+    )
+    assert told == (
+        "instruments, row 1, column 'volatility': 20.0 must be a finite number above 0, 10 at "
+        "most: it is a fraction a year, 0.2 is 20 %"
+    )
+
+
 def test_wrong_columns_are_named_with_what_is_known():
     (unknown, lacking) = refused(
         trades=pl.DataFrame({"portfolio": ["a"], "qty": [1.0], "date": ["2024-01-05"]})

@@ -1,5 +1,6 @@
 """Options are worth the mean of what they pay, and sensitivities are slopes of that."""
 
+import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -140,3 +141,41 @@ def test_what_is_missing_gives_nothing():
     found = greeks(BASE, np.array([np.nan]))
     assert all(np.isnan(getattr(found, name)).all() for name in ("value", "delta", "gamma", "vega"))
     assert np.isnan(greeks(replace(BASE, spot=np.array([np.nan])), np.array([0.3])).value).all()
+
+
+ODD = [np.nan, np.inf, -np.inf, -1.0, 0.0, 5e-324, 1e-320, 1e-160, 1e-8, 1.0, 95.0, 1e160, 1e308]
+
+
+@pytest.mark.parametrize("is_call", [True, False])
+def test_no_spot_volatility_or_expiry_warns_and_what_is_undefined_is_missing(is_call):
+    spot, volatility, years, strike = (
+        axis.ravel() for axis in np.meshgrid(ODD, ODD, [*ODD, 0.4], [95.0, 1e-320, 1e308, 0.0])
+    )
+    contracts = replace(
+        BASE, spot=spot, strike=strike, years=years, is_call=np.full(spot.shape, is_call)
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = greeks(contracts, volatility)
+        implied_volatility(contracts, found.value)
+        assert all(np.isnan(bound[~(spot >= 0)]).all() for bound in contracts.bounds)
+    given = np.stack([spot, volatility, years])
+    is_undefined = ~(np.isfinite(given) & (given >= 0)).all(axis=0)
+    for name in ("value", "delta", "gamma", "vega", "theta", "rho"):
+        figure = getattr(found, name)
+        assert np.isnan(figure[is_undefined | (strike == 0)]).all()
+        assert not np.isinf(figure).any()
+    plain = (years == 0.4) & (strike == 95) & ~is_undefined & (spot < 1e160) & (volatility <= 1)
+    assert plain.sum() > 20
+    assert np.isfinite(found.value[plain]).all()
+    assert np.isfinite(found.delta[plain]).all()
+
+
+@pytest.mark.parametrize("volatility", [0.0, 0.3])
+def test_an_option_on_nothing_is_worth_what_exercise_gives(volatility):
+    base = replace(BASE, spot=np.zeros(2), is_call=np.array([True, False]))
+    found = greeks(base, np.array([volatility]))
+    assert_allclose(found.value, [0.0, 95 * np.exp(-0.03 * 0.4)], rtol=1e-15)
+    assert_allclose(found.delta, [0.0, -np.exp(-0.01 * 0.4)], rtol=1e-15)
+    assert_array_equal(found.gamma, [0.0, 0.0])
+    assert_array_equal(found.vega, [0.0, 0.0])

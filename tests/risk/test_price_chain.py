@@ -67,6 +67,23 @@ def test_wrong_prices_of_any_source_are_refused():
         chained_market({"good": good, "bad": bad}, CALENDAR)
 
 
+def test_wrong_splits_and_dividends_are_named_up_to_five():
+    n = 7
+    fields = {
+        "close": np.full((n, 2), 50.0),
+        "split": np.array([[1.0, -2.0]] * n),
+        "dividend": np.array([[0.0, 0.0]] * (n - 1) + [[-0.5, 0.0]]),
+    }
+    with pytest.raises(ParameterError) as caught:
+        market_of(panel(fields, ("A", "GE")), CALENDAR)
+    days = CALENDAR.dates(FIRST, FIRST + n - 1)
+    named = ", ".join(f"-2 of GE on {day}" for day in days[:5])
+    assert str(caught.value) == (
+        f"7 values of split must be finite and above 0: {named} and 2 more; 1 value of dividend "
+        f"must be 0 or more: -0.5 of A on {days[-1]}"
+    )
+
+
 def test_positions_tell_the_source_of_their_price_and_keys_know_it():
     rng = np.random.default_rng(2)
     close = rng.uniform(10, 20, (40, 2))

@@ -149,6 +149,72 @@ def test_scenarios_that_say_nothing_or_too_much_are_refused():
         Stress((Scenario("x", rates_bp=1.0), Scenario("x", rates_bp=2.0)))
 
 
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"shocks": {"market": -5}}, "the shock of market is -5 and must be finite and above -1"),
+        ({"shocks": {"market": -1.0}}, "the shock of market is -1 and must be finite and above"),
+        ({"shocks": {"size": float("inf")}}, "the shock of size is inf and must be finite"),
+        ({"shocks": {"market": True}}, "the shock of market is True and must be a number"),
+        ({"shocks": {"rates": 0.1}}, "rates are shocked by rates_bp, in basis points"),
+    ],
+)
+def test_a_shock_or_replay_that_cannot_be_is_refused_with_what_is_allowed(given, told):
+    with pytest.raises(ParameterError, match=told):
+        Scenario("x", **given)
+
+
+def test_a_misspelt_factor_is_one_sentence_and_dates_are_told_as_iso():
+    with pytest.raises(ParameterError) as caught:
+        Scenario("x", {"markett": -0.1})
+    sentence, *rest = str(caught.value).split("; ")
+    assert sentence == "no factor 'markett': did you mean 'market'?"
+    assert rest == ["got Scenario(name='x', shocks={'markett': -0.1})"]
+    with pytest.raises(ParameterError) as caught:
+        Scenario("x", replay=(date(2016, 2, 1), date(2016, 1, 1)))
+    assert str(caught.value) == (
+        "the replay ends on 2016-01-01, before it begins on 2016-02-01; got Scenario(name='x', "
+        "replay=(2016-02-01, 2016-01-01))"
+    )
+
+
+def test_scenarios_by_which_bonds_lose_all_are_refused():
+    steep = Scenario("steep", rates_bp=588.3)
+    with pytest.raises(ParameterError, match=r"rates_bp 588.3, .* 17 years .* below 588"):
+        Stress((steep,))
+    assert Stress((steep,), duration=16.0).scenarios == (steep,)
+
+
+def test_a_shock_by_which_a_share_loses_all_values_its_options_without_a_warning(market, fit):
+    slopes = {(s, k): fit.beta[market.place[s], 0, k] for s in HELD for k in range(2, len(FACTORS))}
+    (symbol, at), slope = min(slopes.items(), key=lambda item: np.nan_to_num(item[1]))
+    day = market.dates[DAY]
+    book = Book.from_positions(
+        pl.DataFrame(
+            {
+                "portfolio": ["p"],
+                "symbol": ["P"],
+                "quantity": [2.0],
+                "entry_price": [5.0],
+                "entry_date": [day.item()],
+                "class": ["option"],
+                "underlying": [symbol],
+                "strike": [50.0],
+                "expiry": [(day + 90).item()],
+                "right": ["put"],
+                "volatility": [0.3],
+            }
+        )
+    )
+    stress = Stress((Scenario("all", {FACTORS[at]: -2 / float(slope)}),))
+    (worst,) = measure(book, market, dates=[day.item()], analytics={"stress": stress}).stress["pnl"]
+    assert slope < 0
+    spot = market.close[market.place[symbol], DAY]
+    terms = (spot, 50.0, 90 / 365, 0.0, 0.0)
+    now = greeks(Contracts(*map(np.array, terms), np.array(False)), np.array(0.3)).value
+    assert_allclose(worst, 200 * (50.0 - now), rtol=1e-9)
+
+
 def test_stress_knows_nothing_of_what_comes_later(market):
     book = made_book(np.random.default_rng(8), among(market, HELD), 4)
     when = market.dates[400].item()

@@ -418,7 +418,7 @@ def test_a_symbol_without_any_price_is_named(tmp_path):
     held = trades.filter(pl.col("symbol").str.starts_with("S0"))["symbol"][0]
     nights.change("prices", lambda rows: rows.filter(pl.col("symbol") != held))
     (told,) = nights.plan().inputs.warnings
-    assert "1 traded symbols have no price in any data set" in told
+    assert "1 traded symbol has no price in any data set" in told
     assert held in told
 
 
@@ -455,8 +455,7 @@ def test_scenarios_come_from_a_file_and_enter_the_keys(tmp_path):
     assert set(nights.tables()["stress"]["scenario"]) == {"crash", "up"}
     file.write_text("- {name: crash, shocks: {markt: -0.3}}\n- {nme: up}\n- 7\n")
     _, problems = read_scenarios(file)
-    assert "no factor 'markt'" in problems[0]
-    assert any("did you mean 'market'" in problem for problem in problems)
+    assert problems[0] == f"{file}, scenario 1: no factor 'markt': did you mean 'market'?"
     assert any("scenario 2: nme" in problem for problem in problems)
     assert problems[-1].endswith("scenario 3: 7 must be a mapping with a name")
     with pytest.raises(RecipeError, match="scenario 3"):
@@ -484,5 +483,6 @@ def test_splits_and_dividends_may_have_a_data_set_of_their_own(tmp_path):
 
 
 def test_dates_of_a_span_are_checked():
-    with pytest.raises(ParameterError, match="must not be after"):
+    told = r"first=2024-01-02 must not be after .*; got Span\(first=2024-01-02, last=2024-01-01\)"
+    with pytest.raises(ParameterError, match=told):
         Span(date(2024, 1, 2), date(2024, 1, 1))

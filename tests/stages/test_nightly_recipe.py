@@ -6,7 +6,7 @@ import pytest
 
 from plumbline.core.errors import RecipeError
 from plumbline.risk.analytic import analytics
-from plumbline.stages.nightly_parts import analytics_of, unknown_symbols
+from plumbline.stages.nightly_parts import analytics_of, read_scenarios, unknown_symbols
 from plumbline.stages.recipe import load_recipe
 
 RECIPE = """\
@@ -54,9 +54,35 @@ def test_scenarios_stand_in_the_recipe_and_are_checked_there(tmp_path):
     )
 
 
+def test_a_list_that_mixes_names_and_parameters_says_which_form_takes_both(tmp_path):
+    text = RECIPE + "analytics: [tail, {market_beta: {window_bars: 120}}, tial, 5]\n"
+    mixed, misspelt, number = problems_of(tmp_path, text)
+    form = "such as {market_beta: {window_bars: 120}, tail: }"
+    told = "must be a name, as a list holds no parameters; to give parameters, write a mapping of"
+    assert mixed == (
+        f"line 6: analytics.1: {{'market_beta': {{'window_bars': 120}}}} {told} all that are "
+        f"chosen, {form}"
+    )
+    assert misspelt == "line 6: analytics.2: no Analytic named 'tial'; did you mean 'tail'?"
+    assert number == f"line 6: analytics.3: 5 {told} all that are chosen, {form}"
+
+
 def test_symbols_without_prices_are_told_once_with_all_that_read_them():
     names = ("tail", "style_ridge", "style_spread", "market_beta")
     kinds = {name: analytics[name]() for name in names}
     *told, advice = unknown_symbols(kinds, {"SPY", "VTV", "VUG", "MTUM", "QUAL", "USMV"})
     assert told == ["IWM has no prices, and is read by the analytics style_ridge, style_spread"]
     assert advice.endswith("choose analytics: [tail, market_beta]")
+
+
+def test_a_file_of_scenarios_is_named_once_whatever_is_wrong_with_it(tmp_path):
+    path = tmp_path / "scenarios.yaml"
+    assert read_scenarios(path) == ((), [f"{path} cannot be read: No such file or directory"])
+    path.write_bytes(b"\xff\xfe")
+    (_, (told,)) = read_scenarios(path)
+    assert told.startswith(f"{path} cannot be read: 'utf-8' codec")
+    path.write_text("- {name: a, replay: [2016-05-02, 2016-01-02]}\n- 2016-05-02\n")
+    ends, none = read_scenarios(path)[1]
+    told = "the replay ends on 2016-01-02, before it begins on 2016-05-02"
+    assert ends == f"{path}, scenario 1: replay: {told}; got [2016-05-02, 2016-01-02]"
+    assert none == f"{path}, scenario 2: 2016-05-02 must be a mapping with a name"

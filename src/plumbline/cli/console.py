@@ -8,6 +8,7 @@ from datetime import date, datetime
 from typing import Any
 
 from plumbline.core.errors import PlumblineError
+from plumbline.core.wording import counted as counted
 from plumbline.engine.interruption import stop_if_interrupted
 
 _WHOLE = 1e15  # whole numbers below are counts, shown to the last digit
@@ -64,11 +65,6 @@ def fail(error: PlumblineError, *, as_json: bool) -> None:
 def one_line(text: str) -> str:
     """Return a name out of the data with its control characters written out, as ``ESC`` in hex."""
     return text.translate(_CONTROLS)
-
-
-def counted(number: int, noun: str) -> str:
-    """Return a number with its noun, in the plural unless it is one."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str] | None = None) -> str:

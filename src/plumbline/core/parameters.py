@@ -1,7 +1,8 @@
 """Parameters of plug-ins and options: frozen dataclasses whose fields are checked when made."""
 
-from collections.abc import Iterable
-from dataclasses import MISSING, Field, fields
+from collections.abc import Iterable, Mapping
+from dataclasses import MISSING, Field, fields, is_dataclass
+from datetime import date
 from functools import lru_cache
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
@@ -61,13 +62,30 @@ def refuse(record: Any, problems: Iterable[str]) -> None:
     """
     found = list(problems)
     if found:
-        shown = (
-            f"{field.name}={getattr(record, field.name)!r}"
-            for field in fields(record)
-            if not _is_default(getattr(record, field.name), field)
-        )
-        got = f"{type(record).__qualname__}({', '.join(shown)})"
-        raise ParameterError(f"{'; '.join(found)}; got {got}")
+        raise ParameterError(f"{'; '.join(found)}; got {_record(record)}")
+
+
+def shown(value: Any) -> str:
+    """Return a value as messages show it: as Python writes it, but dates such as 2024-01-31."""
+    if isinstance(value, date):
+        return value.isoformat()
+    if type(value) in (list, tuple):
+        inside = ", ".join(map(shown, value))
+        if isinstance(value, list):
+            return f"[{inside}]"
+        return f"({inside},)" if len(value) == 1 else f"({inside})"
+    if isinstance(value, Mapping):
+        return f"{{{', '.join(f'{shown(key)}: {shown(item)}' for key, item in value.items())}}}"
+    if is_dataclass(value) and not isinstance(value, type):
+        return _record(value)
+    return repr(value)
+
+
+def _record(record: Any) -> str:
+    """Return a dataclass with its fields that are not at their default."""
+    own = ((field, getattr(record, field.name)) for field in fields(record) if field.repr)
+    told = (f"{field.name}={shown(value)}" for field, value in own if not _is_default(value, field))
+    return f"{type(record).__qualname__}({', '.join(told)})"
 
 
 @lru_cache(maxsize=256)
@@ -104,4 +122,6 @@ def _words(declared: Any) -> str:
         return f"one of {', '.join(map(str, options))}"
     if origin is tuple:
         return f"a tuple, each entry {_words(options[0])}"
-    return _KINDS[declared][1] if declared in _KINDS else str(declared)
+    if declared in _KINDS:
+        return _KINDS[declared][1]
+    return f"a {declared.__name__}" if isinstance(declared, type) else str(declared)

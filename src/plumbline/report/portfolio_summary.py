@@ -5,6 +5,7 @@ from typing import NamedTuple, final
 
 import polars as pl
 
+from plumbline.core.wording import counted
 from plumbline.report.markup import Html, join, tag
 from plumbline.report.parts import Section, figure
 from plumbline.report.portfolio_time import coverage_figure, money
@@ -116,11 +117,12 @@ def notices(results: PortfolioResults) -> list[Html]:
     if seen.get("is_stopped"):
         told.append(_stopped(results))
     stale, unpriced = (finite(seen.get(name)) or 0 for name in ("n_stale", "n_unpriced"))
-    if stale or unpriced:
+    if stale:
+        told.append(f"Positions with a price of an earlier session: {stale:,.0f}.")
+    if unpriced:
         told.append(
-            f"Positions with a price of an earlier session: {stale:,.0f}. Carried at an old value, "
-            f"for want of a recent price: {unpriced:,.0f}, together "
-            f"{with_unit(finite(seen.get('carried')), AMOUNT)} {money(results)}."
+            f"Positions carried at an old value, for want of a recent price: {unpriced:,.0f}, "
+            f"together {with_unit(finite(seen.get('carried')), AMOUNT)} {money(results)}."
         )
     partial = [
         f"{name} {share_text(finite(last_row(results, 'measures').get(f'{name}_coverage')))}"
@@ -131,7 +133,8 @@ def notices(results: PortfolioResults) -> list[Html]:
         told.append(f"Figures that rest on part of the book: {', '.join(partial)}.")
     if failures.height:
         where = tag("a", "Coverage and failures", href="#quality")
-        told.append(join([f"{failures.height:,} kinds of failures: see ", where, "."]))
+        kinds = f"{counted(failures.height, 'kind')} of failures: see "
+        told.append(join([kinds, where, "."]))
     return [tag("p", text, class_="notice") for text in told]
 
 

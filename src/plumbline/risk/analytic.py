@@ -1,8 +1,9 @@
 """What a risk analytic is, and the room that holds them."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
+from dataclasses import fields as dataclass_fields
 from functools import cached_property
 from threading import Lock
 from typing import Any, ClassVar, Final, TypeVar, final
@@ -11,6 +12,8 @@ import numpy as np
 import polars as pl
 from jaxtyping import Bool, Float, Int
 
+from plumbline.core.errors import ParameterError, nearest_names
+from plumbline.core.parameters import require_kinds, shown
 from plumbline.core.plugin import Plugin, Room
 from plumbline.kernels.component_risk import Holding
 from plumbline.kernels.series_volatility import HAR_DAYS
@@ -212,3 +215,72 @@ def all_analytics(**fields: Any) -> dict[str, Analytic]:
         own = {key: value for key, value in fields.items() if key in kind.__dataclass_fields__}
         chosen[name] = kind(**own)
     return chosen
+
+
+def chosen_analytics(chosen: object, **fields: Any) -> dict[str, Analytic]:
+    """Return analytics by name.
+
+    Parameters
+    ----------
+    chosen : ``all``, a name, names, or by name its parameters, None for its defaults, or an
+        analytic, which may have any name.
+    fields : of those that are made here, where they have them and their parameters do not say
+        them.
+
+    Raises
+    ------
+    ParameterError
+        If there is no analytic of a name, one does not take a parameter, or this is none of these
+        forms; all that is wrong is named.
+    """
+    if isinstance(chosen, str) and chosen == "all":
+        return all_analytics(**fields)
+    made: dict[str, Analytic] = {}
+    problems: list[str] = []
+    for name, given in _asked(chosen).items():
+        if isinstance(name, str) and isinstance(given, Analytic):
+            made[name] = given  # under any name
+        elif not isinstance(name, str) or name not in analytics:
+            problems.append(f"no analytic {name!r}; {nearest_names(str(name), analytics)}")
+        elif given is None or isinstance(given, Mapping):
+            try:
+                made[name] = _made(analytics[name], given or {}, fields)
+            except ParameterError as error:
+                problems.append(f"{name}: {error}")
+        else:
+            problems.append(f"{name}: {shown(given)} must be an Analytic, its parameters or None")
+    if problems:
+        raise ParameterError("; ".join(problems))
+    return made
+
+
+def _asked(chosen: object) -> Mapping[Any, object]:
+    """Return what is said of each analytic that is named."""
+    if isinstance(chosen, Mapping):
+        return chosen
+    names = [chosen] if isinstance(chosen, str) else chosen
+    listed = list(names) if isinstance(names, Iterable) else [None]
+    if not all(isinstance(name, str) for name in listed):
+        raise ParameterError(
+            f"analytics={shown(chosen)} must be 'all', names, or a mapping of all that are chosen "
+            "to an Analytic, its parameters, or None, such as {'market_beta': {'window_bars': "
+            "120}, 'tail': None}; a row of names holds no parameters"
+        )
+    return dict.fromkeys(listed)
+
+
+def _made(
+    kind: type[Analytic], given: Mapping[Any, object], fields: Mapping[str, object]
+) -> Analytic:
+    known = [parameter.name for parameter in dataclass_fields(kind)]
+    unknown = [
+        f"no parameter {name!r}; {nearest_names(str(name), known)}"
+        for name in given
+        if name not in known
+    ]
+    if unknown:
+        raise ParameterError("; ".join(unknown))
+    own = {name: value for name, value in fields.items() if name in known}
+    made = kind(**{**own, **given})
+    require_kinds(made)
+    return made

@@ -57,7 +57,7 @@ def attribute(
     parts["trading"] = segment_sums(trading, lines.start)
     parts["dividends"] = equity.dividends[:, days]
     parts["interest"] = equity.interest[:, days]
-    parts["fees"] = -equity.fees[:, days]
+    parts["fees"] = 0.0 - equity.fees[:, days]  # 0 without fees, where a minus sign gives -0
     parts["option_convexity"] = segment_sums(convexity, lines.start)
     told = reduce(np.add, parts.values())  # one by one: numpy's order depends on the shape
     parts["residual"] = equity.pnl[:, days] - told

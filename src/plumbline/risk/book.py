@@ -58,6 +58,8 @@ class Book:
     Parameters
     ----------
     portfolios : sorted by ``portfolio``; ``name currency opening_cash opened_on owner dividends``.
+        The currency is a label: prices, trades and flows are taken to be in it, and nothing is
+        converted.
     trades : sorted by portfolio and date, those of a day in the order given; ``symbol quantity
         price fees adjustment trade_id``.
     cash_flows : sorted by portfolio and date; ``amount kind``.
@@ -128,7 +130,7 @@ class Book:
         ----------
         portfolios, trades, cash_flows, instruments : polars, pandas or pyarrow tables; columns as
             in :mod:`plumbline.risk.book_columns`. Without instruments, every symbol that is traded
-            is an equity without a sector.
+            is an equity without a sector. All but portfolios may be None: there is none of them.
         calendar : of the sessions.
         latest : no row may be of a later date; default: any may.
 
@@ -214,11 +216,15 @@ class Book:
         ]
         places = {name: (origins or {}).get(name, Origin(name)) for name in GIVEN}
         is_given = {n: given.get(n) is not None or bool(places[n].faults) for n in GIVEN}
+        if not problems:  # a table that is not known may be one of these
+            problems.extend(_lacking_problems(is_given))
         problems.extend(_cash_problems(opening_cash, is_given))
         tables = {
             name: read_table(given.get(name), columns, places[name], problems)
             for name, columns in GIVEN.items()
         }
+        if not (is_given["portfolios"] or is_given["positions"]):  # no trade is accused of that
+            tables["portfolios"] = replace(tables["portfolios"], names=None)
         listed = tables["instruments"]
         is_alone = adds_equities or not is_given["instruments"]
         tables |= _with_positions(tables, is_given, opening_cash, is_alone=is_alone)
@@ -228,6 +234,12 @@ class Book:
             named = [place.name for place in places.values()]
             raise BookError("book", in_order(problems, named))
         return cls(*_ordered({name: table.frame for name, table in tables.items()}), grid)
+
+
+def _lacking_problems(is_given: Mapping[str, bool]) -> Iterator[Fault]:
+    if not (is_given["portfolios"] or is_given["positions"]):
+        told = "there are no portfolios: give a table of portfolios, or positions, which open them"
+        yield Fault("", WHOLE, told)
 
 
 def _cash_problems(opening_cash: float | None, is_given: Mapping[str, bool]) -> Iterator[Fault]:

@@ -22,6 +22,9 @@ class Column:
     is_optional : whether a cell may stay empty, without a default.
     choices : allowed texts; empty allows any.
     least : of a number: ``any``, ``above 0``, ``0 or more``, ``not 0``.
+    most : of a number, the largest that is allowed; None allows any.
+    pattern : of a text, all of it; empty allows any.
+    hint : in messages, after what is allowed; of a pattern it is what is allowed.
     """
 
     name: str
@@ -30,12 +33,15 @@ class Column:
     is_optional: bool = False
     choices: tuple[str, ...] = ()
     least: Literal["any", "above 0", "0 or more", "not 0"] = "any"
+    most: float | None = None
+    pattern: str = ""
+    hint: str = ""
 
 
 PORTFOLIOS: Final = (
     Column("portfolio", "text"),
     Column("name", "text", is_optional=True),
-    Column("currency", "text", "USD"),
+    Column("currency", "text", "USD", pattern="[A-Z]{3}", hint="three capital letters such as USD"),
     Column("opening_cash", "number", 0.0),
     Column("opened_on", "date"),
     Column("owner", "text", ""),
@@ -66,7 +72,14 @@ INSTRUMENTS: Final = (
     Column("strike", "number", is_optional=True, least="above 0"),
     Column("expiry", "date", is_optional=True),
     Column("right", "text", is_optional=True, choices=RIGHTS),
-    Column("volatility", "number", is_optional=True, least="above 0"),
+    Column(
+        "volatility",
+        "number",
+        is_optional=True,
+        least="above 0",
+        most=10.0,
+        hint="it is a fraction a year, 0.2 is 20 %",
+    ),
 )
 POSITIONS: Final = (
     Column("portfolio", "text"),

@@ -9,6 +9,7 @@ import polars as pl
 
 from plumbline.core.calendar import Calendar
 from plumbline.core.errors import nearest_names
+from plumbline.core.wording import counted
 from plumbline.risk.book_tables import SHOWN, BookTable, Fault
 
 _SIZES = ("contribution", "fee", "withdrawal")  # kinds whose direction is said by their name
@@ -89,7 +90,8 @@ def _unknown(table: BookTable, column: str, known: pl.Series | None, what: str) 
             pl.col(column) == name, column, f"is no {what} of the book; {hint}"
         )
     if bad.len() > SHOWN:
-        yield table.origin.of_many(column, f"{bad.len() - SHOWN} more names that are no {what}")
+        more = counted(bad.len() - SHOWN, "more name")
+        yield table.origin.of_many(column, f"{more} of no {what} of the book")
 
 
 def _too_early(table: BookTable, column: str, portfolios: BookTable) -> Iterator[Fault]:

@@ -10,6 +10,7 @@ import polars as pl
 from jaxtyping import Int
 
 from plumbline.core.errors import nearest_names
+from plumbline.core.wording import counted
 from plumbline.risk.book_columns import Column
 
 SHOWN: Final = 20  # cells that are named one by one for each column and fault
@@ -81,7 +82,7 @@ class Origin:
             text = f"{self.name}, {self.word} {row}, column {column!r}: {shown(cell)} {fault}"
             yield Fault(self.name, row, text)
         if cells.len() > SHOWN:
-            more = f"{cells.len() - SHOWN} more cells like these"
+            more = f"{counted(cells.len() - SHOWN, 'more cell')} like these"
             yield self.of_many(column, f"{more}, the last in {self.word} {rows[-1]}")
 
     def of_many(self, column: str, told: str) -> Fault:
@@ -146,7 +147,14 @@ def read_table(
     empty = pl.DataFrame(schema={c.name: _TYPES[c.kind] for c in columns} | {ROW: pl.Int64()})
     if given is None:
         return BookTable(empty, origin, None if origin.faults else empty[columns[0].name])
-    frame = nw.from_native(given, eager_only=True).to_polars()
+    try:
+        frame = nw.from_native(given, eager_only=True).to_polars()
+    except TypeError:
+        told = (
+            f"{origin.name}: {_kind_of(given)} is no table; give one of polars, pandas or pyarrow"
+        )
+        problems.append(Fault(origin.name, WHOLE, told))
+        return BookTable(empty, origin, None)
     is_guessed = _wrong_columns(frame, columns, origin.name, problems)
     numbers = np.arange(1, frame.height + 1) if origin.numbers is None else origin.numbers
     rows = pl.Series(ROW, numbers, dtype=pl.Int64)
@@ -163,6 +171,11 @@ def read_table(
     is_whole = not origin.faults and columns[0].name in frame.columns
     names = read[0].drop_nulls() if is_whole else None
     return BookTable(pl.DataFrame([*read, rows]), origin, names, lost)
+
+
+def _kind_of(given: object) -> str:
+    name = type(given).__name__
+    return f"{name}, which is not collected," if name == "LazyFrame" else f"{name} {given!r:.60}"
 
 
 def _wrong_columns(
@@ -215,12 +228,16 @@ def _converted(raw: pl.Series, column: Column, decimal: str) -> pl.Series:
     if column.kind == "text":
         cells = raw.cast(pl.String, strict=False) if not raw.dtype.is_nested() else _none_of(raw)
         allowed = cells.is_in(list(column.choices)) if column.choices else cells.is_not_null()
+        if column.pattern:
+            allowed &= cells.str.contains(f"^(?:{column.pattern})$")
     elif column.kind == "date":
         cells = _dates(raw)
         allowed = cells.is_not_null()
     else:
         cells = _numbers(raw, decimal)
         allowed = cells.is_finite() & _in_range(cells, column.least)
+        if column.most is not None:
+            allowed &= cells <= column.most
     return (
         pl.select(pl.when(allowed.fill_null(value=False)).then(cells)).to_series().alias(raw.name)
     )
@@ -280,7 +297,11 @@ def _fault(column: Column) -> str:
             if column.least == "any"
             else f" {'other than 0' if column.least == 'not 0' else column.least}"
         )
-        return f"must be a finite number{rule}"
+        most = "" if column.most is None else f", {column.most:g} at most"
+        hint = f": {column.hint}" if column.hint else ""
+        return f"must be a finite number{rule}{most}{hint}"
+    if column.pattern:
+        return f"must be {column.hint}"
     if column.choices:
         return f"must be one of {', '.join(column.choices)}"
     return "must be a text that is not empty"

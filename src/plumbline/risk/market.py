@@ -11,8 +11,10 @@ from jaxtyping import Float, Int
 from plumbline.core.calendar import Calendar
 from plumbline.core.errors import MissingDataError, ParameterError
 from plumbline.core.panel import Panel
+from plumbline.core.wording import counted
 from plumbline.kernels.last_prices import last_prices
 
+_NAMED = 5  # wrong values that are named one by one
 STALE_SESSIONS = 10  # how old the last price may be that a holding is valued by
 
 
@@ -164,7 +166,11 @@ def _field(panel: Panel, name: str, default: float) -> Float[np.ndarray, "symbol
 def _wrong(panel: Panel, name: str, is_wrong: np.ndarray, rule: str) -> list[str]:
     if not is_wrong.any():
         return []
-    row, session = (int(axis[0]) for axis in np.nonzero(is_wrong))
-    value = panel[name][session, row]
-    where = f"{panel.assets[row]} on {panel.bars[session].astype('datetime64[D]')}"
-    return [f"{int(is_wrong.sum())} values of {name}, the first {value:g} of {where}: each {rule}"]
+    rows, sessions = (axis.tolist() for axis in np.nonzero(is_wrong))
+    days = panel.bars.astype("datetime64[D]")
+    told = [
+        f"{panel[name][session, row]:g} of {panel.assets[row]} on {days[session]}"
+        for row, session in zip(rows[:_NAMED], sessions[:_NAMED], strict=True)
+    ]
+    more = f" and {len(rows) - _NAMED} more" if len(rows) > _NAMED else ""
+    return [f"{counted(len(rows), 'value')} of {name} {rule}: {', '.join(told)}{more}"]

@@ -1,6 +1,6 @@
 """Every figure of every portfolio on every date, in memory."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import date
@@ -12,9 +12,11 @@ import polars as pl
 from jaxtyping import Int
 from threadpoolctl import threadpool_limits
 
-from plumbline.core.errors import BookError, MissingDataError, ParameterError, nearest_names
+from plumbline.core.errors import BookError, MissingDataError, ParameterError
 from plumbline.core.failure import Failure, attempt
 from plumbline.core.panel import Panel
+from plumbline.core.parameters import shown
+from plumbline.core.wording import counted, named
 from plumbline.kernels.position_accounting import hold, mark_held
 from plumbline.risk.accounts import Accounts
 from plumbline.risk.analytic import (
@@ -23,10 +25,7 @@ from plumbline.risk.analytic import (
     Measures,
     PortfolioDays,
     Prepared,
-    all_analytics,
-)
-from plumbline.risk.analytic import (
-    analytics as room,
+    chosen_analytics,
 )
 from plumbline.risk.book import Book
 from plumbline.risk.equity import roll_forward
@@ -52,8 +51,8 @@ def measure(
     book: Book,
     prices: Panel | pl.DataFrame | Market,
     *,
-    dates: Sequence[date] | None = None,
-    analytics: str | Sequence[str] | Mapping[str, Analytic] = "all",
+    dates: Sequence[date] | date | None = None,
+    analytics: str | Sequence[str] | Mapping[str, Analytic | Mapping[str, Any] | None] = "all",
     benchmark: str = "SPY",
     rates: str = "TLT",
 ) -> RiskResult:
@@ -65,9 +64,10 @@ def measure(
     prices : ``close``, and ``split`` and ``dividend`` if there are any, of all symbols that are
         held and that analytics read: a panel, a long table of ``symbol`` and ``date``, or a
         :class:`~plumbline.risk.market.Market`, which also says whether closes are adjusted.
-    dates : sessions; default: all of the prices on which a portfolio is open.
-    analytics : ``all``, names of :data:`plumbline.risk.analytic.analytics`, or analytics by name.
-    benchmark, rates : symbols of the market and of long bonds.
+    dates : sessions, or one; default: all of the prices on which a portfolio is open.
+    analytics : ``all``, names of :data:`plumbline.risk.analytic.analytics`, or by name an analytic,
+        its parameters, such as ``{"window_bars": 120}``, or None for its defaults.
+    benchmark, rates : symbols of the market and of long bonds, of all that are not given made.
 
     Returns
     -------
@@ -80,10 +80,11 @@ def measure(
         If trades lie outside the prices, or need an adjustment that they do not state, or
         dividends are paid that closes hold already.
     ParameterError
-        If a date is no session of the prices, or there is no analytic of a name.
+        If a date is no session of the prices, there is no analytic of a name, or it does not take a
+        parameter.
     """
     market = _market(prices, book)
-    kinds = _chosen(analytics, {"benchmark": benchmark, "rates": rates})
+    kinds = chosen_analytics(analytics, benchmark=benchmark, rates=rates)
     measurement = Measurement.of(book, market, kinds, dates)
     found = measurement.part(0, book.portfolios.height)
     return replace(found, **measurement.shared_tables())
@@ -117,7 +118,7 @@ class Measurement:
         book: Book,
         prices: Market | Valuation,
         kinds: Mapping[str, Analytic],
-        dates: Sequence[date] | None = None,
+        dates: Sequence[date] | date | None = None,
         only: Sequence[str] | None = None,
         attempt: Attempt = attempt,
     ) -> "Measurement":
@@ -283,40 +284,39 @@ def _market(prices: Panel | pl.DataFrame | Market, book: Book) -> Market:
     return market_of(prices, book.calendar)
 
 
-def _chosen(
-    chosen: str | Sequence[str] | Mapping[str, Analytic], fields: Mapping[str, Any]
-) -> dict[str, Analytic]:
-    """Return analytics by name; each takes of the fields those that it has.
-
-    Raises
-    ------
-    ParameterError
-        If there is no analytic of a name; all such are named.
-    """
-    if isinstance(chosen, Mapping):
-        return dict(chosen)
-    known = all_analytics(**fields)
-    names = list(known) if chosen == "all" else [chosen] if isinstance(chosen, str) else chosen
-    unknown = [f"no analytic {n!r}; {nearest_names(n, room)}" for n in names if n not in known]
-    if unknown:
-        raise ParameterError("; ".join(unknown))
-    return {name: known[name] for name in names}
-
-
-def _sessions(dates: Sequence[date] | None, market: Market, book: Book) -> Int[np.ndarray, " days"]:
+def _sessions(dates: object, market: Market, book: Book) -> Int[np.ndarray, " days"]:
     """Return the places of the dates among the sessions of the prices."""
     if dates is None:
         opened = book.portfolios["opened_on"].to_numpy().astype("datetime64[D]")
         return np.flatnonzero(market.dates >= opened.min(initial=market.dates[-1]))
-    wanted = np.unique(np.array(list(dates), dtype="datetime64[D]"))
+    wanted = _dates(dates)
     wrong = wanted[~np.isin(wanted, market.dates)]
     if wrong.size:
-        shown = ", ".join(str(day) for day in wrong[:5])
+        told = counted(wrong.size, "date")
         raise ParameterError(
-            f"{wrong.size} dates are no session of the prices, which have those of "
-            f"{book.calendar.name} from {market.dates[0]} to {market.dates[-1]}: {shown}"
+            f"{told} of no session of the prices, which have those of {book.calendar.name} from "
+            f"{market.dates[0]} to {market.dates[-1]}: {named([str(day) for day in wrong])}"
         )
     return np.searchsorted(market.dates, wanted)
+
+
+def _dates(given: object) -> np.ndarray:
+    """Return dates, sorted, each once; one date stands for itself."""
+    listed: list[Any] = [given]
+    if isinstance(given, Iterable) and not isinstance(given, (str, bytes, Mapping)):
+        listed = list(given)
+    elif not isinstance(given, (date, np.datetime64)):
+        listed = []
+    try:
+        found = np.unique(np.array(listed, dtype="datetime64[D]"))
+    except (TypeError, ValueError):
+        found = np.array(["NaT"], dtype="datetime64[D]")
+    if not found.size or np.isnat(found).any():
+        raise ParameterError(
+            f"dates={shown(given)} must be a date or at least one in a row, such as "
+            "[date(2024, 1, 31)]; leave it out for all on which a portfolio is open"
+        )
+    return found
 
 
 def refuse_outside(book: Book, market: Market) -> None:
@@ -336,26 +336,26 @@ def refuse_outside(book: Book, market: Market) -> None:
         for row in outside.head(20).iter_rows(named=True)
     ]
     if outside.height > 20:
-        problems.append(f"{outside.height - 20} more trades outside the prices")
+        problems.append(f"{counted(outside.height - 20, 'more trade')} outside the prices")
     stated = trades["adjustment"].is_not_null()
     if market.is_adjusted and not stated.all():
         lacking = trades.filter(~stated)
         first_one = f"{lacking['symbol'][0]} on {lacking['date'][0]}"
         problems.append(
-            f"{lacking.height} trades, the first of {first_one}, "
-            "state no adjustment, and closes are adjusted: a price as it was traded would gain or "
-            "lose what the adjustment is; say adjustment, the adjusted close over the traded one"
+            f"{counted(lacking.height, 'trade')} without an adjustment, the first of {first_one}: "
+            "closes are adjusted, so a price as it was traded would gain or lose what the "
+            "adjustment is; say adjustment, the adjusted close over the traded one"
         )
     if not market.is_adjusted and stated.any():
         problems.append(
-            f"{int(stated.sum())} trades state an adjustment, and closes are not adjusted: leave "
-            "it out, or say that closes are adjusted"
+            f"{counted(int(stated.sum()), 'trade')} with an adjustment, and closes are not "
+            "adjusted: leave it out, or say that closes are adjusted"
         )
     paid = int((book.cash_flows["kind"] == "dividend").sum())
     if market.is_adjusted and paid:
         problems.append(
-            f"{paid} cash flows are dividends, and closes are adjusted, which hold them already: "
-            "leave them out, or give closes as they were traded"
+            f"{counted(paid, 'dividend')} among the cash flows, and closes are adjusted, which "
+            "hold dividends already: leave them out, or give closes as they were traded"
         )
     if problems:
         raise BookError("book", problems)

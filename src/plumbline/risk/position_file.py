@@ -6,6 +6,7 @@ from typing import Final
 import numpy as np
 import polars as pl
 
+from plumbline.core.wording import counted
 from plumbline.risk.book_columns import INSTRUMENTS
 from plumbline.risk.book_tables import ROW, SHOWN, BookTable, Fault, shown
 
@@ -64,7 +65,9 @@ def _contradictions(positions: BookTable, listed: BookTable, field: str) -> Iter
         )
         yield Fault(positions.origin.name, row[ROW], text)
     if wrong.height > SHOWN:
-        more = f"{wrong.height - SHOWN} more cells contradict what is said of their symbols"
+        n = wrong.height - SHOWN
+        verb = "contradicts" if n == 1 else "contradict"
+        more = f"{counted(n, 'more cell')} {verb} what is said of their symbols"
         yield positions.origin.of_many(field, more)
 
 

@@ -15,6 +15,7 @@ from plumbline.risk.joint_model import FACTORS, JointFit
 _COVARIANCE_DAYS: Final = 252
 _LEAST_DAYS: Final = 152  # 60 % of them
 _POINT: Final = 1e-4
+_RETURN: Final = "it is a return, -0.1 is a fall of 10 %"
 
 
 @final
@@ -25,12 +26,18 @@ class Scenario:
     Parameters
     ----------
     name : of the scenario.
-    shocks : factor -> return, such as ``{"market": -0.1}``; ``rates`` is given by ``rates_bp``.
+    shocks : factor -> return, such as ``{"market": -0.1}``, finite and above -1; ``rates`` is given
+        by ``rates_bp``.
     rates_bp : change of long yields, basis points; bonds return minus duration times it.
     volatility : points that the volatilities of options move, 0.1 is ten.
     is_correlated : whether factors without a shock move as they usually do with those that have
         one; else they stand still.
     replay : first and last date of the returns that come again, all factors at once.
+
+    Raises
+    ------
+    ParameterError
+        If a shock, a number or a date is none of these; every problem is named.
     """
 
     name: str
@@ -42,27 +49,52 @@ class Scenario:
 
     def __post_init__(self) -> None:
         require_kinds(self)
-        known = [factor for factor in FACTORS if factor != "rates"]
-        problems = [
-            f"shocks: no factor {name!r}; {nearest_names(name, known)}"
-            for name in self.shocks
-            if name not in known
-        ]
-        numbers = {**self.shocks, "rates_bp": self.rates_bp, "volatility": self.volatility}
+        problems = [*_shock_problems(self.shocks), *_replay_problems(self.replay)]
         problems += [
             f"{name}={value} must be finite"
-            for name, value in numbers.items()
+            for name, value in (("rates_bp", self.rates_bp), ("volatility", self.volatility))
             if not np.isfinite(value)
         ]
         if self.replay is not None and (self.shocks or self.rates_bp or self.is_correlated):
             problems.append("replay and shocks exclude each other: give two scenarios")
-        if self.replay is not None and self.replay[0] > self.replay[1]:
-            problems.append(
-                f"replay ends on {self.replay[1]}, before it begins on {self.replay[0]}"
-            )
         if self.replay is None and not (self.shocks or self.rates_bp or self.volatility):
             problems.append("a scenario needs shocks, rates_bp, volatility or replay")
         refuse(self, problems)
+
+
+def _shock_problems(shocks: object) -> list[str]:
+    """Return what is wrong with shocks, a sentence each."""
+    if not isinstance(shocks, Mapping):
+        return ["shocks must be a mapping of factor -> return, such as {'market': -0.1}"]
+    known = [factor for factor in FACTORS if factor != "rates"]
+    problems = []
+    for name, value in shocks.items():
+        if name == "rates":
+            problems.append("rates are shocked by rates_bp, in basis points of yield")
+        elif name not in known:
+            problems.append(f"no factor {name!r}: {nearest_names(str(name), known)}")
+        elif isinstance(value, bool) or not isinstance(value, (int, float, np.number)):
+            problems.append(f"the shock of {name} is {value!r} and must be a number: {_RETURN}")
+        elif not (np.isfinite(value) and value > -1):
+            problems.append(
+                f"the shock of {name} is {value:g} and must be finite and above -1, which loses "
+                f"all: {_RETURN}"
+            )
+    return problems
+
+
+def _replay_problems(replay: object) -> list[str]:
+    """Return what is wrong with the dates of a replay, a sentence each."""
+    if replay is None:
+        return []
+    if (
+        not isinstance(replay, tuple)
+        or len(replay) != 2
+        or not all(isinstance(moment, date) for moment in replay)
+    ):
+        return ["replay must be two dates, the first and the last"]
+    first, last = replay
+    return [] if first <= last else [f"the replay ends on {last}, before it begins on {first}"]
 
 
 DEFAULT_SCENARIOS: Final = (
@@ -119,6 +151,16 @@ def factor_moves(
     return out
 
 
+def bond_return(scenario: Scenario, duration: float) -> float:
+    """Return what long bonds return if yields change as a scenario says: minus duration times it.
+
+    Parameters
+    ----------
+    duration : years.
+    """
+    return -duration * scenario.rates_bp * _POINT
+
+
 def _shock(
     scenario: Scenario, duration: float
 ) -> tuple[Float[np.ndarray, " factors"], Bool[np.ndarray, " factors"]]:
@@ -126,7 +168,7 @@ def _shock(
     is_shocked = np.array([name in scenario.shocks for name in FACTORS])
     if scenario.rates_bp:
         at = FACTORS.index("rates")
-        shock[at], is_shocked[at] = -duration * scenario.rates_bp * _POINT, True
+        shock[at], is_shocked[at] = bond_return(scenario, duration), True
     return shock, is_shocked
 
 

@@ -1,8 +1,7 @@
 """What a nightly run computes from: a book, prices, analytics, and keys of portfolio-days."""
 
-from collections.abc import Mapping, Set
-from dataclasses import dataclass
-from datetime import date
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final, final
 
@@ -10,7 +9,7 @@ import numpy as np
 
 from plumbline.core.calendar import Calendar
 from plumbline.core.digest import digest
-from plumbline.core.errors import MissingDataError, ParameterError, nearest_names
+from plumbline.core.errors import MissingDataError, ParameterError
 from plumbline.engine.project import Project
 from plumbline.lake.room import Room
 from plumbline.lake.table_sets import TableSet
@@ -27,11 +26,11 @@ from plumbline.stages.nightly_parts import (
     require_known,
     span_of,
 )
+from plumbline.stages.nightly_warnings import book_warnings, stress_warnings
 from plumbline.stages.portfolio_books import stored_book
 from plumbline.stages.recipe import Recipe
 from plumbline.stages.workspace import Workspace
 
-_NAMED: Final = 5  # symbols that a warning names
 _FIELDS: Final = ("close", "split", "dividend")
 
 
@@ -49,7 +48,7 @@ class NightlyInputs:
     market : prices of all symbols.
     kinds : analytics by name.
     span : sessions that are asked for.
-    warnings : what is not counted.
+    warnings : what is not counted, cannot be valued, or is not converted.
     """
 
     recipe: Recipe
@@ -133,48 +132,15 @@ def nightly_inputs(workspace: Workspace, span: Span | None = None) -> NightlyInp
     last = market.dates[-1].item()
     priced = {s for s, row in market.place.items() if not np.isnan(market.close[row]).all()}
     of_data = (*workspace.losses(), *workspace.cleaned())
-    warnings = (*_behind(book, last), *_unpriced(book, priced), *of_data)
+    warnings = (*book_warnings(book, market, priced), *of_data)
     book = book.until(last)
     refuse_outside(book, market)
     kinds = analytics_of(document, recipe.base)
     require_known(kinds, priced)
     asked = span or span_of(document)
     inputs = NightlyInputs(recipe, project, book, version, market, kinds, asked, warnings)
-    _ = inputs.wanted  # refuses a span without sessions before anything is computed
-    return inputs
-
-
-def _behind(book: Book, last: date) -> tuple[str, ...]:
-    """Return what of a book lies behind the last price."""
-    tables = {
-        "portfolios open": book.portfolios["opened_on"],
-        "trades lie": book.trades["date"],
-        "flows lie": book.cash_flows["date"],
-    }
-    late = {name: int((dates > last).sum()) for name, dates in tables.items()}
-    return tuple(
-        f"{n} {name} behind {last}, the last date that has prices, and are not counted yet"
-        for name, n in late.items()
-        if n
-    )
-
-
-def _unpriced(book: Book, priced: Set[str]) -> tuple[str, ...]:
-    """Return which symbols are traded, are no options, and have no price in any data set."""
-    kinds = dict(book.instruments.select("symbol", "class").iter_rows())
-    lacking = [
-        symbol
-        for symbol in book.trades["symbol"].unique().sort()
-        if symbol not in priced and kinds.get(symbol) not in ("option", "cash")
-    ]
-    if not lacking:
-        return ()
-    more = f" and {len(lacking) - _NAMED} more" if len(lacking) > _NAMED else ""
-    told = (
-        f"{len(lacking)} traded symbols have no price in any data set, so that what is held of "
-        f"them is carried at its cost: {', '.join(lacking[:_NAMED])}{more}"
-    )
-    return (f"{told}; {nearest_names(lacking[0], priced)}",)
+    more = stress_warnings(kinds.values(), market, inputs.wanted)  # wanted refuses an empty span
+    return replace(inputs, warnings=(*warnings, *more))
 
 
 def _market(workspace: Workspace, calendar: Calendar, *, is_adjusted: bool) -> Market:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final, final
 
 from plumbline.core.errors import ParameterError, RecipeError, nearest_names
-from plumbline.core.parameters import refuse
+from plumbline.core.parameters import refuse, shown
 from plumbline.risk.analytic import Analytic
 from plumbline.risk.analytic import analytics as room
 from plumbline.risk.book import Conventions
@@ -119,14 +119,22 @@ def _analytics_schema(given: object) -> tuple[dict[str, Any], list[Problem]]:
         return {"type": "object", "minProperties": 1, "properties": properties}, problems
     if isinstance(given, list):
         problems = [
-            Problem(
-                ("analytics", str(i)), f"no Analytic named {name!r}; {nearest_names(name, room)}"
-            )
+            Problem(("analytics", str(i)), told)
             for i, name in enumerate(given)
-            if isinstance(name, str) and name not in room
+            if (told := _listed_problem(name))
         ]
-        return {"type": "array", "minItems": 1, "items": {"type": "string"}}, problems
+        return {"type": "array", "minItems": 1}, problems
     return {"const": ALL}, []
+
+
+def _listed_problem(name: object) -> str:
+    """Return what is wrong with an entry of a list of analytics; empty if nothing is."""
+    if isinstance(name, str):
+        return "" if name in room else f"no Analytic named {name!r}; {nearest_names(name, room)}"
+    return (
+        f"{shown(name)} must be a name, as a list holds no parameters; to give parameters, write "
+        "a mapping of all that are chosen, such as {market_beta: {window_bars: 120}, tail: }"
+    )
 
 
 def nightly_problems(document: Mapping[str, Any], shape: Shape, base: Path) -> list[Problem]:
@@ -201,7 +209,7 @@ def read_scenarios(path: Path) -> tuple[tuple[Scenario, ...], list[str]]:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        return (), [f"{path} cannot be read: {error}"]
+        return (), [f"{path} cannot be read: {getattr(error, 'strerror', None) or error}"]
     problems: list[str] = []
     given, _ = read_yaml(text, problems)
     if problems:
@@ -212,7 +220,9 @@ def read_scenarios(path: Path) -> tuple[tuple[Scenario, ...], list[str]]:
     for at, values in enumerate(given):
         place: Place = (str(path), str(at + 1))
         if not isinstance(values, Mapping):
-            problems.append(f"{path}, scenario {at + 1}: {values!r} must be a mapping with a name")
+            problems.append(
+                f"{path}, scenario {at + 1}: {shown(values)} must be a mapping with a name"
+            )
             continue
         wrong = refusals(Scenario, values, place)
         problems += [f"{path}, scenario {at + 1}: {_told(p)}" for p in wrong]

@@ -9,6 +9,7 @@ from typing import Final, final
 
 import polars as pl
 
+from plumbline.core.wording import counted
 from plumbline.ledger.session import Completion, Ledger, Mishap
 from plumbline.store.portfolio_store import Written
 
@@ -88,7 +89,7 @@ def record_tally(
     dead: list[Completion] = []
     for (analytic, reason), n in sorted(tally.failures.items())[:_REASONS]:
         metrics["failures", analytic] = float(metrics.get(("failures", analytic)) or 0.0) + n
-        told = f"failed on {n} portfolio-days: {reason}"
+        told = f"failed on {counted(n, 'portfolio-day')}: {reason}"
         warnings.append((analytic, "", told))
         last = Mishap(analytic, f"cells {len(dead) + 1}", 1, "AnalyticFailure", told, "")
         dead.append(

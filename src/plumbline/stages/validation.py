@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from plumbline.core.errors import PlumblineError, RecipeError, nearest_names
+from plumbline.core.parameters import shown
 from plumbline.core.plugin import Plugin, Room
 from plumbline.stages.departures import departures
 from plumbline.stages.kind import Kind, Place, Problem, Shape
@@ -184,14 +185,16 @@ def _placed(
     if not given:
         return Problem(place, sentence)
     told = [] if " got " in sentence else [name for name in named if f"{name}=" not in sentence]
-    shown = [
-        f"{name}={values[name]!r}" if name in values else f"{name}={defaults[name]!r} by default"
+    parts = [
+        f"{name}={shown(values[name])}"
+        if name in values
+        else f"{name}={shown(defaults[name])} by default"
         for name in told
         if name in values or defaults[name] is not dataclasses.MISSING
     ]
-    if len(named) == len(shown) == 1:
-        shown = [repr(values[given[0]])]
-    got = f"; got {', '.join(shown)}" if shown else ""
+    if len(named) == len(parts) == 1:
+        parts = [shown(values[given[0]])]
+    got = f"; got {', '.join(parts)}" if parts else ""
     if len(given) == 1:
         return Problem((*place, given[0]), sentence + got)
     return Problem(place, sentence + got, given)

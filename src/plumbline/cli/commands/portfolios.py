@@ -180,8 +180,10 @@ def export(
 ) -> None:
     """Write the tables of a book as files, which an import takes."""
     from plumbline.cli.workspace import find_project
-    from plumbline.stages.portfolio_books import export_book, stored_book
+    from plumbline.stages.portfolio_books import FORMATS, export_book, stored_book
 
+    if form not in FORMATS:
+        raise ParameterError(f"--format {form!r} must be one of {', '.join(FORMATS)}")
     found, _ = stored_book(find_project(project), book, version)
     files = {table: str(path) for table, path in export_book(found, folder, form).items()}
     console.emit(files, lambda: "\n".join(files.values()), as_json=as_json)

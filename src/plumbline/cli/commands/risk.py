@@ -192,7 +192,7 @@ def forget(
         n_days = forget_portfolios(opened, portfolio)
         data = {"store": opened.label, "portfolios": portfolio, "portfolio_days": n_days}
     whose = ", ".join(portfolio) if portfolio else "all portfolios"
-    text = f"{n_days:,} portfolio-days of {whose} taken away"
+    text = f"{console.counted(n_days, 'portfolio-day')} of {whose} taken away"
     console.emit(data, lambda: text, as_json=as_json)
 
 
@@ -288,6 +288,9 @@ def _task(
     from plumbline.stages.nightly_plan import Choice
 
     first, last, sessions = span
-    asked = Span(dated(first, "--from"), dated(last, "--to"), sessions)
+    begin, end = dated(first, "--from"), dated(last, "--to")
+    if begin is not None and end is not None and begin > end:
+        raise ParameterError(f"--from {begin} must not be after --to {end}")
+    asked = Span(begin, end, sessions)
     chosen = Choice(tuple(portfolios) if portfolios else None, is_forced=is_forced)
     return Task(store, chosen, None if asked == Span() else asked)

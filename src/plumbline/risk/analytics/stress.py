@@ -5,12 +5,12 @@ from typing import ClassVar, final
 
 import numpy as np
 
-from plumbline.core.parameters import refuse
+from plumbline.core.parameters import refuse, require_kinds
 from plumbline.kernels.segment_sums import segment_sums
 from plumbline.risk.analytic import Analytic, MarketDays, Measures, PortfolioDays, Prepared
 from plumbline.risk.joint_model import JointModel
 from plumbline.risk.options import Contracts, greeks
-from plumbline.risk.scenarios import DEFAULT_SCENARIOS, Scenario, factor_moves
+from plumbline.risk.scenarios import DEFAULT_SCENARIOS, Scenario, bond_return, factor_moves
 
 
 @final
@@ -24,7 +24,7 @@ class Stress(Analytic):
 
     Parameters
     ----------
-    scenarios : of distinct names.
+    scenarios : of distinct names; none by which bonds lose all.
     benchmark, rates : symbols of the market and of long bonds.
     duration : years, of the bonds; yields that rise by 1 % cost so many per cent.
 
@@ -41,12 +41,22 @@ class Stress(Analytic):
     units: ClassVar = {"stress_worst": "P&L over equity in the worst scenario"}
 
     def __post_init__(self) -> None:
+        require_kinds(self)
+        if not all(isinstance(scenario, Scenario) for scenario in self.scenarios):
+            refuse(self, ["scenarios must be a tuple, each entry a Scenario"])
         names = [scenario.name for scenario in self.scenarios]
         problems = []
         if not names or len(set(names)) < len(names):
             problems.append(f"scenarios need distinct names, and one at least; given: {names}")
         if not 0 < self.duration < 100:
             problems.append(f"duration={self.duration} must be above 0 and below 100 years")
+        else:
+            problems += [
+                f"scenarios: {scenario.name!r} has rates_bp {scenario.rates_bp:g}, by which bonds "
+                f"of {self.duration:g} years lose all: it must be below {1e4 / self.duration:.0f}"
+                for scenario in self.scenarios
+                if bond_return(scenario, self.duration) <= -1
+            ]
         refuse(self, problems)
 
     @property
