@@ -90,12 +90,27 @@ def component_quantile(
     -----
     Cost: one pass over lines x dates.
     """
-    owner, symbol = holding.owner, holding.symbol[:, None]
-    is_known = first[owner] >= 0
-    one = returns.filled[symbol, np.maximum(first[owner], 0)]
-    two = returns.filled[symbol, np.maximum(second[owner], 0)]
-    between = one + share[owner] * (two - one)
-    return np.where(is_known, -holding.weight * between, np.nan)
+    out = np.full(holding.weight.shape, np.nan)
+    first, second, share = (np.ascontiguousarray(table) for table in (first, second, share))
+    _interpolate(holding, returns.filled, first, second, share, out)
+    return out
+
+
+@compiled
+def _interpolate(
+    holding: Holding,
+    filled: Float[np.ndarray, "symbols sessions"],
+    first: Int[np.ndarray, "portfolios dates"],
+    second: Int[np.ndarray, "portfolios dates"],
+    share: Float[np.ndarray, "portfolios dates"],
+    out: Float[np.ndarray, "lines dates"],
+) -> None:
+    for line in range(out.shape[0]):
+        p, returns = holding.owner[line], filled[holding.symbol[line]]
+        for d in range(out.shape[1]):
+            if first[p, d] >= 0:
+                one, two = returns[first[p, d]], returns[second[p, d]]
+                out[line, d] = -holding.weight[line, d] * (one + share[p, d] * (two - one))
 
 
 @compiled

@@ -277,6 +277,8 @@ def _warm_weighted() -> None:
     concentration.group_weights(weights, none, 1)
     holding = component_risk.Holding(none, none, one)
     component_risk.component_volatility(holding, returns, ends, series)
+    place = none[None]
+    component_risk.component_quantile(holding, returns, place, place, one)
 
 
 def _warm_pairs() -> None:

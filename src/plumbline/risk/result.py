@@ -230,35 +230,34 @@ def _exposures(block: Block) -> pl.DataFrame:
     line, day = np.nonzero(is_there)
     order = np.argsort(lines.owner[line] * days.size + day, kind="stable")
     line, day = line[order], day[order]
+    cell = line * days.size + day
     symbols = pl.Series(valuation.market.symbols, dtype=pl.String)
     equity = block.exposures.positive_equity[lines.owner[line], day]
-    exposure = block.exposures.exposure[line, day]
+    exposure = block.exposures.exposure.take(cell)
     age = valuation.age[lines.symbol[line], days[day]]
-    is_carried = accounts.at("is_carried", days)[line, day]
+    is_carried = accounts.at("is_carried", days).take(cell)
     names = pl.Series(list(block.names), dtype=pl.String)
     columns = [
         names.gather(pl.Series(lines.owner[line])).alias("portfolio"),
         pl.Series("date", block.dates[day].astype("datetime64[D]")),
         symbols.gather(pl.Series(lines.symbol[line])).alias("symbol"),
-        *(_column(name, table[line, day]) for name, table in held.items()),
+        *(_column(name, table.take(cell)) for name, table in held.items()),
         _column("exposure", exposure),
         _column("weight", exposure / equity),
         _column("price_age", age),
         _column("is_carried", is_carried),
         _price_source(valuation.market, lines.symbol[line], days[day], age),
-        *(_line_figure(block, name, line, day) for name in LINE_FIGURES),
+        *(_line_figure(block, name, cell) for name in LINE_FIGURES),
     ]
     return pl.DataFrame(columns).fill_nan(None)
 
 
-def _line_figure(
-    block: Block, name: str, line: Int[np.ndarray, " rows"], day: Int[np.ndarray, " rows"]
-) -> pl.Series:
+def _line_figure(block: Block, name: str, cell: Int[np.ndarray, " rows"]) -> pl.Series:
     """Return what an analytic says of lines; null if none does."""
     for found in block.measures.values():
         if not isinstance(found, Failure) and name in found.lines:
-            return _column(name, found.lines[name][line, day])
-    return pl.repeat(None, line.size, dtype=pl.Float64, eager=True).alias(name)
+            return _column(name, found.lines[name].take(cell))
+    return pl.repeat(None, cell.size, dtype=pl.Float64, eager=True).alias(name)
 
 
 def _price_source(
