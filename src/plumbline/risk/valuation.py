@@ -58,7 +58,8 @@ class Valuation:
     market : prices, with a row for every instrument.
     kind : of each symbol: ``LINEAR``, ``OPTION``, ``PRIVATE`` or ``CASH``.
     marks : prices that holdings are valued by.
-    age : sessions since the price was made; 0 for a model's value, -1 where there is none.
+    age : sessions since the price was made, or the oldest that a model's value rests on; -1 where
+        there is none.
     exposure : in currency, of one unit: multiplier x price, of an option delta x multiplier x
         price of the underlying, the last known if it has none; NaN without a price.
     is_exposed : whether the exposure is that of the session.
