@@ -118,7 +118,7 @@ def stress_warnings(
     wanted : sessions that are asked for; at least one.
     """
     for kind in kinds:
-        if isinstance(kind, Stress):
+        if isinstance(kind, Stress) and any(scenario.replay for scenario in kind.scenarios):
             yield from _unreplayed(kind, market, int(np.flatnonzero(wanted)[-1]))
 
 
