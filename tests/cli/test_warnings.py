@@ -11,6 +11,7 @@ import pytest
 from plumbline.cli.app import call
 from plumbline.engine.code_digest import CodeDigests
 from plumbline.features.signals.momentum import Momentum
+from tests.cli.words import said
 
 RECIPE = """\
 name: made
@@ -62,12 +63,6 @@ def folder(tmp_path, monkeypatch):
     write(tmp_path, walk(6), walk(2, 1))
     assert call(["init"]) == 0
     return tmp_path
-
-
-def said(capsys, *words):
-    capsys.readouterr()
-    code = call(list(words))
-    return code, *capsys.readouterr()
 
 
 def document(capsys, *words):
