@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from plumbline.cli import console
 from plumbline.core.errors import UnknownNameError
+from plumbline.core.wording import named
 
 if TYPE_CHECKING:
     from plumbline.stages.nightly_plan import NightlyPlan
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from plumbline.store.portfolio_store import PortfolioStore
 
 _LISTED: Final = 20
-_NAMED: Final = 5
 _EXACT_FROM: Final = 100.0
 _REMOVED: Final = "from before their portfolio opens, or of dates that the prices lack"
 
@@ -50,8 +50,7 @@ def others_told(names: Sequence[str]) -> list[str]:
     """Return that a store holds portfolios that the book lacks, if it does."""
     if not names:
         return []
-    more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
-    told = f"the store holds {', '.join(names[:_NAMED])}{more}, which the book lacks"
+    told = f"the store holds {named(names)}, which the book lacks"
     return [f"{told}; to take them away: plumbline risk forget {names[0]}"]
 
 
