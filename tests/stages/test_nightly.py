@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
+from plumbline.cli.nightly_text import plan_data, plan_text
 from plumbline.core.errors import (
     BookError,
     MissingDataError,
@@ -333,6 +334,13 @@ def test_days_of_a_session_that_the_prices_lose_are_removed(nights, tmp_path):
     assert plan.gone["date"].unique().to_list() == [last]
     assert (plan.gone.height, plan.gone_dates) == (LOAD.portfolios, (last,))
     assert not plan.is_due.any()
+    name = plan.gone["portfolio"][0]
+    some = nights.plan(choice=Choice((name,)))
+    assert (some.gone["portfolio"].to_list(), some.gone_dates) == ([name], ())
+    assert nights.plan(choice=Choice(only_failed=True)).is_done
+    told = plan_text(plan_data(plan))
+    assert f"{LOAD.portfolios} to remove: from before" in told
+    assert "shared tables of 1 date to remove" in told
     assert nights.run().n_removed == LOAD.portfolios
     assert nights.plan().is_done
     assert_as_in_full(nights, tmp_path / "full")

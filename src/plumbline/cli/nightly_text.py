@@ -38,6 +38,7 @@ def plan_data(plan: "NightlyPlan") -> dict[str, Any]:
         "to_compute": int(plan.is_due.sum()),
         "to_remove": plan.gone.height,
         "dates_of_shared_tables": list(plan.dates),
+        "dates_of_shared_tables_to_remove": list(plan.gone_dates),
         "reasons": plan.reasons().to_dicts(),
         "changes": None if changes is None else {**asdict(changes), "told": str(changes)},
         "due": plan.listed().to_dicts(),
@@ -74,6 +75,12 @@ def plan_text(data: Mapping[str, Any], *, show_all: bool = False) -> str:
     if data["dates_of_shared_tables"]:
         lines.append(
             f"shared tables of {console.counted(len(data['dates_of_shared_tables']), 'date')}"
+        )
+    gone = data["dates_of_shared_tables_to_remove"]
+    if gone:
+        lines.append(
+            f"shared tables of {console.counted(len(gone), 'date')} to remove, on which no "
+            "portfolio is open"
         )
     due = data["due"] if show_all else data["due"][:_LISTED]
     if due:

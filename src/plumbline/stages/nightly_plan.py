@@ -238,8 +238,10 @@ def nightly_plan(
     asked = np.broadcast_to(inputs.wanted, keys.words.shape) & (
         np.arange(keys.dates.size) >= keys.opened[:, None]
     )
+    chosen = inputs.book.portfolios["portfolio"]
     if choice.portfolios is not None:
-        names = set(inputs.book.only(choice.portfolios).portfolios["portfolio"])
+        chosen = inputs.book.only(choice.portfolios).portfolios["portfolio"]
+        names = set(chosen)
         asked = asked & np.array([name in names for name in keys.portfolios])[:, None]
     held = known["portfolio"].unique(maintain_order=True)
     others = tuple(held.filter(~held.is_in(list(keys.portfolios))).to_list())
@@ -250,9 +252,13 @@ def nightly_plan(
     states[~asked] = State.NOT_ASKED
     early = _before_opening(inputs, places)
     gone = pl.concat([early, known.filter(~is_session).select(early.columns)]).sort(early.columns)
+    gone = gone.filter(pl.col("portfolio").is_in(chosen.implode()))
     stored = dict(known_dates.iter_rows())
-    dates = _dates(inputs, stored, choice)
-    gone_dates = () if choice.only_failed else _gone_dates(inputs, stored)
+    dates, gone_dates = _dates(inputs, stored), _gone_dates(inputs, stored)
+    if choice.only_failed:
+        gone, dates, gone_dates = gone.clear(), (), ()
+    elif choice.portfolios is not None:  # the others may hold days of such dates
+        gone_dates = ()
     return NightlyPlan(inputs, states, gone, dates, gone_dates, others)
 
 
@@ -320,10 +326,8 @@ def _before_opening(inputs: NightlyInputs, places: Places) -> pl.DataFrame:
     return own.filter(pl.Series(is_before)).select("portfolio", "date")
 
 
-def _dates(inputs: NightlyInputs, stored: Mapping[date, str], choice: Choice) -> tuple[date, ...]:
+def _dates(inputs: NightlyInputs, stored: Mapping[date, str]) -> tuple[date, ...]:
     """Return the dates whose shared tables are to be made."""
-    if choice.only_failed:
-        return ()
     texts = shared_keys(inputs, np.flatnonzero(inputs.wanted & _is_open(inputs)))
     return tuple(
         day for day, text in texts.items() if not _holds(stored.get(day), text, inputs.keeps_code)
