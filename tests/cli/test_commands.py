@@ -711,7 +711,7 @@ def test_more_workers_than_cores_are_told(capsys):
 
 
 def test_one_block_is_not_called_blocks():
-    from plumbline.cli.console import counted
+    from plumbline.core.wording import counted
 
     assert [counted(n, "block") for n in (0, 1, 2)] == ["0 blocks", "1 block", "2 blocks"]
 

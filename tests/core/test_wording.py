@@ -5,7 +5,9 @@ import pytest
 from plumbline.core.wording import counted, named
 
 
-@pytest.mark.parametrize(("n", "told"), [(0, "0 dates"), (1, "1 date"), (2, "2 dates")])
+@pytest.mark.parametrize(
+    ("n", "told"), [(0, "0 dates"), (1, "1 date"), (2, "2 dates"), (3000, "3,000 dates")]
+)
 def test_a_number_has_its_noun(n, told):
     assert counted(n, "date") == told
 

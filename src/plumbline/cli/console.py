@@ -8,7 +8,6 @@ from datetime import date, datetime
 from typing import Any
 
 from plumbline.core.errors import PlumblineError
-from plumbline.core.wording import counted as counted
 from plumbline.engine.interruption import stop_if_interrupted
 
 _WHOLE = 1e15  # whole numbers below are counts, shown to the last digit

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from plumbline.cli.console import counted
+from plumbline.core.wording import counted
 
 if TYPE_CHECKING:
     import polars as pl

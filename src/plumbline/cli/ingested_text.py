@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from plumbline.cli import console
 from plumbline.cli.source_words import note_how_to_say
+from plumbline.core.wording import counted
 
 if TYPE_CHECKING:
     from plumbline.lake.prepared import Ingested
@@ -39,7 +40,7 @@ def tell_ingested(done: "Ingested", *, as_json: bool) -> None:
 def _text(data: dict[str, Any]) -> str:
     state = "stored" if data["created"] else "was there already"
     if data["healed"]:
-        state += f", {console.counted(data['healed'], 'damaged file')} of it written again"
+        state += f", {counted(data['healed'], 'damaged file')} of it written again"
     head = (
         f"{data['name']} version {data['version']} {state}: {data['rows']} rows, "
         f"{data['assets']} assets, fields {', '.join(data['fields'])}, "

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from plumbline.cli import console
 from plumbline.core.errors import UnknownNameError
-from plumbline.core.wording import named
+from plumbline.core.wording import counted, named
 
 if TYPE_CHECKING:
     from plumbline.stages.nightly_plan import NightlyPlan
@@ -59,7 +59,7 @@ def plan_text(data: Mapping[str, Any], *, show_all: bool = False) -> str:
     """Return a plan as text."""
     from plumbline.stages.nightly_plan import State
 
-    n_portfolios = console.counted(data["portfolios"], "portfolio")
+    n_portfolios = counted(data["portfolios"], "portfolio")
     span = f"{data['first']} to {data['last']}" if data["first"] else "none is open then"
     lines = [f"book {data['book']} version {data['version']}: {n_portfolios}, {span}"]
     spans = {row["reason"]: row for row in data["reasons"]}
@@ -73,13 +73,11 @@ def plan_text(data: Mapping[str, Any], *, show_all: bool = False) -> str:
     if data["to_remove"]:
         lines.append(f"{data['to_remove']:,} to remove: {_REMOVED}")
     if data["dates_of_shared_tables"]:
-        lines.append(
-            f"shared tables of {console.counted(len(data['dates_of_shared_tables']), 'date')}"
-        )
+        lines.append(f"shared tables of {counted(len(data['dates_of_shared_tables']), 'date')}")
     gone = data["dates_of_shared_tables_to_remove"]
     if gone:
         lines.append(
-            f"shared tables of {console.counted(len(gone), 'date')} to remove, on which no "
+            f"shared tables of {counted(len(gone), 'date')} to remove, on which no "
             "portfolio is open"
         )
     due = data["due"] if show_all else data["due"][:_LISTED]
@@ -92,7 +90,7 @@ def plan_text(data: Mapping[str, Any], *, show_all: bool = False) -> str:
 
 
 def _span(row: Mapping[str, Any]) -> str:
-    n_portfolios = console.counted(row["portfolios"], "portfolio")
+    n_portfolios = counted(row["portfolios"], "portfolio")
     return f"of {n_portfolios}, {row['first']} to {row['last']}"
 
 
@@ -145,7 +143,7 @@ def run_text(data: Mapping[str, Any]) -> str:
 def pages_text(data: Mapping[str, Any]) -> str:
     """Return a run and its pages as text."""
     pages = data["pages"]
-    n_pages = console.counted(len(pages) - 1, "portfolio")
+    n_pages = counted(len(pages) - 1, "portfolio")
     return f"{run_text(data)}\npages of {n_pages}: {pages['index']}"
 
 
@@ -153,9 +151,7 @@ def status_text(data: Mapping[str, Any]) -> str:
     """Return what a store holds as text."""
     lines = [f"store {data['store']}"]
     alone = data["dates_of_shared_tables_alone"]
-    left = (
-        f"shared tables of {console.counted(alone, 'date')} beside, on which no portfolio is left"
-    )
+    left = f"shared tables of {counted(alone, 'date')} beside, on which no portfolio is left"
     if not data["portfolio_days"]:
         lines.append("holds no portfolio-day; plumbline risk run computes them")
         return "\n".join([*lines, left] if alone else lines)

@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from typing import Any, final
 
 from plumbline.cli import console
-from plumbline.cli.console import counted
 from plumbline.core.errors import CorruptEntryError
 from plumbline.core.sizes import shown_bytes
+from plumbline.core.wording import counted
 from plumbline.engine.blocks import Task
 from plumbline.engine.interruption import stop_if_interrupted
 from plumbline.engine.plan import Plan, State

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from plumbline.cli import console
 from plumbline.core.sizes import shown_bytes
+from plumbline.core.wording import counted
 
 if TYPE_CHECKING:
     from plumbline.engine.bar_dates import BarDates
@@ -55,7 +56,7 @@ def failures_text(run: dict[str, Any], dead: Sequence[dict[str, Any]], dates: "B
     if not dead:
         return "\n".join([*lines, "", "it gave no block up"])
     for row in dead:
-        tries = console.counted(row["attempts"], "attempt")
+        tries = counted(row["attempts"], "attempt")
         lines += [
             "",
             f"{row['node']} [{dates.text(row['block'])}] after {tries}, {_moment(row['at'])}",

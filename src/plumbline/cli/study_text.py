@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from plumbline.cli import console
+from plumbline.core.wording import counted
 from plumbline.engine.interruption import stop_if_interrupted
 from plumbline.engine.root import project_option
 
@@ -112,5 +113,5 @@ def _blocks_text(result: "RunResult") -> str:
     if not computed and not kept:
         return f"run {result.run_id}: nothing changed, all {total} blocks there already"
     there = f"{total - computed - kept} there already" + (f", {kept} kept" if kept else "")
-    done = f"{computed} of {console.counted(total, 'block')} computed in {result.seconds:.1f} s"
+    done = f"{computed} of {counted(total, 'block')} computed in {result.seconds:.1f} s"
     return f"run {result.run_id}: {done}, {there}"

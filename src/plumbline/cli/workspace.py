@@ -7,11 +7,11 @@ from pathlib import Path
 
 from plumbline.api import RECIPE, Options
 from plumbline.cli import console
-from plumbline.cli.console import counted
 from plumbline.cli.progress import ProgressWatcher
 from plumbline.core.errors import ParameterError, ProjectError
 from plumbline.core.settings import read_settings
 from plumbline.core.sizes import bytes_of
+from plumbline.core.wording import counted
 from plumbline.engine.project import Project, open_project
 from plumbline.engine.retries import Retries
 from plumbline.lake.prepared import Progress

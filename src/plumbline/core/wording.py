@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 
 def counted(number: int, noun: str) -> str:
-    """Return a number with its noun, in the plural unless it is one: ``1 date``, ``2 dates``."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"
+    """Return a number with its noun, in the plural unless it is one: ``1 date``, ``2,000 days``."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def named(names: Sequence[str], most: int = 5) -> str:

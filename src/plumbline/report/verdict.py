@@ -5,6 +5,7 @@ A t statistic is called beyond or within its critical value; no other judgement 
 
 from typing import Final, NamedTuple, final
 
+from plumbline.core.wording import counted
 from plumbline.report.figures import strip
 from plumbline.report.markup import Html, join, tag
 from plumbline.report.study import StudyResults
@@ -124,11 +125,6 @@ def _caveat(results: StudyResults) -> str:
 def bars_text(n_bars: int) -> str:
     """Return ``1 bar`` or ``21 bars``."""
     return counted(n_bars, "bar")
-
-
-def counted(n: int, what: str) -> str:
-    """Return a number of things in words: ``1 bar``, ``21 bars``."""
-    return f"{n:,} {what}" + ("" if n == 1 else "s")
 
 
 def _signal_block(results: StudyResults, signal: str, index: int) -> Html:

@@ -6,6 +6,7 @@ import typer
 
 from plumbline.cli import console
 from plumbline.cli.options import AsJson, ProjectFolder
+from plumbline.core.wording import counted
 
 
 def command(
@@ -38,8 +39,8 @@ def _text(data: dict[str, Any]) -> str:
     from plumbline.core.sizes import shown_bytes
 
     size, most = shown_bytes(data["n_bytes"]), shown_bytes(data["max_bytes"])
-    results = console.counted(data["n_results"], "result")
-    files = console.counted(data["n_files"], "file")
+    results = counted(data["n_results"], "result")
+    files = counted(data["n_files"], "file")
     nodes = [row | {"bytes": shown_bytes(row["bytes"])} for row in data["nodes"]]
     hits = [row | {"hit_rate": _percent(row["hit_rate"])} for row in data["runs"]]
     head = f"{results} in {files}, {size} of {most}"

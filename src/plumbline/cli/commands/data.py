@@ -9,6 +9,7 @@ from typer.core import TyperGroup
 from plumbline.cli import console
 from plumbline.cli.options import AsJson, AsOf, Memory, ProjectFolder
 from plumbline.core.errors import ParameterError
+from plumbline.core.wording import counted
 
 if TYPE_CHECKING:
     from plumbline.lake.dataset import Dataset
@@ -273,7 +274,7 @@ def _forget(lake: "Lake", name: str | None, which: str, *, as_json: bool) -> Non
     n_files = forget_version(lake, name, number) if number else forget_dataset(lake, name)
     data = {"name": name, "forgotten": number or which, "files_removed": n_files}
     what = f"{name} version {number}" if number else f"{name} with all its versions"
-    text = f"{what} is forgotten; {console.counted(n_files, 'file')} removed"
+    text = f"{what} is forgotten; {counted(n_files, 'file')} removed"
     console.emit(data, lambda: text, as_json=as_json)
 
 

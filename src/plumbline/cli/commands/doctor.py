@@ -8,6 +8,7 @@ import typer
 from plumbline.cli import console
 from plumbline.cli.options import AsJson, ProjectFolder
 from plumbline.core.errors import ProjectError, RunError
+from plumbline.core.wording import counted
 
 if TYPE_CHECKING:
     from plumbline.engine.project import Project
@@ -90,7 +91,7 @@ def _remote_sources(project: "Project") -> list[dict[str, Any]]:
     for breaker in breaker_states(project.database):
         told = f"{breaker.state.replace('_', ' ')} since {breaker.since:%Y-%m-%d %H:%M:%S} UTC"
         if breaker.failures:
-            times = console.counted(breaker.failures, "failure")
+            times = counted(breaker.failures, "failure")
             told += f", {times} in a row, the last: {breaker.last_error}"
         is_ok = breaker.state == "closed"
         row = {"name": breaker.source, "ok": is_ok, "found": told, "problems": ()}

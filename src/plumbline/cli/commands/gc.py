@@ -6,6 +6,7 @@ import typer
 
 from plumbline.cli import console
 from plumbline.cli.options import AsJson, ProjectFolder
+from plumbline.core.wording import counted
 
 if TYPE_CHECKING:
     from plumbline.engine.garbage import Cleared, Keeping
@@ -94,8 +95,8 @@ def _text(data: dict[str, Any]) -> str:
     from plumbline.core.sizes import shown_bytes
 
     done = "would be removed" if data["dry_run"] else "removed"
-    n_files = console.counted(len(data["files"]), "file")
-    results = console.counted(data["results"], "result")
+    n_files = counted(len(data["files"]), "file")
+    results = counted(data["results"], "result")
     lines = [f"{results} and {n_files}, {shown_bytes(data['bytes'])}, {done}"]
     lines += [f"  {path}, which nothing names" for path in data["others"]]
     held = data["held"]

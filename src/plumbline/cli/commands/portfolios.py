@@ -8,6 +8,7 @@ import typer
 from plumbline.cli import console
 from plumbline.cli.options import AsJson, ProjectFolder
 from plumbline.core.errors import ParameterError
+from plumbline.core.wording import counted
 
 if TYPE_CHECKING:
     from plumbline.risk.book import Book
@@ -88,8 +89,7 @@ def import_(
 
 def _imported(data: dict[str, Any]) -> str:
     rows = ", ".join(
-        console.counted(n, table.removesuffix("s").replace("_", " "))
-        for table, n in data["rows"].items()
+        counted(n, table.removesuffix("s").replace("_", " ")) for table, n in data["rows"].items()
     )
     if not data["is_new"]:
         return f"{data['book']}: nothing changed; version {data['version']} has {rows}"
@@ -164,7 +164,7 @@ def _shown(own: "Book") -> str:
     for name, frame in (("trade", own.trades), ("cash flow", own.cash_flows)):
         rows = frame.drop("portfolio").tail(_SHOWN).to_dicts()
         more = f", the last {_SHOWN}" if frame.height > _SHOWN else ""
-        head = console.counted(frame.height, name) + more
+        head = counted(frame.height, name) + more
         lines += ["", head, *([console.table(rows)] if rows else [])]
     return "\n".join(lines)
 
@@ -200,5 +200,5 @@ def forget(book: BookName, project: ProjectFolder = None, as_json: AsJson = Fals
 
     n_versions = forget_book(find_project(project), book)
     data = {"book": book, "versions": n_versions}
-    text = f"{book}: {console.counted(n_versions, 'version')} taken away"
+    text = f"{book}: {counted(n_versions, 'version')} taken away"
     console.emit(data, lambda: text, as_json=as_json)

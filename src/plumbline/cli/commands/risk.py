@@ -9,6 +9,7 @@ import typer
 from plumbline.cli import console
 from plumbline.cli.options import AsJson, Overrides, ProjectFolder, StorePlace, dated
 from plumbline.core.errors import ParameterError
+from plumbline.core.wording import counted
 
 if TYPE_CHECKING:
     from plumbline.stages.nightly import Task
@@ -192,7 +193,7 @@ def forget(
         n_days = forget_portfolios(opened, portfolio)
         data = {"store": opened.label, "portfolios": portfolio, "portfolio_days": n_days}
     whose = ", ".join(portfolio) if portfolio else "all portfolios"
-    text = f"{console.counted(n_days, 'portfolio-day')} of {whose} taken away"
+    text = f"{counted(n_days, 'portfolio-day')} of {whose} taken away"
     console.emit(data, lambda: text, as_json=as_json)
 
 

@@ -21,6 +21,7 @@ from plumbline.cli.options import (
     Workers,
 )
 from plumbline.core.errors import ParameterError
+from plumbline.core.wording import counted
 
 if TYPE_CHECKING:
     from plumbline.stages.workspace import Workspace
@@ -121,7 +122,7 @@ def _profile_node(workspace: "Workspace", node: str, file: Path, *, as_json: boo
 
     n_blocks = profile_node(workspace.project.engine, workspace.pipeline, node, str(file))
     data = {"node": node, "blocks": n_blocks, "profile": str(file)}
-    blocks = console.counted(n_blocks, "block")
+    blocks = counted(n_blocks, "block")
     text = f"{node}: {blocks} computed again, nothing stored; {_written(file)}"
     console.emit(data, lambda: text, as_json=as_json)
 

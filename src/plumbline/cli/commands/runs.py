@@ -16,6 +16,7 @@ from plumbline.cli.options import (
     Workers,
 )
 from plumbline.core.errors import ParameterError
+from plumbline.core.wording import counted
 
 if TYPE_CHECKING:
     from plumbline.engine.project import Project
@@ -228,7 +229,7 @@ def _retry(
         retries = retries_of(attempts, time_limit)
         options = run_options(watcher, executor, workers, retries=retries)
         result = retry_run(project, named, options, watcher.step)
-    computed = console.counted(result.counts.get("computed", 0), "block")
+    computed = counted(result.counts.get("computed", 0), "block")
     text = (
         f"run {result.run_id}: {computed} of run {named} computed in {result.seconds:.1f} s\n"
         "the report is written by: plumbline report"

@@ -15,6 +15,7 @@ from plumbline.cli.options import (
     Workers,
 )
 from plumbline.core.errors import RunError
+from plumbline.core.wording import counted
 
 if TYPE_CHECKING:
     from plumbline.engine.bar_dates import BarDates
@@ -79,7 +80,7 @@ def _problems(found: "Verified", dates: "BarDates") -> list[str]:
         for note in notes if notes and v.is_stable else [*notes, v.note]:
             blocks[note] = [*blocks.get(note, []), f"{v.node} [{dates.text(v.block)}]"]
     return [
-        first + (f" and {console.counted(len(rest), 'more block')}" if rest else "") + f": {note}"
+        first + (f" and {counted(len(rest), 'more block')}" if rest else "") + f": {note}"
         for note, (first, *rest) in blocks.items()
     ]
 
@@ -88,7 +89,7 @@ def _summary(found: "Verified") -> str:
     """Return how many blocks were compared, how many differ or could not be, what was left out."""
     differ = sum(not v.equal for v in found.compared)
     unstable = sum(not v.is_stable for v in [*found.compared, *found.uncompared])
-    line = f"{console.counted(len(found.compared), 'block')} computed again and compared"
+    line = f"{counted(len(found.compared), 'block')} computed again and compared"
     if found.compared:
         line += f": {differ} differ" if differ else ": all equal"
     if unstable:
@@ -104,6 +105,6 @@ def _causes(found: "Verified") -> str:
     failed = len(found.uncompared) - behind
     told = [f"{failed} failed"] if failed else []
     if behind:
-        files = console.counted(len(found.damaged), "damaged file")
-        told.append(f"{files} behind {console.counted(behind, 'block')}")
+        files = counted(len(found.damaged), "damaged file")
+        told.append(f"{files} behind {counted(behind, 'block')}")
     return ", ".join(told)
